@@ -1,0 +1,37 @@
+import { defineConfig } from 'vitest/config';
+
+/**
+ * `unit` needs nothing installed; `contract` runs every port's suite against its real adapters;
+ * `e2e` spawns the real programs. The last two get their servers from test/support/global-setup.ts.
+ */
+export default defineConfig({
+  test: {
+    // Servers and processes are real: give a loaded two-core machine room, no test asserts on speed.
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    projects: [
+      {
+        extends: true,
+        test: { name: 'unit', include: ['packages/*/test/**/*.test.ts', 'services/*/test/**/*.test.ts'], exclude: ['**/*.contract.test.ts', '**/node_modules/**'] },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'contract',
+          include: ['packages/*/test/**/*.contract.test.ts'],
+          globalSetup: ['test/support/global-setup.ts'],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'e2e',
+          include: ['test/e2e/**/*.test.ts'],
+          globalSetup: ['test/support/global-setup.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+    ],
+  },
+});
