@@ -1,0 +1,48 @@
+import { createHash } from 'node:crypto';
+
+/** Where purge markers are, one for each purged object: `purged/<sha256 of the URL>`. */
+export const MARKER_PREFIX = 'purged/';
+
+/** Name under which a marker's metadata holds the generation; the marker's content is the same nonce. */
+export const GENERATION_METADATA = 'generation';
+
+/** SHA-256 of the normal form of an origin URL, lower-case hex: how entries, markers and logs name an object. */
+export function urlSha256(url: string): string {
+  return createHash('sha256').update(url).digest('hex');
+}
+
+/** Key of the marker that remembers an object's last purge. */
+export function markerKey(sha256: string): string {
+  return `${MARKER_PREFIX}${sha256}`;
+}
+
+/**
+ * Where the copy of `url` in generation `generation` is stored.
+ *
+ * The empty generation's key is the URL itself, so that buckets filled by earlier deployments are found. Others are
+ * `g/<generation>/<url>`. What is too long for the store, or has dot segments (clients rewrite `/../` in addresses,
+ * also inside a query), becomes `sha256/<generation>/<hex>`.
+ *
+ * Injective: an http(s) URL begins neither with `g/` nor with `sha256/` nor with `purged/`, a generation holds no
+ * slash, and the hash of the URL is taken for its identity everywhere.
+ */
+export function objectKey(url: string, generation: string, maxKeyBytes: number): string {
+  if (!/^[0-9A-Za-z_-]*$/.test(generation))
+    throw new TypeError('a generation is made of letters, digits, - and _');
+  const plain = generation === '' ? url : `g/${generation}/${url}`;
+  if (Buffer.byteLength(plain) <= maxKeyBytes && !hasDotSegment(plain)) return plain;
+  return `sha256/${generation}/${urlSha256(url)}`;
+}
+
+/** The SHA-256 of the URL that a key of {@link objectKey} stands for; `null` for other keys (markers, strangers). */
+export function urlSha256OfKey(key: string): string | null {
+  if (/^https?:\/\//.test(key)) return urlSha256(key);
+  const generation = /^g\/[0-9A-Za-z_-]+\/(https?:\/\/.*)$/s.exec(key);
+  if (generation?.[1] !== undefined) return urlSha256(generation[1]);
+  return /^sha256\/[0-9A-Za-z_-]*\/([0-9a-f]{64})$/.exec(key)?.[1] ?? null;
+}
+
+/** WHATWG: `.` and `..` count percent-encoded as well, and end at a slash, backslash, or the end of the text. */
+function hasDotSegment(key: string): boolean {
+  return /(?:^|[/\\])(?:\.|%2e){1,2}(?:[/\\?#]|$)/i.test(key);
+}

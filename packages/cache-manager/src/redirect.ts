@@ -1,0 +1,61 @@
+/** A client's question: where is the copy of `url` in this region? */
+export interface RedirectRequest {
+  readonly service: string;
+  readonly region: string;
+  /** Normal form of the origin URL. */
+  readonly url: URL;
+  readonly method: 'GET' | 'HEAD';
+  readonly requestId: string;
+  /** `performance.now()` when the request arrived. */
+  readonly arrivedAtMs: number;
+  /** How long to wait for a copy, in milliseconds from arrival, already capped by the server's maximum. */
+  readonly waitMs: number;
+  /** When the wait is over answer `accepted` instead of the origin. */
+  readonly respondAsync: boolean;
+  /** Check that the copy is there before answering with it. */
+  readonly revalidate: boolean;
+  /** Aborted when the client went away; the copy goes on without it. */
+  readonly signal: AbortSignal;
+}
+
+/** Why a client is sent to the origin. Stable words: they are in Cache-Status, metrics and logs. */
+export type FallbackReason =
+  | 'wait_over' // the copy is still being made
+  | 'not_waiting' // the client asked not to wait
+  | 'too_many_waiting' // server.maxWaiting
+  | 'copy_failed' // the last try failed, the next one is not due within the wait
+  | 'too_large' // sources.maxObjectBytes
+  | 'origin_unreachable' // from here; the client may reach it
+  | 'store_unavailable'
+  | 'queue_unavailable'
+  | 'entries_unavailable'
+  | 'internal_error';
+
+export type RedirectOutcome =
+  | {
+      readonly kind: 'present';
+      readonly location: string;
+      readonly access: 'public' | 'signed';
+      /** `hit`: it was there; `stored`: it was made while the client waited. */
+      readonly how: 'hit' | 'stored';
+      /** Another request had asked for the copy. */
+      readonly collapsed: boolean;
+      readonly sha256: string | null;
+    }
+  | {
+      readonly kind: 'origin';
+      readonly location: string;
+      readonly state: 'pending' | 'error';
+      readonly reason: FallbackReason;
+      readonly message: string;
+    }
+  | { readonly kind: 'accepted'; readonly retryAfterSeconds: number; readonly message: string }
+  | {
+      readonly kind: 'origin_status';
+      readonly status: number;
+      readonly host: string;
+      readonly message: string;
+    }
+  | { readonly kind: 'origin_redirects'; readonly message: string }
+  | { readonly kind: 'not_allowed'; readonly message: string }
+  | { readonly kind: 'unknown_backend'; readonly known: readonly string[] };

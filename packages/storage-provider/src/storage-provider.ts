@@ -1,0 +1,167 @@
+/**
+ * Where the copies of one back end (one region of one service) live.
+ *
+ * Contract for every adapter:
+ * - Keys are opaque strings of at most {@link StorageProvider.maxKeyBytes} bytes of UTF-8; any Unicode text is a key.
+ * - Absence is a value (`null`, an empty listing), never an exception. "May not look" is not absence: it throws.
+ * - Every method may be called concurrently, also for one key; the last completed write of a key wins.
+ * - Every method rejects with a {@link StorageError}, or with the signal's reason once `signal` is aborted.
+ * - Reads see every write that completed before they began.
+ */
+export interface StorageProvider extends AsyncDisposable {
+  /** Longest key this store takes, in bytes of UTF-8. */
+  readonly maxKeyBytes: number;
+
+  /** Whether an address needs no signature. Public addresses never change and serve GET and HEAD alike. */
+  readonly access: 'public' | 'signed';
+
+  /**
+   * The address at which a client reads the object. Does not look whether it exists.
+   * A signed address serves only this key and this method, and only for the configured time.
+   */
+  urlFor(key: string, method: 'GET' | 'HEAD'): Promise<string>;
+
+  /** What is stored under `key`; `null` where nothing is. */
+  head(key: string, options?: CallOptions): Promise<StoredObject | null>;
+
+  /**
+   * Stores an object, all or nothing: no reader ever sees a part of it, and nothing stays behind (no open upload, no
+   * temporary file) when it fails. `body` is read to its end before anything becomes visible, so a body that throws,
+   * at the end as well, stores nothing and the error of the body is what `put` rejects with.
+   * Bytes are verified on their way: each request carries a checksum that the store checks.
+   * @throws StorageError `store_exists` where `options.ifNoneMatch` is set, the store honours it and the key is taken
+   */
+  put(key: string, body: AsyncIterable<Uint8Array>, options: PutOptions): Promise<StoredObject>;
+
+  /** Removes an object. One that is not there is removed already. Each call is tried once: no late repetition. */
+  delete(key: string, options?: CallOptions): Promise<void>;
+
+  /** Every object whose key begins with `prefix`, in no order that one may rely on. */
+  list(prefix: string, options?: CallOptions): AsyncIterable<ListedObject>;
+
+  /**
+   * Makes the place where copies live, with its lifecycle rules, where it is missing. Safe to call again.
+   * @returns one line for each thing made or changed, for the operator to read; empty where all was in place
+   */
+  prepare(options?: PrepareOptions): Promise<readonly string[]>;
+
+  /** Resolves when the store answers and the place for copies exists. For readiness; costs one small call. */
+  check(options?: CallOptions): Promise<void>;
+
+  /** Closes connections. Calls under way are cut. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface PrepareOptions extends CallOptions {
+  /**
+   * Objects below this prefix outlive the others: they are kept `lifespanDays` + 30 days. The rest lives
+   * `lifespanDays`. Unfinished uploads are ended after a day.
+   */
+  readonly longLivedPrefix: string;
+}
+
+/** Headers of the origin that travel with the bytes, each exactly as received. */
+export interface ObjectHeaders {
+  /** `application/octet-stream` where the origin named none. */
+  readonly contentType: string;
+  readonly contentEncoding?: string | undefined;
+  readonly contentDisposition?: string | undefined;
+  readonly contentLanguage?: string | undefined;
+}
+
+export interface PutOptions extends CallOptions {
+  readonly headers: ObjectHeaders;
+  /** Bytes that `body` will yield; `null` where nobody knows yet. A body of another length fails the put. */
+  readonly sizeBytes: number | null;
+  /**
+   * Metadata to store, names in lower case, values any text (adapters encode what their store cannot hold).
+   * Asked when it has to be sent: for a multipart upload that is before the body was read.
+   */
+  readonly metadata: () => Readonly<Record<string, string>>;
+  /** `*`: only if the key is free. Ignored by stores that do not honour it. */
+  readonly ifNoneMatch?: '*' | undefined;
+  /** Only over the object with this ETag. Ignored by stores that do not honour it. */
+  readonly ifMatch?: string | undefined;
+  /** Called as the store takes bytes: the sum so far. */
+  readonly onProgress?: ((bytes: number) => void) | undefined;
+}
+
+export interface StoredObject {
+  readonly sizeBytes: number;
+  /** As the store gives it, quotes included; `null` where it gives none. */
+  readonly etag: string | null;
+  readonly storedAt: Date;
+  /** When the store will remove the object by itself; `null` where it will not, or does not say. */
+  readonly expiresAt: Date | null;
+  readonly headers: ObjectHeaders;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+export interface ListedObject {
+  readonly key: string;
+  readonly etag: string | null;
+  readonly sizeBytes: number;
+  readonly storedAt: Date;
+}
+
+/** Capability: objects of this store are files that the front end itself serves (kind `filesystem`). */
+export interface LocallyServed {
+  /**
+   * Opens the object called `name` (the last segment of its address) for reading; `null` where there is none.
+   * Counts as a use of the object when room is needed. The caller disposes of it.
+   */
+  open(name: string, options?: CallOptions): Promise<OpenObject | null>;
+}
+
+export interface OpenObject extends AsyncDisposable {
+  readonly object: StoredObject;
+  /** Bytes `start` to `endExclusive` of the object. */
+  read(start: number, endExclusive: number): AsyncIterable<Uint8Array>;
+}
+
+/** Capability: uploads that were begun and never completed can be ended. */
+export interface UploadSweeper {
+  /**
+   * Ends this program's own unfinished uploads that began more than `olderThanMs` ago (told by their metadata or key).
+   * @returns how many were ended
+   */
+  sweepUploads(olderThanMs: number, options?: CallOptions): Promise<number>;
+}
+
+export function isLocallyServed(provider: StorageProvider): provider is StorageProvider & LocallyServed {
+  return 'open' in provider;
+}
+
+export function isUploadSweeper(provider: StorageProvider): provider is StorageProvider & UploadSweeper {
+  return 'sweepUploads' in provider;
+}
+
+export type StorageErrorCode =
+  | 'store_unavailable' // cannot be reached, 5xx, SlowDown, time limit
+  | 'store_forbidden' // 401, 403: never to be read as "absent"
+  | 'store_missing' // the bucket or directory itself is not there
+  | 'store_exists' // the precondition of a put did not hold (412, 409)
+  | 'store_rejected' // the store refuses this request and will refuse it again: bad digest, bad key, too large
+  | 'store_corrupt' // what came back cannot be right: size differs, error body with status 200
+  | 'store_full'; // no room left
+
+/** Every failure of a StorageProvider. `retryable` tells whether the same call may succeed later. */
+export class StorageError extends Error {
+  override readonly name = 'StorageError';
+  readonly code: StorageErrorCode;
+  readonly retryable: boolean;
+
+  constructor(
+    code: StorageErrorCode,
+    message: string,
+    options: { cause?: unknown; retryable?: boolean } = {},
+  ) {
+    super(message, { cause: options.cause });
+    this.code = code;
+    this.retryable = options.retryable ?? (code !== 'store_exists' && code !== 'store_rejected');
+  }
+}
