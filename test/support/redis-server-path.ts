@@ -1,0 +1,61 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { constants } from 'node:fs';
+import { access } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+
+const HOW_TO_GET_IT =
+  'redis-server is not on the PATH. Install it (Debian, Ubuntu: apt-get install redis-server; Fedora: dnf install redis; ' +
+  'macOS: brew install redis), or name a running server in TEST_REDIS_URL, whose keys the tests may add to.';
+
+/**
+ * The redis-server to start: the one on the PATH, else the distribution's, which is installed where this process
+ * may do so (root, on a system with apt).
+ * @throws Error that says how to get one
+ */
+export async function redisServerPath(): Promise<string> {
+  const present = await onPath('redis-server');
+  if (present !== null) return present;
+  if (process.getuid?.() !== 0 || (await onPath('apt-get')) === null) throw new Error(HOW_TO_GET_IT);
+  process.stderr.write('redis-server is missing: installing it with apt-get\n');
+  await installWithApt();
+  const installed = await onPath('redis-server');
+  if (installed === null) throw new Error(`apt-get installed no redis-server. ${HOW_TO_GET_IT}`);
+  return installed;
+}
+
+export async function onPath(program: string): Promise<string | null> {
+  const folders = (process.env.PATH ?? '').split(delimiter).filter((folder) => folder !== '');
+  for (const folder of folders) {
+    const candidate = join(folder, program);
+    const executable = await access(candidate, constants.X_OK).then(
+      () => true,
+      () => false,
+    );
+    if (executable) return candidate;
+  }
+  return null;
+}
+
+/** RUNLEVEL=1 keeps the package from starting its service; where systemd nevertheless enabled it, it is undone. */
+async function installWithApt(): Promise<void> {
+  const lock = ['-o', 'DPkg::Lock::Timeout=300'];
+  await run('apt-get', [...lock, 'update']);
+  await run('apt-get', [...lock, 'install', '-y', '--no-install-recommends', 'redis-server']);
+  if ((await onPath('systemctl')) !== null) {
+    await run('systemctl', ['disable', '--now', 'redis-server']).catch((error: unknown) => {
+      process.stderr.write(`the service was not disabled, there is no systemd here: ${String(error)}\n`);
+    });
+  }
+}
+
+async function run(program: string, args: readonly string[]): Promise<void> {
+  const child = spawn(program, args, {
+    // What it prints belongs beside the test runner's report, not into it.
+    stdio: ['ignore', process.stderr, process.stderr],
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' },
+  });
+  const [code] = (await once(child, 'exit')) as [number | null];
+  if (code !== 0)
+    throw new Error(`${program} ${args.join(' ')} ended with ${code ?? 'a signal'}. ${HOW_TO_GET_IT}`);
+}
