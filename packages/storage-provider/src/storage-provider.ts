@@ -28,6 +28,7 @@ export interface StorageProvider extends AsyncDisposable {
    * Stores an object, all or nothing: no reader ever sees a part of it, and nothing stays behind (no open upload, no
    * temporary file) when it fails. `body` is read to its end before anything becomes visible, so a body that throws,
    * at the end as well, stores nothing and the error of the body is what `put` rejects with.
+   * A body of another length than `options.sizeBytes` stores nothing: `store_rejected`, retryable.
    * Bytes are verified on their way: each request carries a checksum that the store checks.
    * @throws StorageError `store_exists` where `options.ifNoneMatch` is set, the store honours it and the key is taken
    */
@@ -43,7 +44,7 @@ export interface StorageProvider extends AsyncDisposable {
    * Makes the place where copies live, with its lifecycle rules, where it is missing. Safe to call again.
    * @returns one line for each thing made or changed, for the operator to read; empty where all was in place
    */
-  prepare(options?: PrepareOptions): Promise<readonly string[]>;
+  prepare(options: PrepareOptions): Promise<readonly string[]>;
 
   /** Resolves when the store answers and the place for copies exists. For readiness; costs one small call. */
   check(options?: CallOptions): Promise<void>;
@@ -57,11 +58,14 @@ export interface CallOptions {
 }
 
 export interface PrepareOptions extends CallOptions {
-  /**
-   * Objects below this prefix outlive the others: they are kept `lifespanDays` + 30 days. The rest lives
-   * `lifespanDays`. Unfinished uploads are ended after a day.
-   */
+  /** Objects whose keys begin so outlive the others: they are kept `lifespanDays` + 30 days. */
   readonly longLivedPrefix: string;
+  /**
+   * Objects whose keys begin with one of these are kept `lifespanDays`. They are named because lifecycle rules of
+   * stores know no exception: a rule for everything would take the long-lived ones as well. Unfinished uploads of any
+   * key are ended after a day.
+   */
+  readonly objectPrefixes: readonly string[];
 }
 
 /** Headers of the origin that travel with the bytes, each exactly as received. */
@@ -86,6 +90,11 @@ export interface PutOptions extends CallOptions {
   readonly ifNoneMatch?: '*' | undefined;
   /** Only over the object with this ETag. Ignored by stores that do not honour it. */
   readonly ifMatch?: string | undefined;
+  /**
+   * How often a request to the store is tried at most; the adapter's own setting where absent. 1: nothing is ever
+   * repeated, so nothing of this put arrives after it was settled by the store's answer.
+   */
+  readonly attempts?: number | undefined;
   /** Called as the store takes bytes: the sum so far. */
   readonly onProgress?: ((bytes: number) => void) | undefined;
 }
