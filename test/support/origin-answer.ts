@@ -1,0 +1,80 @@
+import { createHash } from 'node:crypto';
+import { bytesOf, digestOf, type OriginBody } from './origin-body.ts';
+
+/** What the origin server answers to one request. Sending it is origin-sender.ts's. */
+export interface OriginAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** What is sent. A HEAD gets its headers only. */
+  readonly body: OriginBody;
+  /** How the end of the body shows: a Content-Length, the last chunk, or nothing but the end of the connection. */
+  readonly framing: 'length' | 'chunked' | 'close';
+  /** Whether a Range is honoured (with If-Range, by ETag). */
+  readonly ranges: boolean;
+  readonly bytesPerSecond?: number;
+  readonly fault?: OriginFault;
+}
+
+export interface OriginFault {
+  /** The connection is ended by FIN, or by RST, or nothing more is sent on it. */
+  readonly kind: 'cut' | 'reset' | 'stall';
+  /** After how many bytes of the whole object. */
+  readonly at: number;
+  /** How many GETs of the path meet the fault; those after them are good. */
+  readonly times: number;
+}
+
+/** How `/bytes` and its kin present a body, by query: see origin-routes.ts. */
+export function bodyAnswer(body: OriginBody, query: URLSearchParams, etag?: string): OriginAnswer {
+  const headers: Record<string, string> = {
+    'content-type': query.get('type') ?? 'application/octet-stream',
+    'last-modified': 'Tue, 14 Nov 2023 22:13:20 GMT',
+  };
+  const tag =
+    etag ??
+    `"${createHash('sha256').update(bytesOf(body, 65_536)).digest('hex').slice(0, 16)}-${body.sizeBytes}"`;
+  const kind = query.get('etag') ?? 'strong';
+  if (kind === 'strong') headers.etag = tag;
+  if (kind === 'weak') headers.etag = `W/${tag}`;
+  if (kind === 'none') delete headers['last-modified'];
+  if (kind === 'md5') headers.etag = `"${digestOf(body, 'md5', 'hex')}"`;
+  for (const [parameter, header] of PASSED_ON) {
+    const value = query.get(parameter);
+    if (value !== null) headers[header] = value;
+  }
+  Object.assign(headers, digestHeaders(body, query));
+  const ranges = query.get('ranges') !== 'none';
+  if (ranges) headers['accept-ranges'] = 'bytes';
+  const speed = query.get('bps');
+  return {
+    status: 200,
+    headers,
+    body,
+    framing: 'length',
+    ranges,
+    ...(speed === null ? {} : { bytesPerSecond: Number(speed) }),
+  };
+}
+
+const PASSED_ON = [
+  ['disposition', 'content-disposition'],
+  ['encoding', 'content-encoding'],
+  ['language', 'content-language'],
+] as const;
+
+/** `md5=good|bad`: Content-MD5 (RFC 1864). `sha256=good|bad`: Repr-Digest (RFC 9530) and x-amz-checksum-sha256. */
+function digestHeaders(body: OriginBody, query: URLSearchParams): Record<string, string> {
+  const headers: Record<string, string> = {};
+  const digest = (algorithm: 'md5' | 'sha256', which: string): string =>
+    which === 'good'
+      ? digestOf(body, algorithm, 'base64')
+      : createHash(algorithm).update('other bytes').digest('base64');
+  const md5 = query.get('md5');
+  if (md5 !== null) headers['content-md5'] = digest('md5', md5);
+  const sha256 = query.get('sha256');
+  if (sha256 !== null) {
+    headers['repr-digest'] = `sha-256=:${digest('sha256', sha256)}:`;
+    headers['x-amz-checksum-sha256'] = digest('sha256', sha256);
+  }
+  return headers;
+}

@@ -1,0 +1,165 @@
+import { STATUS_CODES } from 'node:http';
+import { deflateSync, gzipSync } from 'node:zlib';
+import { bodyAnswer, type OriginAnswer, type OriginFault } from './origin-answer.ts';
+import { fixedBody, patternedBody, type OriginBody } from './origin-body.ts';
+
+/**
+ * What the origin server has at each path. `n` is a size in bytes.
+ *
+ * | path | answers |
+ * | --- | --- |
+ * | /bytes/:n[/name] | n pseudo-random bytes with Content-Length |
+ * | /stream/:n | the same, chunked, without a length |
+ * | /close-delimited/:n | the same, with neither length nor chunks |
+ * | /slow/:n?bps= | the same as /bytes at so many bytes a second (10,240) |
+ * | /cut/:n?at=&times=, /reset/…, /stall/… | Content-Length n, then the connection ends (FIN, RST) or stalls after `at` bytes |
+ * | /cut-stream/:n?at=&times= | the same as /cut, chunked |
+ * | /longer/:n?get=, /shorter/:n?get= | HEAD says n bytes, a GET has `get` bytes, with a matching Content-Length |
+ * | /get-500, /get-302, /get-206, /get-html | HEAD 200; GET: 500; 302 to another host's loopback; a 206; a page of HTML with status 200 |
+ * | /head-405/:n, /head-403/:n, /head-501/:n | HEAD refused, GET as /bytes |
+ * | /no-type/:n | /bytes without Content-Type |
+ * | /flaky/:n?failures=&status= | so many GETs fail, then as /bytes |
+ * | /gzip, /deflate, /encoding/utf8, /json | Content-Encoding gzip and deflate, UTF-8 text, JSON |
+ * | /status/:code | that status with a small body |
+ * | /redirect/:n?to= | n redirects, then `to` (/bytes/1024) |
+ * | /redirect-to?url=&status= | one redirect |
+ * | /redirect-nowhere | a 302 without Location |
+ * | /loop, /loop-a, /loop-b | circles |
+ *
+ * All that have bytes take by query: `seed`, `type`, `disposition`, `encoding`, `language`, `etag=strong|weak|md5|none`
+ * (none: no Last-Modified either), `ranges=none`, `md5=good|bad`, `sha256=good|bad`, `bps`.
+ *
+ * @param tries how often this path was asked for before with this method
+ * @returns null where there is nothing at that path
+ */
+export function originAnswer(method: string, url: URL, tries: number): OriginAnswer | null {
+  const [route = '', argument = ''] = url.pathname.slice(1).split('/');
+  return ROUTES.get(route)?.({ method, query: url.searchParams, argument, tries }) ?? null;
+}
+
+interface Asked {
+  readonly method: string;
+  readonly query: URLSearchParams;
+  /** Second segment of the path. */
+  readonly argument: string;
+  readonly tries: number;
+}
+
+type Route = (asked: Asked) => OriginAnswer;
+
+const bytes: Route = ({ query, argument }) => {
+  const seed = Number(query.get('seed') ?? 0);
+  return bodyAnswer(patternedBody(seed, Number(argument)), query, `"${seed}-${argument}"`);
+};
+
+const faulty =
+  (kind: OriginFault['kind'], framing: OriginAnswer['framing']): Route =>
+  (asked) => ({
+    ...bytes(asked),
+    framing,
+    fault: {
+      kind,
+      at: Number(asked.query.get('at') ?? Math.floor(Number(asked.argument) / 2)),
+      times: Number(asked.query.get('times') ?? Infinity),
+    },
+  });
+
+const headRefused =
+  (status: number): Route =>
+  (asked) =>
+    asked.method === 'HEAD' ? statusAnswer(status) : bytes(asked);
+
+/** HEAD as for /bytes/1024, GET as given. */
+const getDiffers =
+  (answer: Route): Route =>
+  (asked) =>
+    asked.method === 'HEAD' ? bytes({ ...asked, argument: '1024' }) : answer(asked);
+
+const otherLength: Route = (asked) =>
+  bytes(asked.method === 'HEAD' ? asked : { ...asked, argument: asked.query.get('get') ?? '10' });
+
+const ROUTES: ReadonlyMap<string, Route> = new Map<string, Route>(
+  Object.entries({
+    bytes,
+    stream: (asked) => ({ ...bytes(asked), framing: 'chunked' }),
+    'close-delimited': (asked) => ({ ...bytes(asked), framing: 'close' }),
+    slow: (asked) => ({ bytesPerSecond: 10_240, ...bytes(asked) }),
+    cut: faulty('cut', 'length'),
+    reset: faulty('reset', 'length'),
+    stall: faulty('stall', 'length'),
+    'cut-stream': faulty('cut', 'chunked'),
+    longer: otherLength,
+    shorter: otherLength,
+    'get-500': getDiffers(() => statusAnswer(500)),
+    'get-302': getDiffers(() => redirectAnswer('http://127.0.0.2:9/', 302)),
+    'get-206': getDiffers((asked) => ({
+      ...bytes({ ...asked, argument: '100' }),
+      status: 206,
+      ranges: false,
+    })),
+    'get-html': getDiffers(() => fixed('<html><body>down for maintenance</body></html>', 'text/html')),
+    'head-403': headRefused(403),
+    'head-405': headRefused(405),
+    'head-501': headRefused(501),
+    'no-type': (asked) => {
+      const answer = bytes(asked);
+      return {
+        ...answer,
+        headers: Object.fromEntries(
+          Object.entries(answer.headers).filter(([name]) => name !== 'content-type'),
+        ),
+      };
+    },
+    flaky: (asked) =>
+      asked.method === 'GET' && asked.tries < Number(asked.query.get('failures') ?? 1)
+        ? statusAnswer(Number(asked.query.get('status') ?? 503))
+        : bytes(asked),
+    gzip: ({ query }) => encoded('gzip', gzipSync(TEXT), query),
+    deflate: ({ query }) => encoded('deflate', deflateSync(TEXT), query),
+    encoding: () => fixed(UNICODE, 'text/plain; charset=utf-8'),
+    json: ({ query }) => fixed(JSON.stringify(Object.fromEntries(query)), 'application/json'),
+    status: ({ argument }) => statusAnswer(Number(argument)),
+    redirect: ({ query, argument }) => {
+      const left = Number(argument) - 1;
+      const to = query.get('to') ?? '/bytes/1024';
+      return redirectAnswer(left > 0 ? `/redirect/${left}?to=${encodeURIComponent(to)}` : to, 302);
+    },
+    'redirect-to': ({ query }) =>
+      redirectAnswer(query.get('url') ?? '/bytes/1024', Number(query.get('status') ?? 302)),
+    'redirect-nowhere': () => statusAnswer(302),
+    loop: () => redirectAnswer('/loop', 302),
+    'loop-a': () => redirectAnswer('/loop-b', 302),
+    'loop-b': () => redirectAnswer('/loop-a', 302),
+  } satisfies Record<string, Route>),
+);
+
+const TEXT = 'Stored bytes are the bytes that came over the wire.\n'.repeat(200);
+const UNICODE = 'ASCII, ελληνικά, 日本語, עברית, 🚀 and a combining e\u0301\n';
+
+function encoded(encoding: string, body: Uint8Array, query: URLSearchParams): OriginAnswer {
+  const answer = bodyAnswer(fixedBody(body), query);
+  return {
+    ...answer,
+    headers: { ...answer.headers, 'content-encoding': encoding, 'content-type': 'text/plain' },
+  };
+}
+
+function fixed(text: string, type: string): OriginAnswer {
+  return bodyAnswer(fixedBody(Buffer.from(text)), new URLSearchParams({ type }));
+}
+
+export function statusAnswer(status: number): OriginAnswer {
+  const body: OriginBody = fixedBody(Buffer.from(`${status} ${STATUS_CODES[status] ?? 'Unknown'}\n`));
+  return {
+    status,
+    headers: { 'content-type': 'text/plain' },
+    body: status === 204 || status === 304 ? fixedBody(Buffer.alloc(0)) : body,
+    framing: 'length',
+    ranges: false,
+  };
+}
+
+function redirectAnswer(location: string, status: number): OriginAnswer {
+  const answer = statusAnswer(status);
+  return { ...answer, headers: { ...answer.headers, location } };
+}
