@@ -1,5 +1,13 @@
 export * from './backend.ts';
+export * from './bounded-wait.ts';
+export * from './cache-manager-options.ts';
+export * from './cache-manager.ts';
+export * from './copy-life.ts';
+export * from './copy-lookup.ts';
 export * from './entry-store.ts';
+export { describeFailure } from './miss.ts';
+export * from './mirrored-object.ts';
 export * from './object-key.ts';
 export * from './operator.ts';
 export * from './redirect.ts';
+export * from './token.ts';

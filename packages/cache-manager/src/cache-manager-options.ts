@@ -1,0 +1,43 @@
+import type { Origin, SourcePolicy } from '@cloud-mirror/origin';
+import type { Backends } from './backend.ts';
+import type { CopyLifeOptions } from './copy-life.ts';
+import type { EntryStore } from './entry-store.ts';
+
+/** The `entries` part of the configuration that decisions need. */
+export interface EntryTimes extends CopyLifeOptions {
+  /** How long a job may wait before another is sent. */
+  readonly queuedLeaseSeconds: number;
+  /** Lease of a copy under way. */
+  readonly copyingLeaseSeconds: number;
+  /** Back-off before another try. */
+  readonly errorSeconds: { readonly first: number; readonly longest: number };
+  /** How long an origin's refusal is remembered. */
+  readonly originAnswerSeconds: number;
+}
+
+/** What happens inside, for logs and metrics. Each is called synchronously and must not throw. */
+export interface CacheManagerEvents {
+  /** A part did not answer; requests go on without it. */
+  readonly partFailed?: (part: 'entries' | 'store' | 'queue', backend: string | null, error: unknown) => void;
+  /** A job was sent. */
+  readonly jobEnqueued?: (backend: string) => void;
+  /** A copy was found in the store although no entry knew of it. */
+  readonly backfilled?: (backend: string) => void;
+  /** Work that nobody waits for failed in a way that no rule foresees. */
+  readonly unexpected?: (error: unknown) => void;
+}
+
+export interface CacheManagerOptions {
+  readonly backends: Backends;
+  readonly entries: EntryStore;
+  readonly origin: Pick<Origin, 'inspect'>;
+  readonly policy: SourcePolicy;
+  readonly times: EntryTimes;
+  /** Requests that may wait at once; `server.maxWaiting`. */
+  readonly maxWaiting: number;
+  readonly events?: CacheManagerEvents | undefined;
+  /** Between two looks of a waiting request when no change was told, in milliseconds. 2,000 unless given. */
+  readonly pollMs?: number | undefined;
+  /** Between two readings of the marker lists, in milliseconds. 60,000 unless given. */
+  readonly markerListMs?: number | undefined;
+}

@@ -1,0 +1,113 @@
+import type { CacheManagerOptions } from './cache-manager-options.ts';
+import { lookUpCopy, type CopyLookup } from './copy-lookup.ts';
+import type { MarkerLists } from './marker-lists.ts';
+import type { MirroredObject } from './mirrored-object.ts';
+import { freshToken } from './token.ts';
+
+const LOOK_UPS_AT_ONCE = 256;
+const JOB_INTERVAL_MS = 60_000;
+const REMEMBERED_JOBS = 50_000;
+
+/** Thrown where so many look-ups are under way that another one would only make the store slower. */
+export class TooManyLookUps extends Error {
+  override readonly name = 'TooManyLookUps';
+}
+
+type Options = Pick<CacheManagerOptions, 'times' | 'events'> & { readonly markers: MarkerLists };
+
+interface LookUps {
+  readonly running: Promise<unknown>;
+  next: Promise<CopyLookup> | null;
+}
+
+/** How requests are answered while the entry store is away: straight from the object store. */
+export class DirectLookUps {
+  readonly #options: Options;
+  /** For each object the look-up under way and the one that begins when it ends. */
+  readonly #lookUps = new Map<string, LookUps>();
+  readonly #lastJob = new Map<string, number>();
+  #running = 0;
+
+  constructor(options: Options) {
+    this.#options = options;
+  }
+
+  /**
+   * Looks for the copy. One look-up of an object runs at a time; requests that come meanwhile share the next one. They
+   * must not join the one that runs: its marker HEAD may have been answered before a purge that has returned by now.
+   * @throws StorageError, TooManyLookUps
+   */
+  async lookUp(object: MirroredObject, signal: AbortSignal): Promise<CopyLookup> {
+    const name = nameOf(object);
+    const before = this.#lookUps.get(name);
+    if (before === undefined) return this.#run(name, object, signal);
+    before.next ??= before.running.then(
+      () => this.#run(name, object, signal),
+      () => this.#run(name, object, signal),
+    );
+    return before.next;
+  }
+
+  async #run(name: string, object: MirroredObject, signal: AbortSignal): Promise<CopyLookup> {
+    if (this.#running >= LOOK_UPS_AT_ONCE) {
+      this.#lookUps.delete(name);
+      throw new TooManyLookUps(`${LOOK_UPS_AT_ONCE} look-ups in the object store are under way already`);
+    }
+    this.#running++;
+    const running = this.#options.markers.lookUp(object, (onMarker) =>
+      lookUpCopy(object, this.#options.times, { signal, onMarker }),
+    );
+    const lookUps: LookUps = { running, next: null };
+    this.#lookUps.set(name, lookUps);
+    try {
+      return await running;
+    } finally {
+      this.#running--;
+      // The next look-up, if any, has put itself in the place by the time it matters; only the last one clears it.
+      if (this.#lookUps.get(name) === lookUps && lookUps.next === null) this.#lookUps.delete(name);
+    }
+  }
+
+  /** Sends a job for a copy that nobody could claim: at most once a minute for each object and process. */
+  async sendJob(
+    object: MirroredObject,
+    generation: string,
+    requestId: string,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const name = nameOf(object);
+    const now = performance.now();
+    const last = this.#lastJob.get(name);
+    if (last !== undefined && now - last < JOB_INTERVAL_MS) return;
+    this.#lastJob.delete(name);
+    this.#lastJob.set(name, now);
+    for (const oldest of this.#lastJob.keys()) {
+      if (this.#lastJob.size <= REMEMBERED_JOBS) break;
+      this.#lastJob.delete(oldest);
+    }
+    const { backend } = object;
+    try {
+      await backend.queue.enqueue(
+        {
+          v: 1,
+          service: backend.service,
+          region: backend.region,
+          url: object.url,
+          token: freshToken(),
+          generation,
+          requestId,
+          enqueuedAt: new Date().toISOString(),
+        },
+        { signal },
+      );
+      this.#options.events?.jobEnqueued?.(backend.name);
+    } catch (error) {
+      this.#lastJob.delete(name);
+      this.#options.events?.partFailed?.('queue', backend.name, error);
+    }
+  }
+}
+
+function nameOf(object: MirroredObject): string {
+  return `${object.id.backend}:${object.id.sha256}`;
+}

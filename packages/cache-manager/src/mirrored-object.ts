@@ -1,0 +1,22 @@
+import type { Backend } from './backend.ts';
+import type { ObjectId } from './entry-store.ts';
+import { markerKey, objectKey, urlSha256 } from './object-key.ts';
+
+/** One origin object in one back end, by every name it has there. */
+export interface MirroredObject {
+  readonly backend: Backend;
+  /** Normal form of the origin URL: the object's identity. */
+  readonly url: string;
+  readonly id: ObjectId;
+  readonly markerKey: string;
+}
+
+export function mirroredObject(backend: Backend, url: string): MirroredObject {
+  const sha256 = urlSha256(url);
+  return { backend, url, id: { backend: backend.name, sha256 }, markerKey: markerKey(sha256) };
+}
+
+/** Where the copy of generation `generation` is, in the object's own back end. */
+export function copyKey(object: MirroredObject, generation: string): string {
+  return objectKey(object.url, generation, object.backend.store.maxKeyBytes);
+}

@@ -1,0 +1,176 @@
+import { OriginError } from '@cloud-mirror/origin';
+import type { CacheManagerOptions } from './cache-manager-options.ts';
+import { entryLifeMs } from './copy-life.ts';
+import { lookUpCopy, type CopyLookup } from './copy-lookup.ts';
+import { EntryStoreError, type Copy, type Failure } from './entry-store.ts';
+import type { MarkerLists } from './marker-lists.ts';
+import type { MirroredObject } from './mirrored-object.ts';
+
+/** The claim that this process won for an object. */
+export interface WonClaim {
+  readonly token: string;
+  /** Number of the entry store's connection when the claim was made. */
+  readonly epoch: number;
+  readonly requestId: string;
+}
+
+export type MissResult =
+  | { readonly kind: 'found'; readonly copy: Copy }
+  | { readonly kind: 'queued' }
+  /** What was found out cannot be trusted or written down: look at the entry again. */
+  | { readonly kind: 'start_over' }
+  | { readonly kind: 'origin_failed'; readonly error: OriginError }
+  | { readonly kind: 'store_failed' }
+  | { readonly kind: 'queue_failed' };
+
+type MissOptions = Pick<CacheManagerOptions, 'entries' | 'origin' | 'times' | 'events'> & {
+  readonly markers: MarkerLists;
+};
+
+/** What the winner of a claim does with it: look in the store and at the origin, side by side, then send the job. */
+export class Miss {
+  readonly #options: MissOptions;
+
+  constructor(options: MissOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Never rejects but by a programming error. `onNotStored` is called as soon as the store has said that there is no
+   * copy. `signal` ends the work when the process does, not when a client goes away.
+   */
+  async resolve(
+    object: MirroredObject,
+    claim: WonClaim,
+    signal: AbortSignal,
+    onNotStored: () => void,
+  ): Promise<MissResult> {
+    const inspection = new AbortController();
+    const inspected = this.#inspect(object, AbortSignal.any([signal, inspection.signal]));
+    let lookup: CopyLookup;
+    try {
+      lookup = await this.#options.markers.lookUp(object, (onMarker) =>
+        lookUpCopy(object, this.#options.times, { signal, onMarker }),
+      );
+    } catch (error) {
+      inspection.abort();
+      this.#options.events?.partFailed?.('store', object.backend.name, error);
+      await this.#release(object, claim);
+      return { kind: 'store_failed' };
+    }
+    if (lookup.copy !== null) {
+      inspection.abort();
+      return this.#commit(object, claim, lookup.copy);
+    }
+    onNotStored();
+    const refusal = await inspected;
+    if (refusal !== null) return this.#rememberRefusal(object, claim, refusal);
+    return this.#enqueue(object, claim, lookup, signal);
+  }
+
+  /** Why the origin will not give the object; `null` where it will. */
+  async #inspect(object: MirroredObject, signal: AbortSignal): Promise<OriginError | null> {
+    try {
+      await this.#options.origin.inspect(new URL(object.url), { signal });
+      return null;
+    } catch (error) {
+      if (error instanceof OriginError) return error;
+      if (!signal.aborted) this.#options.events?.unexpected?.(error);
+      return new OriginError('origin_unreachable', 'the origin could not be asked', { cause: error });
+    }
+  }
+
+  async #commit(object: MirroredObject, claim: WonClaim, copy: Copy): Promise<MissResult> {
+    const { entries, times, events } = this.#options;
+    try {
+      const committed = await entries.commit(
+        object.id,
+        claim.token,
+        copy,
+        entryLifeMs(copy, times, Date.now()),
+      );
+      // A replaced connection may lead to an entry store with older contents: nothing begun before it is trusted.
+      if (!committed || entries.epoch !== claim.epoch) return { kind: 'start_over' };
+      events?.backfilled?.(object.backend.name);
+      return { kind: 'found', copy };
+    } catch (error) {
+      this.#entriesFailed(error);
+      return { kind: 'start_over' };
+    }
+  }
+
+  async #rememberRefusal(object: MirroredObject, claim: WonClaim, error: OriginError): Promise<MissResult> {
+    const answerMs = this.#options.times.originAnswerSeconds * 1000;
+    const failure: Failure = {
+      ...describeFailure(error, this.#options.times),
+      retryAfterMs: answerMs,
+      willRetry: false,
+      ttlMs: answerMs,
+    };
+    try {
+      await this.#options.entries.fail(object.id, claim.token, failure);
+    } catch (storeError) {
+      this.#entriesFailed(storeError);
+    }
+    return { kind: 'origin_failed', error };
+  }
+
+  async #enqueue(
+    object: MirroredObject,
+    claim: WonClaim,
+    lookup: CopyLookup,
+    signal: AbortSignal,
+  ): Promise<MissResult> {
+    const { backend } = object;
+    try {
+      await backend.queue.enqueue(
+        {
+          v: 1,
+          service: backend.service,
+          region: backend.region,
+          url: object.url,
+          token: claim.token,
+          generation: lookup.generation,
+          requestId: claim.requestId,
+          enqueuedAt: new Date().toISOString(),
+        },
+        { signal },
+      );
+    } catch (error) {
+      this.#options.events?.partFailed?.('queue', backend.name, error);
+      await this.#release(object, claim);
+      return { kind: 'queue_failed' };
+    }
+    this.#options.events?.jobEnqueued?.(backend.name);
+    return { kind: 'queued' };
+  }
+
+  async #release(object: MirroredObject, claim: WonClaim): Promise<void> {
+    try {
+      await this.#options.entries.release(object.id, claim.token);
+    } catch (error) {
+      this.#entriesFailed(error);
+    }
+  }
+
+  #entriesFailed(error: unknown): void {
+    if (!(error instanceof EntryStoreError)) throw error;
+    this.#options.events?.partFailed?.('entries', null, error);
+  }
+}
+
+/** What an `error` entry says of a failure; how long it is kept and whether a job will come again is the caller's. */
+export function describeFailure(
+  error: Error & { readonly code: string; readonly status?: number | null; readonly host?: string | null },
+  times: Pick<CacheManagerOptions['times'], 'errorSeconds'>,
+): Omit<Failure, 'retryAfterMs' | 'willRetry' | 'ttlMs'> {
+  return {
+    code: error.code,
+    cause: error.message,
+    stack: (error.stack ?? error.message).slice(0, 4096),
+    originStatus: error.status ?? null,
+    originHost: error.host ?? null,
+    firstRetryMs: times.errorSeconds.first * 1000,
+    longestRetryMs: times.errorSeconds.longest * 1000,
+  };
+}

@@ -1,0 +1,92 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { CacheManagerOptions } from './cache-manager-options.ts';
+import { readMarker } from './copy-lookup.ts';
+import type { MarkerLists } from './marker-lists.ts';
+import { copyKey, type MirroredObject } from './mirrored-object.ts';
+import { GENERATION_METADATA } from './object-key.ts';
+import type { PurgeResult } from './operator.ts';
+import { freshToken } from './token.ts';
+
+/** How long a hit may be answered from a front end's memory, in milliseconds: entries are read anew for each request. */
+const GREATEST_MEMORY_AGE_MS = 0;
+
+type PurgeOptions = Pick<CacheManagerOptions, 'entries'> & { readonly markers: MarkerLists };
+
+/**
+ * Forgets and deletes one object in the back ends given (all of them one object, so of one URL).
+ *
+ * Once it has returned, no request that begins then is redirected to bytes that were read from the origin before it
+ * began, whatever copies are in flight: those end under the key of a generation that is no longer the object's. Any
+ * step that fails leaves `purged: false`, and calling again is safe.
+ *
+ * One nonce for all back ends, and all markers before the rest, so that a copy from one region to another can tell
+ * equal generations.
+ */
+export async function purge(
+  objects: readonly MirroredObject[],
+  options: PurgeOptions,
+  signal: AbortSignal,
+): Promise<PurgeResult[]> {
+  // Fresh for each attempt: a marker written late by an attempt given up must not look like the present one's.
+  const generation = freshToken();
+  const marked = await Promise.allSettled(
+    objects.map((object) => mark(object, generation, options.markers, signal)),
+  );
+  const removed = await Promise.allSettled(
+    objects.map(async (object, index) => {
+      const mark = marked[index];
+      if (mark === undefined || mark.status === 'rejected') throw mark?.reason;
+      await options.entries.drop(object.id);
+      // A request that read the entry just before has been answered, or has given up, by the end of this wait; those
+      // that begin later cannot see the entry. Only then do the objects go.
+      await sleep(GREATEST_MEMORY_AGE_MS + options.entries.timeLimitMs, undefined, { signal });
+      await deleteCopies(object, mark.value, signal);
+    }),
+  );
+  return objects.map(({ id }, index) => {
+    const result = removed[index];
+    const failed = result?.status === 'rejected' ? result : null;
+    return {
+      backend: id.backend,
+      purged: failed === null,
+      error: failed === null ? null : causeOf(failed.reason),
+    };
+  });
+}
+
+/** Writes the marker of a new generation. @returns the generation before */
+async function mark(
+  object: MirroredObject,
+  generation: string,
+  markers: MarkerLists,
+  signal: AbortSignal,
+): Promise<string> {
+  const before = await readMarker(object, signal);
+  const content = Buffer.from(generation);
+  await markers.lookUp(object, async (onMarker) => {
+    const { etag } = await object.backend.store.put(object.markerKey, once(content), {
+      signal,
+      headers: { contentType: 'text/plain' },
+      sizeBytes: content.length,
+      metadata: () => ({ [GENERATION_METADATA]: generation, 'purged-at': new Date().toISOString() }),
+      // A repetition that arrives late could overwrite the marker of a later purge.
+      attempts: 1,
+    });
+    onMarker({ generation, etag });
+  });
+  return before.generation;
+}
+
+/** Only these two keys: what a copy in flight writes meanwhile is of a generation that nobody is redirected to. */
+async function deleteCopies(object: MirroredObject, previous: string, signal: AbortSignal): Promise<void> {
+  const keys = new Set([copyKey(object, ''), copyKey(object, previous)]);
+  await Promise.all([...keys].map((key) => object.backend.store.delete(key, { signal })));
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
+
+function causeOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

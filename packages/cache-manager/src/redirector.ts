@@ -1,0 +1,370 @@
+import { settleWithin } from './bounded-wait.ts';
+import type { CacheManagerOptions } from './cache-manager-options.ts';
+import type { ChangeWaiter, ChangeWaiters } from './change-waiters.ts';
+import { lookUpGeneration } from './copy-lookup.ts';
+import { TooManyLookUps, type DirectLookUps } from './direct-lookups.ts';
+import { EntryStoreError, type Copy, type Entry, type ErrorEntry, type PresentEntry } from './entry-store.ts';
+import type { MarkerLists } from './marker-lists.ts';
+import { copyKey, type MirroredObject } from './mirrored-object.ts';
+import type { Miss } from './miss.ts';
+import type { FallbackReason, RedirectOutcome, RedirectRequest } from './redirect.ts';
+import { freshToken } from './token.ts';
+
+/** Time that even a request which does not want to wait gives the stores to say what they have, in milliseconds. */
+const LOOK_MS = 1000;
+/** Looks at one entry without any wait between them, before something must be wrong. */
+const LOOKS_AT_ONCE = 25;
+const RETRY_AFTER_SECONDS = 2;
+
+export interface RedirectorParts {
+  readonly options: CacheManagerOptions;
+  readonly waiters: ChangeWaiters;
+  readonly markers: MarkerLists;
+  readonly miss: Miss;
+  readonly direct: DirectLookUps;
+  /** Aborted when the process ends. */
+  readonly ended: AbortSignal;
+  /** Keeps work going that outlives the request which began it. */
+  readonly background: <T>(work: Promise<T>) => Promise<T>;
+}
+
+/** What a request has been through so far. */
+interface Progress {
+  readonly object: MirroredObject;
+  readonly request: RedirectRequest;
+  /** It waited for somebody's copy. */
+  waited: boolean;
+  /** It won the claim and sent the job itself. */
+  sentJob: boolean;
+  revalidated: boolean;
+  waiter: ChangeWaiter | null;
+  looks: number;
+}
+
+/** An answer, or that the entry is worth another look. */
+type Step = RedirectOutcome | 'look_again';
+
+/** Decides where one request goes: the rules of a request, in their order. */
+export class Redirector {
+  readonly #parts: RedirectorParts;
+
+  constructor(parts: RedirectorParts) {
+    this.#parts = parts;
+  }
+
+  async redirect(object: MirroredObject, request: RedirectRequest): Promise<RedirectOutcome> {
+    const progress: Progress = {
+      object,
+      request,
+      waited: false,
+      sentJob: false,
+      revalidated: false,
+      waiter: null,
+      looks: 0,
+    };
+    try {
+      for (;;) {
+        if (++progress.looks > LOOKS_AT_ONCE) return this.#toOrigin(progress, 'internal_error');
+        const step = await this.#look(progress);
+        if (step !== 'look_again') return step;
+      }
+    } finally {
+      progress.waiter?.[Symbol.dispose]();
+    }
+  }
+
+  async #look(progress: Progress): Promise<Step> {
+    const { entries } = this.#parts.options;
+    const epoch = entries.epoch;
+    let entry: Entry | null;
+    try {
+      entry = await entries.get(progress.object.id);
+    } catch (error) {
+      this.#entriesFailed(error);
+      return this.#withoutEntries(progress);
+    }
+    if (entries.epoch !== epoch) return 'look_again';
+    if (!this.#parts.markers.trusts(progress.object.id.backend, epoch))
+      return this.#readMarkers(progress, epoch);
+    switch (entry?.state) {
+      case undefined:
+        return this.#claim(progress);
+      case 'present':
+        return this.#present(progress, entry);
+      case 'pending':
+        return this.#wait(progress);
+      case 'error':
+        return this.#error(progress, entry);
+    }
+  }
+
+  /** A new connection to the entry store is not trusted before the purge markers were read. */
+  async #readMarkers(progress: Progress, epoch: number): Promise<Step> {
+    const reading = this.#parts.background(this.#parts.markers.refresh(progress.object.id.backend, epoch));
+    const limit = Math.max(remainingMs(progress), LOOK_MS);
+    const read = await settleWithin(reading, limit, false, progress.request.signal);
+    return read ? 'look_again' : this.#withoutEntries(progress);
+  }
+
+  async #present(progress: Progress, entry: PresentEntry): Promise<Step> {
+    const { object, request } = progress;
+    const { markers } = this.#parts;
+    if (!markers.knows(object, entry.generation)) {
+      const confirmed = await this.#ask(progress, markers.confirm(object, entry.generation));
+      if (confirmed === 'failed') return this.#toOrigin(progress, 'store_unavailable');
+      if (!confirmed) return this.#forget(progress, entry.token);
+    }
+    if (request.revalidate && !progress.revalidated) {
+      progress.revalidated = true;
+      const good = await this.#ask(progress, this.#isAsStored(object, entry));
+      if (good === 'failed') return this.#toOrigin(progress, 'store_unavailable');
+      if (!good) return this.#forget(progress, entry.token);
+    }
+    return this.#toCopy(progress, entry);
+  }
+
+  /** Whether marker and object in the store are what the entry says. */
+  async #isAsStored(object: MirroredObject, entry: PresentEntry): Promise<boolean> {
+    const { markers, options, ended } = this.#parts;
+    const [sameGeneration, lookup] = await Promise.all([
+      markers.reread(object, entry.generation),
+      lookUpGeneration(object, entry.generation, options.times, ended),
+    ]);
+    return sameGeneration && lookup.copy?.sizeBytes === entry.sizeBytes && lookup.copy.etag === entry.etag;
+  }
+
+  /** Drops an entry that was wrong, unless somebody has replaced it by now. */
+  async #forget(progress: Progress, token: string): Promise<Step> {
+    try {
+      await this.#parts.options.entries.drop(progress.object.id, token);
+    } catch (error) {
+      this.#entriesFailed(error);
+    }
+    return 'look_again';
+  }
+
+  async #error(progress: Progress, entry: ErrorEntry): Promise<Step> {
+    const { times } = this.#parts.options;
+    if (progress.request.revalidate && !progress.revalidated && !entry.willRetry) {
+      progress.revalidated = true;
+      return this.#forget(progress, entry.token);
+    }
+    const now = Date.now();
+    const remembered = now - entry.since < times.originAnswerSeconds * 1000;
+    if (remembered || !entry.willRetry) {
+      const refusal = this.#refusal(progress, {
+        ...entry,
+        status: entry.originStatus,
+        host: entry.originHost,
+      });
+      if (refusal !== null) return refusal;
+    }
+    if (entry.willRetry && entry.retryAt - now < remainingMs(progress)) return this.#wait(progress);
+    if (now > entry.retryAt + times.copyingLeaseSeconds * 1000) return this.#claim(progress);
+    return this.#toOrigin(progress, 'copy_failed', 'error', entry.cause);
+  }
+
+  /** The answer to a failure that waiting does not mend; `null` for failures that another try may mend. */
+  #refusal(
+    progress: Progress,
+    failure: { code: string; cause: string; status: number | null; host: string | null },
+  ): RedirectOutcome | null {
+    const message = failure.cause;
+    if (failure.status !== null) {
+      const host = failure.host ?? progress.request.url.host;
+      return { kind: 'origin_status', status: failure.status, host, message };
+    }
+    switch (failure.code) {
+      case 'not_allowed':
+        return { kind: 'not_allowed', message };
+      case 'origin_redirects':
+        return { kind: 'origin_redirects', message };
+      case 'too_large':
+        return this.#toOrigin(progress, 'too_large', 'error', message);
+      case 'origin_unreachable':
+        return this.#toOrigin(progress, 'origin_unreachable', 'error', message);
+      default:
+        return null;
+    }
+  }
+
+  async #claim(progress: Progress): Promise<Step> {
+    const { options, miss, background, ended } = this.#parts;
+    const { object, request } = progress;
+    const token = freshToken();
+    const epoch = options.entries.epoch;
+    try {
+      const result = await options.entries.claim(object.id, {
+        token,
+        leaseMs: options.times.queuedLeaseSeconds * 1000,
+        copyingLeaseMs: options.times.copyingLeaseSeconds * 1000,
+      });
+      if (!result.claimed) return 'look_again';
+    } catch (error) {
+      this.#entriesFailed(error);
+      return this.#withoutEntries(progress);
+    }
+    const notStored = Promise.withResolvers<'late'>();
+    const work = background(
+      miss.resolve(object, { token, epoch, requestId: request.requestId }, ended, () =>
+        notStored.resolve('late'),
+      ),
+    );
+    // Who does not want to wait still learns of a copy that is there, but not of what the origin says.
+    const wanted = remainingMs(progress) > 0 ? work : Promise.race([work, notStored.promise]);
+    const limit = Math.max(remainingMs(progress), LOOK_MS);
+    const result = await settleWithin(wanted, limit, 'late' as const, request.signal);
+    if (result === 'late') {
+      work.catch((error: unknown) => options.events?.unexpected?.(error));
+      return this.#notNow(progress);
+    }
+    switch (result.kind) {
+      case 'found':
+        return this.#toCopy(progress, result.copy);
+      case 'queued':
+        progress.sentJob = true;
+        return 'look_again';
+      case 'start_over':
+        return 'look_again';
+      case 'origin_failed': {
+        const { code, message: cause, status, host } = result.error;
+        return (
+          this.#refusal(progress, { code, cause, status, host }) ??
+          this.#toOrigin(progress, 'copy_failed', 'error', cause)
+        );
+      }
+      case 'store_failed':
+        return this.#toOrigin(progress, 'store_unavailable', 'error');
+      case 'queue_failed':
+        return this.#toOrigin(progress, 'queue_unavailable', 'error');
+    }
+  }
+
+  /** Waits for the entry to change, or for the time of a slow look, as long as the client wants to wait. */
+  async #wait(progress: Progress): Promise<Step> {
+    const { waiters, options } = this.#parts;
+    const remaining = remainingMs(progress);
+    if (remaining <= 0) return this.#notNow(progress);
+    const listening = progress.waiter;
+    if (listening === null) {
+      if (waiters.count >= options.maxWaiting) return this.#toOrigin(progress, 'too_many_waiting');
+      // Listen first, then look again: no change can fall between the two.
+      progress.waiter = waiters.listen(progress.object.id);
+      return 'look_again';
+    }
+    progress.waited = true;
+    const pollMs = options.pollMs ?? 2000;
+    await settleWithin(listening.changed, Math.min(remaining, pollMs), undefined, progress.request.signal);
+    progress.waiter = waiters.listen(progress.object.id);
+    listening[Symbol.dispose]();
+    progress.looks = 0;
+    if (progress.request.signal.aborted) return this.#notNow(progress);
+    return 'look_again';
+  }
+
+  /** Without the entry store: what the object store has, else the origin. */
+  async #withoutEntries(progress: Progress): Promise<RedirectOutcome> {
+    const { direct, background, ended, options } = this.#parts;
+    const { object, request } = progress;
+    const looking = background(direct.lookUp(object, ended));
+    const limit = Math.max(remainingMs(progress), LOOK_MS);
+    try {
+      const lookup = await settleWithin(looking, limit, null, request.signal);
+      if (lookup === null) return this.#toOrigin(progress, 'store_unavailable');
+      if (lookup.copy !== null) return await this.#toCopy(progress, lookup.copy);
+      void background(direct.sendJob(object, lookup.generation, request.requestId, ended));
+      if (request.respondAsync) return this.#accepted();
+      return this.#toOrigin(progress, 'entries_unavailable');
+    } catch (error) {
+      if (error instanceof TooManyLookUps) return this.#toOrigin(progress, 'entries_unavailable');
+      options.events?.partFailed?.('store', object.backend.name, error);
+      return this.#toOrigin(progress, 'store_unavailable');
+    }
+  }
+
+  async #toCopy(progress: Progress, copy: Copy): Promise<RedirectOutcome> {
+    const { object, request, waited, sentJob } = progress;
+    const { store } = object.backend;
+    try {
+      const location = await store.urlFor(copyKey(object, copy.generation), request.method);
+      return {
+        kind: 'present',
+        location,
+        access: store.access,
+        how: waited ? 'stored' : 'hit',
+        collapsed: waited && !sentJob,
+        sha256: copy.sha256,
+      };
+    } catch (error) {
+      this.#parts.options.events?.partFailed?.('store', object.backend.name, error);
+      return this.#toOrigin(progress, 'store_unavailable');
+    }
+  }
+
+  /** The wait is over, or there was none. */
+  #notNow(progress: Progress): RedirectOutcome {
+    if (progress.request.respondAsync) return this.#accepted();
+    return this.#toOrigin(progress, progress.request.waitMs > 0 ? 'wait_over' : 'not_waiting');
+  }
+
+  #accepted(): RedirectOutcome {
+    return { kind: 'accepted', retryAfterSeconds: RETRY_AFTER_SECONDS, message: 'the copy is being made' };
+  }
+
+  #toOrigin(
+    progress: Progress,
+    reason: FallbackReason,
+    state: 'pending' | 'error' = FAILED.has(reason) ? 'error' : 'pending',
+    message: string = MESSAGES[reason],
+  ): RedirectOutcome {
+    return { kind: 'origin', location: progress.request.url.href, state, reason, message };
+  }
+
+  /** Asks the object store within the request's time. */
+  async #ask<T>(progress: Progress, asked: Promise<T>): Promise<T | 'failed'> {
+    const limit = Math.max(remainingMs(progress), LOOK_MS);
+    try {
+      return await settleWithin(
+        this.#parts.background(asked),
+        limit,
+        'failed' as const,
+        progress.request.signal,
+      );
+    } catch (error) {
+      this.#parts.options.events?.partFailed?.('store', progress.object.id.backend, error);
+      return 'failed';
+    }
+  }
+
+  #entriesFailed(error: unknown): void {
+    if (!(error instanceof EntryStoreError)) throw error;
+    this.#parts.options.events?.partFailed?.('entries', null, error);
+  }
+}
+
+function remainingMs({ request }: Progress): number {
+  return request.waitMs - (performance.now() - request.arrivedAtMs);
+}
+
+const FAILED: ReadonlySet<FallbackReason> = new Set([
+  'copy_failed',
+  'too_large',
+  'origin_unreachable',
+  'store_unavailable',
+  'queue_unavailable',
+  'entries_unavailable',
+  'internal_error',
+]);
+
+const MESSAGES: Readonly<Record<FallbackReason, string>> = {
+  wait_over: 'the copy is still being made; this is the origin',
+  not_waiting: 'the copy is being made behind this answer; this is the origin',
+  too_many_waiting: 'too many requests are waiting already; this is the origin',
+  copy_failed: 'the last try to copy failed; this is the origin',
+  too_large: 'the object is larger than this mirror copies; this is the origin',
+  origin_unreachable: 'the mirror cannot reach the origin; you may',
+  store_unavailable: 'the object store of this region does not answer; this is the origin',
+  queue_unavailable: 'the copy could not be asked for; this is the origin',
+  entries_unavailable: 'the mirror cannot tell whether there is a copy; this is the origin',
+  internal_error: 'something went wrong in the mirror; this is the origin',
+};

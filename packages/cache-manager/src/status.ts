@@ -1,0 +1,124 @@
+import type { CacheManagerOptions } from './cache-manager-options.ts';
+import { lookUpGeneration, readMarker, type CopyLookup } from './copy-lookup.ts';
+import type { Entry } from './entry-store.ts';
+import { copyKey, type MirroredObject } from './mirrored-object.ts';
+import type { StatusReport } from './operator.ts';
+
+/** Tells all that is known of an object, and what a redirect would do now. Starts no copy and changes nothing. */
+export async function reportStatus(
+  object: MirroredObject,
+  options: Pick<CacheManagerOptions, 'entries' | 'times'>,
+  signal: AbortSignal,
+): Promise<StatusReport> {
+  const unavailable: { part: 'entries' | 'store'; cause: string }[] = [];
+  const [entry, stored] = await Promise.all([
+    options.entries.get(object.id).catch((error: unknown) => {
+      unavailable.push({ part: 'entries', cause: causeOf(error) });
+      return null;
+    }),
+    lookUpStored(object, options, signal).catch((error: unknown) => {
+      unavailable.push({ part: 'store', cause: causeOf(error) });
+      return null;
+    }),
+  ]);
+  const now = Date.now();
+  return {
+    service: object.backend.service,
+    region: object.backend.region,
+    url: object.url,
+    sha256: object.id.sha256,
+    entry,
+    ageSeconds: entry === null ? null : seconds(now - entry.since),
+    leaseSeconds: leaseSeconds(entry, now),
+    generation: stored?.generation ?? null,
+    key: stored === null ? null : copyKey(object, stored.generation),
+    object: describe(stored),
+    redirect: await foresee(object, entry, stored),
+    unavailable,
+  };
+}
+
+function lookUpStored(
+  object: MirroredObject,
+  options: Pick<CacheManagerOptions, 'times'>,
+  signal: AbortSignal,
+): Promise<CopyLookup> {
+  return readMarker(object, signal).then(({ generation }) =>
+    lookUpGeneration(object, generation, options.times, signal),
+  );
+}
+
+function describe(stored: CopyLookup | null): StatusReport['object'] {
+  if (stored === null || stored.copy === null) return null;
+  const { sizeBytes, storedAt, expiresAt, etag, sha256 } = stored.copy;
+  return {
+    sizeBytes,
+    storedAt: new Date(storedAt).toISOString(),
+    expiresAt: expiresAt === null ? null : new Date(expiresAt).toISOString(),
+    etag,
+    sha256,
+  };
+}
+
+async function foresee(
+  object: MirroredObject,
+  entry: Entry | null,
+  stored: CopyLookup | null,
+): Promise<StatusReport['redirect']> {
+  const origin = object.url;
+  if (stored === null) return { to: 'origin', location: origin, why: 'the object store cannot be asked' };
+  if (stored.copy !== null) {
+    const why =
+      entry?.state === 'present'
+        ? 'the copy is present'
+        : 'the copy is in the store; the next request finds it';
+    const { store } = object.backend;
+    const location = await store
+      .urlFor(copyKey(object, stored.generation), 'GET')
+      .then(withoutQuery, () => null);
+    return { to: 'copy', location, why };
+  }
+  switch (entry?.state) {
+    case undefined:
+      return { to: 'wait', location: null, why: 'nothing is known; the next request asks for the copy' };
+    case 'present':
+      return {
+        to: 'copy',
+        location: null,
+        why: 'the entry says present but the store has no copy; Cache-Control: no-cache mends it',
+      };
+    case 'pending':
+      return { to: 'wait', location: null, why: `a copy is ${entry.phase}` };
+    case 'error':
+      if (entry.originStatus !== null) {
+        return { to: 'origin_status', location: null, why: `the origin answered ${entry.originStatus}` };
+      }
+      return { to: 'origin', location: origin, why: entry.cause };
+  }
+}
+
+function leaseSeconds(entry: Entry | null, now: number): number | null {
+  switch (entry?.state) {
+    case 'pending':
+      return seconds(entry.leaseEnd - now);
+    case 'present':
+      return entry.expiresAt === null ? null : seconds(entry.expiresAt - now);
+    case 'error':
+      return seconds(entry.retryAt - now);
+    case undefined:
+      return null;
+  }
+}
+
+function seconds(milliseconds: number): number {
+  return Math.round(milliseconds / 1000);
+}
+
+/** A signed address is a credential: operators are shown where it leads only. */
+function withoutQuery(address: string): string {
+  return address.split('?', 1)[0] ?? address;
+}
+
+function causeOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
