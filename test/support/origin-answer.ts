@@ -18,7 +18,7 @@ export interface OriginAnswer {
 export interface OriginFault {
   /** The connection is ended by FIN, or by RST, or nothing more is sent on it. */
   readonly kind: 'cut' | 'reset' | 'stall';
-  /** After how many bytes of the whole object. */
+  /** After how many bytes of the whole object. A reset loses those of them that are still on their way. */
   readonly at: number;
   /** How many GETs of the path meet the fault; those after them are good. */
   readonly times: number;

@@ -1,0 +1,96 @@
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { PairedSockets, type ProxyMode } from './tcp-proxy-connection.ts';
+
+export type { ProxyMode } from './tcp-proxy-connection.ts';
+
+export interface TcpTarget {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** A TCP proxy on 127.0.0.1 that stands between two parts and does to their connections what networks do. */
+export interface TcpProxy extends AsyncDisposable {
+  readonly host: string;
+  readonly port: number;
+  /** What happens to bytes now; see {@link ProxyMode}. */
+  readonly mode: ProxyMode;
+  /** Connections taken since the start. */
+  readonly connections: number;
+  /** Connections open now. */
+  readonly open: number;
+  /**
+   * For connections open now and later ones. `cut`, `reset` and `refuse` end those that are open; after them,
+   * a new connection is cut or reset as soon as it is made, or refused by the system.
+   */
+  set(mode: ProxyMode): Promise<void>;
+  /** Ends what is open, by FIN or RST, and goes on as before with what comes next. */
+  drop(how: 'cut' | 'reset'): void;
+  /** Where later connections lead to, as after a failover. */
+  retarget(target: TcpTarget): void;
+}
+
+export async function startTcpProxy(
+  target: TcpTarget,
+  options: { readonly port?: number } = {},
+): Promise<TcpProxy> {
+  let mode: ProxyMode = { kind: 'pass' };
+  let current = target;
+  let connections = 0;
+  let server: Server | null = null;
+  const pairs = new Set<PairedSockets>();
+
+  const take = (client: Socket): void => {
+    connections += 1;
+    const pair = new PairedSockets(client, () => connect(current), mode);
+    pairs.add(pair);
+    client.once('close', () => pairs.delete(pair));
+  };
+
+  const listen = async (port: number): Promise<number> => {
+    // Half-open, so that the end of one direction is passed on without ending the other.
+    const fresh = createServer({ allowHalfOpen: true }, take);
+    fresh.listen(port, '127.0.0.1');
+    await once(fresh, 'listening');
+    server = fresh;
+    return (fresh.address() as AddressInfo).port;
+  };
+
+  const stopListening = async (): Promise<void> => {
+    const closing = server;
+    if (closing === null) return;
+    server = null;
+    const closed = once(closing, 'close');
+    closing.close();
+    for (const pair of pairs) pair.end('reset');
+    await closed;
+  };
+
+  const port = await listen(options.port ?? 0);
+  return {
+    host: '127.0.0.1',
+    port,
+    get mode() {
+      return mode;
+    },
+    get connections() {
+      return connections;
+    },
+    get open() {
+      return pairs.size;
+    },
+    set: async (next) => {
+      mode = next;
+      if (next.kind === 'refuse') return stopListening();
+      for (const pair of pairs) pair.setMode(next);
+      if (server === null) await listen(port);
+    },
+    drop: (how) => {
+      for (const pair of pairs) pair.end(how);
+    },
+    retarget: (next) => {
+      current = next;
+    },
+    [Symbol.asyncDispose]: stopListening,
+  };
+}
