@@ -1,0 +1,246 @@
+import { resolve, sep } from 'node:path';
+import type { KeyPath } from './config-fault.ts';
+import { RESERVED_NAME, NAME_PATTERN, isPlainHttpUrl, parseUrl } from './value-schemas.ts';
+
+/** What a rule that looks at several keys objects to. `found` where the value at `path` does not say it by itself. */
+export interface CrossFault {
+  readonly path: KeyPath;
+  readonly expected: string;
+  readonly found?: string;
+}
+
+/**
+ * Rules between keys. `config` may be faulty in any other way at the same time, so nothing is believed of its shape;
+ * a rule whose keys are not what they should be has nothing to say.
+ */
+export function findCrossFaults(config: unknown): CrossFault[] {
+  return [
+    ...timeLimitFaults(config),
+    ...tokenFaults(config),
+    ...ruleFaults(config),
+    ...connectionFaults(config),
+    ...nameFaults(config),
+    ...queueNameFaults(config),
+    ...directoryFaults(config),
+    ...serveFaults(config),
+  ];
+}
+
+function timeLimitFaults(config: unknown): CrossFault[] {
+  const faults: CrossFault[] = [];
+  const wait = numberAt(config, 'server', 'maxWaitSeconds');
+  const drain = numberAt(config, 'server', 'drainSeconds');
+  if (wait !== null && drain !== null && wait >= drain)
+    faults.push({
+      path: ['server', 'drainSeconds'],
+      found: String(drain),
+      expected: `more than server.maxWaitSeconds (${wait}), so that waiting clients are answered before a stop`,
+    });
+  const lease = numberAt(config, 'entries', 'copyingLeaseSeconds');
+  const visibility = numberAt(config, 'queue', 'visibilityTimeoutSeconds');
+  if (lease !== null && visibility !== null && lease !== visibility)
+    faults.push({
+      path: ['queue', 'visibilityTimeoutSeconds'],
+      found: String(visibility),
+      expected: `the same as entries.copyingLeaseSeconds (${lease}): both are renewed together`,
+    });
+  const first = numberAt(config, 'entries', 'errorSeconds', 'first');
+  const longest = numberAt(config, 'entries', 'errorSeconds', 'longest');
+  if (first !== null && longest !== null && first > longest)
+    faults.push({
+      path: ['entries', 'errorSeconds', 'longest'],
+      found: String(longest),
+      expected: `at least entries.errorSeconds.first (${first})`,
+    });
+  return faults;
+}
+
+function tokenFaults(config: unknown): CrossFault[] {
+  const tokens = listAt(config, 'admin', 'tokens');
+  return (['name', 'sha256'] as const).flatMap((key) =>
+    repeated(tokens.map((token) => valueAt(token, key))).map((index) => ({
+      path: ['admin', 'tokens', index, key],
+      expected: `another ${key} than the tokens before it have`,
+    })),
+  );
+}
+
+function ruleFaults(config: unknown): CrossFault[] {
+  const requireTls = valueAt(config, 'sources', 'requireTls') !== false;
+  return listAt(config, 'sources', 'allow').flatMap((rule, index) => {
+    if (!isMapping(rule)) return [];
+    const path = ['sources', 'allow', index];
+    const { prefix, pattern } = rule;
+    if ((prefix === undefined) === (pattern === undefined)) {
+      const found = prefix === undefined ? 'neither prefix nor pattern' : 'both prefix and pattern';
+      return [{ path, found, expected: 'exactly one of prefix and pattern' }];
+    }
+    if (typeof prefix === 'string') return prefixFaults([...path, 'prefix'], prefix, rule['tls'], requireTls);
+    return [];
+  });
+}
+
+function prefixFaults(path: KeyPath, prefix: string, tls: unknown, requireTls: boolean): CrossFault[] {
+  if (!isPlainHttpUrl(prefix))
+    return [{ path, expected: 'an http:// or https:// address without credentials, query or fragment' }];
+  const needsTls = tls === 'required' || (requireTls && tls !== 'optional');
+  if (parseUrl(prefix)?.protocol === 'http:' && needsTls)
+    return [{ path, expected: 'https://, or tls: optional beside it: without TLS it would never match' }];
+  return [];
+}
+
+function connectionFaults(config: unknown): CrossFault[] {
+  if (valueAt(config, 'entries', 'kind') !== 'redis') return [];
+  const given = ['url', 'sentinels', 'cluster'].filter(
+    (key) => valueAt(config, 'entries', key) !== undefined,
+  );
+  if (given.length <= 1) return [];
+  return [
+    { path: ['entries'], found: given.join(' and '), expected: 'exactly one of url, sentinels and cluster' },
+  ];
+}
+
+function nameFaults(config: unknown): CrossFault[] {
+  const services = valueAt(config, 'services');
+  if (!isMapping(services)) return [];
+  const faults: CrossFault[] = [];
+  if (Object.keys(services).length === 0)
+    faults.push({ path: ['services'], found: 'an empty mapping', expected: 'at least one service' });
+  for (const [service, value] of Object.entries(services)) {
+    faults.push(...nameFault(['services', service], service));
+    const regions = valueAt(value, 'regions');
+    if (!isMapping(regions)) continue;
+    const path = ['services', service, 'regions'];
+    if (Object.keys(regions).length === 0)
+      faults.push({ path, found: 'an empty mapping', expected: 'at least one region' });
+    for (const region of Object.keys(regions)) faults.push(...nameFault([...path, region], region));
+  }
+  return faults;
+}
+
+function nameFault(path: KeyPath, name: string): CrossFault[] {
+  const found = `the name ${JSON.stringify(name)}`;
+  if (name === RESERVED_NAME)
+    return [{ path, found, expected: `another name: ${RESERVED_NAME} is reserved` }];
+  if (NAME_PATTERN.test(name)) return [];
+  const expected =
+    'a name of letters, digits, dots, dashes and underscores that begins with a letter or digit, 63 at the most';
+  return [{ path, found, expected }];
+}
+
+/** SQS, CreateQueue: up to 80 letters, digits, hyphens and underscores. */
+const SQS_NAME = /^[A-Za-z0-9_-]{1,80}$/;
+
+function queueNameFaults(config: unknown): CrossFault[] {
+  const template = valueAt(config, 'queue', 'name');
+  const suffix = valueAt(config, 'queue', 'deadLetterSuffix');
+  if (valueAt(config, 'queue', 'kind') !== 'sqs') return [];
+  if (typeof template !== 'string' || typeof suffix !== 'string') return [];
+  const path = ['queue', 'name'];
+  const owners = new Map<string, string>();
+  const faults: CrossFault[] = [];
+  for (const { service, region } of backendsOf(config)) {
+    const backend = `${service}/${region}`;
+    const queue = queueName(template, service, region);
+    const both = [queue, `${queue}${suffix}`];
+    const refused = both.find((name) => !SQS_NAME.test(name));
+    const doubled = both.find((name) => owners.has(name));
+    if (refused !== undefined)
+      faults.push({
+        path,
+        found: `${JSON.stringify(refused)} for ${backend}`,
+        expected: 'names that SQS takes: letters, digits, dashes and underscores, 80 at the most',
+      });
+    else if (doubled !== undefined)
+      faults.push({
+        path,
+        found: `${JSON.stringify(doubled)} for ${backend}`,
+        expected: `another name than ${owners.get(doubled) ?? ''} has: put {service} and {region} in it`,
+      });
+    for (const name of both) owners.set(name, backend);
+  }
+  return faults;
+}
+
+/** Name of the queue of one back end. */
+export function queueName(template: string, service: string, region: string): string {
+  return template.replace(/\{(service|region)\}/g, (_, key: string) =>
+    key === 'service' ? service : region,
+  );
+}
+
+/** Two stores in one folder would take each other's files for their own. */
+function directoryFaults(config: unknown): CrossFault[] {
+  const seen: { readonly folder: string; readonly backend: string }[] = [];
+  const faults: CrossFault[] = [];
+  for (const { service, region, settings } of backendsOf(config)) {
+    const directory = valueAt(settings, 'directory');
+    if (typeof directory !== 'string') continue;
+    const folder = resolve(directory, region) + sep;
+    const other = seen.find((one) => folder.startsWith(one.folder) || one.folder.startsWith(folder));
+    if (other !== undefined)
+      faults.push({
+        path: ['services', service, 'directory'],
+        expected: `a folder that is not the one of ${other.backend}, nor above or below it`,
+      });
+    seen.push({ folder, backend: `${service}/${region}` });
+  }
+  return faults;
+}
+
+function serveFaults(config: unknown): CrossFault[] {
+  const known = backendsOf(config).map(({ service, region }) => `${service}/${region}`);
+  const serves = listAt(config, 'copier', 'serves');
+  const unknown = serves.flatMap((name, index) =>
+    typeof name !== 'string' || known.includes(name)
+      ? []
+      : [
+          {
+            path: ['copier', 'serves', index],
+            expected: `a back end of this file: ${known.join(', ') || 'none'}`,
+          },
+        ],
+  );
+  const doubled = repeated(serves).map((index) => ({
+    path: ['copier', 'serves', index],
+    expected: 'each back end once',
+  }));
+  return [...unknown, ...doubled];
+}
+
+function backendsOf(config: unknown): { service: string; region: string; settings: unknown }[] {
+  const services = valueAt(config, 'services');
+  if (!isMapping(services)) return [];
+  return Object.entries(services).flatMap(([service, settings]) => {
+    const regions = valueAt(settings, 'regions');
+    return isMapping(regions) ? Object.keys(regions).map((region) => ({ service, region, settings })) : [];
+  });
+}
+
+function isMapping(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function valueAt(value: unknown, ...path: readonly string[]): unknown {
+  return path.reduce<unknown>(
+    (inner, key) => (isMapping(inner) && Object.hasOwn(inner, key) ? inner[key] : undefined),
+    value,
+  );
+}
+
+function numberAt(value: unknown, ...path: readonly string[]): number | null {
+  const found = valueAt(value, ...path);
+  return typeof found === 'number' ? found : null;
+}
+
+function listAt(value: unknown, ...path: readonly string[]): readonly unknown[] {
+  const found = valueAt(value, ...path);
+  return Array.isArray(found) ? found : [];
+}
+
+/** Places of the texts that stand before them already. */
+function repeated(values: readonly unknown[]): number[] {
+  return values.flatMap((value, index) =>
+    typeof value === 'string' && values.indexOf(value) < index ? [index] : [],
+  );
+}

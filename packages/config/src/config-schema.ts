@@ -1,0 +1,158 @@
+import { z } from 'zod';
+import { findCrossFaults } from './config-rules.ts';
+import { DEFAULT_REDIS_URL, entriesSchema } from './entries-schema.ts';
+import { servicesSchema } from './services-schema.ts';
+import { sourcesSchema } from './sources-schema.ts';
+import {
+  cidr,
+  flag,
+  host,
+  httpUrl,
+  listOf,
+  oneOf,
+  port,
+  seconds,
+  section,
+  strictMapping,
+  text,
+  timeLimitMs,
+  wholeNumber,
+} from './value-schemas.ts';
+
+const serverSchema = section({
+  host: host().default('0.0.0.0'),
+  port: port().default(8080),
+  publicUrl: httpUrl(),
+  trustedProxies: listOf(cidr(), 'a list of address ranges').default([]),
+  maxWaitSeconds: seconds(0, 3600).default(12),
+  maxWaiting: wholeNumber(0, 10_000_000).default(10_000),
+  maxUrlBytes: wholeNumber(16, 65_536, 'bytes').default(3000),
+  redirectMaxAgeSeconds: seconds(0).default(0),
+  keepAliveSeconds: seconds(1, 86_400).default(75),
+  drainSeconds: seconds(1, 86_400).default(30),
+  rateLimit: strictMapping({
+    requestsPerSecond: z
+      .number({ error: 'a number above 0' })
+      .positive({ error: 'a number above 0' })
+      .lte(1_000_000, { error: 'at most 1000000' }),
+    burst: wholeNumber(1, 1_000_000),
+  })
+    .nullable()
+    .default(null),
+});
+
+export const SCOPES = ['read', 'purge', 'flush', 'queue', 'prefetch'] as const;
+export type Scope = (typeof SCOPES)[number];
+
+const adminSchema = section({
+  tokens: listOf(
+    strictMapping({
+      name: text(
+        'a name of letters, digits, dots, dashes and underscores',
+        /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/,
+      ),
+      sha256: text("the token's SHA-256 as 64 hexadecimal digits", /^[0-9A-Fa-f]{64}$/).transform((digits) =>
+        digits.toLowerCase(),
+      ),
+      scopes: listOf(oneOf(SCOPES), `a list of at least one of ${SCOPES.join(', ')}`, 1),
+    }),
+    'a list of tokens',
+  ).default([]),
+});
+
+const queueSchema = section({
+  kind: oneOf(['sqs', 'memory']).default('sqs'),
+  name: text('a name for the queues, with {service} and {region} in it', /^\S+$/).default(
+    'cloud-mirror-{service}-{region}',
+  ),
+  deadLetterSuffix: text('letters, digits, dashes and underscores', /^[A-Za-z0-9_-]+$/).default('_dead'),
+  region: text('the name of a region, us-east-1 say', /^[A-Za-z0-9][A-Za-z0-9-]{0,62}$/).default('us-west-2'),
+  endpoint: httpUrl().nullable().default(null),
+  maxReceiveCount: wholeNumber(1, 1000).default(5),
+  visibilityTimeoutSeconds: seconds(1, 43_200).default(60),
+  create: flag().default(false),
+  requestTimeoutMs: timeLimitMs().default(5000),
+});
+
+const copierSchema = section({
+  concurrency: wholeNumber(1, 10_000).default(16),
+  serves: listOf(
+    z.string({ error: 'service/region' }),
+    'a list of at least one service/region',
+    1,
+  ).optional(),
+  graceSeconds: seconds(0, 86_400).default(30),
+  sweepUploadsAfterHours: wholeNumber(1, 8760, 'hours').default(24),
+  /** Where a copier answers /livez, /readyz and /metrics; null: nowhere. */
+  health: strictMapping({ host: host().default('127.0.0.1'), port: port().default(0) })
+    .nullable()
+    .default({ host: '127.0.0.1', port: 0 }),
+});
+
+const logSchema = section({
+  level: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+});
+
+/** A small origin to try the program with, served by the standalone program; null: none. */
+const sampleOriginSchema = strictMapping({
+  host: host().default('127.0.0.1'),
+  port: port().default(8081),
+})
+  .nullable()
+  .default(null);
+
+/**
+ * The whole file. Rules that look at more than one key are in config-rules.ts; they are asked even where single keys
+ * are at fault, so that one run shows every fault.
+ */
+export const configSchema = strictMapping({
+  server: serverSchema,
+  admin: adminSchema,
+  sources: sourcesSchema,
+  entries: entriesSchema,
+  queue: queueSchema,
+  services: servicesSchema,
+  copier: copierSchema,
+  log: logSchema,
+  sampleOrigin: sampleOriginSchema,
+})
+  .superRefine(
+    (value, context) => {
+      for (const { path, expected, found } of findCrossFaults(value))
+        context.addIssue({ code: 'custom', path: [...path], message: expected, params: { found } });
+    },
+    { when: () => true },
+  )
+  .transform((config) => ({
+    ...config,
+    entries: { ...config.entries, ...connectionDefault(config.entries) },
+    sources: {
+      ...config.sources,
+      allow: config.sources.allow.map((rule) => ({
+        ...rule,
+        tls: rule.tls ?? (config.sources.requireTls ? ('required' as const) : ('optional' as const)),
+      })),
+    },
+    copier: { ...config.copier, serves: config.copier.serves ?? backendNames(config.services) },
+  }));
+
+/** The configuration with every default filled in: keys and shape are those of the file. */
+export type Config = z.output<typeof configSchema>;
+
+export type Service = Config['services'][string];
+export type S3Service = Extract<Service, { kind: 's3' }>;
+export type S3Region = S3Service['regions'][string];
+export type FilesystemService = Extract<Service, { kind: 'filesystem' }>;
+export type SourceRule = Config['sources']['allow'][number];
+export type AdminToken = Config['admin']['tokens'][number];
+
+function connectionDefault(entries: z.output<typeof entriesSchema>): { url?: string } {
+  const given = entries.url ?? entries.sentinels ?? entries.cluster;
+  return given === undefined ? { url: DEFAULT_REDIS_URL } : {};
+}
+
+function backendNames(services: z.output<typeof servicesSchema>): string[] {
+  return Object.entries(services).flatMap(([service, { regions }]) =>
+    Object.keys(regions).map((region) => `${service}/${region}`),
+  );
+}

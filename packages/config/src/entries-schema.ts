@@ -1,0 +1,48 @@
+import { z } from 'zod';
+import { listOf, oneOf, seconds, section, strictMapping, text, timeLimitMs } from './value-schemas.ts';
+
+/** `host`, `host:port`, or a redis:// or rediss:// address (with credentials or for TLS). */
+function node() {
+  return text(
+    'host:port, or an address that begins with redis:// or rediss://',
+    /^(?:rediss?:\/\/\S+|[A-Za-z0-9._-]+(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?)$/,
+  );
+}
+
+function nodes() {
+  return listOf(node(), 'a list of at least one host:port', 1);
+}
+
+export const DEFAULT_REDIS_URL = 'redis://localhost:6379/0';
+
+export const entriesSchema = section({
+  kind: oneOf(['redis', 'memory']).default('redis'),
+  /** Exactly one of the three; {@link DEFAULT_REDIS_URL} where none is given. */
+  url: z
+    .string({ error: 'an address that begins with redis:// or rediss://' })
+    .refine(isRedisUrl, { error: 'an address that begins with redis:// or rediss://' })
+    .optional(),
+  sentinels: strictMapping({
+    name: text('the name of the group that the sentinels watch', /^\S+$/),
+    nodes: nodes(),
+  }).optional(),
+  cluster: nodes().optional(),
+  keyPrefix: text(
+    'letters, digits, dots, colons, dashes and underscores, 100 at the most',
+    /^[A-Za-z0-9._:-]{1,100}$/,
+  ).default('cloud-mirror'),
+  ttlSeconds: seconds(1, 366 * 86_400).default(84_600),
+  expiryMarginSeconds: seconds(0, 86_399).default(600),
+  queuedLeaseSeconds: seconds(1).default(900),
+  copyingLeaseSeconds: seconds(1, 43_200).default(60),
+  errorSeconds: section({
+    first: seconds(1).default(2),
+    longest: seconds(1).default(60),
+  }),
+  originAnswerSeconds: seconds(1).default(10),
+  commandTimeoutMs: timeLimitMs().default(500),
+});
+
+function isRedisUrl(value: string): boolean {
+  return /^rediss?:\/\/\S+$/.test(value) && URL.canParse(value);
+}

@@ -1,0 +1,20 @@
+export { ConfigError, faultLine } from './config-fault.ts';
+export type { Fault } from './config-fault.ts';
+export { SCOPES } from './config-schema.ts';
+export type {
+  AdminToken,
+  Config,
+  FilesystemService,
+  S3Region,
+  S3Service,
+  Scope,
+  Service,
+  SourceRule,
+} from './config-schema.ts';
+export { loadConfig, parseConfig } from './load-config.ts';
+export type { Environment } from './environment.ts';
+export { createLogger, describeError, withoutQuery } from './logger.ts';
+export type { DescribedError, Logger, LoggerOptions } from './logger.ts';
+export { runProgram } from './program.ts';
+export type { Program, ProgramContext, RunningProgram } from './program.ts';
+export { programVersion } from './program-version.ts';

@@ -1,0 +1,143 @@
+import { readFile } from 'node:fs/promises';
+import type { z } from 'zod';
+import { ConfigError, describeFound, pathText } from './config-fault.ts';
+import type { Fault } from './config-fault.ts';
+import { parseConfigDocument } from './config-document.ts';
+import { configSchema } from './config-schema.ts';
+import type { Config } from './config-schema.ts';
+import { overrideFromEnvironment, substituteEnvironment } from './environment.ts';
+import type { Environment } from './environment.ts';
+
+/** Names the file where no `--config` does. */
+export const CONFIG_VARIABLE = 'CLOUD_MIRROR_CONFIG';
+
+/**
+ * Reads and checks a configuration file.
+ * @param file its path; where it is undefined, `CLOUD_MIRROR_CONFIG` of the environment names it
+ * @throws ConfigError with every fault found
+ */
+export async function loadConfig(file: string | undefined, environment: Environment): Promise<Config> {
+  const path = file ?? environment[CONFIG_VARIABLE];
+  if (path === undefined || path === '')
+    throw new ConfigError('no file', [
+      {
+        path: '',
+        found: 'no configuration file',
+        expected: `--config FILE, or ${CONFIG_VARIABLE} in the environment`,
+      },
+    ]);
+  return parseConfig(await readText(path), environment, path);
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (cause) {
+    const { code = 'an error' } = cause as NodeJS.ErrnoException;
+    const found = READ_ERRORS[code] ?? `${code} while reading it`;
+    throw new ConfigError(path, [{ path: '', found, expected: 'a YAML file that can be read' }], { cause });
+  }
+}
+
+const READ_ERRORS: Readonly<Record<string, string>> = {
+  ENOENT: 'no such file',
+  ENOTDIR: 'no such file',
+  EACCES: 'a file that this user may not read',
+  EISDIR: 'a folder',
+};
+
+/**
+ * Checks the text of a configuration file.
+ * @param source how faults name it
+ * @throws ConfigError with every fault found
+ */
+export function parseConfig(text: string, environment: Environment, source = 'configuration'): Config {
+  const document = parseConfigDocument(text);
+  if ('faults' in document) throw new ConfigError(source, document.faults);
+  const substituted = substituteEnvironment(document.tree, environment);
+  const overridden = overrideFromEnvironment(substituted.tree, environment);
+  const result = checkTree(overridden.tree, substituted.fromEnvironment);
+  const before = [...substituted.faults, ...overridden.faults];
+  const told = new Set(before.map((fault) => fault.path));
+  const faults = [
+    ...before,
+    ...('faults' in result ? result.faults.filter((fault) => !told.has(fault.path)) : []),
+  ];
+  if ('faults' in result || faults.length > 0) throw new ConfigError(source, faults);
+  return result.config;
+}
+
+function checkTree(
+  tree: unknown,
+  fromEnvironment: ReadonlySet<string>,
+): { readonly config: Config } | { readonly faults: readonly Fault[] } {
+  const first = configSchema.safeParse(tree);
+  if (first.success) return { config: first.data };
+  const typed = structuredClone(tree);
+  for (const issue of first.error.issues)
+    if (fromEnvironment.has(pathText(keysOf(issue)))) giveType(typed, issue);
+  const second = configSchema.safeParse(typed);
+  if (second.success) return { config: second.data };
+  return { faults: faultsOf(second.error.issues, tree) };
+}
+
+/** The environment holds texts only; where the schema asks for something else, the text is read as that. */
+function giveType(tree: unknown, issue: z.core.$ZodIssue): void {
+  const keys = keysOf(issue);
+  const holder = valueAt(tree, keys.slice(0, -1)) as Record<string | number, unknown>;
+  const key = keys.at(-1);
+  const value = valueAt(tree, keys);
+  if (key === undefined || typeof value !== 'string') return;
+  const expected = issue.code === 'invalid_type' ? issue.expected : null;
+  if (expected === 'number' || expected === 'int') {
+    if (/^-?\d+(\.\d+)?$/.test(value)) holder[key] = Number(value);
+  } else if (expected === 'boolean') {
+    if (value === 'true' || value === 'false') holder[key] = value === 'true';
+  }
+  // A text that does not fit, where nothing at all may: `endpoint: ${ENDPOINT:-}`.
+  if (holder[key] === '' || holder[key] === 'null') holder[key] = null;
+}
+
+function faultsOf(issues: readonly z.core.$ZodIssue[], tree: unknown): Fault[] {
+  const faults = new Map<string, Fault>();
+  const add = (fault: Fault): void => {
+    const key = `${fault.path}\n${fault.expected}\n${fault.found}`;
+    if (!faults.has(key)) faults.set(key, fault);
+  };
+  for (const issue of issues) {
+    const keys = keysOf(issue);
+    const path = pathText(keys);
+    if (issue.code === 'unrecognized_keys') {
+      const expected = issue.message.split('\n');
+      issue.keys.forEach((key, index) => {
+        add({
+          path: pathText([...keys, key]),
+          found: 'an unknown key',
+          expected: expected[index] ?? 'no such key',
+        });
+      });
+      continue;
+    }
+    const found: unknown = issue.code === 'custom' ? issue.params?.['found'] : undefined;
+    add({
+      path,
+      found: typeof found === 'string' ? found : describeFound(path, valueAt(tree, keys)),
+      expected: issue.message,
+    });
+  }
+  return [...faults.values()];
+}
+
+function keysOf(issue: z.core.$ZodIssue): (string | number)[] {
+  return issue.path.map((key) => (typeof key === 'number' ? key : String(key)));
+}
+
+function valueAt(tree: unknown, keys: readonly (string | number)[]): unknown {
+  return keys.reduce<unknown>(
+    (inner, key) =>
+      typeof inner === 'object' && inner !== null && Object.hasOwn(inner, key)
+        ? (inner as Record<string | number, unknown>)[key]
+        : undefined,
+    tree,
+  );
+}

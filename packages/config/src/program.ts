@@ -1,0 +1,187 @@
+import { Command, CommanderError } from 'commander';
+import { pino } from 'pino';
+import { ConfigError } from './config-fault.ts';
+import type { Config } from './config-schema.ts';
+import { CONFIG_VARIABLE, loadConfig } from './load-config.ts';
+import { createLogger } from './logger.ts';
+import type { Logger } from './logger.ts';
+import { programVersion } from './program-version.ts';
+
+export interface Program {
+  /** As logs and help name it: `cloud-mirror-frontend`. */
+  readonly name: string;
+  readonly description: string;
+  /**
+   * Opens everything and resolves once the program does its work. Where it rejects it has closed again what it opened.
+   * `signal` is aborted when the program is to stop before that.
+   * @throws ConfigError where the configuration does not suit this program
+   */
+  start(context: ProgramContext): Promise<RunningProgram>;
+}
+
+export interface ProgramContext {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
+export interface RunningProgram {
+  /** `http://host:port` where it listens; `null` where it does not. */
+  readonly address: string | null;
+  /** Finishes what is under way, within the configured time, and closes everything. Called once. */
+  drain(): Promise<void>;
+}
+
+/** Exit statuses of every program. */
+const EXIT = { drained: 0, crashed: 1, misconfigured: 2 } as const;
+
+/** Beyond the program's own time limits, for closing connections. */
+const CLOSING_MS = 15_000;
+
+/**
+ * Runs a program as a process: arguments, configuration, logger, signals, exit status.
+ *
+ * Prints one line of JSON with `msg: "ready"` and its address when it is ready, whatever the log level. SIGTERM and
+ * SIGINT drain it: exit 0; a second signal, or an error that nobody handled: exit 1; a faulty configuration or wrong
+ * arguments: exit 2, the faults on standard error. Never returns control that matters: it ends the process.
+ */
+export async function runProgram(program: Program, argv: readonly string[] = process.argv): Promise<void> {
+  // Before anything else, so that a signal in the first moments is a stop and not a death.
+  const stopping = listenForSignals();
+  const version = programVersion();
+  const options = readArguments(program, version, argv);
+  if ('exit' in options) return process.exit(options.exit);
+  let config: Config;
+  try {
+    config = await loadConfig(options.config, process.env);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return exitWithFaults(error);
+  }
+  const destination = pino.destination({ dest: 1, sync: false });
+  const logger = createLogger({ level: config.log.level, program: program.name, version, destination });
+  const exit = (status: number): never => {
+    destination.flushSync();
+    process.exit(status);
+  };
+  watchForCrashes(logger, exit);
+  stopping.onSecondSignal = () => {
+    logger.fatal('a second signal: ending at once');
+    exit(EXIT.crashed);
+  };
+
+  let running: RunningProgram;
+  try {
+    running = await program.start({ config, logger, signal: stopping.signal });
+  } catch (error) {
+    if (error instanceof ConfigError) return exitWithFaults(error);
+    if (stopping.signal.aborted) return exit(EXIT.drained);
+    logger.fatal({ err: error }, startFailure(error));
+    return exit(EXIT.crashed);
+  }
+  // The one line that who started the program waits for is not subject to the log level.
+  logger.child({}, { level: 'info' }).info({ address: running.address }, 'ready');
+
+  await stopping.asked;
+  logger.info({ signal: stopping.signal.reason as unknown }, 'draining');
+  const limitMs = (config.server.drainSeconds + config.copier.graceSeconds) * 1000 + CLOSING_MS;
+  const limit = setTimeout(() => {
+    logger.fatal({ limitMs }, 'not drained in time: ending at once');
+    exit(EXIT.crashed);
+  }, limitMs);
+  try {
+    await running.drain();
+  } catch (error) {
+    logger.fatal({ err: error }, 'draining failed');
+    return exit(EXIT.crashed);
+  } finally {
+    clearTimeout(limit);
+  }
+  logger.info('stopped');
+  return exit(EXIT.drained);
+}
+
+interface Stopping {
+  readonly signal: AbortSignal;
+  /** Resolves at the first signal. */
+  readonly asked: Promise<void>;
+  onSecondSignal: () => void;
+}
+
+function listenForSignals(): Stopping {
+  const controller = new AbortController();
+  const { promise: asked, resolve } = Promise.withResolvers<void>();
+  const stopping: Stopping = {
+    signal: controller.signal,
+    asked,
+    onSecondSignal: () => process.exit(EXIT.crashed),
+  };
+  const onSignal = (name: NodeJS.Signals): void => {
+    if (controller.signal.aborted) return stopping.onSecondSignal();
+    controller.abort(name);
+    resolve();
+  };
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+  return stopping;
+}
+
+function watchForCrashes(logger: Logger, exit: (status: number) => never): void {
+  process.on('uncaughtException', (error: unknown, origin) => {
+    logger.fatal(
+      { err: error },
+      origin === 'unhandledRejection' ? 'unhandled rejection' : 'uncaught exception',
+    );
+    exit(EXIT.crashed);
+  });
+}
+
+function readArguments(
+  program: Program,
+  version: string,
+  argv: readonly string[],
+): { readonly config: string | undefined } | { readonly exit: number } {
+  const command = new Command(program.name)
+    .description(program.description)
+    .option('--config <FILE>', `configuration file (YAML); else the one that ${CONFIG_VARIABLE} names`)
+    .version(version, '--version', 'print the version')
+    .helpOption('--help', 'print this help')
+    .addHelpText('after', HELP)
+    .exitOverride();
+  try {
+    command.parse(argv);
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return { exit: error.exitCode === 0 ? EXIT.drained : EXIT.misconfigured };
+  }
+  return { config: command.opts<{ config?: string }>().config };
+}
+
+const HELP = `
+Environment:
+  ${CONFIG_VARIABLE}  configuration file, where --config is not given
+  PORT, HOST           override server.port and server.host
+
+Exit status: 0 stopped by SIGTERM or SIGINT and drained, 1 crashed, 2 faulty configuration or arguments.`;
+
+function exitWithFaults(error: ConfigError): never {
+  process.stderr.write(`${error.message}\n`);
+  process.exit(EXIT.misconfigured);
+}
+
+/** What can be done about the usual reasons why a program does not start. */
+function startFailure(error: unknown): string {
+  const { code, address, port } = error as { code?: unknown; address?: unknown; port?: unknown };
+  const where = `${String(address)}:${String(port)}`;
+  switch (code) {
+    case 'EADDRINUSE':
+      return `cannot listen on ${where}: something else does already; choose another server.port or PORT`;
+    case 'EACCES':
+      return `cannot listen on ${where}: not permitted; ports below 1024 need privileges`;
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return `cannot listen on ${where}: this machine has no such address; see server.host or HOST`;
+    default:
+      return 'could not start';
+  }
+}
