@@ -93,6 +93,8 @@ export interface Job {
   readonly token: string;
   /** Generation that the claim's owner saw; empty where the object was never purged. */
   readonly generation: string;
+  /** ETag of an object past its life that lies at the copy's key still: the copy replaces just that one. */
+  readonly replaces?: string | undefined;
   readonly requestId: string;
   /** ISO 8601. */
   readonly enqueuedAt: string;
