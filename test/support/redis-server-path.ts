@@ -28,25 +28,25 @@ export async function onPath(program: string): Promise<string | null> {
   const folders = (process.env.PATH ?? '').split(delimiter).filter((folder) => folder !== '');
   for (const folder of folders) {
     const candidate = join(folder, program);
-    const executable = await access(candidate, constants.X_OK).then(
-      () => true,
-      () => false,
-    );
-    if (executable) return candidate;
+    if (await exists(candidate, constants.X_OK)) return candidate;
   }
   return null;
 }
 
-/** RUNLEVEL=1 keeps the package from starting its service; where systemd nevertheless enabled it, it is undone. */
+async function exists(path: string, mode: number): Promise<boolean> {
+  return access(path, mode).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** RUNLEVEL=1 keeps the package from starting its service; what systemd enabled all the same is undone. */
 async function installWithApt(): Promise<void> {
   const lock = ['-o', 'DPkg::Lock::Timeout=300'];
   await run('apt-get', [...lock, 'update']);
   await run('apt-get', [...lock, 'install', '-y', '--no-install-recommends', 'redis-server']);
-  if ((await onPath('systemctl')) !== null) {
-    await run('systemctl', ['disable', '--now', 'redis-server']).catch((error: unknown) => {
-      process.stderr.write(`the service was not disabled, there is no systemd here: ${String(error)}\n`);
-    });
-  }
+  if (await exists('/run/systemd/system', constants.F_OK))
+    await run('systemctl', ['disable', '--now', 'redis-server']);
 }
 
 async function run(program: string, args: readonly string[]): Promise<void> {
