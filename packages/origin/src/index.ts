@@ -1,1 +1,6 @@
+export * from './address-guard.ts';
+export * from './guarded-connector.ts';
+export * from './http-origin.ts';
+export * from './log-form.ts';
+export * from './normal-form.ts';
 export * from './origin.ts';

@@ -1,0 +1,37 @@
+import { OriginError } from './origin.ts';
+
+/** How long one call of an Origin may take in all: until its caller aborts it, its owner closes, or its time is over. */
+export class CallLifetime implements Disposable {
+  /** Aborted by whichever comes first. */
+  readonly signal: AbortSignal;
+  readonly #caller: AbortSignal | undefined;
+  readonly #end = new AbortController();
+  readonly #timer: NodeJS.Timeout;
+  readonly #totalSeconds: number;
+
+  constructor(totalSeconds: number, closed: AbortSignal, caller: AbortSignal | undefined) {
+    this.#caller = caller;
+    this.#totalSeconds = totalSeconds;
+    this.signal = AbortSignal.any([this.#end.signal, closed, ...(caller ? [caller] : [])]);
+    // Longer delays than a timer can hold would fire at once.
+    const totalMs = Math.min(totalSeconds * 1000, 0x7fff_ffff);
+    this.#timer = setTimeout(() => {
+      this.#end.abort(new Error(`not complete within ${totalSeconds} s`));
+    }, totalMs);
+  }
+
+  /**
+   * What to throw once `signal` is aborted: the caller's own reason, else an {@link OriginError} with `code`.
+   */
+  failure(code: 'origin_unreachable' | 'origin_interrupted', host: string): unknown {
+    if (this.#caller?.aborted) return this.#caller.reason;
+    const message = this.#end.signal.aborted
+      ? `${host} did not deliver within ${this.#totalSeconds} s`
+      : 'the reader of origins was closed';
+    return new OriginError(code, message, { cause: this.signal.reason, host });
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+  }
+}

@@ -1,0 +1,227 @@
+import { lookup } from 'node:dns/promises';
+import { connect as connectTcp, isIP, type Socket } from 'node:net';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
+import type { buildConnector } from 'undici';
+import { isAddressAllowed, isMetadataHost } from './address-guard.ts';
+
+export interface ResolvedAddress {
+  readonly address: string;
+  readonly family: number;
+}
+
+/** All addresses of a host name, in the order in which they shall be tried. Rejects where the name does not resolve. */
+export type Resolver = (host: string) => Promise<readonly ResolvedAddress[]>;
+
+export interface GuardedConnectorOptions {
+  /** Whether an operator's own networks may be reached; see `isAddressAllowed`. */
+  readonly privateAddresses: boolean;
+  /** For the name, the connection and the TLS handshake together. */
+  readonly connectMs: number;
+  /** `getaddrinfo` by default. Asked once a connection: what it answered is what is checked and connected to. */
+  readonly resolver?: Resolver | undefined;
+  /** Certificate authorities (PEM) to trust in place of the bundled ones. */
+  readonly ca?: string | Buffer | readonly (string | Buffer)[] | undefined;
+  /** Aborted when the owner closes; connections under way are given up then. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The guard let no connection be made. The message is for clients: it names no address. */
+export class AddressRefusedError extends Error {
+  override readonly name = 'AddressRefusedError';
+}
+
+/** What failed before a request could be sent. The message is for clients; addresses are in `cause` only. */
+export class ConnectError extends Error {
+  override readonly name = 'ConnectError';
+}
+
+/** Addresses tried for one connection. More are a way to keep a connection attempt busy. */
+const MAX_ADDRESSES_TRIED = 4;
+
+const systemResolver: Resolver = (host) => lookup(host, { all: true, order: 'verbatim' });
+
+/**
+ * A connector for undici that connects only to addresses which the address guard lets pass.
+ *
+ * The name is resolved once and the connection made to the very addresses that were checked, so an answer that changes
+ * between check and use (DNS rebinding) changes nothing. One refused address among the answers refuses the host: which
+ * of them is tried is not left to chance. Addresses in the URL itself are checked the same way.
+ */
+export function guardedConnector(options: GuardedConnectorOptions): buildConnector.connector {
+  return (target, callback) => {
+    openConnection(target, options).then(
+      (socket) => {
+        callback(null, socket);
+      },
+      (error: unknown) => {
+        callback(error instanceof Error ? error : new ConnectError(String(error)), null);
+      },
+    );
+  };
+}
+
+async function openConnection(
+  target: buildConnector.Options,
+  options: GuardedConnectorOptions,
+): Promise<Socket | TLSSocket> {
+  const deadline = performance.now() + options.connectMs;
+  const timeLimit = new AbortController();
+  const timer = setTimeout(() => {
+    timeLimit.abort(new ConnectError(`no connection within ${options.connectMs / 1000} s`));
+  }, options.connectMs);
+  const signal = options.signal ? AbortSignal.any([options.signal, timeLimit.signal]) : timeLimit.signal;
+  try {
+    const addresses = await checkedAddresses(target.hostname, options, signal);
+    const socket = await connectToFirst(addresses, portOf(target), deadline, signal);
+    assertAllowedPeer(socket, options.privateAddresses);
+    if (target.protocol !== 'https:') return socket;
+    return await secure(socket, target.hostname, options, signal);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** What was connected to is judged once more, so that no path to a socket depends on the check before it alone. */
+function assertAllowedPeer(socket: Socket, privateAddresses: boolean): void {
+  const peer = socket.remoteAddress;
+  if (peer !== undefined && isAddressAllowed(peer, privateAddresses)) return;
+  socket.destroy();
+  if (peer === undefined) throw new ConnectError('the host closed the connection at once');
+  throw new AddressRefusedError('the connection led to an address that is not public');
+}
+
+async function checkedAddresses(
+  host: string,
+  options: GuardedConnectorOptions,
+  signal: AbortSignal,
+): Promise<readonly ResolvedAddress[]> {
+  const family = isIP(host);
+  if (family === 0 && isMetadataHost(host))
+    throw new AddressRefusedError("the host is a name of a cloud's metadata service");
+  const addresses =
+    family === 0
+      ? await resolve(host, options.resolver ?? systemResolver, signal)
+      : [{ address: host, family }];
+  if (addresses.length === 0) throw new ConnectError('the name of the host has no address');
+  if (addresses.every(({ address }) => isAddressAllowed(address, options.privateAddresses))) return addresses;
+  throw new AddressRefusedError(
+    family === 0 ? 'the host resolves to an address that is not public' : 'the host is not a public address',
+  );
+}
+
+async function resolve(
+  host: string,
+  resolver: Resolver,
+  signal: AbortSignal,
+): Promise<readonly ResolvedAddress[]> {
+  try {
+    return await orAborted(resolver(host), signal);
+  } catch (error) {
+    if (signal.aborted) throw signal.reason;
+    throw new ConnectError('the name of the host could not be resolved', { cause: error });
+  }
+}
+
+/** One address after another, each with an equal share of the time that is left. */
+async function connectToFirst(
+  addresses: readonly ResolvedAddress[],
+  port: number,
+  deadline: number,
+  signal: AbortSignal,
+): Promise<Socket> {
+  const tried = addresses.slice(0, MAX_ADDRESSES_TRIED);
+  const failures: unknown[] = [];
+  for (const [index, { address }] of tried.entries()) {
+    const shareMs = Math.max(1, (deadline - performance.now()) / (tried.length - index));
+    try {
+      return await connectOnce(address, port, shareMs, signal);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      failures.push(error);
+    }
+  }
+  throw new ConnectError('the host accepted no connection', { cause: new AggregateError(failures) });
+}
+
+function connectOnce(address: string, port: number, limitMs: number, signal: AbortSignal): Promise<Socket> {
+  const { promise, resolve: fulfil, reject } = Promise.withResolvers<Socket>();
+  const socket = connectTcp({
+    host: address,
+    port,
+    keepAlive: true,
+    keepAliveInitialDelay: 30_000,
+    noDelay: true,
+  });
+  const timer = setTimeout(
+    () => socket.destroy(new Error(`no answer within ${Math.round(limitMs)} ms`)),
+    limitMs,
+  );
+  const abort = () => socket.destroy(signal.reason as Error);
+  const settle = (): void => {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', abort);
+  };
+  socket.once('connect', () => {
+    settle();
+    fulfil(socket);
+  });
+  // Stays for the socket's life: an error between here and its next owner must not be an uncaught one.
+  socket.on('error', (error) => {
+    settle();
+    reject(error);
+  });
+  if (signal.aborted) abort();
+  else signal.addEventListener('abort', abort, { once: true });
+  return promise;
+}
+
+/** TLS over `socket`; the certificate must be for `host`. An IP address is verified but not sent (RFC 6066, 3). */
+function secure(
+  socket: Socket,
+  host: string,
+  options: GuardedConnectorOptions,
+  signal: AbortSignal,
+): Promise<TLSSocket> {
+  const { promise, resolve: fulfil, reject } = Promise.withResolvers<TLSSocket>();
+  const secured = connectTls({
+    socket,
+    host,
+    ...(isIP(host) === 0 ? { servername: host } : {}),
+    ALPNProtocols: ['http/1.1'],
+    rejectUnauthorized: true,
+    ...(options.ca === undefined ? {} : { ca: options.ca as string | Buffer | (string | Buffer)[] }),
+  });
+  const abort = () => secured.destroy(signal.reason as Error);
+  const fail = (error: Error): void => {
+    signal.removeEventListener('abort', abort);
+    socket.destroy();
+    reject(error === signal.reason ? error : new ConnectError('TLS with the host failed', { cause: error }));
+  };
+  secured.on('error', fail);
+  secured.once('secureConnect', () => {
+    signal.removeEventListener('abort', abort);
+    fulfil(secured);
+  });
+  if (signal.aborted) abort();
+  else signal.addEventListener('abort', abort, { once: true });
+  return promise;
+}
+
+function portOf(target: buildConnector.Options): number {
+  if (target.port !== '') return Number(target.port);
+  return target.protocol === 'https:' ? 443 : 80;
+}
+
+async function orAborted<Value>(work: Promise<Value>, signal: AbortSignal): Promise<Value> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const abort = (): void => {
+    reject(signal.reason as Error);
+  };
+  if (signal.aborted) abort();
+  else signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}

@@ -1,0 +1,186 @@
+import { CallLifetime } from './call-lifetime.ts';
+import { parseContentRange } from './content-range.ts';
+import type { Resolver } from './guarded-connector.ts';
+import { HopRequester } from './hop-requester.ts';
+import { OriginBody } from './origin-body.ts';
+import {
+  OriginError,
+  type Origin,
+  type OriginCallOptions,
+  type OriginDescription,
+  type OriginObject,
+  type SourcePolicy,
+} from './origin.ts';
+import { RedirectFollower, type FollowedResponse } from './redirect-follower.ts';
+
+export interface HttpOriginOptions {
+  /** Judges every URL before it is requested, redirect targets too. */
+  readonly policy: SourcePolicy;
+  /** Redirects followed; one more is an `origin_redirects` error. */
+  readonly redirectLimit: number;
+  /** Larger objects are `too_large`, by their announced or by their real length. */
+  readonly maxObjectBytes: number;
+  readonly timeouts: OriginTimeouts;
+  readonly userAgent: string;
+  /** `getaddrinfo` by default. */
+  readonly resolver?: Resolver | undefined;
+  /** Certificate authorities (PEM) to trust in place of the bundled ones. */
+  readonly ca?: string | Buffer | readonly (string | Buffer)[] | undefined;
+}
+
+export interface OriginTimeouts {
+  /** For name, connection and TLS handshake together. */
+  readonly connectSeconds: number;
+  /** From the request to the end of the headers, at each redirect. */
+  readonly firstByteSeconds: number;
+  /** For one call from its beginning to the end of the body. */
+  readonly totalSeconds: number;
+  /** Below it for {@link RATE_WINDOW_SECONDS}, or for firstByteSeconds where that is shorter, the body is broken off. */
+  readonly minimumBytesPerSecond: number;
+}
+
+export const RATE_WINDOW_SECONDS = 10;
+
+/** Statuses with which servers refuse HEAD where GET would do: signed for GET only, or not implemented. */
+const HEAD_REFUSED: ReadonlySet<number> = new Set([403, 405, 501]);
+
+/** Statuses that an expired signature of a redirect's target gives. */
+const EXPIRED: ReadonlySet<number> = new Set([400, 401, 403, 404, 410]);
+
+/** Origins over HTTP/1.1, each connection guarded; see {@link Origin} for the contract. */
+export class HttpOrigin implements Origin {
+  readonly #options: HttpOriginOptions;
+  readonly #requester: HopRequester;
+  readonly #follower: RedirectFollower;
+
+  constructor(options: HttpOriginOptions) {
+    this.#options = options;
+    this.#requester = new HopRequester({ ...options, ...options.timeouts });
+    this.#follower = new RedirectFollower({ ...options, requester: this.#requester });
+  }
+
+  async inspect(url: URL, options: OriginCallOptions = {}): Promise<OriginDescription> {
+    using lifetime = this.#lifetime(options);
+    const head = await this.#follower.follow(url, { method: 'HEAD', lifetime });
+    head.discard();
+    if (HEAD_REFUSED.has(head.status)) return this.#inspectByRange(url, lifetime);
+    if (head.status !== 200) throw statusError(head);
+    return this.#describe(head, head.headers.contentLength());
+  }
+
+  async open(url: URL, options: OriginCallOptions = {}): Promise<OriginObject> {
+    const lifetime = this.#lifetime(options);
+    try {
+      const first = await this.#follower.follow(url, { method: 'GET', lifetime });
+      return this.#object(url, first, lifetime);
+    } catch (error) {
+      lifetime[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#requester[Symbol.asyncDispose]();
+  }
+
+  async #inspectByRange(url: URL, lifetime: CallLifetime): Promise<OriginDescription> {
+    const answer = await this.#follower.follow(url, {
+      method: 'GET',
+      headers: { range: 'bytes=0-0' },
+      lifetime,
+    });
+    answer.discard();
+    const range = parseContentRange(answer.headers.first('content-range'));
+    // An empty object has no first byte.
+    if (answer.status === 416 && range?.kind === 'unsatisfied' && range.size === 0)
+      return this.#describe(answer, 0);
+    if (answer.status === 206) return this.#describe(answer, range?.size ?? null);
+    if (answer.status !== 200) throw statusError(answer);
+    return this.#describe(answer, answer.headers.contentLength());
+  }
+
+  #object(url: URL, first: FollowedResponse, lifetime: CallLifetime): OriginObject {
+    try {
+      if (first.status !== 200) throw statusError(first);
+      const body = new OriginBody(first, {
+        lifetime,
+        maxObjectBytes: this.#options.maxObjectBytes,
+        pace: this.#pace(),
+        requestRest: (from, validator) => this.#requestRest(url, first, from, validator, lifetime),
+      });
+      return {
+        ...this.#describe(first, first.headers.contentLength()),
+        body,
+        sha256: () => body.sha256,
+        [Symbol.asyncDispose]: () => body[Symbol.asyncDispose](),
+      };
+    } catch (error) {
+      first.discard();
+      throw error;
+    }
+  }
+
+  /** From the final address; along the redirects again where the signature that one of them gave has run out. */
+  async #requestRest(
+    url: URL,
+    first: FollowedResponse,
+    from: number,
+    validator: string,
+    lifetime: CallLifetime,
+  ): Promise<FollowedResponse> {
+    const headers = { range: `bytes=${from}-`, 'if-range': validator };
+    const rest = await this.#follower.follow(first.finalUrl, {
+      method: 'GET',
+      headers,
+      lifetime,
+      hopsBefore: first.hops,
+    });
+    if (first.hops === 0 || !EXPIRED.has(rest.status)) return rest;
+    rest.discard();
+    const again = await this.#follower.follow(url, { method: 'GET', headers, lifetime });
+    // A validator speaks for one resource. The same place with another signature is the same resource.
+    const samePlace =
+      again.finalUrl.origin === first.finalUrl.origin && again.finalUrl.pathname === first.finalUrl.pathname;
+    if (samePlace) return again;
+    again.discard();
+    return rest;
+  }
+
+  #describe(answer: FollowedResponse, sizeBytes: number | null): OriginDescription {
+    const { headers, finalUrl, hops } = answer;
+    const { maxObjectBytes } = this.#options;
+    if (sizeBytes !== null && sizeBytes > maxObjectBytes)
+      throw new OriginError(
+        'too_large',
+        `the object is larger than the ${maxObjectBytes} bytes that are mirrored`,
+        {
+          host: finalUrl.host,
+        },
+      );
+    return {
+      finalUrl,
+      hops,
+      sizeBytes,
+      etag: headers.first('etag'),
+      lastModified: headers.first('last-modified'),
+      contentType: headers.first('content-type'),
+      contentEncoding: headers.list('content-encoding'),
+      contentDisposition: headers.first('content-disposition'),
+      contentLanguage: headers.list('content-language'),
+    };
+  }
+
+  #lifetime({ signal }: OriginCallOptions): CallLifetime {
+    signal?.throwIfAborted();
+    return new CallLifetime(this.#options.timeouts.totalSeconds, this.#requester.closed, signal);
+  }
+
+  #pace(): { minimumBytesPerSecond: number; windowMs: number } {
+    const { firstByteSeconds, minimumBytesPerSecond } = this.#options.timeouts;
+    return { minimumBytesPerSecond, windowMs: Math.min(RATE_WINDOW_SECONDS, firstByteSeconds) * 1000 };
+  }
+}
+
+function statusError({ status, finalUrl: { host } }: FollowedResponse): OriginError {
+  return new OriginError('origin_status', `${host} answered ${status}`, { status, host });
+}

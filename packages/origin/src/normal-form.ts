@@ -1,0 +1,75 @@
+/** Why a text is not an origin URL: it cannot be read as one, its scheme is not HTTP, or its host is no name. */
+export type OriginUrlErrorCode = 'url_not_decodable' | 'url_scheme' | 'url_host';
+
+/** A text that is no origin URL. The message names the fault and its remedy, and quotes nothing of the text. */
+export class OriginUrlError extends Error {
+  override readonly name = 'OriginUrlError';
+  readonly code: OriginUrlErrorCode;
+  readonly retryable = false;
+
+  constructor(code: OriginUrlErrorCode, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.code = code;
+  }
+}
+
+/**
+ * The normal form of an origin URL, which is the object's identity everywhere: what the WHATWG URL parser makes of
+ * the text, without the fragment (it is never sent) and without a trailing dot of the host (`example.com.` and
+ * `example.com` are one host). Nothing else is changed: the order of a query and the spelling of encoded octets count.
+ *
+ * User information is kept, for the source policy to refuse.
+ *
+ * @throws {OriginUrlError}
+ */
+export function normalizeOriginUrl(text: string): URL {
+  // The parser strips some of these and takes a backslash for a slash; others that read the same text do not, and two
+  // readings of one URL are how address checks are passed by.
+  if (/[\s\p{Cc}\\]/u.test(text) || !text.isWellFormed())
+    throw new OriginUrlError(
+      'url_not_decodable',
+      'the URL contains white space, a control character, a backslash or broken text; percent-encode it',
+    );
+  const url = parse(text);
+  if (url.protocol !== 'http:' && url.protocol !== 'https:')
+    throw new OriginUrlError('url_scheme', 'only http and https URLs can be mirrored');
+  return withPlainHost(url);
+}
+
+/**
+ * The normal form of a redirect's target, `location` being a Location header's bytes (one character each).
+ * Read as clients read it (WHATWG URL, octets that are valid UTF-8 taken for UTF-8), relative to `base`.
+ * The scheme is left for the source policy to judge.
+ *
+ * @throws {OriginUrlError} where `location` gives no URL
+ */
+export function resolveLocation(location: string, base: URL): URL {
+  const bytes = Buffer.from(location, 'latin1');
+  const asUtf8 = bytes.toString('utf8');
+  const text = Buffer.from(asUtf8, 'utf8').equals(bytes) ? asUtf8 : location;
+  if (text.trim() === '') throw new OriginUrlError('url_not_decodable', 'the Location is empty');
+  return withPlainHost(parse(text, base));
+}
+
+function parse(text: string, base?: URL): URL {
+  try {
+    return new URL(text, base);
+  } catch (error) {
+    throw new OriginUrlError(
+      'url_not_decodable',
+      'the text is not an absolute URL such as https://host/path',
+      error,
+    );
+  }
+}
+
+function withPlainHost(url: URL): URL {
+  url.hash = '';
+  if (url.hostname.endsWith('.')) url.hostname = url.hostname.slice(0, -1);
+  const labels = url.hostname.split('.');
+  // RFC 1035: labels of 1 to 63 octets, 253 in all without the root's dot.
+  const isName = url.hostname.length <= 253 && labels.every((label) => label !== '' && label.length <= 63);
+  if (!isName && !url.hostname.startsWith('['))
+    throw new OriginUrlError('url_host', 'the host of the URL is not a name that DNS can hold');
+  return url;
+}

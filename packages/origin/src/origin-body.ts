@@ -1,0 +1,207 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { CallLifetime } from './call-lifetime.ts';
+import { parseContentRange } from './content-range.ts';
+import { digestClaims } from './digest-claims.ts';
+import { StreamDigests } from './digests.ts';
+import { OriginError } from './origin.ts';
+import { PacedReader, type PaceOptions } from './paced-reader.ts';
+import type { FollowedResponse } from './redirect-follower.ts';
+import { strongValidator } from './validators.ts';
+
+export interface OriginBodyOptions {
+  readonly lifetime: CallLifetime;
+  readonly maxObjectBytes: number;
+  readonly pace: PaceOptions;
+  /**
+   * Asks for what follows `from` bytes, if the object still has `validator`. The answer may be any; it is judged here.
+   * @throws {OriginError}
+   */
+  readonly requestRest: (from: number, validator: string) => Promise<FollowedResponse>;
+}
+
+/** Breaks survived by one body. Each costs the origin a request, and a hostile one can break for ever. */
+const MAX_RESUMES = 10;
+const FIRST_BACKOFF_MS = 100;
+const LONGEST_BACKOFF_MS = 5000;
+
+/**
+ * The bytes of a 200, continued after breaks and verified at their end. Iterated once, or disposed of unread.
+ *
+ * @throws {OriginError} from the constructor: `origin_mismatch` where the end of the body could never be proved,
+ *   `too_large`
+ */
+export class OriginBody implements AsyncIterable<Uint8Array>, AsyncDisposable {
+  readonly #first: FollowedResponse;
+  readonly #options: OriginBodyOptions;
+  readonly #digests: StreamDigests;
+  /** What proves that a later answer is about the same bytes; `null`: no answer can continue this one. */
+  readonly #validator: string | null;
+  #sizeBytes: number | null;
+  #reader: PacedReader;
+  #receivedBytes = 0;
+  #resumes = 0;
+  #iterated = false;
+  #sha256: string | null = null;
+
+  constructor(first: FollowedResponse, options: OriginBodyOptions) {
+    const { headers } = first;
+    const claims = digestClaims(headers);
+    if (headers.hasForeignTransferCoding() || (!headers.isFramed() && claims.length === 0))
+      throw new OriginError(
+        'origin_mismatch',
+        'the origin gives neither a length, nor chunks, nor a digest: the end of the body cannot be proved',
+        { retryable: false, host: first.finalUrl.host },
+      );
+    this.#first = first;
+    this.#options = options;
+    this.#digests = new StreamDigests(claims);
+    this.#validator =
+      headers.list('accept-ranges')?.toLowerCase() === 'bytes' ? strongValidator(headers) : null;
+    this.#sizeBytes = headers.contentLength();
+    this.#reader = new PacedReader(first.body, options.pace);
+    if (this.#sizeBytes !== null && this.#sizeBytes > options.maxObjectBytes) throw this.#tooLarge();
+  }
+
+  /** Of all bytes, in lower-case hex; `null` until the iteration has ended. */
+  get sha256(): string | null {
+    return this.#sha256;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
+    if (this.#iterated) throw new TypeError('the body of an origin object can be iterated once');
+    this.#iterated = true;
+    try {
+      for (let chunk = await this.#next(); chunk !== null; chunk = await this.#next()) yield chunk;
+      this.#verify();
+    } finally {
+      await this[Symbol.asyncDispose]();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#iterated = true;
+    this.#reader.destroy();
+    this.#options.lifetime[Symbol.dispose]();
+  }
+
+  async #next(): Promise<Uint8Array | null> {
+    for (;;) {
+      const read = await this.#read();
+      if (read.kind === 'chunk') {
+        this.#count(read.chunk);
+        return read.chunk;
+      }
+      // Everything came: a connection that breaks after the last byte breaks nothing.
+      if (this.#receivedBytes === this.#sizeBytes) return null;
+      if (read.kind === 'end' && this.#sizeBytes === null) return null;
+      await this.#resume(
+        read.kind === 'broken' ? read.cause : new Error('the body is shorter than announced'),
+      );
+    }
+  }
+
+  async #read(): Promise<
+    | { readonly kind: 'chunk'; readonly chunk: Uint8Array }
+    | { readonly kind: 'end' }
+    | { readonly kind: 'broken'; readonly cause: unknown }
+  > {
+    try {
+      const chunk = await this.#reader.read();
+      return chunk === null ? { kind: 'end' } : { kind: 'chunk', chunk };
+    } catch (cause) {
+      this.#assertAlive();
+      return { kind: 'broken', cause };
+    }
+  }
+
+  #count(chunk: Uint8Array): void {
+    this.#assertAlive();
+    this.#receivedBytes += chunk.length;
+    if (this.#receivedBytes > this.#options.maxObjectBytes) throw this.#tooLarge();
+    if (this.#sizeBytes !== null && this.#receivedBytes > this.#sizeBytes)
+      throw this.#mismatch('sent more bytes than it announced');
+    this.#digests.update(chunk);
+  }
+
+  /** Continues with another request, or throws. Failures that may pass use up the same tries. */
+  async #resume(cause: unknown): Promise<void> {
+    this.#reader.destroy();
+    let failure = cause;
+    while (this.#validator !== null && this.#resumes < MAX_RESUMES) {
+      await this.#backOff();
+      this.#resumes += 1;
+      try {
+        const rest = await this.#options.requestRest(this.#receivedBytes, this.#validator);
+        if (rest.status !== 206) rest.discard();
+        if (rest.status < 500 && rest.status !== 429) {
+          this.#continueWith(rest);
+          return;
+        }
+        failure = new Error(`the origin answered ${rest.status} to a request for the rest`);
+      } catch (error) {
+        this.#assertAlive();
+        if (!(error instanceof OriginError && error.code === 'origin_unreachable')) throw error;
+        failure = error;
+      }
+    }
+    throw this.#interrupted('the connection to the origin broke or stalled in the body', failure);
+  }
+
+  #continueWith(rest: FollowedResponse): void {
+    const range = rest.status === 206 ? parseContentRange(rest.headers.first('content-range')) : null;
+    const etag = this.#first.headers.first('etag');
+    const sameObject =
+      range?.kind === 'satisfied' &&
+      range.first === this.#receivedBytes &&
+      (this.#sizeBytes === null || range.size === null || range.size === this.#sizeBytes) &&
+      (etag === null || (rest.headers.first('etag') ?? etag) === etag) &&
+      rest.headers.list('content-encoding') === this.#first.headers.list('content-encoding') &&
+      rest.headers.isFramed();
+    if (!sameObject) {
+      rest.discard();
+      throw this.#interrupted('the object changed, or the origin does not continue it');
+    }
+    this.#sizeBytes ??= range.size;
+    this.#reader = new PacedReader(rest.body, this.#options.pace);
+    if (this.#sizeBytes !== null && this.#sizeBytes > this.#options.maxObjectBytes) throw this.#tooLarge();
+  }
+
+  async #backOff(): Promise<void> {
+    const ms =
+      Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** this.#resumes) * (0.5 + Math.random() / 2);
+    try {
+      await sleep(ms, undefined, { signal: this.#options.lifetime.signal });
+    } catch (error) {
+      this.#assertAlive();
+      throw error;
+    }
+  }
+
+  #verify(): void {
+    if (this.#sizeBytes !== null && this.#receivedBytes !== this.#sizeBytes)
+      throw this.#mismatch('sent fewer bytes than it announced');
+    const { sha256, broken } = this.#digests.finish();
+    if (broken !== null) throw this.#mismatch(`sent bytes that are not what its ${broken} says`);
+    this.#sha256 = sha256;
+  }
+
+  #assertAlive(): void {
+    const { lifetime } = this.#options;
+    if (lifetime.signal.aborted) throw lifetime.failure('origin_interrupted', this.#first.finalUrl.host);
+  }
+
+  #tooLarge(): OriginError {
+    const message = `the object is larger than the ${this.#options.maxObjectBytes} bytes that are mirrored`;
+    return new OriginError('too_large', message, { host: this.#first.finalUrl.host });
+  }
+
+  #mismatch(what: string): OriginError {
+    const { host } = this.#first.finalUrl;
+    return new OriginError('origin_mismatch', `${host} ${what}`, { host });
+  }
+
+  #interrupted(what: string, cause?: unknown): OriginError {
+    const { host } = this.#first.finalUrl;
+    return new OriginError('origin_interrupted', `${what} (${host})`, { cause, host });
+  }
+}

@@ -1,0 +1,95 @@
+import type { CallLifetime } from './call-lifetime.ts';
+import type { HopRequester, HopResponse } from './hop-requester.ts';
+import { OriginUrlError, resolveLocation } from './normal-form.ts';
+import { OriginError, type SourcePolicy } from './origin.ts';
+
+export interface FollowRequest {
+  readonly method: 'GET' | 'HEAD';
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly lifetime: CallLifetime;
+  /** Redirects that led to the URL asked for already. */
+  readonly hopsBefore?: number;
+}
+
+/** The first answer along the redirects that is not one. */
+export interface FollowedResponse extends HopResponse {
+  readonly finalUrl: URL;
+  readonly hops: number;
+}
+
+export interface RedirectFollowerOptions {
+  readonly policy: SourcePolicy;
+  readonly requester: HopRequester;
+  readonly redirectLimit: number;
+}
+
+/** RFC 9110, 15.4: the ones that name another place for the same GET. 300, 304 and 305 are final answers here. */
+const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+
+/** Above what any signed address needs, and short enough for every pattern of the policy. */
+const MAX_LOCATION_CHARACTERS = 8192;
+
+/** Follows redirects by itself, each target judged by the source policy before anything is sent to it. */
+export class RedirectFollower {
+  readonly #policy: SourcePolicy;
+  readonly #requester: HopRequester;
+  readonly #redirectLimit: number;
+
+  constructor(options: RedirectFollowerOptions) {
+    this.#policy = options.policy;
+    this.#requester = options.requester;
+    this.#redirectLimit = options.redirectLimit;
+  }
+
+  /** @throws {OriginError} `not_allowed`, `origin_redirects`, `origin_unreachable` */
+  async follow(start: URL, request: FollowRequest): Promise<FollowedResponse> {
+    const visited = new Set<string>();
+    let url = start;
+    for (let hops = request.hopsBefore ?? 0; ; hops += 1) {
+      visited.add(url.href);
+      const response = await this.#requester.request({
+        url,
+        method: request.method,
+        headers: request.headers ?? {},
+        privateAddresses: this.#permission(url, hops > 0),
+        lifetime: request.lifetime,
+      });
+      if (!REDIRECTS.has(response.status)) return { ...response, finalUrl: url, hops };
+      response.discard();
+      if (hops >= this.#redirectLimit)
+        throw redirectError(url, `there are more than ${this.#redirectLimit} redirects`);
+      const target = locationOf(response, url);
+      if (visited.has(target.href)) throw redirectError(url, 'it redirects in a circle');
+      url = target;
+    }
+  }
+
+  #permission(url: URL, hop: boolean): boolean {
+    const decision = this.#policy.decide(url, { hop });
+    if (decision.allowed) return decision.privateAddresses;
+    const reason = hop
+      ? `the origin redirects to a URL that is not allowed: ${decision.reason}`
+      : decision.reason;
+    throw new OriginError('not_allowed', reason, { host: url.host });
+  }
+}
+
+function locationOf(response: HopResponse, base: URL): URL {
+  const [location, ...others] = response.headers.all('location');
+  if (location === undefined || others.some((other) => other !== location))
+    throw redirectError(base, `its ${response.status} has no usable Location`);
+  if (location.length > MAX_LOCATION_CHARACTERS) throw redirectError(base, 'its Location is too long');
+  try {
+    return resolveLocation(location, base);
+  } catch (error) {
+    if (!(error instanceof OriginUrlError)) throw error;
+    throw redirectError(base, `its ${response.status} has no usable Location`, error);
+  }
+}
+
+function redirectError(url: URL, what: string, cause?: unknown): OriginError {
+  return new OriginError('origin_redirects', `the redirects of ${url.host} lead nowhere: ${what}`, {
+    cause,
+    host: url.host,
+  });
+}
