@@ -1,0 +1,58 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { JobResult } from './copy-job.ts';
+
+/** What a copier counts. Names begin with `cloud_mirror_`; no address is ever a label. */
+export interface CopierMetrics {
+  jobEnded(
+    backend: { readonly service: string; readonly region: string },
+    result: JobResult,
+    seconds: number,
+  ): void;
+  partFailed(part: string): void;
+}
+
+export function createCopierMetrics(registry: Registry, copiesRunning: () => number): CopierMetrics {
+  const labels = ['service', 'region', 'outcome'] as const;
+  const jobs = new Counter({
+    name: 'cloud_mirror_copies_total',
+    help: 'Jobs that ended, by how: copied, already_there, given_back, will_retry, failed, dead_letter',
+    labelNames: labels,
+    registers: [registry],
+  });
+  const duration = new Histogram({
+    name: 'cloud_mirror_copy_duration_seconds',
+    help: 'From the receipt of a job to its end',
+    labelNames: labels,
+    buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800],
+    registers: [registry],
+  });
+  const bytes = new Counter({
+    name: 'cloud_mirror_copied_bytes_total',
+    help: 'Bytes of the copies that were made',
+    labelNames: ['service', 'region'],
+    registers: [registry],
+  });
+  const failures = new Counter({
+    name: 'cloud_mirror_copier_part_failures_total',
+    help: 'Calls of a copier that the entry store, the queue or the object store did not answer',
+    labelNames: ['part'],
+    registers: [registry],
+  });
+  new Gauge({
+    name: 'cloud_mirror_copies_running',
+    help: 'Jobs under way',
+    registers: [registry],
+    collect() {
+      this.set(copiesRunning());
+    },
+  });
+  return {
+    jobEnded({ service, region }, result, seconds) {
+      const { outcome } = result;
+      jobs.inc({ service, region, outcome });
+      duration.observe({ service, region, outcome }, seconds);
+      if (result.outcome === 'copied') bytes.inc({ service, region }, result.copy.sizeBytes);
+    },
+    partFailed: (part) => failures.inc({ part }),
+  };
+}

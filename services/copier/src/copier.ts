@@ -1,0 +1,174 @@
+import type { Backend } from '@cloud-mirror/cache-manager';
+import type { Adapters, Config, Logger } from '@cloud-mirror/config';
+import { parseJob, type Delivery } from '@cloud-mirror/job-queue';
+import { urlForLog } from '@cloud-mirror/origin';
+import type { Registry } from 'prom-client';
+import { createCopierMetrics, type CopierMetrics } from './copier-metrics.ts';
+import { CopyJob, type JobResult } from './copy-job.ts';
+import { CopySlots } from './copy-slots.ts';
+import type { CopierHealth } from './health-server.ts';
+import { receiveJobs } from './job-worker.ts';
+import { sweepUploads } from './upload-sweep.ts';
+
+export interface CopierOptions {
+  readonly config: Pick<Config, 'copier' | 'entries' | 'queue'>;
+  readonly adapters: Pick<Adapters, 'entries' | 'origin' | 'backends'>;
+  readonly logger: Logger;
+  readonly registry: Registry;
+}
+
+/** Receives jobs of the back ends it serves and makes their copies, until it is drained. */
+export class Copier {
+  readonly #options: CopierOptions;
+  readonly #backends: readonly Backend[];
+  readonly #slots: CopySlots;
+  readonly #job: CopyJob;
+  readonly #metrics: CopierMetrics;
+  /** Nothing new is begun. */
+  readonly #stopping = new AbortController();
+  /** The grace time is over. */
+  readonly #ended = new AbortController();
+  readonly #running = new Set<Promise<void>>();
+  readonly #failing = new Set<string>();
+  #loops: Promise<unknown> = Promise.resolve();
+
+  constructor(options: CopierOptions) {
+    const { config, adapters, registry } = options;
+    this.#options = options;
+    const serves = new Set(config.copier.serves ?? adapters.backends.keys());
+    this.#backends = [...adapters.backends.values()].filter(({ name }) => serves.has(name));
+    this.#slots = new CopySlots(config.copier.concurrency);
+    this.#metrics = createCopierMetrics(registry, () => this.#slots.taken);
+    this.#job = new CopyJob({
+      ...adapters,
+      times: config.entries,
+      maxReceiveCount: config.queue.maxReceiveCount,
+      onPartFailed: (part, backend, error) => this.#partFailed(part, backend, error),
+    });
+  }
+
+  /** Begins to receive. Never fails: what does not answer is asked again until it does. */
+  start(): void {
+    const { config, logger } = this.#options;
+    const workers = this.#backends.map((backend) =>
+      receiveJobs(
+        {
+          backend,
+          slots: this.#slots,
+          run: (of, delivery) => this.#track(this.#run(of, delivery)),
+          onQueue: (of, failure) => this.#queueAnswered(of, failure),
+        },
+        this.#stopping.signal,
+      ),
+    );
+    const sweep = sweepUploads(
+      this.#backends,
+      config.copier.sweepUploadsAfterHours,
+      ({ name }, result) => {
+        if ('error' in result)
+          logger.warn({ backend: name, err: result.error }, 'uploads could not be swept');
+        else if (result.ended > 0)
+          logger.info({ backend: name, ended: result.ended }, 'unfinished uploads ended');
+      },
+      this.#stopping.signal,
+    );
+    this.#loops = Promise.all([...workers, sweep]).catch((error: unknown) => {
+      logger.fatal({ err: error }, 'a worker ended unexpectedly');
+      throw error;
+    });
+  }
+
+  health(): CopierHealth {
+    if (this.#stopping.signal.aborted) return { status: 'draining', failing: [] };
+    return { status: this.#failing.size === 0 ? 'ok' : 'degraded', failing: [...this.#failing].sort() };
+  }
+
+  /** Stops receiving, finishes what can finish within the grace time, and gives the rest back. */
+  async drain(): Promise<void> {
+    this.#stopping.abort();
+    const graceMs = this.#options.config.copier.graceSeconds * 1000;
+    const grace = setTimeout(() => this.#ended.abort(new Error('this worker stops')), graceMs);
+    await this.#loops;
+    await Promise.all(this.#running);
+    clearTimeout(grace);
+  }
+
+  #track(work: Promise<void>): Promise<void> {
+    this.#running.add(work);
+    void work.finally(() => this.#running.delete(work));
+    return work;
+  }
+
+  async #run(backend: Backend, delivery: Delivery): Promise<void> {
+    const begun = performance.now();
+    const log = this.#options.logger.child(describeDelivery(backend, delivery));
+    try {
+      const result = await this.#job.run(delivery, this.#ended.signal);
+      const seconds = (performance.now() - begun) / 1000;
+      this.#metrics.jobEnded(backend, result, seconds);
+      report(log, result, seconds);
+    } catch (error) {
+      // The delivery was not settled; it comes back by itself when its visibility ends.
+      this.#partFailed('queue', backend.name, error);
+    }
+  }
+
+  #partFailed(part: 'entries' | 'store' | 'queue', backend: string, error: unknown): void {
+    this.#metrics.partFailed(part);
+    this.#options.logger.warn({ part, backend, err: error }, 'a part did not answer');
+  }
+
+  #queueAnswered(backend: Backend, failure: unknown): void {
+    const part = `queue ${backend.name}`;
+    if (failure !== null) {
+      this.#failing.add(part);
+      this.#partFailed('queue', backend.name, failure);
+    } else if (this.#failing.delete(part)) {
+      this.#options.logger.info({ backend: backend.name }, 'the queue answers again');
+    }
+  }
+}
+
+/** What each log line of a job has. Never the origin's query. */
+function describeDelivery(backend: Backend, delivery: Delivery): Record<string, unknown> {
+  const known = { backend: backend.name, job: delivery.id, receiveCount: delivery.receiveCount };
+  const parsed = parseJob(delivery.body);
+  if (!parsed.ok) return known;
+  const url = URL.parse(parsed.job.url);
+  return {
+    ...known,
+    requestId: parsed.job.requestId,
+    waitedMs: Date.now() - delivery.sentAt.getTime(),
+    ...(url === null ? {} : { origin: urlForLog(url) }),
+  };
+}
+
+function report(log: Logger, result: JobResult, seconds: number): void {
+  const { outcome } = result;
+  const durationMs = Math.round(seconds * 1000);
+  switch (outcome) {
+    case 'copied': {
+      const { sizeBytes, sha256 } = result.copy;
+      return log.info(
+        { outcome, durationMs, sizeBytes, contentSha256: sha256, present: result.present },
+        'copied',
+      );
+    }
+    case 'already_there':
+      return log.info({ outcome, durationMs }, 'nothing to copy');
+    case 'given_back':
+      return log.info(
+        { outcome, durationMs, why: result.why, delaySeconds: result.delaySeconds },
+        'given back',
+      );
+    case 'will_retry':
+      return log.warn(
+        { outcome, durationMs, delaySeconds: result.delaySeconds, err: result.error },
+        'copy failed',
+      );
+    case 'failed':
+      return log.warn({ outcome, durationMs, err: result.error }, 'copy failed for good');
+    case 'dead_letter':
+      return log.error({ outcome, durationMs, err: result.error }, 'gave up: the job is a dead letter');
+  }
+}

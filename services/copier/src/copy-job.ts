@@ -1,0 +1,266 @@
+import {
+  backendName,
+  describeFailure,
+  entryLifeMs,
+  EntryStoreError,
+  freshToken,
+  lookUpGeneration,
+  mirroredObject,
+  readMarker,
+  type Backends,
+  type Copy,
+  type EntryStore,
+  type EntryTimes,
+  type MirroredObject,
+} from '@cloud-mirror/cache-manager';
+import { parseJob, type Delivery, type Job } from '@cloud-mirror/job-queue';
+import { OriginError, type Origin } from '@cloud-mirror/origin';
+import { StorageError } from '@cloud-mirror/storage-provider';
+import { copyObject } from './copy-object.ts';
+import { LeaseKeeper, LeaseLostError } from './lease-keeper.ts';
+import { retryDelaySeconds } from './retry-delay.ts';
+
+export interface CopyJobParts {
+  readonly backends: Backends;
+  readonly entries: EntryStore;
+  readonly origin: Pick<Origin, 'open'>;
+  readonly times: EntryTimes;
+  readonly maxReceiveCount: number;
+  readonly onPartFailed: (part: 'entries' | 'store' | 'queue', backend: string, error: unknown) => void;
+}
+
+/** How one delivery ended. */
+export type JobResult =
+  | { readonly outcome: 'copied'; readonly copy: Copy; readonly present: boolean }
+  | { readonly outcome: 'already_there' }
+  /** Somebody else is at it, or nobody here knows what it is, or this process stops. */
+  | { readonly outcome: 'given_back'; readonly why: string; readonly delaySeconds: number }
+  | { readonly outcome: 'will_retry'; readonly error: Error; readonly delaySeconds: number }
+  | { readonly outcome: 'failed'; readonly error: Error }
+  | { readonly outcome: 'dead_letter'; readonly error: Error };
+
+/** A delivery under way: what the rules of a job need. */
+interface Work {
+  readonly job: Job;
+  readonly object: MirroredObject;
+  readonly delivery: Delivery;
+  readonly keeper: LeaseKeeper;
+  /** Aborted by a lost lease or by the end of the grace time. */
+  readonly signal: AbortSignal;
+}
+
+/** What was taken: the entry's token, or `null` where the entry store is away, and the failures before this try. */
+interface Taken {
+  readonly token: string | null;
+  readonly ownClaim: boolean;
+  readonly failures: number;
+}
+
+/** Delay for jobs that another version of this program may understand. */
+const UNKNOWN_DELAY_SECONDS = 30;
+
+/** The rules of a job, in their order. Settles the delivery in every case. */
+export class CopyJob {
+  readonly #parts: CopyJobParts;
+
+  constructor(parts: CopyJobParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Runs one delivery of `backend`'s queue to its end. `stop` ends it when the grace time is over.
+   * @throws only where the delivery could not be settled: it comes back by itself then
+   */
+  async run(delivery: Delivery, stop: AbortSignal): Promise<JobResult> {
+    const parsed = parseJob(delivery.body);
+    if (!parsed.ok && parsed.fault === 'malformed') {
+      const error = new Error(`not a job: ${parsed.detail}`);
+      await delivery.deadLetter(error.message);
+      return { outcome: 'dead_letter', error };
+    }
+    if (!parsed.ok)
+      return this.#giveBack(delivery, `a job of another version: ${parsed.detail}`, UNKNOWN_DELAY_SECONDS);
+    const { job } = parsed;
+    const backend = this.#parts.backends.get(backendName(job.service, job.region));
+    if (backend === undefined) {
+      return this.#giveBack(delivery, `no back end ${job.service}/${job.region} here`, UNKNOWN_DELAY_SECONDS);
+    }
+    await using keeper = new LeaseKeeper({
+      entries: this.#parts.entries,
+      delivery,
+      leaseMs: this.#leaseMs,
+      onFailure: (part, error) => this.#parts.onPartFailed(part, backend.name, error),
+    });
+    const signal = AbortSignal.any([keeper.signal, stop]);
+    return this.#take({ job, object: mirroredObject(backend, job.url), delivery, keeper, signal });
+  }
+
+  /** Step 1: take the entry, under a token that nobody used before. */
+  async #take(work: Work): Promise<JobResult> {
+    const { job, object, delivery, keeper } = work;
+    const token = freshToken();
+    try {
+      const take = { token, jobToken: job.token, leaseMs: this.#leaseMs };
+      const result = await this.#parts.entries.take(object.id, take);
+      if (!result.taken) {
+        if (result.entry.state === 'present') {
+          await delivery.acknowledge();
+          return { outcome: 'already_there' };
+        }
+        const seconds = Math.max(1, Math.ceil(result.leaseRemainingMs / 1000));
+        return await this.#giveBack(delivery, 'another worker is copying it', seconds);
+      }
+      keeper.keep(object.id, token);
+      return await this.#copy(work, { token, ownClaim: result.ownClaim, failures: result.attempts });
+    } catch (error) {
+      if (!(error instanceof EntryStoreError)) throw error;
+      this.#parts.onPartFailed('entries', object.backend.name, error);
+      return this.#copy(work, { token: null, ownClaim: false, failures: delivery.receiveCount - 1 });
+    }
+  }
+
+  /** Steps 2 to 7: find out the generation, copy, commit, acknowledge. */
+  async #copy(work: Work, taken: Taken): Promise<JobResult> {
+    let result: JobResult;
+    try {
+      result = await this.#makeCopy(work, taken);
+    } catch (error) {
+      return this.#fail(work, taken, error);
+    }
+    await work.delivery.acknowledge();
+    return result;
+  }
+
+  async #makeCopy(work: Work, taken: Taken): Promise<JobResult> {
+    const { job, object, delivery, keeper, signal } = work;
+    let generation = job.generation;
+    let replaces = job.replaces ?? null;
+    if (!taken.ownClaim || delivery.receiveCount > 1) {
+      ({ generation } = await readMarker(object, signal));
+      const found = await lookUpGeneration(object, generation, this.#parts.times, signal);
+      if (found.copy !== null) {
+        await this.#commit(object, taken.token, found.copy);
+        return { outcome: 'already_there' };
+      }
+      replaces = found.replaces;
+    }
+    const onProgress = (bytes: number): void => {
+      keeper.bytes = bytes;
+    };
+    const task = { object, generation, token: taken.token ?? job.token, replaces, signal, onProgress };
+    const { copy, copied } = await copyObject(task, this.#parts.origin, this.#parts.times);
+    const present = await this.#commit(object, taken.token, copy);
+    return copied ? { outcome: 'copied', copy, present } : { outcome: 'already_there' };
+  }
+
+  /**
+   * Makes the entry `present`. Where our entry is gone the claim is made anew and the marker asked again, so that a copy
+   * which was purged meanwhile stays unknown. Any other refusal leaves the object where it is: copiers never delete.
+   * @returns whether the entry says `present` now
+   */
+  async #commit(object: MirroredObject, token: string | null, copy: Copy): Promise<boolean> {
+    const { entries, times } = this.#parts;
+    const lifeMs = entryLifeMs(copy, times, Date.now());
+    try {
+      if (token !== null && (await entries.commit(object.id, token, copy, lifeMs))) return true;
+      const again = freshToken();
+      const claim = { token: again, leaseMs: this.#leaseMs, copyingLeaseMs: this.#leaseMs };
+      if (!(await entries.claim(object.id, claim)).claimed) return false;
+      const { generation } = await readMarker(object);
+      if (generation === copy.generation) return await entries.commit(object.id, again, copy, lifeMs);
+      await entries.release(object.id, again);
+      return false;
+    } catch (error) {
+      // The object is stored: the next request finds it by HEAD. Copying it again would gain nothing.
+      const part = error instanceof EntryStoreError ? 'entries' : 'store';
+      this.#parts.onPartFailed(part, object.backend.name, error);
+      return false;
+    }
+  }
+
+  async #fail(work: Work, taken: Taken, thrown: unknown): Promise<JobResult> {
+    const { delivery, signal } = work;
+    if (signal.aborted) return this.#stop(work, taken, signal.reason);
+    const error = asFailure(thrown);
+    if (!error.retryable && error instanceof OriginError) {
+      const seconds = this.#parts.times.originAnswerSeconds;
+      await this.#remember(work, taken, error, {
+        willRetry: false,
+        retrySeconds: seconds,
+        keepSeconds: seconds,
+      });
+      await delivery.acknowledge();
+      return { outcome: 'failed', error };
+    }
+    if (!error.retryable || delivery.receiveCount >= this.#parts.maxReceiveCount) {
+      const { longest } = this.#parts.times.errorSeconds;
+      await this.#remember(work, taken, error, {
+        willRetry: false,
+        retrySeconds: longest,
+        keepSeconds: longest,
+      });
+      await delivery.deadLetter(`${error.code}: ${error.message}`);
+      return { outcome: 'dead_letter', error };
+    }
+    const failures = Math.max(taken.failures, delivery.receiveCount - 1);
+    const delaySeconds = retryDelaySeconds(failures, this.#parts.times.errorSeconds);
+    // The entry outlives the moment from which others may claim it: until then the job is expected.
+    const keepSeconds = delaySeconds + 2 * this.#parts.times.copyingLeaseSeconds;
+    await this.#remember(work, taken, error, { willRetry: true, retrySeconds: delaySeconds, keepSeconds });
+    await delivery.retry(delaySeconds);
+    return { outcome: 'will_retry', error, delaySeconds };
+  }
+
+  /** The lease was lost, or the process ends: nothing is known against the object, so the job goes back at once. */
+  async #stop({ object, delivery }: Work, taken: Taken, reason: unknown): Promise<JobResult> {
+    if (taken.token !== null && !(reason instanceof LeaseLostError && reason.lost === 'entry')) {
+      try {
+        await this.#parts.entries.release(object.id, taken.token);
+      } catch (error) {
+        this.#parts.onPartFailed('entries', object.backend.name, error);
+      }
+    }
+    const why = reason instanceof Error ? reason.message : 'this worker stops';
+    if (reason instanceof LeaseLostError && reason.lost === 'delivery') {
+      return { outcome: 'given_back', why, delaySeconds: 0 };
+    }
+    return this.#giveBack(delivery, why, 0);
+  }
+
+  async #giveBack(delivery: Delivery, why: string, delaySeconds: number): Promise<JobResult> {
+    await delivery.retry(delaySeconds);
+    return { outcome: 'given_back', why, delaySeconds };
+  }
+
+  async #remember(
+    { object }: Work,
+    taken: Taken,
+    error: OriginError | StorageError,
+    plan: { willRetry: boolean; retrySeconds: number; keepSeconds: number },
+  ): Promise<void> {
+    if (taken.token === null) return;
+    try {
+      await this.#parts.entries.fail(object.id, taken.token, {
+        ...describeFailure(error, this.#parts.times),
+        willRetry: plan.willRetry,
+        retryAfterMs: plan.retrySeconds * 1000,
+        ttlMs: plan.keepSeconds * 1000,
+      });
+    } catch (storeError) {
+      this.#parts.onPartFailed('entries', object.backend.name, storeError);
+    }
+  }
+
+  get #leaseMs(): number {
+    return this.#parts.times.copyingLeaseSeconds * 1000;
+  }
+}
+
+/** What no rule foresees may pass, too: the queue's count of deliveries ends it if not. */
+function asFailure(thrown: unknown): OriginError | StorageError {
+  if (thrown instanceof OriginError || thrown instanceof StorageError) return thrown;
+  return new StorageError('store_unavailable', 'the copy failed unexpectedly', {
+    cause: thrown,
+    retryable: true,
+  });
+}

@@ -1,0 +1,73 @@
+import {
+  copyKey,
+  copyOf,
+  lookUpGeneration,
+  type Copy,
+  type CopyLifeOptions,
+  type MirroredObject,
+} from '@cloud-mirror/cache-manager';
+import type { Origin } from '@cloud-mirror/origin';
+import { StorageError, type ObjectHeaders } from '@cloud-mirror/storage-provider';
+import type { OriginObject } from '@cloud-mirror/origin';
+import { provenance } from './provenance.ts';
+
+/** One copy to make. */
+export interface CopyTask {
+  readonly object: MirroredObject;
+  readonly generation: string;
+  readonly token: string;
+  /** ETag of an object past its life that lies at the key; `null` where none is known of. */
+  readonly replaces: string | null;
+  readonly signal: AbortSignal;
+  readonly onProgress: (bytes: number) => void;
+}
+
+export interface CopyResult {
+  readonly copy: Copy;
+  /** False: somebody else had stored it by then. */
+  readonly copied: boolean;
+}
+
+/**
+ * Streams the object from its origin into the store of its back end.
+ * @throws OriginError, StorageError; the signal's reason once it is aborted. Nothing was stored then
+ */
+export async function copyObject(
+  task: CopyTask,
+  origin: Pick<Origin, 'open'>,
+  life: CopyLifeOptions,
+): Promise<CopyResult> {
+  try {
+    return { copy: await store(task, origin), copied: true };
+  } catch (error) {
+    if (!(error instanceof StorageError && error.code === 'store_exists')) throw error;
+    const found = await lookUpGeneration(task.object, task.generation, life, task.signal);
+    if (found.copy !== null) return { copy: found.copy, copied: false };
+    // What is there is past its life and nobody told us of it. Replace that very object, or give up.
+    if (found.replaces === null || found.replaces === task.replaces) throw error;
+    return { copy: await store({ ...task, replaces: found.replaces }, origin), copied: true };
+  }
+}
+
+async function store(task: CopyTask, origin: Pick<Origin, 'open'>): Promise<Copy> {
+  const { object, generation, token, replaces, signal, onProgress } = task;
+  await using source = await origin.open(new URL(object.url), { signal });
+  const stored = await object.backend.store.put(copyKey(object, generation), source.body, {
+    signal,
+    onProgress,
+    headers: headersOf(source),
+    sizeBytes: source.sizeBytes,
+    metadata: () => provenance(source, { url: object.url, token, generation }),
+    ...(replaces === null ? { ifNoneMatch: '*' } : { ifMatch: replaces }),
+  });
+  return { ...copyOf(object.backend, stored, generation), sha256: source.sha256() };
+}
+
+function headersOf(source: OriginObject): ObjectHeaders {
+  return {
+    contentType: source.contentType ?? 'application/octet-stream',
+    contentEncoding: source.contentEncoding ?? undefined,
+    contentDisposition: source.contentDisposition ?? undefined,
+    contentLanguage: source.contentLanguage ?? undefined,
+  };
+}

@@ -1,0 +1,91 @@
+import { EntryStoreError, type EntryStore, type ObjectId } from '@cloud-mirror/cache-manager';
+import { QueueError, type Delivery } from '@cloud-mirror/job-queue';
+
+/** Somebody else may be doing this job by now: stop, and write nothing more about it. */
+export class LeaseLostError extends Error {
+  override readonly name = 'LeaseLostError';
+  /** `entry`: the entry is no longer ours; `delivery`: the queue may have given the job to another worker. */
+  readonly lost: 'entry' | 'delivery';
+
+  constructor(lost: 'entry' | 'delivery', cause?: unknown) {
+    super(lost === 'entry' ? 'the entry is no longer ours' : 'the delivery is no longer ours', { cause });
+    this.lost = lost;
+  }
+}
+
+export interface LeaseKeeperOptions {
+  readonly entries: EntryStore;
+  readonly delivery: Delivery;
+  /** Length of the lease and of the visibility, which are one. */
+  readonly leaseMs: number;
+  /** A renewal that could not be made; it is tried again at the next turn. */
+  readonly onFailure: (part: 'entries' | 'queue', error: unknown) => void;
+}
+
+/**
+ * Renews the entry's lease and the delivery's visibility together, at a third of the lease, from the moment the job was
+ * received until disposal. Losing either aborts `signal` with a {@link LeaseLostError}. A part that does not answer is
+ * not a loss, until the visibility must have run out.
+ */
+export class LeaseKeeper implements AsyncDisposable {
+  readonly signal: AbortSignal;
+  readonly #options: LeaseKeeperOptions;
+  readonly #lost = new AbortController();
+  readonly #timer: NodeJS.Timeout;
+  #entry: { readonly id: ObjectId; readonly token: string } | null = null;
+  #turn: Promise<void> | null = null;
+  #visibleAgainAt: number;
+  /** Bytes copied so far, written down at each renewal. */
+  bytes = 0;
+
+  constructor(options: LeaseKeeperOptions) {
+    this.#options = options;
+    this.signal = this.#lost.signal;
+    this.#visibleAgainAt = performance.now() + options.leaseMs;
+    this.#timer = setInterval(() => this.#renew(), options.leaseMs / 3);
+  }
+
+  /** From now on the entry's lease is kept, too. */
+  keep(id: ObjectId, token: string): void {
+    this.#entry = { id, token };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#turn;
+  }
+
+  #renew(): void {
+    if (this.#turn !== null || this.signal.aborted) return;
+    this.#turn = Promise.all([this.#renewEntry(), this.#renewDelivery()]).then(() => {
+      this.#turn = null;
+    });
+  }
+
+  async #renewEntry(): Promise<void> {
+    if (this.#entry === null) return;
+    const { id, token } = this.#entry;
+    try {
+      const renewal = { leaseMs: this.#options.leaseMs, bytes: this.bytes };
+      if (!(await this.#options.entries.renew(id, token, renewal)))
+        this.#lost.abort(new LeaseLostError('entry'));
+    } catch (error) {
+      if (!(error instanceof EntryStoreError)) this.#lost.abort(error);
+      this.#options.onFailure('entries', error);
+    }
+  }
+
+  async #renewDelivery(): Promise<void> {
+    const begun = performance.now();
+    try {
+      await this.#options.delivery.extend(Math.ceil(this.#options.leaseMs / 1000));
+      this.#visibleAgainAt = begun + this.#options.leaseMs;
+    } catch (error) {
+      const lost = error instanceof QueueError && error.code === 'delivery_lost';
+      if (lost || performance.now() >= this.#visibleAgainAt) {
+        this.#lost.abort(new LeaseLostError('delivery', error));
+      }
+      this.#options.onFailure('queue', error);
+    }
+  }
+}
