@@ -1,0 +1,174 @@
+import type { LifecycleRule } from '@aws-sdk/client-s3';
+import {
+  CreateBucketCommand,
+  GetBucketLifecycleConfigurationCommand,
+  HeadBucketCommand,
+  PutBucketLifecycleConfigurationCommand,
+} from '@aws-sdk/client-s3';
+import type { CallOptions, PrepareOptions } from '../storage-provider.ts';
+import { StorageError } from '../storage-provider.ts';
+import type { ChecksumKind } from './payload-checksum.ts';
+import { contentMd5 } from './payload-checksum.ts';
+import type { S3Calls } from './s3-calls.ts';
+import { hasName, isAbsent, isNotImplemented } from './s3-error.ts';
+
+/** Begins the ids of the lifecycle rules that are made here. Rules with other ids are somebody else's and stay. */
+const RULE_ID = 'cloud-mirror-';
+
+/** https://docs.aws.amazon.com/AmazonS3/latest/userguide/lifecycle-conflicts.html: of two rules the shorter life wins. */
+const LONG_LIVED_EXTRA_DAYS = 30;
+
+/** @throws StorageError `store_missing` where there is no such bucket */
+export async function checkBucket(calls: S3Calls, { signal }: CallOptions): Promise<void> {
+  try {
+    await calls.send(new HeadBucketCommand({ Bucket: calls.bucket }), {
+      what: 'HEAD of the bucket',
+      signal,
+      attempts: 1,
+    });
+  } catch (error) {
+    if (!(error instanceof StorageError) || !isAbsent(error.cause)) throw error;
+    throw new StorageError('store_missing', `there is no bucket ${calls.bucket}`, { cause: error });
+  }
+}
+
+/** Makes the bucket where it is missing. @returns a line where it was */
+export async function prepareBucket(
+  calls: S3Calls,
+  region: string,
+  { signal }: CallOptions,
+): Promise<readonly string[]> {
+  try {
+    await checkBucket(calls, { signal });
+    return [];
+  } catch (error) {
+    if (!(error instanceof StorageError) || error.code !== 'store_missing') throw error;
+  }
+  const create = (locationConstraint: object): Promise<unknown> =>
+    calls.send(new CreateBucketCommand({ Bucket: calls.bucket, ...locationConstraint }), {
+      what: 'creation of the bucket',
+      signal,
+    });
+  try {
+    // us-east-1 is what AWS takes where nothing is said, and refuses to hear.
+    if (region === 'us-east-1') await create({});
+    else await create({ CreateBucketConfiguration: { LocationConstraint: region } });
+  } catch (error) {
+    const cause = error instanceof StorageError ? error.cause : undefined;
+    if (hasName(cause, 'BucketAlreadyOwnedByYou')) return [];
+    // Other stores know locations of their own, or none.
+    if (!hasName(cause, 'InvalidLocationConstraint')) throw error;
+    await create({});
+  }
+  return [`created bucket ${calls.bucket}`];
+}
+
+/** Brings the bucket's lifecycle rules up to date. @returns a line where they were not */
+export async function prepareLifecycle(
+  calls: S3Calls,
+  lifespanDays: number,
+  checksums: ChecksumKind,
+  options: PrepareOptions,
+): Promise<readonly string[]> {
+  const { bucket } = calls;
+  const { signal } = options;
+  const wanted = lifecycleRules(lifespanDays, options);
+  try {
+    const found = await currentLifecycle(calls, { signal });
+    const own = found.Rules.filter((rule) => rule.ID?.startsWith(RULE_ID));
+    if (sameRules(own, wanted)) return [];
+    const command = new PutBucketLifecycleConfigurationCommand({
+      Bucket: bucket,
+      LifecycleConfiguration: {
+        Rules: [...found.Rules.filter((rule) => !rule.ID?.startsWith(RULE_ID)), ...wanted],
+      },
+      ...(found.TransitionDefaultMinimumObjectSize === undefined
+        ? {}
+        : { TransitionDefaultMinimumObjectSize: found.TransitionDefaultMinimumObjectSize }),
+    });
+    if (checksums === 'when_required') addContentMd5(command);
+    await calls.send(command, { what: 'PUT of the lifecycle rules', signal });
+  } catch (error) {
+    if (!(error instanceof StorageError) || !isNotImplemented(error.cause)) throw error;
+    return [`bucket ${bucket} takes no lifecycle rules: nothing removes old copies from it`];
+  }
+  return [`set lifecycle rules of bucket ${bucket}: ${wanted.map(describeRule).join('; ')}`];
+}
+
+type Lifecycle = {
+  readonly Rules: readonly LifecycleRule[];
+  readonly TransitionDefaultMinimumObjectSize?: PutBucketLifecycleConfigurationCommand['input']['TransitionDefaultMinimumObjectSize'];
+};
+
+async function currentLifecycle(calls: S3Calls, { signal }: CallOptions): Promise<Lifecycle> {
+  try {
+    const found = await calls.send(new GetBucketLifecycleConfigurationCommand({ Bucket: calls.bucket }), {
+      what: 'GET of the lifecycle rules',
+      signal,
+    });
+    return {
+      Rules: found.Rules ?? [],
+      TransitionDefaultMinimumObjectSize: found.TransitionDefaultMinimumObjectSize,
+    };
+  } catch (error) {
+    // NoSuchLifecycleConfiguration, with status 404.
+    if (error instanceof StorageError && isAbsent(error.cause)) return { Rules: [] };
+    throw error;
+  }
+}
+
+/**
+ * A rule for each prefix that objects have, since a filter names what it covers and cannot leave anything out: a rule
+ * for the whole bucket would remove the long-lived objects with the rest.
+ */
+function lifecycleRules(
+  lifespanDays: number,
+  { longLivedPrefix, objectPrefixes }: PrepareOptions,
+): LifecycleRule[] {
+  const expire = (prefix: string, days: number): LifecycleRule => ({
+    ID: `${RULE_ID}expire-${prefix.replace(/[^0-9A-Za-z]+/g, '-').replace(/^-|-$/g, '')}`,
+    Status: 'Enabled',
+    Filter: { Prefix: prefix },
+    Expiration: { Days: days },
+  });
+  return [
+    ...objectPrefixes.map((prefix) => expire(prefix, lifespanDays)),
+    expire(longLivedPrefix, lifespanDays + LONG_LIVED_EXTRA_DAYS),
+    {
+      ID: `${RULE_ID}end-unfinished-uploads`,
+      Status: 'Enabled',
+      Filter: { Prefix: '' },
+      AbortIncompleteMultipartUpload: { DaysAfterInitiation: 1 },
+    },
+  ];
+}
+
+/** By what the rules say, since stores give them back in other orders and with other ways to say "everything". */
+function sameRules(found: readonly LifecycleRule[], wanted: readonly LifecycleRule[]): boolean {
+  const said = (rules: readonly LifecycleRule[]): string => JSON.stringify(rules.map(describeFully).sort());
+  return said(found) === said(wanted);
+}
+
+function describeFully(rule: LifecycleRule): string {
+  return `${rule.ID ?? ''} ${rule.Status ?? ''} ${describeRule(rule)}`;
+}
+
+function describeRule(rule: LifecycleRule): string {
+  const prefix = rule.Filter?.Prefix ?? rule.Prefix ?? '';
+  const uploadDays = rule.AbortIncompleteMultipartUpload?.DaysAfterInitiation;
+  if (uploadDays !== undefined) return `unfinished uploads end after ${uploadDays} d`;
+  return `${prefix}* expires after ${rule.Expiration?.Days ?? 0} d`;
+}
+
+/** Older stores want Content-MD5 with this request, for which the SDK has no member any more. */
+function addContentMd5(command: PutBucketLifecycleConfigurationCommand): void {
+  command.middlewareStack.add(
+    (next) => (args) => {
+      const request = args.request as { headers: Record<string, string>; body?: unknown };
+      if (typeof request.body === 'string' || request.body instanceof Uint8Array)
+        request.headers['content-md5'] = contentMd5(request.body);
+      return next(args);
+    },
+    { step: 'build', name: 'addContentMd5' },
+  );
+}

@@ -1,0 +1,185 @@
+import { Agent as HttpAgent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
+import { S3Client } from '@aws-sdk/client-s3';
+import type { $Command, S3ClientConfig, ServiceInputTypes, ServiceOutputTypes } from '@aws-sdk/client-s3';
+import { NodeHttpHandler } from '@smithy/node-http-handler';
+import { StorageError } from '../storage-provider.ts';
+import { withRetries } from './retry.ts';
+import { toStorageError } from './s3-error.ts';
+import type { S3StorageProviderOptions } from './s3-storage-provider-options.ts';
+import {
+  DEFAULT_MAX_ATTEMPTS,
+  DEFAULT_MAX_CONNECTIONS,
+  DEFAULT_REQUEST_TIMEOUT_MS,
+  DEFAULT_RETRY_DELAY_MS,
+} from './s3-storage-provider-options.ts';
+import { TimeLimit } from './time-limit.ts';
+
+export interface S3CallOptions {
+  /** Names the call in errors: `PUT of an object`. */
+  readonly what: string;
+  readonly signal?: AbortSignal | undefined;
+  /** Tries at most; the configured number where absent. */
+  readonly attempts?: number | undefined;
+  /** How many times the configured time limit one try may take. Default 1. */
+  readonly timeLimits?: number | undefined;
+  /**
+   * Once `signal` is aborted no further try begins, but the one under way may end within {@link GRACE_MS}: for requests
+   * that open or close something, whose answer tells what there is to clear away.
+   */
+  readonly mayFinish?: boolean | undefined;
+}
+
+/** How long a request with `mayFinish` is left on its way after the caller has given up. */
+const GRACE_MS = 5_000;
+
+type S3Command<Input extends ServiceInputTypes, Output extends ServiceOutputTypes> = $Command<
+  Input,
+  Output,
+  S3Client['config'],
+  ServiceInputTypes,
+  ServiceOutputTypes
+>;
+
+/**
+ * Sends commands to S3: each try has a time limit, passing failures are tried again, what remains is a StorageError.
+ * The SDK tries once only, since it knows neither which errors of a store pass nor that a purge must not be repeated.
+ */
+export class S3Calls {
+  readonly client: S3Client;
+  readonly bucket: string;
+  readonly #agents: readonly [HttpAgent, HttpsAgent];
+  readonly #attempts: number;
+  readonly #firstDelayMs: number;
+  readonly #timeoutMs: number;
+  readonly #closed = new AbortController();
+
+  constructor(options: S3StorageProviderOptions) {
+    this.bucket = options.bucket;
+    this.#attempts = options.maxAttempts ?? DEFAULT_MAX_ATTEMPTS;
+    this.#firstDelayMs = options.retryDelayMs ?? DEFAULT_RETRY_DELAY_MS;
+    this.#timeoutMs = options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS;
+    const agentOptions = { keepAlive: true, maxSockets: options.maxConnections ?? DEFAULT_MAX_CONNECTIONS };
+    this.#agents = [new HttpAgent(agentOptions), new HttpsAgent(agentOptions)];
+    this.client = new S3Client({ ...clientConfig(options), requestHandler: this.#requestHandler() });
+    if (options.endpoint === undefined || options.endpoint.startsWith('https:'))
+      leavePayloadUnsigned(this.client);
+  }
+
+  /** Offset of the store's clock from this machine's, in milliseconds, as far as answers have told. */
+  get clockOffsetMs(): number {
+    return this.client.config.systemClockOffset;
+  }
+
+  async send<Input extends ServiceInputTypes, Output extends ServiceOutputTypes>(
+    command: S3Command<Input, Output>,
+    options: S3CallOptions,
+  ): Promise<Output> {
+    return withRetries(() => this.#once(command, options), {
+      attempts: options.attempts ?? this.#attempts,
+      firstDelayMs: this.#firstDelayMs,
+      signal: options.signal,
+    });
+  }
+
+  /** Aborted when the provider is closed. */
+  get closed(): AbortSignal {
+    return this.#closed.signal;
+  }
+
+  close(): void {
+    this.#closed.abort(new StorageError('store_unavailable', 'the storage provider was closed'));
+    this.client.destroy();
+    for (const agent of this.#agents) agent.destroy();
+  }
+
+  async #once<Input extends ServiceInputTypes, Output extends ServiceOutputTypes>(
+    command: S3Command<Input, Output>,
+    { what, signal, timeLimits = 1, mayFinish = false }: S3CallOptions,
+  ): Promise<Output> {
+    signal?.throwIfAborted();
+    this.closed.throwIfAborted();
+    // The handler's own limit ends with the headers of the answer; this one holds for its body and for signing as well.
+    const limitMs = Math.ceil(this.#timeoutMs * timeLimits);
+    using limit = new TimeLimit(
+      limitMs,
+      () =>
+        new StorageError(
+          'store_unavailable',
+          `${what} in bucket ${this.bucket}: no answer within ${limitMs} ms`,
+        ),
+    );
+    if (mayFinish) limit.shortenOn(signal, GRACE_MS);
+    const signals = [limit.signal, this.closed, ...(signal && !mayFinish ? [signal] : [])];
+    const abortSignal = AbortSignal.any(signals);
+    try {
+      return await untilAborted(
+        this.client.send(command, { abortSignal, requestTimeout: limitMs }),
+        abortSignal,
+      );
+    } catch (thrown) {
+      if (abortSignal.aborted) throw abortSignal.reason;
+      throw toStorageError(thrown, what, this.bucket);
+    }
+  }
+
+  #requestHandler(): NodeHttpHandler {
+    const [httpAgent, httpsAgent] = this.#agents;
+    return new NodeHttpHandler({
+      httpAgent,
+      httpsAgent,
+      connectionTimeout: Math.min(this.#timeoutMs, 5_000),
+      requestTimeout: this.#timeoutMs,
+      throwOnRequestTimeout: true,
+    });
+  }
+}
+
+function clientConfig(options: S3StorageProviderOptions): S3ClientConfig {
+  return {
+    region: options.region,
+    ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
+    forcePathStyle: options.forcePathStyle ?? false,
+    ...(options.credentials === undefined ? {} : { credentials: plainCredentials(options.credentials) }),
+    maxAttempts: 1,
+    followRegionRedirects: false,
+    // Checksums are computed here over the bytes that are sent: the SDK's own come as trailers, which not all stores take.
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    // Costs a round trip for each part and, in the SDK, a connection of its own.
+    expectContinueHeader: false,
+  };
+}
+
+function plainCredentials({
+  accessKeyId,
+  secretAccessKey,
+  sessionToken,
+}: NonNullable<S3StorageProviderOptions['credentials']>): NonNullable<S3ClientConfig['credentials']> {
+  return { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) };
+}
+
+/** TLS keeps bodies from being changed and the checksum from being damaged: signing their SHA-256 would hash them twice. */
+function leavePayloadUnsigned(client: S3Client): void {
+  client.middlewareStack.add(
+    (next) => (args) => {
+      const request = args.request as { headers: Record<string, string>; body?: unknown };
+      if (request.body instanceof Uint8Array) request.headers['x-amz-content-sha256'] = 'UNSIGNED-PAYLOAD';
+      return next(args);
+    },
+    { step: 'build', name: 'leavePayloadUnsigned' },
+  );
+}
+
+/** The SDK notices an abort only while a request is on the wire, not while credentials are being looked up. */
+async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+   
+  const onAbort = (): void => aborted.reject(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([promise, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}

@@ -1,0 +1,106 @@
+import { PutObjectCommand } from '@aws-sdk/client-s3';
+import { interruptible } from '../interruptible.ts';
+import type { PutOptions, StoredObject } from '../storage-provider.ts';
+import { BodyReader } from './body-reader.ts';
+import { ConditionalWrites } from './conditional-writes.ts';
+import { MultipartUpload } from './multipart-upload.ts';
+import { PartBuffers } from './part-buffers.ts';
+import { partSize } from './part-size.ts';
+import type { ChecksumKind } from './payload-checksum.ts';
+import { checksumOf } from './payload-checksum.ts';
+import type { S3Calls } from './s3-calls.ts';
+import type { S3StorageProviderOptions } from './s3-storage-provider-options.ts';
+import { DEFAULT_PART_BYTES, DEFAULT_PARTS_IN_FLIGHT } from './s3-storage-provider-options.ts';
+import { encodeHeaders } from './stored-headers.ts';
+import { encodeMetadata } from './stored-metadata.ts';
+import { parseExpiration } from './stored-object.ts';
+
+/** What all writes of one provider share. */
+export interface Writing {
+  readonly calls: S3Calls;
+  readonly partBytes: number;
+  readonly partsInFlight: number;
+  readonly checksums: ChecksumKind;
+  readonly conditions: ConditionalWrites;
+  readonly buffers: PartBuffers;
+}
+
+export function createWriting(calls: S3Calls, options: S3StorageProviderOptions): Writing {
+  const partBytes = options.partBytes ?? DEFAULT_PART_BYTES;
+  const partsInFlight = options.partsInFlight ?? DEFAULT_PARTS_IN_FLIGHT;
+  return {
+    calls,
+    partBytes,
+    partsInFlight,
+    checksums: options.checksums ?? 'when_supported',
+    conditions: new ConditionalWrites(),
+    buffers: new PartBuffers(partBytes, partsInFlight + 1),
+  };
+}
+
+/** Sends a body: as one request where it fits into a part, so that its digest is known before, in parts otherwise. */
+export async function putObject(
+  writing: Writing,
+  key: string,
+  body: AsyncIterable<Uint8Array>,
+  options: PutOptions,
+): Promise<StoredObject> {
+  const failure = new AbortController();
+  const signals = [failure.signal, writing.calls.closed, ...(options.signal ? [options.signal] : [])];
+  const signal = AbortSignal.any(signals);
+  signal.throwIfAborted();
+  const reader = new BodyReader(interruptible(body, signal), options.sizeBytes);
+  try {
+    const { partBytes, buffers } = writing;
+    const wholeBytes = Math.min(options.sizeBytes ?? partBytes, partBytes);
+    const firstBytes =
+      options.sizeBytes !== null && options.sizeBytes > partBytes
+        ? partSize(1, options.sizeBytes, partBytes)
+        : wholeBytes;
+    const first = buffers.take(firstBytes);
+    let kept = false;
+    try {
+      const filled = await reader.fill(first);
+      if (await reader.atEnd()) return await putWhole(writing, key, first.subarray(0, filled), options);
+      kept = true;
+    } finally {
+      if (!kept) buffers.giveBack(first);
+    }
+    return await new MultipartUpload(writing, key, options, failure, signal).run(reader, first);
+  } finally {
+    await reader.dismiss();
+  }
+}
+
+async function putWhole(
+  { calls, checksums, conditions }: Writing,
+  key: string,
+  payload: Buffer,
+  options: PutOptions,
+): Promise<StoredObject> {
+  const metadata = options.metadata();
+  const answer = await conditions.run(options, (condition) =>
+    calls.send(
+      new PutObjectCommand({
+        Bucket: calls.bucket,
+        Key: key,
+        Body: payload,
+        ContentLength: payload.length,
+        Metadata: encodeMetadata(metadata),
+        ...encodeHeaders(options.headers),
+        ...checksumOf(payload, checksums),
+        ...condition,
+      }),
+      { what: 'PUT of an object', signal: options.signal, attempts: options.attempts },
+    ),
+  );
+  options.onProgress?.(payload.length);
+  return {
+    sizeBytes: payload.length,
+    etag: answer.ETag ?? null,
+    storedAt: new Date(Date.now() + calls.clockOffsetMs),
+    expiresAt: parseExpiration(answer.Expiration),
+    headers: options.headers,
+    metadata,
+  };
+}

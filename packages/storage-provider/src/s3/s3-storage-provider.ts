@@ -1,0 +1,110 @@
+import { DeleteObjectCommand } from '@aws-sdk/client-s3';
+import type {
+  CallOptions,
+  ListedObject,
+  PrepareOptions,
+  PutOptions,
+  StorageProvider,
+  StoredObject,
+  UploadSweeper,
+} from '../storage-provider.ts';
+import { StorageError } from '../storage-provider.ts';
+import { checkBucket, prepareBucket, prepareLifecycle } from './bucket-preparation.ts';
+import { headObject } from './head-object.ts';
+import { endOldUploads, listObjects } from './list-objects.ts';
+import { publicAddress, publicBase, signedAddress } from './s3-address.ts';
+import { S3Calls } from './s3-calls.ts';
+import { isAbsent } from './s3-error.ts';
+import type { Writing } from './s3-put.ts';
+import { createWriting, putObject } from './s3-put.ts';
+import type { S3StorageProviderOptions } from './s3-storage-provider-options.ts';
+import { DEFAULT_OWN_KEY_PREFIXES } from './s3-storage-provider-options.ts';
+import { toStoredObject } from './stored-object.ts';
+
+/** Copies in one bucket of S3, or of a store that speaks its protocol. */
+export class S3StorageProvider implements StorageProvider, UploadSweeper {
+  /** https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html */
+  readonly maxKeyBytes = 1024;
+  readonly access: 'public' | 'signed';
+  readonly #options: S3StorageProviderOptions;
+  readonly #calls: S3Calls;
+  readonly #writing: Writing;
+  readonly #publicBase: string;
+
+  constructor(options: S3StorageProviderOptions) {
+    this.access = options.access;
+    this.#options = options;
+    this.#calls = new S3Calls(options);
+    this.#writing = createWriting(this.#calls, options);
+    this.#publicBase = publicBase(options);
+  }
+
+  async urlFor(key: string, method: 'GET' | 'HEAD'): Promise<string> {
+    this.#assertKey(key);
+    switch (this.access) {
+      case 'public':
+        return publicAddress(this.#publicBase, key);
+      case 'signed':
+        return signedAddress(this.#calls, key, method, this.#options.signedUrlSeconds);
+    }
+  }
+
+  async head(key: string, options: CallOptions = {}): Promise<StoredObject | null> {
+    this.#assertKey(key);
+    const head = await headObject(this.#calls, key, options);
+    return head === null ? null : toStoredObject(head);
+  }
+
+  async put(key: string, body: AsyncIterable<Uint8Array>, options: PutOptions): Promise<StoredObject> {
+    this.#assertKey(key);
+    return putObject(this.#writing, key, body, options);
+  }
+
+  async delete(key: string, { signal }: CallOptions = {}): Promise<void> {
+    this.#assertKey(key);
+    try {
+      await this.#calls.send(new DeleteObjectCommand({ Bucket: this.#calls.bucket, Key: key }), {
+        what: 'DELETE of an object',
+        signal,
+        attempts: 1,
+      });
+    } catch (error) {
+      if (error instanceof StorageError && isAbsent(error.cause)) return;
+      throw error;
+    }
+  }
+
+  list(prefix: string, options: CallOptions = {}): AsyncIterable<ListedObject> {
+    return listObjects(this.#calls, prefix, options);
+  }
+
+  async prepare(options: PrepareOptions): Promise<readonly string[]> {
+    const { region, lifespanDays, checksums = 'when_supported' } = this.#options;
+    const created = await prepareBucket(this.#calls, region, options);
+    return [...created, ...(await prepareLifecycle(this.#calls, lifespanDays, checksums, options))];
+  }
+
+  async check(options: CallOptions = {}): Promise<void> {
+    await checkBucket(this.#calls, options);
+  }
+
+  async sweepUploads(olderThanMs: number, options: CallOptions = {}): Promise<number> {
+    const before = new Date(Date.now() + this.#calls.clockOffsetMs - olderThanMs);
+    const prefixes = this.#options.ownKeyPrefixes ?? DEFAULT_OWN_KEY_PREFIXES;
+    return endOldUploads(this.#calls, prefixes, before, options);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#calls.close();
+    this.#writing.buffers.clear();
+  }
+
+  #assertKey(key: string): void {
+    const bytes = Buffer.byteLength(key);
+    if (bytes === 0 || bytes > this.maxKeyBytes || !key.isWellFormed())
+      throw new StorageError(
+        'store_rejected',
+        `a key is well-formed Unicode of 1 to ${this.maxKeyBytes} bytes, this one has ${bytes}`,
+      );
+  }
+}
