@@ -174,7 +174,7 @@ function leavePayloadUnsigned(client: S3Client): void {
 /** The SDK notices an abort only while a request is on the wire, not while credentials are being looked up. */
 async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   const aborted = Promise.withResolvers<never>();
-   
+
   const onAbort = (): void => aborted.reject(signal.reason);
   signal.addEventListener('abort', onAbort, { once: true });
   try {

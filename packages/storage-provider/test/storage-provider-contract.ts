@@ -1,0 +1,495 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
+import { request } from 'undici';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { ListedObject, PutOptions, StorageProvider } from '../src/index.ts';
+
+/** One adapter with an empty place of its own, as the suite needs it. */
+export interface ContractSubject extends AsyncDisposable {
+  readonly provider: StorageProvider;
+  /** Bytes that go as one piece at most; bodies longer than this take the way of long objects. */
+  readonly pieceBytes: number;
+  /** Whether `ifNoneMatch` is honoured by what stands behind the adapter. */
+  readonly honoursConditions: boolean;
+  /** Uploads or temporary files that were begun and are not completed. */
+  leftovers(): Promise<readonly string[]>;
+  /** Fetches an address of `urlFor`, for adapters that need somebody to serve their files. */
+  readonly fetch?: (address: string, method: 'GET' | 'HEAD') => Promise<Fetched>;
+}
+
+export interface Fetched {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: Buffer;
+}
+
+const KEYS: readonly string[] = [
+  'https://origin.example.com/builds/42/app.tar.gz',
+  'http://origin.example.com:8080/a//b/',
+  'https://origin.example.com/a?x=1&y=%20%2F#part',
+  'https://origin.example.com/100%/50%25',
+  'https://origin.example.com/a b/c+d',
+  'g/Zm9vYmFy_-/https://origin.example.com/file.v1.2.zip',
+  'purged/3b5d5c3712955042212316173ccf37be800c2d3d3b5d5c3712955042212316173',
+  "https://origin.example.com/it's(a)*test*!~",
+  'https://origin.example.com/föö/文件/😀.bin',
+  'plain',
+  'UPPER/lower',
+  'x'.repeat(700),
+];
+
+/** The suite that every adapter passes. `extras` adds what only one adapter promises. */
+export function describeStorageProvider(
+  name: string,
+  open: () => Promise<ContractSubject>,
+  extras?: (subject: () => ContractSubject) => void,
+): void {
+  describe(name, () => {
+    let subject: ContractSubject;
+    beforeEach(async () => {
+      subject = await open();
+    });
+    afterEach(async () => {
+      await subject[Symbol.asyncDispose]();
+    });
+    const current = (): ContractSubject => subject;
+    describeObjects(current);
+    describeFailures(current);
+    describeAddresses(current);
+    describePlace(current);
+    extras?.(current);
+  });
+}
+
+function describeObjects(subject: () => ContractSubject): void {
+  it('answers null for what is not there', async () => {
+    expect(await subject().provider.head('https://origin.example.com/none')).toBeNull();
+  });
+
+  it.each(KEYS)('stores, finds, lists and removes under the key %j', async (key) => {
+    const { provider } = subject();
+    const content = Buffer.from(`content of ${key}`);
+    const stored = await put(provider, key, content);
+    const head = await provider.head(key);
+    expect(head).toMatchObject({
+      sizeBytes: content.length,
+      etag: stored.etag,
+      metadata: { generation: 'g1' },
+    });
+    expect(await listed(provider, key)).toMatchObject([
+      { key, sizeBytes: content.length, etag: stored.etag },
+    ]);
+    await provider.delete(key);
+    expect(await provider.head(key)).toBeNull();
+    expect(await listed(provider, '')).toEqual([]);
+  });
+
+  it('keeps headers and metadata of any text', async () => {
+    const { provider } = subject();
+    const headers = {
+      contentType: 'application/x-tar; charset=binary',
+      contentEncoding: 'gzip',
+      contentDisposition: 'attachment; filename="a b.tar.gz"',
+      contentLanguage: 'de-CH',
+    };
+    const metadata = {
+      upstream: 'https://origin.example.com/ä?q=文件',
+      empty: '',
+      spaced: '  two  spaces ',
+      lines: 'a\r\nb',
+      marked: "utf-8''%41",
+      plain: 'W/"etag", =?x?=',
+    };
+    const stored = await put(provider, 'https://o.example.com/h', Buffer.from('x'), {
+      headers,
+      metadata: () => metadata,
+    });
+    expect(stored).toMatchObject({ headers, metadata });
+    expect(await provider.head('https://o.example.com/h')).toMatchObject({ headers, metadata });
+  });
+
+  it('leaves out the headers that the origin did not send', async () => {
+    const { provider } = subject();
+    await put(provider, 'https://o.example.com/none', Buffer.from('x'));
+    const head = await provider.head('https://o.example.com/none');
+    expect(head?.headers.contentType).toBe('application/octet-stream');
+    expect(head?.headers.contentEncoding).toBeUndefined();
+    expect(head?.headers.contentDisposition).toBeUndefined();
+    expect(head?.headers.contentLanguage).toBeUndefined();
+  });
+
+  it.each([
+    ['é in Latin-1', 'attachment; filename="caf\u00e9.txt"'],
+    ['characters beyond Latin-1', 'attachment; filename="文件.txt"; size=3'],
+    ['a line end', 'attachment; filename="a\r\nb.txt"'],
+  ])('stores an object whose Content-Disposition has %s', async (_what, contentDisposition) => {
+    const { provider } = subject();
+    await put(provider, 'https://o.example.com/d', Buffer.from('x'), {
+      headers: { contentType: 'text/plain', contentDisposition },
+    });
+    expect((await provider.head('https://o.example.com/d'))?.headers.contentDisposition).toContain(
+      'attachment',
+    );
+  });
+
+  it('stores metadata that is longer than stores like', async () => {
+    const { provider } = subject();
+    const metadata = { upstream: `https://o.example.com/${'ä'.repeat(3000)}`, generation: 'g7' };
+    await put(provider, 'https://o.example.com/long', Buffer.from('x'), { metadata: () => metadata });
+    const head = await provider.head('https://o.example.com/long');
+    expect(head?.metadata['generation']).toBe('g7');
+    expect(metadata.upstream.startsWith(head?.metadata['upstream'] ?? '-')).toBe(true);
+    expect(head?.metadata['upstream']?.length).toBeGreaterThan(100);
+  });
+
+  it('asks for metadata after the whole of a short body was read', async () => {
+    const { provider } = subject();
+    let read = 0;
+    await provider.put(
+      'https://o.example.com/late',
+      pieces([Buffer.from('ab'), Buffer.from('c')], (bytes) => (read = bytes)),
+      { ...plain(null), metadata: () => ({ read: String(read) }) },
+    );
+    expect((await provider.head('https://o.example.com/late'))?.metadata).toEqual({ read: '3' });
+  });
+
+  it.each([0, 1, -1, 1_000])(
+    'stores an object of one piece and %i bytes, of known and unknown length',
+    async (more) => {
+      const { provider, pieceBytes } = subject();
+      const content = randomBytes(pieceBytes + more);
+      for (const sizeBytes of [content.length, null]) {
+        const key = `https://o.example.com/${String(sizeBytes)}`;
+        const progress: number[] = [];
+        const stored = await provider.put(key, pieces(cut(content, 65_521)), {
+          ...plain(sizeBytes),
+          onProgress: (bytes) => progress.push(bytes),
+        });
+        expect(stored.sizeBytes).toBe(content.length);
+        expect(progress.at(-1)).toBe(content.length);
+        expect(progress).toEqual([...progress].sort((a, b) => a - b));
+        expect(sha256(await storedContent(subject(), key))).toBe(sha256(content));
+      }
+      expect(await subject().leftovers()).toEqual([]);
+    },
+  );
+
+  it('stores an object of several pieces with the right bytes and its metadata', async () => {
+    const { provider, pieceBytes } = subject();
+    const content = randomBytes(pieceBytes * 4 + 17);
+    await provider.put('https://o.example.com/many', pieces(cut(content, 1_000_003)), plain(null));
+    const head = await provider.head('https://o.example.com/many');
+    expect(head).toMatchObject({ sizeBytes: content.length, metadata: { generation: 'g1' } });
+    expect(sha256(await storedContent(subject(), 'https://o.example.com/many'))).toBe(sha256(content));
+  });
+
+  it.each([0, null])('stores an object of no bytes, announced as %s', async (sizeBytes) => {
+    const { provider } = subject();
+    await provider.put('https://o.example.com/empty', pieces([]), plain(sizeBytes));
+    expect(await provider.head('https://o.example.com/empty')).toMatchObject({ sizeBytes: 0 });
+    expect(await storedContent(subject(), 'https://o.example.com/empty')).toHaveLength(0);
+  });
+
+  it('replaces an object, and its ETag with it', async () => {
+    const { provider } = subject();
+    const first = await put(provider, 'https://o.example.com/r', Buffer.from('one'));
+    const second = await put(provider, 'https://o.example.com/r', Buffer.from('three'));
+    expect(second.etag).not.toBe(first.etag);
+    expect(await provider.head('https://o.example.com/r')).toMatchObject({ sizeBytes: 5, etag: second.etag });
+    expect(await storedContent(subject(), 'https://o.example.com/r')).toEqual(Buffer.from('three'));
+  });
+
+  it('lets one of several simultaneous puts win whole', async () => {
+    const { provider, pieceBytes } = subject();
+    const contents = [1, 2, 3, 4].map((n) => Buffer.alloc(pieceBytes + n * 1000, n));
+    await Promise.all(
+      contents.map((content, n) =>
+        provider.put('https://o.example.com/race', pieces(cut(content, 70_001)), {
+          ...plain(content.length),
+          metadata: () => ({ writer: String(n) }),
+        }),
+      ),
+    );
+    const head = await provider.head('https://o.example.com/race');
+    const winner = contents[Number(head?.metadata['writer'])];
+    expect(winner).toBeDefined();
+    expect(head?.sizeBytes).toBe(winner?.length);
+    expect(sha256(await storedContent(subject(), 'https://o.example.com/race'))).toBe(
+      sha256(winner ?? Buffer.of()),
+    );
+    expect(await subject().leftovers()).toEqual([]);
+  });
+
+  it('takes a precondition, and keeps to it where the store does', async () => {
+    const { provider, honoursConditions } = subject();
+    const key = 'https://o.example.com/once';
+    await put(provider, key, Buffer.from('one'), { ifNoneMatch: '*' });
+    const again = put(provider, key, Buffer.from('two'), { ifNoneMatch: '*' });
+    if (honoursConditions) await expect(again).rejects.toMatchObject({ code: 'store_exists' });
+    else await again;
+    const expected = Buffer.from(honoursConditions ? 'one' : 'two');
+    expect(await storedContent(subject(), key)).toEqual(expected);
+    const etag = (await provider.head(key))?.etag ?? '';
+    await put(provider, key, Buffer.from('three'), { ifMatch: etag });
+    expect(await storedContent(subject(), key)).toEqual(Buffer.from('three'));
+    expect(await subject().leftovers()).toEqual([]);
+  });
+
+  it('removes what is not there without complaint', async () => {
+    await subject().provider.delete('https://o.example.com/never');
+    await subject().provider.delete('purged/never');
+  });
+
+  it('lists by prefix, whatever the keys are like', async () => {
+    const { provider } = subject();
+    const keys = [
+      'purged/aa',
+      'purged/ab',
+      'purged/aB',
+      'purged',
+      'purgedx/aa',
+      'https://o.example.com/purged/aa',
+    ];
+    for (const key of keys) await put(provider, key, Buffer.from(key));
+    expect(await keysOf(provider, 'purged/')).toEqual(['purged/aB', 'purged/aa', 'purged/ab']);
+    expect(await keysOf(provider, 'purged/a')).toEqual(['purged/aB', 'purged/aa', 'purged/ab']);
+    expect(await keysOf(provider, 'purged/aa')).toEqual(['purged/aa']);
+    expect(await keysOf(provider, 'purg')).toEqual([
+      'purged',
+      'purged/aB',
+      'purged/aa',
+      'purged/ab',
+      'purgedx/aa',
+    ]);
+    expect(await keysOf(provider, 'https://o.ex')).toEqual(['https://o.example.com/purged/aa']);
+    expect(await keysOf(provider, '')).toEqual([...keys].sort());
+    expect(await keysOf(provider, 'none/')).toEqual([]);
+  });
+}
+
+function describeFailures(subject: () => ContractSubject): void {
+  const longAndShort = [
+    ['short', 0],
+    ['long', 2.5],
+  ] as const;
+
+  it.each(longAndShort)('stores nothing of a %s body that throws at its end', async (_what, length) => {
+    const { provider, pieceBytes } = subject();
+    const failure = new Error('the origin broke off');
+    const body = failing(randomBytes(Math.floor(length * pieceBytes) + 10), failure);
+    await expect(provider.put('https://o.example.com/f', body, plain(null))).rejects.toBe(failure);
+    expect(await provider.head('https://o.example.com/f')).toBeNull();
+    expect(await listed(provider, '')).toEqual([]);
+    expect(await subject().leftovers()).toEqual([]);
+  });
+
+  it.each(longAndShort)('keeps the former object when a %s body fails', async (_what, length) => {
+    const { provider, pieceBytes } = subject();
+    await put(provider, 'https://o.example.com/k', Buffer.from('former'));
+    const body = failing(randomBytes(Math.floor(length * pieceBytes) + 10), new Error('broke off'));
+    await expect(provider.put('https://o.example.com/k', body, plain(null))).rejects.toThrow('broke off');
+    expect(await storedContent(subject(), 'https://o.example.com/k')).toEqual(Buffer.from('former'));
+  });
+
+  it.each([
+    ['shorter', 'short', 10, 11],
+    ['longer', 'short', 11, 10],
+    ['shorter', 'long', 2.5, 2.6],
+    ['longer', 'long', 2.6, 2.5],
+  ] as const)('refuses a body that is %s than announced (%s)', async (_what, kind, sent, announced) => {
+    const { provider, pieceBytes } = subject();
+    const unit = kind === 'long' ? pieceBytes : 1;
+    const content = randomBytes(Math.floor(sent * unit));
+    await expect(
+      provider.put(
+        'https://o.example.com/w',
+        pieces(cut(content, 65_521)),
+        plain(Math.floor(announced * unit)),
+      ),
+    ).rejects.toMatchObject({ name: 'StorageError', code: 'store_rejected', retryable: true });
+    expect(await provider.head('https://o.example.com/w')).toBeNull();
+    expect(await subject().leftovers()).toEqual([]);
+  });
+
+  it.each(longAndShort)('stops a %s put when its signal is aborted', async (_what, length) => {
+    const { provider, pieceBytes } = subject();
+    const controller = new AbortController();
+    const reason = new Error('shutting down');
+    const stalled = Promise.withResolvers<void>();
+    let dismissed = false;
+    async function* body(): AsyncGenerator<Uint8Array> {
+      try {
+        yield randomBytes(Math.floor(length * pieceBytes) + 10);
+        stalled.resolve();
+        await new Promise((_resolve, reject) => {
+          controller.signal.addEventListener('abort', () => reject(new Error('closed')));
+        });
+      } finally {
+        dismissed = true;
+      }
+    }
+    const putting = provider.put('https://o.example.com/s', body(), {
+      ...plain(null),
+      signal: controller.signal,
+    });
+    await stalled.promise;
+    controller.abort(reason);
+    await expect(putting).rejects.toBe(reason);
+    expect(dismissed).toBe(true);
+    expect(await provider.head('https://o.example.com/s')).toBeNull();
+    expect(await subject().leftovers()).toEqual([]);
+  });
+
+  it('does not begin when its signal is aborted already', async () => {
+    const { provider } = subject();
+    const reason = new Error('too late');
+    const signal = AbortSignal.abort(reason);
+    await expect(
+      provider.put('https://o.example.com/a', pieces([Buffer.from('x')]), { ...plain(1), signal }),
+    ).rejects.toBe(reason);
+    await expect(provider.head('https://o.example.com/a', { signal })).rejects.toBe(reason);
+    await expect(provider.delete('https://o.example.com/a', { signal })).rejects.toBe(reason);
+    await expect(provider.check({ signal })).rejects.toBe(reason);
+    await expect(listed(provider, '', signal)).rejects.toBe(reason);
+  });
+
+  it('refuses keys that it cannot keep', async () => {
+    const { provider } = subject();
+    const tooLong = 'ä'.repeat(provider.maxKeyBytes / 2 + 1);
+    for (const key of ['', tooLong, 'lone \ud800'])
+      await expect(put(provider, key, Buffer.from('x'))).rejects.toMatchObject({
+        code: 'store_rejected',
+        retryable: false,
+      });
+    const longest = 'ä'.repeat(provider.maxKeyBytes / 2);
+    await put(provider, longest, Buffer.from('x'));
+    expect(await provider.head(longest)).not.toBeNull();
+  });
+}
+
+function describeAddresses(subject: () => ContractSubject): void {
+  it.each(KEYS.filter((key) => !key.startsWith('purged/')))(
+    'gives an address that serves the key %j',
+    async (key) => {
+      const { provider } = subject();
+      const content = Buffer.from(`content of ${key}`);
+      await put(provider, key, content, {
+        headers: {
+          contentType: 'text/x-special',
+          contentEncoding: 'br',
+          contentDisposition: 'inline',
+          contentLanguage: 'de',
+        },
+      });
+      const got = await fetchObject(subject(), key, 'GET');
+      expect(got.status).toBe(200);
+      expect(got.body).toEqual(content);
+      const head = await fetchObject(subject(), key, 'HEAD');
+      expect(head.status).toBe(200);
+      expect(head.body).toHaveLength(0);
+      for (const answer of [got, head]) {
+        expect(answer.headers).toMatchObject({
+          'content-type': 'text/x-special',
+          'content-encoding': 'br',
+          'content-disposition': 'inline',
+          'content-language': 'de',
+          'content-length': String(content.length),
+          etag: (await provider.head(key))?.etag,
+        });
+      }
+    },
+  );
+
+  it('gives an address without looking whether there is an object', async () => {
+    const { provider } = subject();
+    expect(new URL(await provider.urlFor('https://o.example.com/none', 'GET')).protocol).toMatch(/^https?:$/);
+  });
+}
+
+function describePlace(subject: () => ContractSubject): void {
+  it('is ready, and stays as it is when it is prepared again', async () => {
+    const { provider } = subject();
+    const options = { longLivedPrefix: 'purged/', objectPrefixes: ['http', 'g/', 'sha256/'] };
+    await provider.check();
+    await provider.prepare(options);
+    await put(provider, 'https://o.example.com/p', Buffer.from('x'));
+    expect(await provider.prepare(options)).toEqual([]);
+    expect(await provider.head('https://o.example.com/p')).not.toBeNull();
+    await provider.check();
+  });
+}
+
+/** Options of a put that says nothing special. */
+export function plain(sizeBytes: number | null): PutOptions {
+  return {
+    headers: { contentType: 'application/octet-stream' },
+    sizeBytes,
+    metadata: () => ({ generation: 'g1' }),
+  };
+}
+
+export function put(
+  provider: StorageProvider,
+  key: string,
+  content: Buffer,
+  options: Partial<PutOptions> = {},
+): ReturnType<StorageProvider['put']> {
+  return provider.put(key, pieces([content]), { ...plain(content.length), ...options });
+}
+
+/** A body of these pieces, each given in a turn of its own as a socket does. */
+export async function* pieces(
+  list: readonly Buffer[],
+  onRead?: (bytes: number) => void,
+): AsyncGenerator<Uint8Array> {
+  let bytes = 0;
+  for (const piece of list) {
+    await setImmediate();
+    bytes += piece.length;
+    onRead?.(bytes);
+    yield piece;
+  }
+}
+
+export function cut(content: Buffer, pieceBytes: number): Buffer[] {
+  const list: Buffer[] = [];
+  for (let at = 0; at < content.length; at += pieceBytes) list.push(content.subarray(at, at + pieceBytes));
+  return list;
+}
+
+async function* failing(content: Buffer, failure: Error): AsyncGenerator<Uint8Array> {
+  yield* pieces(cut(content, 65_521));
+  throw failure;
+}
+
+export async function listed(
+  provider: StorageProvider,
+  prefix: string,
+  signal?: AbortSignal,
+): Promise<ListedObject[]> {
+  return Array.fromAsync(provider.list(prefix, { signal }));
+}
+
+async function keysOf(provider: StorageProvider, prefix: string): Promise<string[]> {
+  return (await listed(provider, prefix)).map(({ key }) => key).sort();
+}
+
+export function sha256(content: Buffer): string {
+  return createHash('sha256').update(content).digest('hex');
+}
+
+async function storedContent(subject: ContractSubject, key: string): Promise<Buffer> {
+  const { status, body } = await fetchObject(subject, key, 'GET');
+  expect(status).toBe(200);
+  return body;
+}
+
+async function fetchObject(subject: ContractSubject, key: string, method: 'GET' | 'HEAD'): Promise<Fetched> {
+  const address = await subject.provider.urlFor(key, method);
+  return (subject.fetch ?? fetchAddress)(address, method);
+}
+
+async function fetchAddress(address: string, method: 'GET' | 'HEAD'): Promise<Fetched> {
+  const { statusCode, headers, body } = await request(address, { method });
+  return { status: statusCode, headers, body: Buffer.from(await body.arrayBuffer()) };
+}
