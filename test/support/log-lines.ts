@@ -4,15 +4,28 @@ import type { Readable } from 'node:stream';
 /** One line of a program's log: the fields of its JSON, or `{ raw }` where it is none. */
 export type LogLine = Readonly<Record<string, unknown>>;
 
+export interface LogLinesOptions {
+  /** How many lines to keep; all where not given. */
+  readonly keep?: number;
+  /** Called with each line as it is. */
+  readonly onLine?: (text: string) => void;
+}
+
 /** Collects the lines that a program prints. */
 export class LogLines {
   readonly lines: LogLine[] = [];
   readonly #watchers = new Set<(line: LogLine) => void>();
   readonly #ended: Promise<void>;
 
-  constructor(stream: Readable) {
+  readonly #keep: number;
+
+  constructor(stream: Readable, options: LogLinesOptions = {}) {
+    this.#keep = options.keep ?? Infinity;
     const reader = createInterface({ input: stream });
-    reader.on('line', (text) => this.#take(parsed(text)));
+    reader.on('line', (text) => {
+      this.#take(parsed(text));
+      options.onLine?.(text);
+    });
     this.#ended = new Promise((resolve) => reader.once('close', resolve));
   }
 
@@ -51,6 +64,7 @@ export class LogLines {
 
   #take(line: LogLine): void {
     this.lines.push(line);
+    if (this.lines.length > this.#keep) this.lines.shift();
     for (const watch of this.#watchers) watch(line);
   }
 }

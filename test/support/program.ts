@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { LogLines, type LogLine } from './log-lines.ts';
+import { LogLines, type LogLine, type LogLinesOptions } from './log-lines.ts';
 
 /** Root of the project, where `services` and `config` are. */
 export const PROJECT_ROOT = join(import.meta.dirname, '..', '..');
@@ -18,6 +18,10 @@ export interface ProgramOptions {
   /** Added to this process's environment; `undefined` takes a variable away. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly args?: readonly string[];
+  /** In a process group of its own, so that Ctrl-C on a terminal does not reach it. */
+  readonly detached?: boolean;
+  /** What happens to the lines that it prints. */
+  readonly lines?: LogLinesOptions;
 }
 
 export interface StartOptions extends ProgramOptions {
@@ -142,10 +146,15 @@ async function launch(
   const child = spawn(
     process.execPath,
     [join(PROJECT_ROOT, script), ...(await configArgs(options.config, opened)), ...(options.args ?? [])],
-    { cwd: PROJECT_ROOT, stdio: ['ignore', 'pipe', 'pipe'], env: environment(options.env) },
+    {
+      cwd: PROJECT_ROOT,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: environment(options.env),
+      detached: options.detached ?? false,
+    },
   );
-  const out = new LogLines(child.stdout);
-  const err = new LogLines(child.stderr);
+  const out = new LogLines(child.stdout, options.lines);
+  const err = new LogLines(child.stderr, options.lines);
   const exit = new Promise<ProgramExit>((resolve) => {
     child.once('error', (error) => err.lines.push({ raw: String(error) }));
     child.once('close', (code, signal) => resolve({ code, signal }));

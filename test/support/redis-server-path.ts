@@ -4,9 +4,9 @@ import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 
-const HOW_TO_GET_IT =
+export const HOW_TO_GET_REDIS =
   'redis-server is not on the PATH. Install it (Debian, Ubuntu: apt-get install redis-server; Fedora: dnf install redis; ' +
-  'macOS: brew install redis), or name a running server in TEST_REDIS_URL, whose keys the tests may add to.';
+  'macOS: brew install redis). Tests also take a running one: TEST_REDIS_URL names it.';
 
 /**
  * The redis-server to start: the one on the PATH, else the distribution's, which is installed where this process
@@ -16,11 +16,11 @@ const HOW_TO_GET_IT =
 export async function redisServerPath(): Promise<string> {
   const present = await onPath('redis-server');
   if (present !== null) return present;
-  if (process.getuid?.() !== 0 || (await onPath('apt-get')) === null) throw new Error(HOW_TO_GET_IT);
+  if (process.getuid?.() !== 0 || (await onPath('apt-get')) === null) throw new Error(HOW_TO_GET_REDIS);
   process.stderr.write('redis-server is missing: installing it with apt-get\n');
   await installWithApt();
   const installed = await onPath('redis-server');
-  if (installed === null) throw new Error(`apt-get installed no redis-server. ${HOW_TO_GET_IT}`);
+  if (installed === null) throw new Error(`apt-get installed no redis-server. ${HOW_TO_GET_REDIS}`);
   return installed;
 }
 
@@ -57,5 +57,5 @@ async function run(program: string, args: readonly string[]): Promise<void> {
   });
   const [code] = (await once(child, 'exit')) as [number | null];
   if (code !== 0)
-    throw new Error(`${program} ${args.join(' ')} ended with ${code ?? 'a signal'}. ${HOW_TO_GET_IT}`);
+    throw new Error(`${program} ${args.join(' ')} ended with ${code ?? 'a signal'}. ${HOW_TO_GET_REDIS}`);
 }

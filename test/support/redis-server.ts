@@ -17,6 +17,8 @@ export interface RedisOptions {
   readonly directory?: string;
   /** Further configuration, as on the command line: `['--maxmemory', '10mb']`. */
   readonly args?: readonly string[];
+  /** In a process group of its own, so that Ctrl-C on a terminal does not reach it. */
+  readonly detached?: boolean;
 }
 
 /** A redis-server of one's own on 127.0.0.1. */
@@ -27,6 +29,8 @@ export interface RedisServer extends AsyncDisposable {
   readonly process: ChildProcess;
   /** To stop (`SIGSTOP`), to continue (`SIGCONT`) or to kill it. */
   signal(signal: NodeJS.Signals): void;
+  /** Resolves when it is gone, for whatever reason. */
+  readonly exit: Promise<string>;
   /** Ends it with SIGTERM, with SIGKILL after five seconds; resolves when it is gone. */
   stop(): Promise<void>;
 }
@@ -60,7 +64,7 @@ async function startOnPort(path: string, port: number, options: RedisOptions): P
       ...['--appendfsync', 'always'],
       ...(options.args ?? []),
     ],
-    { stdio: ['ignore', 'pipe', 'pipe'] },
+    { stdio: ['ignore', 'pipe', 'pipe'], detached: options.detached ?? false },
   );
   let said = '';
   const listen = (chunk: Buffer): void => {
@@ -90,6 +94,7 @@ async function startOnPort(path: string, port: number, options: RedisOptions): P
     pid: child.pid ?? 0,
     process: child,
     signal: (signal) => void child.kill(signal),
+    exit: exited,
     stop,
     [Symbol.asyncDispose]: stop,
   };
