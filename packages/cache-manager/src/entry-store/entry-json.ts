@@ -1,0 +1,43 @@
+import type { Copy, Entry, Failure } from '../entry-store.ts';
+import { copyOf } from './entry-parts.ts';
+
+/** @returns the entry that a store's text holds; `null` for text that is none, which counts as absent */
+export function parseEntry(text: string): Entry | null {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  if (typeof value !== 'object' || value === null || !('state' in value)) return null;
+  switch (value.state) {
+    case 'present':
+    case 'error':
+      return value as Entry;
+    case 'pending': {
+      // What the scripts remember for a take that is repeated is theirs alone.
+      const { ownClaim: _, ...entry } = value as Entry & { ownClaim?: boolean };
+      return entry;
+    }
+    default:
+      return null;
+  }
+}
+
+/** The fields of a copy as the scripts want them: the JSON of an object without its braces. */
+export function copyFields(copy: Copy): string {
+  return withoutBraces(copyOf(copy));
+}
+
+/** The fields of a failure that the scripts take as they are. */
+export function failureFields(failure: Failure): string {
+  const { code, cause, stack, originStatus, originHost, willRetry } = failure;
+  return withoutBraces({ code, cause, stack, originStatus, originHost, willRetry });
+}
+
+/** Redis's JSON reader refuses lone surrogates, which text of an origin may have. */
+function withoutBraces(fields: object): string {
+  const wellFormed = (_key: string, value: unknown): unknown =>
+    typeof value === 'string' ? value.toWellFormed() : value;
+  return JSON.stringify(fields, wellFormed).slice(1, -1);
+}

@@ -1,0 +1,122 @@
+import { Cluster } from 'ioredis';
+import type { Redis } from 'ioredis';
+import { EntryStoreError } from '../entry-store.ts';
+import { openCommands, reconnectDelayMs } from './redis-connection.ts';
+import type { RedisClient, RedisConnection, RedisTimeLimits } from './redis-connection.ts';
+import type { EntryScripts } from './redis-scripts/index.ts';
+
+export interface RedisCommandsOptions {
+  readonly connection: RedisConnection;
+  readonly limits: RedisTimeLimits;
+  readonly commandTimeoutMs: number;
+  readonly onError: (error: Error) => void;
+}
+
+/**
+ * The connection for commands: bounds each call, turns every failure into an {@link EntryStoreError}, and counts the
+ * connections there were.
+ */
+export class RedisCommands implements AsyncDisposable {
+  readonly #client: RedisClient;
+  readonly #commandTimeoutMs: number;
+  /** Resolves when the first try to connect has ended, well or not. Until then calls wait; later ones fail at once. */
+  readonly #firstTry: Promise<void>;
+  #epoch = 0;
+  #lastError: Error | undefined;
+  #closed = false;
+  #restart: NodeJS.Timeout | undefined;
+
+  constructor(options: RedisCommandsOptions) {
+    this.#commandTimeoutMs = options.commandTimeoutMs;
+    const client = openCommands(options.connection, options.limits);
+    this.#client = client;
+    const count = (): void => {
+      this.#epoch += 1;
+    };
+    // `ready` is told before anything sent on the new connection can have been answered.
+    client.on('ready', () => {
+      count();
+      this.#lastError = undefined;
+    });
+    const failed = (error: Error): void => {
+      this.#lastError = error;
+      options.onError(error);
+    };
+    client.on('error', failed);
+    client.on('end', () => this.#resume());
+    if (client instanceof Cluster) {
+      client.on('node error', failed);
+      client.on('+node', (node: Redis) => {
+        count();
+        node.on('ready', count);
+      });
+      client.on('-node', count);
+    }
+    this.#firstTry = new Promise((resolve) => {
+      for (const event of ['ready', 'error', 'close', 'end']) client.once(event, () => resolve());
+    });
+  }
+
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  /** The servers that hold entries: one, or every primary of a cluster. */
+  primaries(): readonly Redis[] {
+    return this.#client instanceof Cluster ? this.#client.nodes('master') : [this.#client];
+  }
+
+  /** @throws EntryStoreError within the time limit, whatever `command` does */
+  call<T>(command: (client: RedisClient, scripts: EntryScripts) => Promise<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      let over = false;
+      const fail = (cause: unknown): void => {
+        over = true;
+        clearTimeout(limit);
+        reject(entryStoreError(cause));
+      };
+      const limit = setTimeout(
+        () => fail(new Error(`no answer within ${this.#commandTimeoutMs} ms`)),
+        this.#commandTimeoutMs,
+      );
+      const send = (): void => {
+        // Its caller was told that the call failed: what has not been sent yet must not be done any more.
+        if (over) return;
+        const client = this.#client;
+        if (client.status !== 'ready') return fail(this.#notConnected());
+        command(client, client as unknown as EntryScripts).then((answer) => {
+          clearTimeout(limit);
+          resolve(answer);
+        }, fail);
+      };
+      if (this.#client.status === 'ready') send();
+      else this.#firstTry.then(send).catch(fail);
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#restart);
+    // Answers under way may still come, but only within the limit of a call.
+    await this.call((client) => client.quit()).catch(() => undefined);
+    this.#client.disconnect();
+  }
+
+  #notConnected(): Error {
+    const why = this.#lastError === undefined ? '' : ` (${this.#lastError.message})`;
+    return new Error(`no connection${why}`, { cause: this.#lastError });
+  }
+
+  /** ioredis gives up for good where it cannot even try, as when no address can be resolved. */
+  #resume(): void {
+    if (this.#closed) return;
+    this.#restart = setTimeout(() => {
+      this.#client.connect().catch(() => undefined);
+    }, reconnectDelayMs(Infinity));
+  }
+}
+
+function entryStoreError(cause: unknown): EntryStoreError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new EntryStoreError(`Redis: ${reason}`, { cause });
+}

@@ -1,0 +1,165 @@
+import { EntryStoreError } from '../entry-store.ts';
+import type {
+  ChangeListener,
+  Claim,
+  ClaimResult,
+  Copy,
+  Entry,
+  EntryStore,
+  Failure,
+  ObjectId,
+  Take,
+  TakeResult,
+} from '../entry-store.ts';
+import { copyFields, failureFields, parseEntry } from './entry-json.ts';
+import { RedisChangeFeed, changeMessage } from './redis-change-feed.ts';
+import { RedisCommands } from './redis-commands.ts';
+import type { RedisConnection } from './redis-connection.ts';
+import { flushEntries } from './redis-flush.ts';
+
+export interface RedisEntryStoreOptions {
+  readonly connection: RedisConnection;
+  /** First part of every key and of the channel, so that several installations can share a Redis. */
+  readonly keyPrefix: string;
+  /** Longest time a call may take, in milliseconds; also where Redis cannot be reached. */
+  readonly commandTimeoutMs: number;
+  /** Longest time to open a connection (TCP and TLS), in milliseconds; 2,000 where none is given. */
+  readonly connectTimeoutMs?: number | undefined;
+  /** Hears of lost connections, and of listeners that throw. Calls reject by themselves. */
+  readonly onError?: ((error: Error) => void) | undefined;
+}
+
+/** A connection counts as dead when an answer is due and none came for twice a call's limit, but not sooner. */
+const SHORTEST_SILENCE_MS = 1_000;
+const CHECK_LIFE_MS = 1_000;
+
+/**
+ * Entries in Redis 6.2 or later: one server, Sentinels, or a cluster. One entry is one string of JSON below
+ * `{<keyPrefix>:<backend>:<sha256>}`, with the expiry of its lease or life.
+ *
+ * May be made before Redis is up: it connects by itself and calls reject until then. `flush` is many commands; each of
+ * them, and not the whole, keeps to the time limit. An ACL for it: `~{<keyPrefix>:* ~<keyPrefix>:* &<keyPrefix>:changes
+ * +@read +@write +@scripting +@connection +@pubsub +info +time +cluster`.
+ */
+export class RedisEntryStore implements EntryStore {
+  readonly timeLimitMs: number;
+  readonly #keyPrefix: string;
+  readonly #channel: string;
+  readonly #commands: RedisCommands;
+  readonly #feed: RedisChangeFeed;
+
+  constructor(options: RedisEntryStoreOptions) {
+    const { connection, commandTimeoutMs, onError = () => undefined } = options;
+    const limits = {
+      connectMs: options.connectTimeoutMs ?? 2_000,
+      silenceMs: Math.max(2 * commandTimeoutMs, SHORTEST_SILENCE_MS),
+    };
+    this.timeLimitMs = commandTimeoutMs;
+    this.#keyPrefix = options.keyPrefix;
+    this.#channel = `${options.keyPrefix}:changes`;
+    this.#commands = new RedisCommands({ connection, limits, commandTimeoutMs, onError });
+    this.#feed = new RedisChangeFeed({ connection, channel: this.#channel, limits, onError });
+  }
+
+  get epoch(): number {
+    return this.#commands.epoch;
+  }
+
+  async get(id: ObjectId): Promise<Entry | null> {
+    const key = this.#key(id);
+    const text = await this.#commands.call((client) => client.get(key));
+    return text === null ? null : parseEntry(text);
+  }
+
+  async claim(id: ObjectId, claim: Claim): Promise<ClaimResult> {
+    const answer = await this.#commands.call((_client, scripts) =>
+      scripts.claimEntry(...this.#about(id), claim.token, whole(claim.leaseMs), whole(claim.copyingLeaseMs)),
+    );
+    if (answer[0] === 1) return { claimed: true, attempts: answer[1] };
+    return { claimed: false, entry: entryIn(answer[1]) };
+  }
+
+  async take(id: ObjectId, take: Take): Promise<TakeResult> {
+    const answer = await this.#commands.call((_client, scripts) =>
+      scripts.takeEntry(...this.#about(id), take.token, take.jobToken, whole(take.leaseMs)),
+    );
+    if (answer[0] === 1) return { taken: true, ownClaim: answer[1] === 1, attempts: answer[2] };
+    return { taken: false, entry: entryIn(answer[1]), leaseRemainingMs: answer[2] };
+  }
+
+  async renew(id: ObjectId, token: string, renewal: { leaseMs: number; bytes: number }): Promise<boolean> {
+    const answer = await this.#commands.call((_client, scripts) =>
+      scripts.renewEntry(...this.#about(id), token, whole(renewal.leaseMs), renewal.bytes),
+    );
+    return answer === 1;
+  }
+
+  async commit(id: ObjectId, token: string, copy: Copy, ttlMs: number): Promise<boolean> {
+    const answer = await this.#commands.call((_client, scripts) =>
+      scripts.commitEntry(...this.#about(id), token, whole(ttlMs), copyFields(copy)),
+    );
+    return answer === 1;
+  }
+
+  async fail(id: ObjectId, token: string, failure: Failure): Promise<boolean> {
+    const { ttlMs, firstRetryMs, longestRetryMs, retryAfterMs } = failure;
+    const answer = await this.#commands.call((_client, scripts) =>
+      scripts.failEntry(
+        ...this.#about(id),
+        ...[token, whole(ttlMs), firstRetryMs, longestRetryMs, retryAfterMs ?? '', failureFields(failure)],
+      ),
+    );
+    return answer === 1;
+  }
+
+  async release(id: ObjectId, token: string): Promise<boolean> {
+    const answer = await this.#commands.call((_client, scripts) =>
+      scripts.releaseEntry(...this.#about(id), token),
+    );
+    return answer === 1;
+  }
+
+  async drop(id: ObjectId, token?: string): Promise<boolean> {
+    const answer = await this.#commands.call((_client, scripts) =>
+      scripts.dropEntry(...this.#about(id), ...(token === undefined ? [] : [token])),
+    );
+    return answer === 1;
+  }
+
+  async flush(backends: readonly string[]): Promise<number> {
+    return flushEntries(this.#commands, { keyPrefix: this.#keyPrefix, channel: this.#channel, backends });
+  }
+
+  subscribe(listener: ChangeListener): Disposable {
+    return this.#feed.subscribe(listener);
+  }
+
+  async check(): Promise<void> {
+    const key = `{${this.#keyPrefix}:check}`;
+    await this.#commands.call((client) => client.set(key, '1', 'PX', CHECK_LIFE_MS));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([this.#feed[Symbol.asyncDispose](), this.#commands[Symbol.asyncDispose]()]);
+  }
+
+  /** The braces put all that belongs to one object into one slot of a cluster. */
+  #key(id: ObjectId): string {
+    return `{${this.#keyPrefix}:${id.backend}:${id.sha256}}`;
+  }
+
+  #about(id: ObjectId): [key: string, channel: string, name: string] {
+    return [this.#key(id), this.#channel, changeMessage(id)];
+  }
+}
+
+/** Redis takes whole milliseconds, at least one. */
+function whole(ms: number): number {
+  return Math.max(1, Math.ceil(ms));
+}
+
+function entryIn(text: string): Entry {
+  const entry = parseEntry(text);
+  if (entry === null) throw new EntryStoreError('a script answered with something that is no entry');
+  return entry;
+}
