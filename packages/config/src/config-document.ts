@@ -1,5 +1,5 @@
-import { LineCounter, parseDocument } from 'yaml';
-import type { ErrorCode, YAMLParseError, YAMLWarning } from 'yaml';
+import { LineCounter, parseDocument, visit } from 'yaml';
+import type { Document, ErrorCode, YAMLParseError, YAMLWarning } from 'yaml';
 import type { Fault } from './config-fault.ts';
 
 /**
@@ -14,13 +14,15 @@ export function parseConfigDocument(
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true });
   const problems = [...document.errors, ...document.warnings];
   if (problems.length > 0) return { faults: problems.map((problem) => documentFault(problem, lines, text)) };
+  const dangling = danglingAliases(document, lines);
+  if (dangling.length > 0) return { faults: dangling };
   let tree: unknown;
   try {
     tree = document.toJS({ maxAliasCount: 100 });
   } catch (error) {
     if (!(error instanceof ReferenceError)) throw error;
     return {
-      faults: [{ path: '', found: 'aliases that lead nowhere or grow without bound', expected: MAPPING }],
+      faults: [{ path: '', found: 'aliases of aliases that grow without bound', expected: MAPPING }],
     };
   }
   if (tree === null || tree === undefined)
@@ -54,10 +56,30 @@ function documentFault(problem: YAMLParseError | YAMLWarning, lines: LineCounter
   };
 }
 
+function danglingAliases(document: Document, lines: LineCounter): Fault[] {
+  const faults: Fault[] = [];
+  visit(document, {
+    Alias: (_, alias) => {
+      if (alias.resolve(document) !== undefined) return;
+      const { line, col } = lines.linePos(alias.range?.[0] ?? 0);
+      const path = `line ${line}, column ${col}`;
+      faults.push({
+        path,
+        found: `the alias *${alias.source}`,
+        expected: `its anchor &${alias.source} before it`,
+      });
+    },
+  });
+  return faults;
+}
+
 /** The parser's own messages quote the file; these do not. */
 const PROBLEMS: { readonly [code in ErrorCode]?: { readonly found: string; readonly expected: string } } = {
   TAB_AS_INDENT: { found: 'a tab', expected: 'spaces before the first character of a line' },
-  BAD_INDENT: { found: 'a wrong indentation', expected: 'the keys of one mapping below each other' },
+  BAD_INDENT: {
+    found: 'a wrong indentation, or a bracket that is not closed',
+    expected: 'the keys of one mapping below each other, and each bracket closed',
+  },
   MULTIPLE_DOCS: { found: 'a second document', expected: 'one document in the file' },
   MISSING_CHAR: {
     found: 'the end of a value before its closing quote, bracket or comma',
@@ -65,5 +87,4 @@ const PROBLEMS: { readonly [code in ErrorCode]?: { readonly found: string; reado
   },
   TAG_RESOLVE_FAILED: { found: 'a tag', expected: 'plain values without tags' },
   RESOURCE_EXHAUSTION: { found: 'values nested too deeply', expected: 'fewer levels' },
-  BAD_ALIAS: { found: 'an alias without its anchor', expected: 'an anchor before it' },
 };

@@ -43,7 +43,7 @@ const LONGEST_SHOWN = 80;
 
 /** Values that may be, or may hold, a secret even where they are misspelt: only their length is told. */
 const SECRET_PATHS = [
-  /^admin\.tokens(\[\d+\](\.sha256)?)?$/,
+  /^admin\.tokens(\[\d+\](\.(sha256|scopes))?)?$/,
   /^entries\.(url|cluster|sentinels)/,
   /(password|secret|token|credential)[^.]*$/i,
 ];

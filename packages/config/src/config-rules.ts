@@ -140,6 +140,8 @@ function queueNameFaults(config: unknown): CrossFault[] {
   const owners = new Map<string, string>();
   const faults: CrossFault[] = [];
   for (const { service, region } of backendsOf(config)) {
+    // Names at fault have been told already.
+    if (!NAME_PATTERN.test(service) || !NAME_PATTERN.test(region)) continue;
     const backend = `${service}/${region}`;
     const queue = queueName(template, service, region);
     const both = [queue, `${queue}${suffix}`];
@@ -181,6 +183,7 @@ function directoryFaults(config: unknown): CrossFault[] {
     if (other !== undefined)
       faults.push({
         path: ['services', service, 'directory'],
+        found: JSON.stringify(directory),
         expected: `a folder that is not the one of ${other.backend}, nor above or below it`,
       });
     seen.push({ folder, backend: `${service}/${region}` });

@@ -62,7 +62,7 @@ const adminSchema = section({
 
 const queueSchema = section({
   kind: oneOf(['sqs', 'memory']).default('sqs'),
-  name: text('a name for the queues, with {service} and {region} in it', /^\S+$/).default(
+  name: text('a name for the queues, with {service} and {region} in it', /./).default(
     'cloud-mirror-{service}-{region}',
   ),
   deadLetterSuffix: text('letters, digits, dashes and underscores', /^[A-Za-z0-9_-]+$/).default('_dead'),

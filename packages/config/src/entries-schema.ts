@@ -13,18 +13,24 @@ function nodes() {
   return listOf(node(), 'a list of at least one host:port', 1);
 }
 
+function redisUrl() {
+  const error = 'an address that begins with redis:// or rediss://';
+  return z
+    .string({ error })
+    .refine((value) => /^rediss?:\/\/\S+$/.test(value) && URL.canParse(value), { error });
+}
+
 export const DEFAULT_REDIS_URL = 'redis://localhost:6379/0';
 
 export const entriesSchema = section({
   kind: oneOf(['redis', 'memory']).default('redis'),
   /** Exactly one of the three; {@link DEFAULT_REDIS_URL} where none is given. */
-  url: z
-    .string({ error: 'an address that begins with redis:// or rediss://' })
-    .refine(isRedisUrl, { error: 'an address that begins with redis:// or rediss://' })
-    .optional(),
+  url: redisUrl().optional(),
   sentinels: strictMapping({
     name: text('the name of the group that the sentinels watch', /^\S+$/),
     nodes: nodes(),
+    /** Credentials, database and TLS of the servers themselves; its host means nothing. */
+    url: redisUrl().optional(),
   }).optional(),
   cluster: nodes().optional(),
   keyPrefix: text(
@@ -42,7 +48,3 @@ export const entriesSchema = section({
   originAnswerSeconds: seconds(1).default(10),
   commandTimeoutMs: timeLimitMs().default(500),
 });
-
-function isRedisUrl(value: string): boolean {
-  return /^rediss?:\/\/\S+$/.test(value) && URL.canParse(value);
-}

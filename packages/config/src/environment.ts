@@ -36,7 +36,7 @@ export function substituteEnvironment(tree: unknown, environment: Environment): 
         return '';
       }
       fromEnvironment.add(pathText(path));
-      const value = environment[name];
+      const value = Object.hasOwn(environment, name) ? environment[name] : undefined;
       if (fallback !== undefined) return value === undefined || value === '' ? fallback : value;
       if (value !== undefined) return value;
       faults.push({

@@ -18,3 +18,4 @@ export type { DescribedError, Logger, LoggerOptions } from './logger.ts';
 export { runProgram } from './program.ts';
 export type { Program, ProgramContext, RunningProgram } from './program.ts';
 export { programVersion } from './program-version.ts';
+export { requireSharedParts } from './shared-parts.ts';

@@ -1,0 +1,336 @@
+import { describe, expect, test } from 'vitest';
+import { ConfigError, parseConfig } from '../src/index.ts';
+import { minimalConfig, minimalWith } from './minimal-config.ts';
+
+function faultsOf(text: string, environment = {}): ConfigError['faults'] {
+  try {
+    parseConfig(text, environment);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.faults;
+    throw error;
+  }
+  return [];
+}
+
+const token = (changes: object) => ({
+  name: 'oncall',
+  sha256: 'ab'.repeat(32),
+  scopes: ['read'],
+  ...changes,
+});
+const region = { bucket: 'bucket-1' };
+const s3 = (changes: object) => ({ kind: 's3', regions: { a: region }, ...changes });
+const folder = (changes: object) => ({ kind: 'filesystem', regions: { here: {} }, ...changes });
+
+/** Where a value is put, the value, and the one fault that comes of it. */
+const FAULTS: [path: string, value: unknown, faultPath: string, found: string, expected: string][] = [
+  ['server.publicUrl', undefined, 'server.publicUrl', 'nothing', 'http:// or https://'],
+  ['server', undefined, 'server.publicUrl', 'nothing', 'http:// or https://'],
+  [
+    'server.publicUrl',
+    'mirror.example.com',
+    'server.publicUrl',
+    '"mirror.example.com"',
+    'http:// or https://',
+  ],
+  ['server.publicUrl', 'ftp://mirror.example.com', 'server.publicUrl', '"ftp://', 'http:// or https://'],
+  [
+    'server.publicUrl',
+    'https://m.example.com/?a=b',
+    'server.publicUrl',
+    '"https://m.example.com/?***"',
+    'query',
+  ],
+  ['server.publicUrl', 'https://m.example.com/#a', 'server.publicUrl', '"https://m', 'fragment'],
+  [
+    'server.publicUrl',
+    'https://user:hunter2@m.example.com',
+    'server.publicUrl',
+    '"***@m.example.com"',
+    'credentials',
+  ],
+  ['server.port', 65_536, 'server.port', '65536', 'a whole number from 0 to 65535'],
+  ['server.port', -1, 'server.port', '-1', 'a whole number from 0 to 65535'],
+  ['server.port', 80.5, 'server.port', '80.5', 'a whole number'],
+  ['server.port', '8080', 'server.port', '"8080"', 'a whole number'],
+  ['server.port', null, 'server.port', 'null', 'a whole number'],
+  ['server.host', '', 'server.host', 'an empty text', 'host name'],
+  ['server.prot', 8080, 'server.prot', 'an unknown key', '"port" perhaps'],
+  ['server.maxwaitseconds', 1, 'server.maxwaitseconds', 'an unknown key', '"maxWaitSeconds" perhaps'],
+  ['sevices', {}, 'sevices', 'an unknown key', '"services" perhaps'],
+  ['zzz', 1, 'zzz', 'an unknown key', 'one of server, admin'],
+  ['server.trustedProxies', ['10.0.0.0/33'], 'server.trustedProxies[0]', '"10.0.0.0/33"', '10.0.0.0/8'],
+  ['server.trustedProxies', ['::1', 'proxy'], 'server.trustedProxies[1]', '"proxy"', 'range'],
+  ['server.trustedProxies', '10.0.0.0/8', 'server.trustedProxies', '"10.0.0.0/8"', 'a list'],
+  ['server.maxWaitSeconds', 30, 'server.drainSeconds', '30', 'more than server.maxWaitSeconds (30)'],
+  ['server.drainSeconds', 12, 'server.drainSeconds', '12', 'more than server.maxWaitSeconds (12)'],
+  [
+    'server.rateLimit',
+    { requestsPerSecond: 0, burst: 1 },
+    'server.rateLimit.requestsPerSecond',
+    '0',
+    'above 0',
+  ],
+  ['server.rateLimit', { requestsPerSecond: 1 }, 'server.rateLimit.burst', 'nothing', 'a whole number'],
+  [
+    'admin.tokens',
+    [token({ sha256: 'hunter2' })],
+    'admin.tokens[0].sha256',
+    '7 characters',
+    '64 hexadecimal',
+  ],
+  ['admin.tokens', [token({ scopes: ['root'] })], 'admin.tokens[0].scopes[0]', '"root"', 'read or purge'],
+  ['admin.tokens', [token({ scopes: [] })], 'admin.tokens[0].scopes', 'a list of 0', 'at least one of read'],
+  ['admin.tokens', [token({ name: 'a b' })], 'admin.tokens[0].name', '"a b"', 'letters'],
+  [
+    'admin.tokens',
+    [token({}), token({ sha256: 'cd'.repeat(32) })],
+    'admin.tokens[1].name',
+    '"oncall"',
+    'another name',
+  ],
+  [
+    'admin.tokens',
+    [token({}), token({ name: 'b' })],
+    'admin.tokens[1].sha256',
+    '64 characters',
+    'another sha256',
+  ],
+  ['admin.tokens', ['hunter2'], 'admin.tokens[0]', '7 characters', 'a mapping'],
+  ['sources', {}, 'sources.allow', 'nothing', 'a list of what may be mirrored'],
+  ['sources', undefined, 'sources.allow', 'nothing', 'a list of what may be mirrored'],
+  ['sources.allow', [{}], 'sources.allow[0]', 'neither prefix nor pattern', 'exactly one'],
+  [
+    'sources.allow',
+    [{ prefix: 'https://a/', pattern: '^https://a/' }],
+    'sources.allow[0]',
+    'both',
+    'exactly one',
+  ],
+  [
+    'sources.allow',
+    [{ prefix: 'a.example.com/' }],
+    'sources.allow[0].prefix',
+    '"a.example.com/"',
+    'https://',
+  ],
+  [
+    'sources.allow',
+    [{ prefix: 'https://a/?token=hunter2' }],
+    'sources.allow[0].prefix',
+    '"https://a/?***"',
+    'query',
+  ],
+  [
+    'sources.allow',
+    [{ prefix: 'https://u:hunter2@a/' }],
+    'sources.allow[0].prefix',
+    '"***@a/"',
+    'credentials',
+  ],
+  [
+    'sources.allow',
+    [{ prefix: 'http://a.example.com/' }],
+    'sources.allow[0].prefix',
+    '"http://',
+    'tls: optional',
+  ],
+  [
+    'sources.allow',
+    [{ prefix: 'https://a/', tls: 'maybe' }],
+    'sources.allow[0].tls',
+    '"maybe"',
+    'required or optional',
+  ],
+  [
+    'sources.allow',
+    [{ prefix: 'https://a/', signedQuery: 1 }],
+    'sources.allow[0].signedQuery',
+    '1',
+    'refuse or keep',
+  ],
+  ['sources.maxObjectBytes', 0, 'sources.maxObjectBytes', '0', 'a whole number of bytes'],
+  [
+    'sources.timeouts',
+    { totalSeconds: 0 },
+    'sources.timeouts.totalSeconds',
+    '0',
+    'a whole number of seconds',
+  ],
+  ['entries.kind', 'memcached', 'entries.kind', '"memcached"', 'redis or memory'],
+  ['entries.url', 'http://:hunter2@a', 'entries.url', '17 characters (not shown)', 'redis:// or rediss://'],
+  ['entries', { url: 'redis://a', cluster: ['a'] }, 'entries', 'url and cluster', 'exactly one'],
+  ['entries.cluster', [], 'entries.cluster', 'a list of 0', 'at least one host:port'],
+  ['entries.sentinels', { nodes: ['a:1'] }, 'entries.sentinels.name', 'nothing', 'name of the group'],
+  ['entries.keyPrefix', 'a{b}', 'entries.keyPrefix', '"a{b}"', 'letters'],
+  [
+    'entries.errorSeconds',
+    { first: 61 },
+    'entries.errorSeconds.longest',
+    '60',
+    'at least entries.errorSeconds.first (61)',
+  ],
+  ['entries.copyingLeaseSeconds', 30, 'queue.visibilityTimeoutSeconds', '60', 'copyingLeaseSeconds (30)'],
+  ['queue.visibilityTimeoutSeconds', 30, 'queue.visibilityTimeoutSeconds', '30', 'copyingLeaseSeconds (60)'],
+  ['queue.kind', 'kafka', 'queue.kind', '"kafka"', 'sqs or memory'],
+  ['queue.name', 'cloud mirror', 'queue.name', '"cloud mirror" for s3/us-west-1', 'SQS takes'],
+  [
+    'queue.name',
+    'jobs.{service}.{region}',
+    'queue.name',
+    '"jobs.s3.us-west-1" for s3/us-west-1',
+    'SQS takes',
+  ],
+  ['queue.name', `${'x'.repeat(76)}-{region}`, 'queue.name', 'for s3/us-west-1', '80 at the most'],
+  ['queue.name', '{zone}', 'queue.name', '"{zone}" for s3/us-west-1', 'SQS takes'],
+  ['queue.endpoint', 'localhost:4566', 'queue.endpoint', '"localhost:4566"', 'http://'],
+  ['queue.create', 'yes', 'queue.create', '"yes"', 'true or false'],
+  ['services', {}, 'services', 'an empty mapping', 'at least one service'],
+  ['services', undefined, 'services', 'nothing', 'at least one service'],
+  ['services', [], 'services', 'a list of 0', 'at least one service'],
+  ['services.all', s3({}), 'services.all', 'the name "all"', 'reserved'],
+  ['services.s3.regions.all', region, 'services.s3.regions.all', 'the name "all"', 'reserved'],
+  ['services', { '../x': folder({}) }, 'services["../x"]', 'the name "../x"', 'letters'],
+  [
+    'services',
+    { local: folder({ regions: { '.': {} } }) },
+    'services.local.regions["."]',
+    'the name "."',
+    'letters',
+  ],
+  ['services', { __proto__x: folder({}) }, 'services.__proto__x', 'the name "__proto__x"', 'letters'],
+  ['services', { a: { regions: { b: region } } }, 'services.a.kind', 'nothing', 's3 or filesystem'],
+  ['services', { a: s3({ kind: 'gcs' }) }, 'services.a.kind', '"gcs"', 's3 or filesystem'],
+  ['services', { a: s3({ kind: 'filesystem' }) }, 'services.a.regions.a.bucket', 'an unknown key', ''],
+  ['services', { a: 'b' }, 'services.a', '"b"', 'a mapping with kind and regions'],
+  ['services', { a: s3({ regions: {} }) }, 'services.a.regions', 'an empty mapping', 'at least one region'],
+  [
+    'services',
+    { a: s3({ regions: { b: {} } }) },
+    'services.a.regions.b.bucket',
+    'nothing',
+    'the name of a bucket',
+  ],
+  [
+    'services',
+    { a: s3({ regions: { b: { bucket: 'a/b' } } }) },
+    'services.a.regions.b.bucket',
+    '"a/b"',
+    'bucket',
+  ],
+  ['services', { a: s3({ access: 'private' }) }, 'services.a.access', '"private"', 'public or signed'],
+  ['services', { a: s3({ signedUrlSeconds: 604_801 }) }, 'services.a.signedUrlSeconds', '604801', '604800'],
+  ['services', { a: s3({ partBytes: 5_242_879 }) }, 'services.a.partBytes', '5242879', 'from 5242880'],
+  ['services', { a: s3({ maxBytes: 1 }) }, 'services.a.maxBytes', 'an unknown key', 'one of kind'],
+  ['services', { a: folder({ maxBytes: 0 }) }, 'services.a.maxBytes', '0', 'a whole number of bytes'],
+  [
+    'services',
+    { a: folder({}), b: folder({}) },
+    'services.b.directory',
+    '"data/objects"',
+    'not the one of a/here',
+  ],
+  ['copier.serves', ['s3/us-west-9'], 'copier.serves[0]', '"s3/us-west-9"', 's3/us-west-1'],
+  ['copier.serves', ['s3/us-west-1', 's3/us-west-1'], 'copier.serves[1]', '"s3/us-west-1"', 'once'],
+  ['copier.serves', [], 'copier.serves', 'a list of 0', 'at least one'],
+  ['copier.concurrency', 0, 'copier.concurrency', '0', 'a whole number from 1'],
+  ['copier.health', { port: 'x' }, 'copier.health.port', '"x"', '65535'],
+  ['log.level', 'verbose', 'log.level', '"verbose"', 'trace or debug or info'],
+  ['sampleOrigin', { port: 99_999 }, 'sampleOrigin.port', '99999', '65535'],
+];
+
+describe('a fault', () => {
+  test.each(FAULTS)('%s: %j', (path, value, faultPath, found, expected) => {
+    expect(faultsOf(minimalWith(path, value))).toEqual([
+      {
+        path: faultPath,
+        found: expect.stringContaining(found) as string,
+        expected: expect.stringContaining(expected) as string,
+      },
+    ]);
+  });
+
+  test('in the name of a region with a dot shows the queue that cannot be', () => {
+    const faults = faultsOf(minimalWith('services', { s3: s3({ regions: { 'eu.west': region } }) }));
+    expect(faults).toMatchObject([{ path: 'queue.name', found: '"cloud-mirror-s3-eu.west" for s3/eu.west' }]);
+    const memory = { ...minimalConfig(), queue: { kind: 'memory' } };
+    const withDot = { ...memory, services: { s3: s3({ regions: { 'eu.west': region } }) } };
+    expect(faultsOf(JSON.stringify(withDot))).toEqual([]);
+  });
+
+  test('comes of two back ends with one queue, also of one that is the dead letters of another', () => {
+    const two = s3({ regions: { a: region, a_dead: region } });
+    const shared = { ...minimalConfig(), services: { s3: two }, queue: { name: 'jobs-{service}' } };
+    expect(faultsOf(JSON.stringify(shared))).toMatchObject([
+      {
+        path: 'queue.name',
+        found: '"jobs-s3" for s3/a_dead',
+        expected: expect.stringContaining('s3/a') as string,
+      },
+    ]);
+    expect(faultsOf(JSON.stringify({ ...minimalConfig(), services: { s3: two } }))).toMatchObject([
+      { path: 'queue.name', found: '"cloud-mirror-s3-a_dead" for s3/a_dead' },
+    ]);
+  });
+
+  test('comes of folders inside each other', () => {
+    const services = { a: folder({ directory: 'data' }), b: folder({ directory: './data/here/x' }) };
+    expect(faultsOf(minimalWith('services', services))).toMatchObject([{ path: 'services.b.directory' }]);
+    const apart = { a: folder({ directory: 'data' }), b: folder({ directory: 'data-2' }) };
+    expect(faultsOf(minimalWith('services', apart))).toEqual([]);
+  });
+});
+
+test('every fault is told at once, those between keys beside those of single keys', () => {
+  const text = `
+    server: { publicUrl: 'https://m.example.com', prot: 1, maxWaitSeconds: 60 }
+    admin: { tokens: [{ name: a, sha256: x, scopes: [read] }] }
+    sources: { allow: [{ prefix: 'http://a.example.com/' }, 7] }
+    queue: { visibilityTimeoutSeconds: 5, create: 1 }
+    services: { all: { kind: s3, regions: { a: { bucket: 'bucket-1', endpoint: here } } } }
+    copier: { serves: [x/y] }
+    log: { level: '\${LEVEL}' }`;
+  const paths = faultsOf(text, { PORT: 'http' }).map((fault) => fault.path);
+  expect(paths.toSorted()).toEqual(
+    [
+      'PORT',
+      'admin.tokens[0].sha256',
+      'copier.serves[0]',
+      'log.level',
+      'queue.create',
+      'queue.visibilityTimeoutSeconds',
+      'server.drainSeconds',
+      'server.prot',
+      'services.all',
+      'services.all.regions.a.endpoint',
+      'sources.allow[0].prefix',
+      'sources.allow[1]',
+    ].toSorted(),
+  );
+});
+
+test('the message has one line a fault, with path, found and expected', () => {
+  const text = minimalWith('server.port', 'http');
+  expect(() => parseConfig(text, {}, 'my.yaml')).toThrow(
+    'my.yaml: 1 fault in the configuration\n' +
+      '  server.port: found "http"; expected a whole number from 0 to 65535',
+  );
+});
+
+test('no fault shows a secret', () => {
+  const secret = 'hunter2-hunter2';
+  const text = `
+    server: { publicUrl: 'ftp://u:${secret}@h' }
+    admin: { tokens: [{ name: a, sha256: ${secret}, scopes: ${secret} }, ${secret}] }
+    sources: { allow: [{ prefix: 'https://u:${secret}@h/' }, { prefix: 'https://h/?sig=${secret}' }] }
+    entries: { url: 'redis//:${secret}@h', cluster: ['${secret} @h'], sentinels: { name: m, nodes: ['\${PASSWORD} x'] } }
+    queue: { endpoint: 'u:${secret}@h' }
+    services: { s3: { kind: s3, regions: { a: { bucket: b, endpoint: 'http://u:${secret}@[' } } } }`;
+  for (const yaml of [text, `${text}\n  : [`, text.replace('admin: {', 'admin: ')]) {
+    const message = faultsOf(yaml, { PASSWORD: secret })
+      .map((fault) => JSON.stringify(fault))
+      .join('\n');
+    expect(message).not.toBe('');
+    expect(message).not.toContain(secret);
+  }
+});

@@ -1,0 +1,23 @@
+/** The least that a configuration needs, as the object that its YAML holds. */
+export function minimalConfig(): Record<string, Record<string, unknown>> {
+  return {
+    server: { publicUrl: 'https://mirror.example.com' },
+    sources: { allow: [{ prefix: 'https://artifacts.example.com/builds/' }] },
+    services: { s3: { kind: 's3', regions: { 'us-west-1': { bucket: 'cloud-mirror-us-west-1' } } } },
+  };
+}
+
+/** {@link minimalConfig} with one more value at `path` (keys joined by dots), as YAML: JSON is YAML. */
+export function minimalWith(path: string, value: unknown): string {
+  const config = minimalConfig();
+  const keys = path.split('.');
+  const last = keys.pop() ?? '';
+  let holder: Record<string, unknown> = config;
+  for (const key of keys) {
+    holder[key] ??= {};
+    holder = holder[key] as Record<string, unknown>;
+  }
+  if (value === undefined) delete holder[last];
+  else holder[last] = value;
+  return JSON.stringify(config, null, 2);
+}
