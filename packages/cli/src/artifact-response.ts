@@ -1,0 +1,51 @@
+import { request } from 'undici';
+import type { Dispatcher } from 'undici';
+import { CommandError } from './command-error.ts';
+import { headerText } from './http-headers.ts';
+import type { HttpHeaders } from './http-headers.ts';
+import { networkFailure } from './http-agent.ts';
+
+const REDIRECT_LIMIT = 20;
+const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+
+export interface ArtifactResponse {
+  readonly status: number;
+  readonly url: URL;
+  readonly headers: HttpHeaders;
+  readonly body: Dispatcher.ResponseData['body'];
+}
+
+/**
+ * GETs `location` along its redirects, up to the first answer that is none. Sends nothing that names the user; the
+ * bytes are taken as they are stored, never decoded.
+ * @throws CommandError where a hop cannot be reached, or there are too many
+ */
+export async function getArtifact(
+  location: URL,
+  options: { readonly dispatcher: Dispatcher; readonly signal: AbortSignal },
+): Promise<ArtifactResponse> {
+  let url = location;
+  for (let hop = 0; hop <= REDIRECT_LIMIT; hop += 1) {
+    const { statusCode, headers, body } = await get(url, options);
+    const next = headerText(headers.location);
+    if (!REDIRECTS.has(statusCode) || next === null) return { status: statusCode, url, headers, body };
+    await body.dump();
+    if (!URL.canParse(next, url.href) || !/^https?:$/.test(new URL(next, url).protocol))
+      throw new CommandError(`${url.host} redirects to what is no http(s) address; mirror another URL`);
+    url = new URL(next, url);
+  }
+  throw new CommandError(`${location.host} redirects more than ${REDIRECT_LIMIT} times; mirror another URL`);
+}
+
+async function get(url: URL, options: Parameters<typeof getArtifact>[1]): Promise<Dispatcher.ResponseData> {
+  // undici would not send them; a URL that holds some was not meant for everybody.
+  if (url.username !== '' || url.password !== '')
+    throw new CommandError(
+      `${url.host} is redirected to with a user name in the address; mirror another URL`,
+    );
+  try {
+    return await request(url, { ...options, headers: { 'accept-encoding': 'identity' } });
+  } catch (error) {
+    throw networkFailure(error, url);
+  }
+}

@@ -1,0 +1,111 @@
+import { fileNameOfUrl, originParameter } from '@cloud-mirror/client';
+import { Command, InvalidArgumentError } from 'commander';
+import { fileSink, streamSink } from '../artifact-sink.ts';
+import type { ArtifactSink } from '../artifact-sink.ts';
+import { byteSize } from '../byte-size.ts';
+import type { CommandContext } from '../command-context.ts';
+import { UsageError } from '../command-error.ts';
+import { download } from '../download.ts';
+import type { Downloaded } from '../download.ts';
+import { sha256Hex } from '../expected-digest.ts';
+import { mirrorOption, mirrorUrl } from '../mirror-option.ts';
+import { printable } from '../printable.ts';
+import { seconds } from '../seconds-option.ts';
+
+interface GetOptions {
+  readonly service: string;
+  readonly region: string;
+  readonly mirror?: string;
+  readonly output?: string;
+  readonly wait?: number;
+  readonly idleTimeout: number;
+  readonly sha256?: string;
+  readonly progress: boolean;
+}
+
+const DEFAULT_IDLE_SECONDS = 60;
+
+/** `get`: fetches an artifact through the mirror, whole and verified or not at all. */
+export function getCommand(context: CommandContext): Command {
+  return new Command('get')
+    .description('fetches an artifact through the mirror, and says where it came from')
+    .argument('<origin>', 'the origin URL')
+    .requiredOption('--service <name>', 'service, as in s3')
+    .requiredOption('--region <name>', 'region, as in us-west-1')
+    .addOption(mirrorOption())
+    .option('-o, --output <file>', "where to write it, - for standard output (default: the URL's file name)")
+    .option(
+      '--wait <seconds>',
+      'how long the mirror may wait for a copy before it sends to the origin',
+      seconds(0),
+    )
+    .option(
+      '--idle-timeout <seconds>',
+      'give up when nothing arrives for so long',
+      seconds(1),
+      DEFAULT_IDLE_SECONDS,
+    )
+    .option('--sha256 <hex>', 'the SHA-256 it must have, whatever the mirror says', digest)
+    .option('--no-progress', 'show no progress bar')
+    .action((origin: string, options: GetOptions) => get(origin, options, context));
+}
+
+async function get(origin: string, options: GetOptions, context: CommandContext): Promise<void> {
+  const mirror = mirrorUrl(options.mirror, context);
+  const file = options.output ?? ownName(origin);
+  const toStdout = options.output === '-';
+  const sink = toStdout ? streamSink(context.stdout) : await fileSink(file);
+  const downloaded = await keepingOnlySuccess(sink, () =>
+    download(
+      {
+        origin,
+        mirror,
+        service: options.service,
+        region: options.region,
+        waitSeconds: options.wait,
+        idleSeconds: options.idleTimeout,
+        sha256: options.sha256 ?? null,
+        progress: options.progress,
+      },
+      sink,
+      context,
+    ),
+  );
+  context.stderr.write(`${toStdout ? 'standard output' : file}: ${summary(downloaded, options)}\n`);
+}
+
+/** Whatever happens, interruption too, a file is complete and right or it is not there. */
+async function keepingOnlySuccess(sink: ArtifactSink, work: () => Promise<Downloaded>): Promise<Downloaded> {
+  try {
+    const downloaded = await work();
+    await sink.keep();
+    return downloaded;
+  } catch (error) {
+    await sink.discard();
+    throw error;
+  }
+}
+
+function summary({ answer, sizeBytes, sha256, verifiedBy }: Downloaded, options: GetOptions): string {
+  const from =
+    answer.source === 'copy'
+      ? `the copy in ${options.service}/${options.region} (${answer.why})`
+      : `the origin, not a copy (${printable(answer.why)})`;
+  const verdict =
+    verifiedBy === null ? 'not verified: no digest is known' : `verified (stated by ${verifiedBy})`;
+  return `${byteSize(sizeBytes)} from ${from}; sha256 ${sha256}, ${verdict}`;
+}
+
+function ownName(origin: string): string {
+  // Refuses what is no origin URL before its name is looked for.
+  originParameter(origin);
+  const name = fileNameOfUrl(origin);
+  if (name === null) throw new UsageError('the URL ends with no file name; give one as -o FILE');
+  return name;
+}
+
+function digest(text: string): string {
+  const hex = sha256Hex(text);
+  if (hex === null) throw new InvalidArgumentError('Give 64 hexadecimal digits.');
+  return hex;
+}

@@ -1,0 +1,91 @@
+import { mirrorAddress, originParameter } from '@cloud-mirror/client';
+import { Command } from 'commander';
+import { jsonObject } from '../answer-body.ts';
+import type { CommandContext } from '../command-context.ts';
+import { CommandError } from '../command-error.ts';
+import { mirrorOption, mirrorUrl } from '../mirror-option.ts';
+import { callAsOperator, refusal } from '../operator-call.ts';
+import { operatorToken, tokenFileOption } from '../operator-token.ts';
+import { printable } from '../printable.ts';
+
+interface PurgeOptions {
+  readonly service: string;
+  readonly region: string;
+  readonly mirror?: string;
+  readonly tokenFile?: string;
+  readonly json?: true;
+}
+
+interface RegionResult {
+  readonly backend: string;
+  readonly purged: boolean;
+  readonly error: string | null;
+}
+
+/** `purge`: removes the copy of an object, in one region or in all. Fails where one region failed. */
+export function purgeCommand(context: CommandContext): Command {
+  return new Command('purge')
+    .description('removes the copy of an object; the next request makes a new one (scope purge)')
+    .argument('<origin>', 'the origin URL')
+    .requiredOption('--service <name>', 'service, as in s3')
+    .requiredOption('--region <name>', 'region, or all')
+    .addOption(mirrorOption())
+    .addOption(tokenFileOption())
+    .option('--json', 'print the answer as it is')
+    .action((origin: string, options: PurgeOptions) => purge(origin, options, context));
+}
+
+async function purge(origin: string, options: PurgeOptions, context: CommandContext): Promise<void> {
+  const { service, region } = options;
+  const answer = await callAsOperator({
+    method: 'DELETE',
+    address: mirrorAddress(mirrorUrl(options.mirror, context), [
+      'v1',
+      'purge',
+      service,
+      region,
+      originParameter(origin),
+    ]),
+    token: await operatorToken(options.tokenFile, context),
+    signal: context.signal,
+    // It tells which regions failed, where several were asked.
+    alsoAnswers: [503],
+  });
+  const { status, text } = answer;
+  const results =
+    status === 204 ? [{ backend: `${service}/${region}`, purged: true, error: null }] : regionResults(text);
+  if (results === null && status === 503) throw refusal(answer);
+  if (results === null)
+    throw new CommandError(`the mirror answered ${status} with no result of a purge; is it a Cloud Mirror?`);
+  context.stdout.write(options.json ? `${text.trim() || JSON.stringify({ results })}\n` : table(results));
+  const failed = results.filter((result) => !result.purged).map((result) => printable(result.backend));
+  if (failed.length > 0)
+    throw new CommandError(`not purged in ${failed.join(', ')}; purging again is safe: try again`);
+  if (status === 503) throw refusal(answer);
+}
+
+function table(results: readonly RegionResult[]): string {
+  return results
+    .map(({ backend, purged, error }) =>
+      printable(`${backend}: ${purged ? 'purged' : `not purged: ${error ?? 'no cause is given'}`}`),
+    )
+    .map((line) => `${line}\n`)
+    .join('');
+}
+
+function regionResults(text: string): readonly RegionResult[] | null {
+  const results: unknown = jsonObject(text)?.['results'];
+  return Array.isArray(results) && results.every(isRegionResult) ? results : null;
+}
+
+function isRegionResult(value: unknown): value is RegionResult {
+  if (typeof value !== 'object' || value === null) return false;
+  return (
+    'backend' in value &&
+    typeof value.backend === 'string' &&
+    'purged' in value &&
+    typeof value.purged === 'boolean' &&
+    'error' in value &&
+    (value.error === null || typeof value.error === 'string')
+  );
+}

@@ -1,0 +1,46 @@
+import { mirrorAddress, originParameter } from '@cloud-mirror/client';
+import { Command } from 'commander';
+import type { CommandContext } from '../command-context.ts';
+import { mirrorOption, mirrorUrl } from '../mirror-option.ts';
+import { callAsOperator } from '../operator-call.ts';
+import { operatorToken, tokenFileOption } from '../operator-token.ts';
+import { describeStatus, statusReports } from '../status-report.ts';
+
+interface StatusOptions {
+  readonly service: string;
+  readonly region: string;
+  readonly mirror?: string;
+  readonly tokenFile?: string;
+  readonly json?: true;
+}
+
+/** `status`: all that is known of an object, in one region or in all. Starts no copy. */
+export function statusCommand(context: CommandContext): Command {
+  return new Command('status')
+    .description('shows what is known of an object, and where a client would be sent (scope read)')
+    .argument('<origin>', 'the origin URL')
+    .requiredOption('--service <name>', 'service, as in s3')
+    .requiredOption('--region <name>', 'region, or all')
+    .addOption(mirrorOption())
+    .addOption(tokenFileOption())
+    .option('--json', 'print the answer as it is')
+    .action((origin: string, options: StatusOptions) => status(origin, options, context));
+}
+
+async function status(origin: string, options: StatusOptions, context: CommandContext): Promise<void> {
+  const { service, region } = options;
+  const { text } = await callAsOperator({
+    method: 'GET',
+    address: mirrorAddress(mirrorUrl(options.mirror, context), [
+      'v1',
+      'status',
+      service,
+      region,
+      originParameter(origin),
+    ]),
+    token: await operatorToken(options.tokenFile, context),
+    signal: context.signal,
+  });
+  const human = (): string => statusReports(text).map(describeStatus).join('\n');
+  context.stdout.write(options.json ? `${text.trim()}\n` : human());
+}

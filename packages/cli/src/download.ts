@@ -1,0 +1,141 @@
+import { createHash } from 'node:crypto';
+import { pipeline } from 'node:stream/promises';
+import { rewriteUrl } from '@cloud-mirror/client';
+import { getArtifact } from './artifact-response.ts';
+import type { ArtifactResponse } from './artifact-response.ts';
+import type { ArtifactSink } from './artifact-sink.ts';
+import { CommandError } from './command-error.ts';
+import type { CommandContext } from './command-context.ts';
+import { showProgress } from './download-progress.ts';
+import { expectedDigest } from './expected-digest.ts';
+import { networkFailure, openHttpAgent } from './http-agent.ts';
+import { headerText } from './http-headers.ts';
+import { lookUp } from './mirror-lookup.ts';
+import type { LookupOptions, MirrorAnswer } from './mirror-lookup.ts';
+
+export interface DownloadRequest {
+  readonly origin: string;
+  readonly mirror: string;
+  readonly service: string;
+  readonly region: string;
+  readonly waitSeconds: number | undefined;
+  /** Longest silence of a server. */
+  readonly idleSeconds: number;
+  /** What the user says the SHA-256 is, lower-case hex. */
+  readonly sha256: string | null;
+  readonly progress: boolean;
+}
+
+export interface Downloaded {
+  readonly answer: MirrorAnswer;
+  readonly sizeBytes: number;
+  /** Of the bytes that came, lower-case hex. */
+  readonly sha256: string;
+  /** Whose digest they were held to; `null` where nobody states one. */
+  readonly verifiedBy: string | null;
+}
+
+/**
+ * Fetches an artifact through the mirror into `sink`, which the caller keeps or discards. Returns only where length
+ * and digest are right.
+ * @throws CommandError
+ */
+export async function download(
+  wanted: DownloadRequest,
+  sink: ArtifactSink,
+  context: CommandContext,
+): Promise<Downloaded> {
+  const idleMs = wanted.idleSeconds * 1000;
+  const dispatcher = openHttpAgent(idleMs);
+  try {
+    const { signal } = context;
+    const { waitSeconds } = wanted;
+    const { answer, response } = await findArtifact(wanted, { dispatcher, signal, waitSeconds, idleMs });
+    const received = await receive(response, sink, wanted.progress, context);
+    const expected = expectedDigest(wanted.sha256, answer, response.headers);
+    if (expected !== null && expected.sha256 !== received.sha256)
+      throw new CommandError(
+        `SHA-256 of the ${answer.source} is ${received.sha256}, but ${expected.statedBy} says ${expected.sha256}; ` +
+          'do not use it, and tell the operators',
+      );
+    return { answer, ...received, verifiedBy: expected?.statedBy ?? null };
+  } finally {
+    await dispatcher.destroy();
+  }
+}
+
+/** Statuses of a store whose copy has gone although the mirror knew it. */
+const COPY_GONE: ReadonlySet<number> = new Set([403, 404, 410]);
+
+async function findArtifact(
+  { origin, mirror, service, region }: DownloadRequest,
+  options: Omit<LookupOptions, 'revalidate'>,
+): Promise<{ answer: MirrorAnswer; response: ArtifactResponse }> {
+  const address = rewriteUrl(origin, { mirror, service, region });
+  const find = async (revalidate: boolean) => {
+    const answer = await lookUp(address, origin, { ...options, revalidate });
+    const response = await getArtifact(answer.location, options);
+    if (response.status !== 200) await response.body.dump();
+    return { answer, response };
+  };
+  const first = await find(false);
+  // A copy that somebody removed: the mirror looks, and makes another.
+  const gone = first.answer.source === 'copy' && COPY_GONE.has(first.response.status);
+  const found = gone ? await find(true) : first;
+  const { answer, response } = found;
+  if (response.status === 200) return found;
+  const remedy = answer.source === 'copy' ? 'try again, or tell the operators' : 'check the origin URL';
+  throw new CommandError(
+    `the ${answer.source} at ${response.url.host} answered ${response.status}; ${remedy}`,
+  );
+}
+
+async function receive(
+  response: ArtifactResponse,
+  sink: ArtifactSink,
+  progressWanted: boolean,
+  context: CommandContext,
+): Promise<{ sizeBytes: number; sha256: string }> {
+  const statedBytes = contentLength(headerText(response.headers['content-length']));
+  const hash = createHash('sha256');
+  let sizeBytes = 0;
+  try {
+    using progress = showProgress(context.stderr, { wanted: progressWanted, sizeBytes: statedBytes });
+    const measured = async function* (chunks: AsyncIterable<Buffer>) {
+      for await (const chunk of chunks) {
+        hash.update(chunk);
+        sizeBytes += chunk.length;
+        progress.update(sizeBytes);
+        yield chunk;
+      }
+    };
+    await pipeline(response.body, measured, sink.stream, {
+      signal: context.signal,
+      end: sink.endWithArtifact,
+    });
+  } catch (error) {
+    const written = writeFailure(error);
+    throw written === null ? networkFailure(error, response.url) : new CommandError(written);
+  }
+  if (statedBytes !== null && sizeBytes !== statedBytes)
+    throw new CommandError(`${sizeBytes} bytes came of ${statedBytes}; try again`);
+  return { sizeBytes, sha256: hash.digest('hex') };
+}
+
+function contentLength(text: string | null): number | null {
+  return text !== null && /^\d+$/.test(text) ? Number(text) : null;
+}
+
+const WRITE_FAILURES: Readonly<Record<string, string>> = {
+  ENOSPC: 'the disk is full; make room, or give another file as -o FILE',
+  EDQUOT: 'the quota is used up; make room, or give another file as -o FILE',
+  EFBIG: 'the file would be larger than is permitted here; give another file as -o FILE',
+  EPIPE: 'the reader of standard output went away; nothing is left to do',
+};
+
+/** What writing failed by; `null` where the failure was not one of writing. */
+function writeFailure(error: unknown): string | null {
+  if (!(error instanceof Error) || !('code' in error) || !('syscall' in error)) return null;
+  if (error.syscall !== 'write' && error.syscall !== 'open') return null;
+  return WRITE_FAILURES[String(error.code)] ?? `cannot write: ${error.message}; give another file as -o FILE`;
+}

@@ -1,0 +1,3 @@
+export * from './command-context.ts';
+export * from './command-error.ts';
+export * from './program.ts';

@@ -1,0 +1,73 @@
+import { RewriteError } from '@cloud-mirror/client';
+import { Command, CommanderError } from 'commander';
+import packageJson from '../package.json' with { type: 'json' };
+import type { CommandContext } from './command-context.ts';
+import { CommandError, UsageError } from './command-error.ts';
+import { configCommand } from './commands/config.ts';
+import { flushCommand } from './commands/flush.ts';
+import { getCommand } from './commands/get.ts';
+import { purgeCommand } from './commands/purge.ts';
+import { statusCommand } from './commands/status.ts';
+import { tokenCommand } from './commands/token.ts';
+import { urlCommand } from './commands/url.ts';
+
+const EPILOGUE = `
+Environment:
+  CLOUD_MIRROR_URL     the front end, where --mirror is not given
+  CLOUD_MIRROR_TOKEN   an operator's token, for purge, flush and status
+  CLOUD_MIRROR_CONFIG  the configuration file, for config check
+
+Exit status: 0 done, 1 failed, 2 wrong usage or configuration.`;
+
+/** The command line with all its commands; none of them ends the process. */
+export function createProgram(context: CommandContext): Command {
+  const program = new Command('cloud-mirror')
+    .description('Fetches through Cloud Mirror, and operates it')
+    .version(packageJson.version)
+    .addHelpText('after', EPILOGUE);
+  const commands = [
+    urlCommand,
+    getCommand,
+    purgeCommand,
+    flushCommand,
+    statusCommand,
+    configCommand,
+    tokenCommand,
+  ];
+  for (const command of commands) program.addCommand(command(context));
+  for (const command of withSubcommands(program)) {
+    command.exitOverride().configureOutput({
+      writeOut: (text) => context.stdout.write(text),
+      writeErr: (text) => context.stderr.write(text),
+    });
+  }
+  return program;
+}
+
+/**
+ * Runs one command line, the arguments only, and says on `stderr` why it failed.
+ * @returns the exit status: 0 done, 1 failed, 2 wrong usage or configuration
+ */
+export async function run(args: readonly string[], context: CommandContext): Promise<number> {
+  try {
+    await createProgram(context).parseAsync(args, { from: 'user' });
+    return 0;
+  } catch (error) {
+    // Commander has already written what it has to say.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    context.stderr.write(`error: ${messageOf(error, context.signal)}\n`);
+    return error instanceof UsageError || error instanceof RewriteError ? 2 : 1;
+  }
+}
+
+function messageOf(error: unknown, signal: AbortSignal): string {
+  if (signal.aborted && signal.reason instanceof Error) return signal.reason.message;
+  if (error instanceof CommandError || error instanceof UsageError || error instanceof RewriteError)
+    return error.message;
+  // Not foreseen: whoever mends it needs to know where it happened.
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+function withSubcommands(command: Command): readonly Command[] {
+  return [command, ...command.commands.flatMap(withSubcommands)];
+}

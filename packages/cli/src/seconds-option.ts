@@ -1,0 +1,10 @@
+import { InvalidArgumentError } from 'commander';
+
+/** Parses an option's whole number of seconds, at least `least`. */
+export function seconds(least: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d{1,6}$/.test(text) ? Number(text) : Number.NaN;
+    if (!(value >= least)) throw new InvalidArgumentError(`Give whole seconds, ${least} or more.`);
+    return value;
+  };
+}

@@ -1,0 +1,101 @@
+import type { Entry, StatusReport } from '@cloud-mirror/cache-manager';
+import { jsonObject } from './answer-body.ts';
+import { byteSize } from './byte-size.ts';
+import { CommandError } from './command-error.ts';
+import { printable } from './printable.ts';
+
+/**
+ * The reports that an answer holds: one, or those below `regions` where every region was asked.
+ * @throws CommandError where it holds none
+ */
+export function statusReports(text: string): readonly StatusReport[] {
+  const answer = jsonObject(text);
+  const reports: unknown = answer?.['regions'] ?? [answer];
+  if (Array.isArray(reports) && reports.every(isStatusReport)) return reports;
+  throw new CommandError('the mirror answered with no report that this version knows; use --json to see it');
+}
+
+/** A report for people, each line ended. */
+export function describeStatus(report: StatusReport): string {
+  const rows: [string, string][] = [
+    ['url', report.url],
+    ['sha256 of url', report.sha256],
+    ['redirect', `${REDIRECTS[report.redirect.to]}: ${report.redirect.why}`],
+  ];
+  if (report.redirect.location !== null) rows.push(['location', report.redirect.location]);
+  rows.push(...entryRows(report), ...objectRows(report));
+  for (const { part, cause } of report.unavailable) rows.push(['unavailable', `${part}: ${cause}`]);
+  const lines = rows.map(([name, value]) => `  ${name.padEnd(14)} ${printable(value)}\n`);
+  return `${printable(`${report.service}/${report.region}`)}\n${lines.join('')}`;
+}
+
+const REDIRECTS: Readonly<Record<StatusReport['redirect']['to'], string>> = {
+  copy: 'to the copy',
+  origin: 'to the origin',
+  wait: 'after the copy, which is being made',
+  origin_status: "none, the origin's error is answered",
+};
+
+function entryRows(report: StatusReport): [string, string][] {
+  const { entry, ageSeconds, leaseSeconds } = report;
+  if (entry === null) return [['entry', 'none']];
+  const age = ageSeconds === null ? '' : `, for ${Math.round(ageSeconds)} s`;
+  // Of an error it is the time to the next try, which has its own row.
+  const lease =
+    leaseSeconds === null || entry.state === 'error' ? '' : `, ${Math.round(leaseSeconds)} s left`;
+  return [['entry', `${entry.state}${age}${lease}`], ...stateRows(entry)];
+}
+
+function stateRows(entry: Entry): [string, string][] {
+  switch (entry.state) {
+    case 'pending':
+      return [
+        ['phase', `${entry.phase}, ${byteSize(entry.bytes)} so far`],
+        ['failed tries', `${entry.attempts}`],
+      ];
+    case 'present':
+      return [];
+    case 'error':
+      return [
+        ['last error', `${entry.code}: ${entry.cause}`],
+        ['failed tries', `${entry.attempts}`],
+        [
+          'next try',
+          entry.willRetry ? new Date(entry.retryAt).toISOString() : 'at the next request after that',
+        ],
+        ['stack', entry.stack],
+      ];
+  }
+}
+
+function objectRows(report: StatusReport): [string, string][] {
+  const { object, generation } = report;
+  const generationRows: [string, string][] =
+    generation === null || generation === '' ? [] : [['generation', `${generation} (purged before)`]];
+  if (object === null) return [...generationRows, ['object', 'none']];
+  return [
+    ...generationRows,
+    ['object', `${byteSize(object.sizeBytes)} (${object.sizeBytes} bytes)`],
+    ...(report.key === null ? [] : ([['key', report.key]] satisfies [string, string][])),
+    ['stored at', object.storedAt],
+    ['expires at', object.expiresAt ?? 'not stated'],
+    ['sha256', object.sha256 ?? 'not known'],
+  ];
+}
+
+/** The parts that are read without asking; the rest is taken on trust from the same project's front end. */
+function isStatusReport(value: unknown): value is StatusReport {
+  if (typeof value !== 'object' || value === null) return false;
+  const texts: readonly string[] = ['service', 'region', 'url', 'sha256'];
+  const report = value as Readonly<Record<string, unknown>>;
+  const redirect = report['redirect'];
+  return (
+    texts.every((name) => typeof report[name] === 'string') &&
+    typeof redirect === 'object' &&
+    redirect !== null &&
+    'to' in redirect &&
+    Array.isArray(report['unavailable']) &&
+    'entry' in report &&
+    'object' in report
+  );
+}

@@ -1,0 +1,50 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { buffer } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+
+export interface Finished {
+  readonly status: number | null;
+  readonly stdout: Buffer;
+  readonly stderr: string;
+}
+
+export interface Running {
+  readonly process: ChildProcess;
+  readonly finished: Promise<Finished>;
+}
+
+export interface CommandLineOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  /** Options of Node itself. */
+  readonly nodeOptions?: readonly string[];
+  readonly launcher?: string;
+}
+
+export const LAUNCHER = fileURLToPath(new URL('../bin/cloud-mirror.js', import.meta.url));
+
+/** Starts the real command line, with nothing of this process's environment but the way to its programs. */
+export function startCommandLine(args: readonly string[], options: CommandLineOptions = {}): Running {
+  const { env = {}, cwd, nodeOptions = [], launcher = LAUNCHER } = options;
+  const child = spawn(process.execPath, [...nodeOptions, launcher, ...args], {
+    env: { PATH: process.env['PATH'], ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    ...(cwd === undefined ? {} : { cwd }),
+  });
+  const status = new Promise<number | null>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', resolve);
+  });
+  const finished = Promise.all([status, buffer(child.stdout), buffer(child.stderr)]).then(
+    ([code, stdout, stderr]) => ({ status: code, stdout, stderr: stderr.toString() }),
+  );
+  return { process: child, finished };
+}
+
+export async function commandLine(
+  args: readonly string[],
+  options: CommandLineOptions = {},
+): Promise<Finished> {
+  return startCommandLine(args, options).finished;
+}

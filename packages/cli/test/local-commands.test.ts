@@ -1,0 +1,175 @@
+import { createHash } from 'node:crypto';
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { rewriteUrl } from '@cloud-mirror/client';
+import { SCOPES, parseConfig } from '@cloud-mirror/config';
+import { LAUNCHER, commandLine } from './command-line.ts';
+
+const origin = 'https://artifacts.example.com/builds/1/app.tar.gz';
+const where = { mirror: 'https://mirror.example.com', service: 's3', region: 'us-west-1' };
+const whereOptions = ['--service', where.service, '--region', where.region];
+
+const CONFIG = `
+server: { publicUrl: 'https://mirror.example.com' }
+sources: { allow: [{ prefix: 'https://artifacts.example.com/builds/' }] }
+entries: { kind: memory }
+queue: { kind: memory }
+services: { local: { kind: filesystem, regions: { here: {} } } }
+`;
+
+async function withFile<T>(content: string, use: (file: string) => Promise<T>): Promise<T> {
+  const directory = await mkdtemp(join(tmpdir(), 'cloud-mirror-cli-'));
+  try {
+    const file = join(directory, 'mirror.yaml');
+    await writeFile(file, content);
+    return await use(file);
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+}
+
+describe('url', () => {
+  test('prints the address that the client package makes', async () => {
+    const { status, stdout } = await commandLine(['url', origin, ...whereOptions, '--mirror', where.mirror]);
+    expect(stdout.toString()).toBe(`${rewriteUrl(origin, where)}\n`);
+    expect(status).toBe(0);
+  });
+
+  test('takes the mirror from the environment, and appends a file name', async () => {
+    const env = { CLOUD_MIRROR_URL: where.mirror };
+    const own = await commandLine(['url', origin, ...whereOptions, '--file-name'], { env });
+    expect(own.stdout.toString()).toBe(`${rewriteUrl(origin, { ...where, fileName: true })}\n`);
+    const given = await commandLine(['url', origin, ...whereOptions, '--file-name', 'a.whl'], { env });
+    expect(given.stdout.toString()).toBe(`${rewriteUrl(origin, { ...where, fileName: 'a.whl' })}\n`);
+  });
+
+  test.each([
+    [['url', origin, ...whereOptions], 'give --mirror URL or set CLOUD_MIRROR_URL'],
+    [['url', 'ftp://example.com/x', ...whereOptions, '--mirror', where.mirror], 'only https: and http:'],
+    [['url', origin, '--mirror', where.mirror], "required option '--service <name>' not specified"],
+    [['url', origin, ...whereOptions, '--mirror', 'mirror'], 'give the front end, as in https://'],
+    [['get', origin, ...whereOptions, '--sha256', 'abc'], 'Give 64 hexadecimal digits.'],
+    [['get', origin, ...whereOptions, '--wait', '-1'], 'Give whole seconds, 0 or more.'],
+    [['fetch'], "unknown command 'fetch'"],
+  ])('%j is a fault of usage, told in one line', async (args, message) => {
+    const { status, stdout, stderr } = await commandLine(args);
+    expect(stderr).toContain(message);
+    expect(stderr).toMatch(/^error: .*\n$/);
+    expect(stdout).toHaveLength(0);
+    expect(status).toBe(2);
+  });
+});
+
+test('--help lists the commands, --version is the version', async () => {
+  const help = await commandLine(['--help']);
+  for (const name of ['url', 'get', 'purge', 'flush', 'status', 'config', 'token'])
+    expect(help.stdout.toString()).toMatch(new RegExp(`^  ${name}\\b`, 'm'));
+  expect(help.status).toBe(0);
+  const version = await commandLine(['--version']);
+  expect(version.stdout.toString()).toMatch(/^\d+\.\d+\.\d+\n$/);
+  expect(version.status).toBe(0);
+});
+
+describe('config check', () => {
+  test('sums up a file that is in order', async () => {
+    const { status, stdout, stderr } = await withFile(CONFIG, (file) =>
+      commandLine(['config', 'check', file]),
+    );
+    expect(stderr).toBe('');
+    expect(stdout.toString()).toMatch(/^OK\n/);
+    expect(stdout.toString()).toContain('local/here (filesystem)');
+    expect(status).toBe(0);
+  });
+
+  test('says every fault', async () => {
+    const faulty = CONFIG.replace('kind: memory }', 'kind: memroy }').replace(
+      'server: {',
+      'server: { prot: 1,',
+    );
+    const { status, stdout, stderr } = await withFile(faulty, (file) =>
+      commandLine(['config', 'check', file]),
+    );
+    expect(stderr).toContain('server.prot');
+    expect(stderr).toContain('entries.kind');
+    expect(stdout).toHaveLength(0);
+    expect(status).toBe(2);
+  });
+});
+
+describe('token new', () => {
+  test('prints a token and the line of the configuration that lets it in', async () => {
+    const args = ['token', 'new', '--name', 'on-call.1', '--scopes', SCOPES.join(',')];
+    const { status, stdout } = await commandLine(args);
+    expect(status).toBe(0);
+    const [token = '', line = ''] = stdout.toString().split('\n');
+    const sha256 = createHash('sha256').update(token).digest('hex');
+    const config = parseConfig(`${CONFIG}admin:\n  tokens:\n    ${line}\n`, {});
+    expect(config.admin.tokens).toEqual([{ name: 'on-call.1', sha256, scopes: [...SCOPES] }]);
+    const again = await commandLine(args);
+    expect(again.stdout.toString()).not.toContain(token);
+  });
+
+  test.each([
+    ['a b', 'read', 'the name is not usable'],
+    ['oncall', 'read,root', 'there is no scope "root"'],
+    ['oncall', '', 'there is no scope ""'],
+  ])('refuses the name %j with scopes %j', async (name, scopes, message) => {
+    const { status, stdout, stderr } = await commandLine([
+      'token',
+      'new',
+      '--name',
+      name,
+      '--scopes',
+      scopes,
+    ]);
+    expect(stderr).toContain(message);
+    expect(stdout).toHaveLength(0);
+    expect(status).toBe(2);
+  });
+});
+
+describe('the launcher on an older Node', () => {
+  /** Makes this Node say that it is an older one, before the launcher looks. */
+  const older =
+    "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.1.0' } });";
+  const nodeOptions = ['--import', `data:text/javascript,${encodeURIComponent(older)}`];
+
+  const installed = (): boolean => {
+    try {
+      createRequire(LAUNCHER).resolve(`node-${process.platform}-${process.arch}/bin/node`);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+
+  test('hands over to the installed Node, exit status and streams included', async () => {
+    const { status, stdout, stderr } = await commandLine(['url', origin, ...whereOptions], {
+      nodeOptions,
+      env: { CLOUD_MIRROR_URL: 'mirror' },
+    });
+    expect(status).toBe(2);
+    expect(stdout).toHaveLength(0);
+    // An installation without optional packages has none to hand over to.
+    expect(stderr).toContain(installed() ? 'give the front end' : 'cloud-mirror needs Node 24 or newer');
+  });
+
+  test('says what is needed where none is installed', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'cloud-mirror-cli-'));
+    try {
+      await mkdir(join(directory, 'bin'));
+      const launcher = join(directory, 'bin', 'cloud-mirror.mjs');
+      await copyFile(LAUNCHER, launcher);
+      const { status, stderr } = await commandLine(['--version'], { nodeOptions, launcher });
+      expect(stderr).toMatch(
+        /^error: cloud-mirror needs Node 24 or newer and found .*; install it, or run npm ci/,
+      );
+      expect(status).toBe(2);
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+  });
+});
