@@ -1,0 +1,80 @@
+import Koa from 'koa';
+import type { CacheManager, EntryStore } from '@cloud-mirror/cache-manager';
+import type { Config, Logger } from '@cloud-mirror/config';
+import type { SourcePolicy } from '@cloud-mirror/origin';
+import type { Registry } from 'prom-client';
+import { logAccess } from './http/access-log.ts';
+import { clientAddressReader } from './http/client-address.ts';
+import { HttpServer } from './http/http-server.ts';
+import { rateLimit, RateLimiter } from './http/rate-limit.ts';
+import { receiveRequest } from './http/receive-request.ts';
+import type { RequestState } from './http/request-context.ts';
+import { FrontendMetrics } from './machines/metrics.ts';
+import { PartProbe } from './machines/part-states.ts';
+import { OperatorAuth } from './operators/operator-auth.ts';
+import { operatorGate } from './operators/operator-call.ts';
+import { objectCalls, ordinaryRoutes, routerOf, unrouted } from './routes.ts';
+
+export type FrontendCacheManager = Pick<
+  CacheManager,
+  'redirect' | 'purge' | 'flush' | 'status' | 'backends' | 'waiting'
+>;
+
+export interface FrontendParts {
+  readonly config: Pick<Config, 'server' | 'admin'>;
+  readonly cacheManager: FrontendCacheManager;
+  readonly entries: Pick<EntryStore, 'check'>;
+  readonly policy: SourcePolicy;
+  readonly logger: Logger;
+  /** Gets this front end's metrics; `/metrics` shows all that is in it. */
+  readonly registry: Registry;
+}
+
+export interface Frontend {
+  /** @returns `http://host:port` */
+  listen(): Promise<string>;
+  /** Accepts nothing more and answers what has begun, for `server.drainSeconds` at the most. */
+  drain(): Promise<void>;
+}
+
+/** The front end over HTTP. Opens nothing but its port, and closes nothing that it was given. */
+export function createFrontend(parts: FrontendParts): Frontend {
+  const { config, cacheManager, entries, logger, registry } = parts;
+  let draining = false;
+  const isDraining = () => draining;
+  const probe = new PartProbe(entries, cacheManager.backends);
+  const metrics = new FrontendMetrics({ registry, cacheManager, probe });
+  const operatorCall = operatorGate({ auth: new OperatorAuth(config.admin.tokens), logger });
+  const routesParts = { ...parts, probe, operatorCall, isDraining };
+  const router = routerOf(ordinaryRoutes(routesParts));
+
+  const app = new Koa<RequestState>();
+  app.on('error', (error: unknown) =>
+    logger.debug({ err: error }, 'a connection ended in the middle of an answer'),
+  );
+  app.use(
+    receiveRequest({
+      logger,
+      isDraining,
+      onEnd(ctx, durationMs) {
+        metrics.countRequest(ctx, durationMs);
+        logAccess(logger, ctx, durationMs);
+      },
+    }),
+  );
+  const { rateLimit: limit, trustedProxies } = config.server;
+  if (limit !== null) app.use(rateLimit(new RateLimiter(limit), clientAddressReader(trustedProxies)));
+  app.use(objectCalls(routesParts));
+  app.use(router.routes());
+  app.use(unrouted(router));
+
+  const handle = app.callback();
+  const server = new HttpServer((request, response) => void handle(request, response), config.server, logger);
+  return {
+    listen: () => server.listen(),
+    async drain() {
+      draining = true;
+      await server.drain();
+    },
+  };
+}

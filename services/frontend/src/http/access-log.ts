@@ -1,0 +1,18 @@
+import type { Logger } from '@cloud-mirror/config';
+import type { RequestContext } from './request-context.ts';
+
+/** One line for each request. What it may say of an object is in the record; the address itself is never logged. */
+export function logAccess(logger: Logger, ctx: RequestContext, durationMs: number): void {
+  const { requestId, record } = ctx.state;
+  logger.info(
+    {
+      requestId,
+      method: ctx.req.method,
+      status: ctx.res.statusCode,
+      durationMs: Math.round(durationMs * 1000) / 1000,
+      ...(!ctx.res.writableFinished && { clientGone: true }),
+      ...record,
+    },
+    'request',
+  );
+}

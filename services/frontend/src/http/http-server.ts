@@ -1,0 +1,86 @@
+import { createServer } from 'node:http';
+import type { IncomingMessage, RequestListener, Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { Config } from '@cloud-mirror/config';
+import type { Logger } from '@cloud-mirror/config';
+import { answerConnect, answerMalformedRequest } from './malformed-request.ts';
+
+export type ServerLimits = Pick<
+  Config['server'],
+  'host' | 'port' | 'keepAliveSeconds' | 'drainSeconds' | 'maxWaiting' | 'maxWaitSeconds' | 'maxUrlBytes'
+>;
+
+const HEADER_BYTES = 64 * 1024;
+/** A base64 URL takes 4/3 of its bytes, percent-encoded throughout three times that. */
+const TARGET_BYTES_PER_URL_BYTE = 4;
+const HEADERS_TIMEOUT_MS = 20_000;
+const REQUEST_TIMEOUT_MS = 30_000;
+const MAX_HEADERS = 200;
+/** Connections beside those of waiting clients. */
+const OTHER_CONNECTIONS = 20_000;
+/** A socket on which nothing moves, its client waits for nothing: one who stopped reading a file, say. */
+const STALLED_SOCKET_MS = 120_000;
+
+/** node:http with limits on all that a client can make last or grow, and an end that answers what it has begun. */
+export class HttpServer {
+  readonly #server: Server;
+  readonly #limits: ServerLimits;
+
+  constructor(listener: RequestListener, limits: ServerLimits, logger: Logger) {
+    this.#limits = limits;
+    this.#server = createServer(
+      {
+        // Too long a URL shall reach the application, which says what is wrong with it.
+        maxHeaderSize: HEADER_BYTES + limits.maxUrlBytes * TARGET_BYTES_PER_URL_BYTE,
+        keepAliveTimeout: limits.keepAliveSeconds * 1000,
+        headersTimeout: HEADERS_TIMEOUT_MS,
+        requestTimeout: REQUEST_TIMEOUT_MS,
+        connectionsCheckingInterval: 5_000,
+      },
+      listener,
+    );
+    this.#server.maxHeadersCount = MAX_HEADERS;
+    this.#server.maxConnections = limits.maxWaiting + OTHER_CONNECTIONS;
+    this.#server.timeout = Math.max(STALLED_SOCKET_MS, (limits.maxWaitSeconds + 30) * 1000);
+    this.#answerWhatIsNoRequest(logger);
+  }
+
+  /** @returns the address at which it listens, `http://host:port` */
+  async listen(): Promise<string> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#server.once('error', reject);
+    this.#server.listen({ host: this.#limits.host, port: this.#limits.port, backlog: 4096 }, resolve);
+    await promise;
+    this.#server.off('error', reject);
+    const { address, family, port } = this.#server.address() as AddressInfo;
+    return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+  }
+
+  /** Accepts nothing more, lets what has begun come to its end within `drainSeconds`, then cuts what is left. */
+  async drain(): Promise<void> {
+    if (!this.#server.listening) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#server.close(() => resolve());
+    this.#server.closeIdleConnections();
+    const cut = setTimeout(() => this.#server.closeAllConnections(), this.#limits.drainSeconds * 1000);
+    await promise;
+    clearTimeout(cut);
+  }
+
+  #answerWhatIsNoRequest(logger: Logger): void {
+    // An answer under way on the same connection must not be cut in two by another.
+    const answering = new WeakSet<Duplex>();
+    this.#server.prependListener('request', (request: IncomingMessage, response) => {
+      answering.add(request.socket);
+      response.once('close', () => answering.delete(request.socket));
+    });
+    this.#server.on('clientError', (error: Error, socket: Duplex) => {
+      if (answering.has(socket)) socket.destroy();
+      else answerMalformedRequest(error, socket, logger);
+    });
+    this.#server.on('connect', (request: IncomingMessage, socket: Duplex) =>
+      answerConnect(request, socket, logger),
+    );
+  }
+}

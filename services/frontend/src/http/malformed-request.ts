@@ -1,0 +1,77 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { STATUS_CODES } from 'node:http';
+import type { Logger } from '@cloud-mirror/config';
+import { HttpProblem, problemBody, problemHeaders } from './http-problem.ts';
+import { requestIdOf } from './request-id.ts';
+
+interface ParserError extends Error {
+  readonly code?: string;
+  readonly bytesParsed?: number;
+  readonly rawPacket?: Buffer;
+}
+
+/** How long a client may take to read the answer before its connection is cut. */
+const LINGER_MS = 5_000;
+
+/** Answers what Node's parser refuses: no request reached the application, the socket is all there is. */
+export function answerMalformedRequest(error: ParserError, socket: Duplex, logger: Logger): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  endWithProblem(socket, malformedRequestProblem(error), logger);
+}
+
+/** CONNECT asks for a tunnel; Node hands over the bare socket. */
+export function answerConnect(_request: IncomingMessage, socket: Duplex, logger: Logger): void {
+  socket.on('error', () => socket.destroy());
+  const problem = new HttpProblem(405, 'method_not_allowed', 'This is no proxy.', {
+    headers: { Allow: 'GET, HEAD' },
+  });
+  endWithProblem(socket, problem, logger);
+}
+
+export function malformedRequestProblem(error: ParserError): HttpProblem {
+  switch (error.code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return overflowed(error);
+    case 'HPE_INVALID_METHOD':
+      return new HttpProblem(405, 'method_not_allowed', 'There is no such method here.', {
+        headers: { Allow: 'GET, HEAD' },
+      });
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return new HttpProblem(408, 'request_timeout', 'The request did not arrive in time.');
+    default:
+      return new HttpProblem(400, 'malformed_request', 'This is not an HTTP request.');
+  }
+}
+
+/** Without a line's end in what was read last, the request line itself is what did not fit. */
+function overflowed({ rawPacket, bytesParsed }: ParserError): HttpProblem {
+  const read = rawPacket?.subarray(0, bytesParsed ?? rawPacket.length);
+  return read?.includes('\n')
+    ? new HttpProblem(431, 'headers_too_large', 'The headers of the request are too large.')
+    : new HttpProblem(414, 'url_too_long', 'The address of the request is too long.');
+}
+
+function endWithProblem(socket: Duplex, problem: HttpProblem, logger: Logger): void {
+  const requestId = requestIdOf(undefined);
+  const body = problemBody(problem, requestId);
+  const headers = {
+    ...problemHeaders(problem),
+    'X-Request-Id': requestId,
+    'Content-Length': String(Buffer.byteLength(body)),
+    Connection: 'close',
+  };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.end(
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? ''}\r\n${lines.join('')}\r\n${body}`,
+  );
+  // What the client still sends is read and thrown away: closing over unread bytes resets the connection, and a reset
+  // takes the answer with it.
+  socket.resume();
+  const cut = setTimeout(() => socket.destroy(), LINGER_MS).unref();
+  socket.once('close', () => clearTimeout(cut));
+  logger.info({ requestId, route: 'unknown', status: problem.status, outcome: problem.code }, 'request');
+}

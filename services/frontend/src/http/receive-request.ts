@@ -1,0 +1,56 @@
+import type { Middleware } from 'koa';
+import type { Logger } from '@cloud-mirror/config';
+import { sendText } from './answer.ts';
+import { isOurFault, problemOf } from './error-problem.ts';
+import { problemBody, problemHeaders } from './http-problem.ts';
+import type { RequestContext, RequestState } from './request-context.ts';
+import { requestIdOf } from './request-id.ts';
+import { parseRequestTarget } from './request-target.ts';
+
+export interface ReceiveParts {
+  readonly logger: Logger;
+  readonly isDraining: () => boolean;
+  /** Called once for each request, when its answer went out or its client went away. */
+  readonly onEnd: (ctx: RequestContext, durationMs: number) => void;
+}
+
+/**
+ * The outermost middleware: gives the request its identifier and its record, turns whatever is thrown into a problem,
+ * and reports the end.
+ */
+export function receiveRequest({ logger, isDraining, onEnd }: ReceiveParts): Middleware<RequestState> {
+  return async (ctx, next) => {
+    const arrivedAtMs = performance.now();
+    ctx.state = {
+      requestId: requestIdOf(ctx.req.headers['x-request-id']),
+      arrivedAtMs,
+      target: parseRequestTarget(ctx.req.url ?? '/'),
+      record: { route: 'unknown' },
+    };
+    ctx.res.setHeader('X-Request-Id', ctx.state.requestId);
+    if (isDraining()) ctx.res.setHeader('Connection', 'close');
+    ctx.res.once('close', () => onEnd(ctx, performance.now() - arrivedAtMs));
+    try {
+      await next();
+    } catch (error) {
+      answerError(ctx, error, logger);
+    }
+    // Again: the drain may have begun while the client waited.
+    if (isDraining() && !ctx.res.headersSent) ctx.res.setHeader('Connection', 'close');
+  };
+}
+
+function answerError(ctx: RequestContext, error: unknown, logger: Logger): void {
+  const { requestId, record } = ctx.state;
+  if (ctx.req.socket.destroyed) {
+    record.outcome ??= 'client_gone';
+    return;
+  }
+  const problem = problemOf(error);
+  record.outcome ??= problem.code;
+  if (isOurFault(problem))
+    logger.error({ requestId, route: record.route, err: problem.cause ?? error }, problem.message);
+  // What was to go with another answer does not belong to this one.
+  for (const name of ctx.res.getHeaderNames()) if (name !== 'x-request-id') ctx.res.removeHeader(name);
+  sendText(ctx, problem.status, problemBody(problem, requestId), problemHeaders(problem));
+}

@@ -1,0 +1,23 @@
+import { sendJson } from '../http/answer.ts';
+import type { Endpoint } from '../http/request-context.ts';
+import type { PartProbe } from './part-states.ts';
+
+/** `GET /v1/backends`: services and regions with their state. For everybody, so without any address or secret. */
+export function backendsRoute(probe: PartProbe): Endpoint {
+  return async (ctx) => {
+    const { backends } = await probe.states();
+    sendJson(ctx, 200, {
+      backends: backends.map(({ backend, store, queue, depth }) => ({
+        name: backend.name,
+        service: backend.service,
+        region: backend.region,
+        kind: backend.kind,
+        access: backend.store.access,
+        lifespanDays: backend.lifespanDays,
+        state: store.status === 'ok' && queue.status === 'ok' ? 'ok' : 'degraded',
+        store,
+        queue: { ...queue, ...depth },
+      })),
+    });
+  };
+}

@@ -1,0 +1,38 @@
+import { sendJson } from '../http/answer.ts';
+import { HttpProblem } from '../http/http-problem.ts';
+import type { Endpoint } from '../http/request-context.ts';
+import type { PartProbe } from './part-states.ts';
+import { readinessOf } from './readiness.ts';
+
+export interface HealthRoutesParts {
+  readonly probe: PartProbe;
+  readonly isDraining: () => boolean;
+}
+
+export function healthRoutes({
+  probe,
+  isDraining,
+}: HealthRoutesParts): Record<'ping' | 'livez' | 'readyz', Endpoint> {
+  return {
+    /** `GET /v1/ping` */
+    ping: (ctx) => sendJson(ctx, 200, { alive: true, uptime: process.uptime() }),
+
+    /** `GET /livez`: looks at nothing but this process. A restart mends no Redis. */
+    livez: (ctx) => sendJson(ctx, 200, { status: 'alive' }),
+
+    /** `GET /readyz` */
+    readyz: async (ctx) => {
+      if (isDraining()) throw unready('draining', 'This process is about to end.');
+      const readiness = readinessOf(await probe.states());
+      if (readiness.status === 'unready')
+        throw unready('no_store', `Not reachable: ${readiness.failing.join(', ')}.`, { ...readiness });
+      sendJson(ctx, 200, readiness);
+    },
+  };
+}
+
+function unready(code: string, detail: string, extensions: Record<string, unknown> = {}): HttpProblem {
+  // `status` of a problem is the HTTP status; the word is in `code`.
+  const { status: _word, ...rest } = extensions;
+  return new HttpProblem(503, code, detail, { headers: { 'Retry-After': '5' }, extensions: rest });
+}

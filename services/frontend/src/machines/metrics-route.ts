@@ -1,0 +1,13 @@
+import type { Registry } from 'prom-client';
+import { sendText } from '../http/answer.ts';
+import type { Endpoint } from '../http/request-context.ts';
+
+/** `GET /metrics`: Prometheus text. */
+export function metricsRoute(registry: Registry): Endpoint {
+  return async (ctx) => {
+    sendText(ctx, 200, await registry.metrics(), {
+      'Content-Type': registry.contentType,
+      'Cache-Control': 'no-store',
+    });
+  };
+}

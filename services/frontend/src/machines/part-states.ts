@@ -1,0 +1,84 @@
+import type { Backend, Backends, EntryStore } from '@cloud-mirror/cache-manager';
+import type { QueueDepth } from '@cloud-mirror/job-queue';
+import { withinTimeLimit } from './time-limit.ts';
+
+/** Whether a part answers. `cause` is a stable word, never an address. */
+export type PartState = { readonly status: 'ok' } | { readonly status: 'failing'; readonly cause: string };
+
+export interface BackendState {
+  readonly backend: Backend;
+  readonly store: PartState;
+  readonly queue: PartState;
+  /** `null` where the queue does not answer. */
+  readonly depth: QueueDepth | null;
+}
+
+export interface PartStates {
+  readonly entries: PartState;
+  readonly backends: readonly BackendState[];
+}
+
+const PROBE_LIMIT_MS = 2_000;
+const FRESH_MS = 5_000;
+
+/**
+ * Asks every part whether it answers, each within a time limit. Anybody may call for this, so one look serves all who
+ * ask within some seconds.
+ */
+export class PartProbe {
+  readonly #entries: Pick<EntryStore, 'check'>;
+  readonly #backends: Backends;
+  readonly #freshMs: number;
+  #look: Promise<PartStates> | null = null;
+  #lookedAtMs = 0;
+
+  constructor(entries: Pick<EntryStore, 'check'>, backends: Backends, freshMs = FRESH_MS) {
+    this.#entries = entries;
+    this.#backends = backends;
+    this.#freshMs = freshMs;
+  }
+
+  /** Never rejects: a part that cannot be asked is a state. */
+  states(): Promise<PartStates> {
+    const now = performance.now();
+    if (this.#look === null || now - this.#lookedAtMs > this.#freshMs) {
+      this.#lookedAtMs = now;
+      this.#look = this.#ask();
+    }
+    return this.#look;
+  }
+
+  async #ask(): Promise<PartStates> {
+    const [entries, ...backends] = await Promise.all([
+      partState(() => this.#entries.check()),
+      ...[...this.#backends.values()].map((backend) => backendState(backend)),
+    ]);
+    return { entries, backends };
+  }
+}
+
+async function backendState(backend: Backend): Promise<BackendState> {
+  let depth: QueueDepth | null = null;
+  const [store, queue] = await Promise.all([
+    partState((signal) => backend.store.check({ signal })),
+    partState(async (signal) => {
+      depth = await backend.queue.depth({ signal });
+    }),
+  ]);
+  return { backend, store, queue, depth: queue.status === 'ok' ? depth : null };
+}
+
+async function partState(ask: (signal: AbortSignal) => Promise<void>): Promise<PartState> {
+  try {
+    await withinTimeLimit(PROBE_LIMIT_MS, ask);
+    return { status: 'ok' };
+  } catch (error) {
+    return { status: 'failing', cause: causeWord(error) };
+  }
+}
+
+function causeWord(error: unknown): string {
+  if (error instanceof DOMException) return 'time_limit';
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === 'string' ? code : 'unknown';
+}

@@ -1,0 +1,26 @@
+/** Half open: `start` to `endExclusive`. */
+export interface ByteRange {
+  readonly start: number;
+  readonly endExclusive: number;
+}
+
+/**
+ * The one range that a `Range` header names (RFC 9110, section 14.2).
+ * @returns `null` where the header is to be ignored: malformed, of another unit, or several ranges
+ */
+export function parseByteRange(header: string, sizeBytes: number): ByteRange | 'unsatisfiable' | null {
+  const [, first, last] = /^bytes=[ \t]*(\d*)-(\d*)[ \t]*$/i.exec(header) ?? [];
+  if (first === undefined || last === undefined || (first === '' && last === '')) return null;
+  if (first === '') return suffix(Number(last), sizeBytes);
+  const start = Number(first);
+  const end = last === '' ? Number.MAX_SAFE_INTEGER : Number(last);
+  if (end < start) return null;
+  if (start >= sizeBytes) return 'unsatisfiable';
+  return { start, endExclusive: Math.min(end, sizeBytes - 1) + 1 };
+}
+
+/** The last bytes; of a shorter object all of it. */
+function suffix(length: number, sizeBytes: number): ByteRange | 'unsatisfiable' {
+  if (length === 0 || sizeBytes === 0) return 'unsatisfiable';
+  return { start: Math.max(0, sizeBytes - length), endExclusive: sizeBytes };
+}

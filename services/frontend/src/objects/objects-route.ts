@@ -1,0 +1,111 @@
+import { pipeline } from 'node:stream/promises';
+import { Readable } from 'node:stream';
+import type { Backends } from '@cloud-mirror/cache-manager';
+import type { Logger } from '@cloud-mirror/config';
+import { isLocallyServed } from '@cloud-mirror/storage-provider';
+import type { OpenObject } from '@cloud-mirror/storage-provider';
+import { HttpProblem } from '../http/http-problem.ts';
+import type { RequestContext } from '../http/request-context.ts';
+import { knownBackend } from '../operators/known-backends.ts';
+import { parseByteRange } from './byte-range.ts';
+import { evaluatePreconditions, rangeApplies } from './conditional-request.ts';
+import { objectHeaders } from './object-headers.ts';
+
+export interface ObjectsRouteParts {
+  readonly backends: Backends;
+  readonly logger: Logger;
+}
+
+export interface ObjectName {
+  readonly service: string;
+  readonly region: string;
+  /** Last segment of the copy's address. */
+  readonly name: string;
+}
+
+/** `GET|HEAD /v1/objects/:service/:region/:name`: copies of `filesystem` back ends. */
+export function objectsRoute({ backends, logger }: ObjectsRouteParts) {
+  return async (ctx: RequestContext, { service, region, name }: ObjectName): Promise<void> => {
+    ctx.state.record.service = service;
+    ctx.state.record.region = region;
+    const { store } = knownBackend(backends, service, region);
+    if (!isLocallyServed(store) || !/^[0-9A-Za-z_-]{1,128}$/.test(name)) throw noSuchObject();
+    await using opened = await store.open(name);
+    if (opened === null) throw noSuchObject();
+
+    const { object } = opened;
+    const validators = { etag: object.etag, lastModified: object.storedAt };
+    for (const [header, value] of Object.entries(objectHeaders(object))) ctx.res.setHeader(header, value);
+
+    const precondition = evaluatePreconditions(ctx.req.headers, validators);
+    if (precondition === 'not_modified') return answerEmpty(ctx, 304);
+    if (precondition === 'failed')
+      throw new HttpProblem(412, 'precondition_failed', 'The object is another one.');
+
+    const { range: rangeHeader, 'if-range': ifRange } = ctx.req.headers;
+    const asked =
+      ctx.req.method === 'GET' &&
+      rangeHeader !== undefined &&
+      rangeApplies(singleHeader(ifRange), validators);
+    const range = asked ? parseByteRange(rangeHeader, object.sizeBytes) : null;
+    if (range === 'unsatisfiable') throw unsatisfiable(object.sizeBytes);
+
+    const { start, endExclusive } = range ?? { start: 0, endExclusive: object.sizeBytes };
+    ctx.status = range === null ? 200 : 206;
+    ctx.res.setHeader('Content-Length', endExclusive - start);
+    if (range !== null)
+      ctx.res.setHeader('Content-Range', `bytes ${start}-${endExclusive - 1}/${object.sizeBytes}`);
+    if (ctx.req.method === 'HEAD') return;
+    await stream(ctx, opened, start, endExclusive, logger);
+  };
+}
+
+/** Reads no faster than the client does, and stops when it goes away. */
+async function stream(
+  ctx: RequestContext,
+  opened: OpenObject,
+  start: number,
+  endExclusive: number,
+  logger: Logger,
+): Promise<void> {
+  // The length is announced: should reading fail now, cutting the connection is the only honest end.
+  ctx.respond = false;
+  try {
+    await pipeline(
+      Readable.from(opened.read(start, endExclusive), { objectMode: true, highWaterMark: 1 }),
+      ctx.res,
+    );
+    ctx.state.record.outcome = 'served';
+  } catch (error) {
+    const gone = (error as NodeJS.ErrnoException).code === 'ERR_STREAM_PREMATURE_CLOSE';
+    ctx.state.record.outcome = gone ? 'client_gone' : 'read_failed';
+    if (!gone) logger.error({ requestId: ctx.state.requestId, err: error }, 'reading a copy failed');
+    ctx.res.destroy();
+  }
+}
+
+function answerEmpty(ctx: RequestContext, status: number): void {
+  for (const header of [
+    'Content-Type',
+    'Content-Encoding',
+    'Content-Disposition',
+    'Content-Language',
+    'Repr-Digest',
+  ])
+    ctx.res.removeHeader(header);
+  ctx.status = status;
+}
+
+function singleHeader(header: string | readonly string[] | undefined): string | undefined {
+  return typeof header === 'object' ? header[0] : header;
+}
+
+function noSuchObject(): HttpProblem {
+  return new HttpProblem(404, 'no_such_object', 'There is no copy of this name here.');
+}
+
+function unsatisfiable(sizeBytes: number): HttpProblem {
+  return new HttpProblem(416, 'range_not_satisfiable', `The object has ${sizeBytes} bytes.`, {
+    headers: { 'Content-Range': `bytes */${sizeBytes}` },
+  });
+}

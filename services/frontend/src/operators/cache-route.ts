@@ -1,0 +1,28 @@
+import type { CacheManager } from '@cloud-mirror/cache-manager';
+import { sendJson } from '../http/answer.ts';
+import type { RequestContext } from '../http/request-context.ts';
+import { knownBackend, knownService } from './known-backends.ts';
+import type { OperatorCall } from './operator-call.ts';
+
+export interface CacheRouteParts {
+  readonly cacheManager: Pick<CacheManager, 'flush' | 'backends'>;
+  readonly operatorCall: OperatorCall;
+}
+
+type Flushed = { readonly service?: string; readonly region?: string };
+
+/** `DELETE /v1/cache[/:service[/:region]]`: forgets entries; objects stay, and so does what was purged. */
+export function cacheRoute({ cacheManager, operatorCall }: CacheRouteParts) {
+  const flush = (ctx: RequestContext, { service, region }: Flushed) =>
+    operatorCall('flush', ctx, async () => {
+      Object.assign(ctx.state.record, { service, region });
+      if (service !== undefined && region !== undefined) knownBackend(cacheManager.backends, service, region);
+      else if (service !== undefined) knownService(cacheManager.backends, service);
+      sendJson(ctx, 200, { forgotten: await cacheManager.flush(service, region) });
+    });
+  return {
+    everything: (ctx: RequestContext) => flush(ctx, {}),
+    service: (ctx: RequestContext, { service }: Required<Flushed>) => flush(ctx, { service }),
+    region: (ctx: RequestContext, { service, region }: Required<Flushed>) => flush(ctx, { service, region }),
+  };
+}

@@ -1,0 +1,23 @@
+import type { Backend, Backends } from '@cloud-mirror/cache-manager';
+import { backendName } from '@cloud-mirror/cache-manager';
+import { unknownBackend } from '../redirect/redirect-answer.ts';
+
+/** Stands for every region of a service in operators' calls. */
+export const ALL_REGIONS = 'all';
+
+/** @throws HttpProblem 404, listing the known ones */
+export function knownBackend(backends: Backends, service: string, region: string): Backend {
+  const backend = backends.get(backendName(service, region));
+  if (backend === undefined) throw unknownBackend([...backends.keys()]);
+  return backend;
+}
+
+/**
+ * Every back end of the service.
+ * @throws HttpProblem 404, listing the known ones
+ */
+export function knownService(backends: Backends, service: string): readonly Backend[] {
+  const found = [...backends.values()].filter((backend) => backend.service === service);
+  if (found.length === 0) throw unknownBackend([...backends.keys()]);
+  return found;
+}

@@ -1,0 +1,61 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { AdminToken, Scope } from '@cloud-mirror/config';
+import { HttpProblem } from '../http/http-problem.ts';
+
+export interface Operator {
+  readonly name: string;
+  readonly scopes: readonly Scope[];
+}
+
+const CHALLENGE = 'Bearer realm="cloud-mirror"';
+
+/** Bearer tokens (RFC 6750) of which the configuration knows the SHA-256 only. */
+export class OperatorAuth {
+  readonly #tokens: readonly { readonly digest: Buffer; readonly operator: Operator }[];
+
+  constructor(tokens: readonly AdminToken[]) {
+    this.#tokens = tokens.map(({ name, sha256, scopes }) => ({
+      digest: Buffer.from(sha256, 'hex'),
+      operator: { name, scopes },
+    }));
+  }
+
+  /**
+   * Whose token `authorization` carries.
+   * @throws HttpProblem 401
+   */
+  identify(authorization: string | undefined): Operator {
+    const token = /^Bearer +([A-Za-z0-9._~+/-]+=*) *$/i.exec(authorization ?? '')?.[1];
+    if (token === undefined)
+      throw unauthorized('token_missing', 'This call needs the bearer token of an operator.', CHALLENGE);
+    const operator = this.#operatorOf(token);
+    if (operator === null)
+      throw unauthorized(
+        'token_unknown',
+        'No operator has this token.',
+        `${CHALLENGE}, error="invalid_token"`,
+      );
+    return operator;
+  }
+
+  /** Compares with every token, each in constant time: how long it takes says nothing about any of them. */
+  #operatorOf(token: string): Operator | null {
+    const digest = createHash('sha256').update(token).digest();
+    let found: Operator | null = null;
+    for (const candidate of this.#tokens)
+      if (timingSafeEqual(candidate.digest, digest)) found = candidate.operator;
+    return found;
+  }
+}
+
+/** @throws HttpProblem 403 */
+export function requireScope(operator: Operator, scope: Scope): void {
+  if (operator.scopes.includes(scope)) return;
+  throw new HttpProblem(403, 'insufficient_scope', `This call needs a token with the scope ${scope}.`, {
+    headers: { 'WWW-Authenticate': `${CHALLENGE}, error="insufficient_scope", scope="${scope}"` },
+  });
+}
+
+function unauthorized(code: string, detail: string, challenge: string): HttpProblem {
+  return new HttpProblem(401, code, detail, { headers: { 'WWW-Authenticate': challenge } });
+}

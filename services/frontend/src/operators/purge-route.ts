@@ -1,0 +1,50 @@
+import type { CacheManager, PurgeResult } from '@cloud-mirror/cache-manager';
+import { sendJson } from '../http/answer.ts';
+import { HttpProblem } from '../http/http-problem.ts';
+import { methodNotAllowed } from '../http/method-not-allowed.ts';
+import type { RequestContext } from '../http/request-context.ts';
+import type { ObjectPath } from '../redirect/object-path.ts';
+import { recordObject } from '../redirect/object-record.ts';
+import { decodeOriginUrlParameter } from '../redirect/origin-url-parameter.ts';
+import { ALL_REGIONS, knownBackend, knownService } from './known-backends.ts';
+import type { OperatorCall } from './operator-call.ts';
+
+export interface PurgeRouteParts {
+  readonly cacheManager: Pick<CacheManager, 'purge' | 'backends'>;
+  readonly maxUrlBytes: number;
+  readonly operatorCall: OperatorCall;
+}
+
+/**
+ * `DELETE /v1/purge/:service/:region/:b64url`. Sources that are no longer allowed can be purged all the same: that is
+ * when one wants to.
+ */
+export function purgeRoute({ cacheManager, maxUrlBytes, operatorCall }: PurgeRouteParts) {
+  return async (ctx: RequestContext, { service, region, parameter }: ObjectPath): Promise<void> => {
+    if (ctx.req.method !== 'DELETE') throw methodNotAllowed(['DELETE']);
+    await operatorCall('purge', ctx, async () => {
+      const url = decodeOriginUrlParameter(parameter, maxUrlBytes);
+      recordObject(ctx.state.record, service, region, url);
+      if (region === ALL_REGIONS) knownService(cacheManager.backends, service);
+      else knownBackend(cacheManager.backends, service, region);
+
+      const results = await cacheManager.purge(service, region, url);
+      if (!results.every(({ purged }) => purged)) throw purgeIncomplete(results);
+      if (region === ALL_REGIONS) sendJson(ctx, 200, { results });
+      else ctx.status = 204;
+    });
+  };
+}
+
+function purgeIncomplete(results: readonly PurgeResult[]): HttpProblem {
+  const failed = results.filter(({ purged }) => !purged).map(({ backend }) => backend);
+  return new HttpProblem(
+    503,
+    'purge_incomplete',
+    `Not purged: ${failed.join(', ')}. Calling again is safe.`,
+    {
+      headers: { 'Retry-After': '5' },
+      extensions: { results },
+    },
+  );
+}

@@ -1,0 +1,35 @@
+import type { CacheManager } from '@cloud-mirror/cache-manager';
+import { sendJson } from '../http/answer.ts';
+import { methodNotAllowed } from '../http/method-not-allowed.ts';
+import type { RequestContext } from '../http/request-context.ts';
+import type { ObjectPath } from '../redirect/object-path.ts';
+import { recordObject } from '../redirect/object-record.ts';
+import { decodeOriginUrlParameter } from '../redirect/origin-url-parameter.ts';
+import { ALL_REGIONS, knownBackend, knownService } from './known-backends.ts';
+import type { OperatorCall } from './operator-call.ts';
+
+export interface StatusRouteParts {
+  readonly cacheManager: Pick<CacheManager, 'status' | 'backends'>;
+  readonly maxUrlBytes: number;
+  readonly operatorCall: OperatorCall;
+}
+
+/** `GET /v1/status/:service/:region/:b64url`: all that is known of one object. Never starts a copy. */
+export function statusRoute({ cacheManager, maxUrlBytes, operatorCall }: StatusRouteParts) {
+  return async (ctx: RequestContext, { service, region, parameter }: ObjectPath): Promise<void> => {
+    if (ctx.req.method !== 'GET' && ctx.req.method !== 'HEAD') throw methodNotAllowed(['GET', 'HEAD']);
+    await operatorCall('read', ctx, async () => {
+      const url = decodeOriginUrlParameter(parameter, maxUrlBytes);
+      recordObject(ctx.state.record, service, region, url);
+
+      if (region === ALL_REGIONS) {
+        const backends = knownService(cacheManager.backends, service);
+        const reports = backends.map((backend) => cacheManager.status(service, backend.region, url));
+        sendJson(ctx, 200, { regions: await Promise.all(reports) });
+      } else {
+        knownBackend(cacheManager.backends, service, region);
+        sendJson(ctx, 200, await cacheManager.status(service, region, url));
+      }
+    });
+  };
+}

@@ -1,0 +1,94 @@
+import type { CacheManager, RedirectOutcome, RedirectRequest } from '@cloud-mirror/cache-manager';
+import { backendName } from '@cloud-mirror/cache-manager';
+import type { Config } from '@cloud-mirror/config';
+import type { SourcePolicy } from '@cloud-mirror/origin';
+import type { Logger } from '@cloud-mirror/config';
+import { sendJson } from '../http/answer.ts';
+import { HttpProblem } from '../http/http-problem.ts';
+import { methodNotAllowed } from '../http/method-not-allowed.ts';
+import type { RequestContext } from '../http/request-context.ts';
+import type { ObjectPath } from './object-path.ts';
+import { recordObject } from './object-record.ts';
+import { decodeOriginUrlParameter } from './origin-url-parameter.ts';
+import { asksForRevalidation, readPreferences } from './prefer.ts';
+import { redirectAnswer } from './redirect-answer.ts';
+import { redirectOutcomeLabel } from './redirect-outcome-label.ts';
+import { waitFor } from './wait.ts';
+
+export interface RedirectRouteParts {
+  readonly server: Pick<Config['server'], 'maxWaitSeconds' | 'maxUrlBytes' | 'redirectMaxAgeSeconds'>;
+  readonly cacheManager: Pick<CacheManager, 'redirect' | 'backends'>;
+  readonly policy: SourcePolicy;
+  readonly logger: Logger;
+}
+
+/** `GET|HEAD /v1/redirect/:service/:region/:b64url[/:filename]` */
+export function redirectRoute(
+  parts: RedirectRouteParts,
+): (ctx: RequestContext, path: ObjectPath) => Promise<void> {
+  const { server } = parts;
+  return async (ctx, { service, region, parameter }) => {
+    const { method, headers } = ctx.req;
+    if (method !== 'GET' && method !== 'HEAD') throw methodNotAllowed(['GET', 'HEAD']);
+
+    const url = decodeOriginUrlParameter(parameter, server.maxUrlBytes);
+    recordObject(ctx.state.record, service, region, url);
+    const preferences = readPreferences(singleHeader(headers['prefer']), ctx.state.target.rawQuery);
+    const wait = waitFor(preferences, server.maxWaitSeconds);
+
+    const outcome = await decide(parts, {
+      service,
+      region,
+      url,
+      method,
+      requestId: ctx.state.requestId,
+      arrivedAtMs: ctx.state.arrivedAtMs,
+      waitMs: wait.waitMs,
+      respondAsync: wait.respondAsync,
+      revalidate: asksForRevalidation(headers['cache-control']),
+      signal: clientGone(ctx),
+    });
+
+    ctx.state.record.outcome = redirectOutcomeLabel(outcome);
+    const { redirectMaxAgeSeconds } = server;
+    const answer = redirectAnswer(outcome, { url, wait, redirectMaxAgeSeconds });
+    if (answer instanceof HttpProblem) throw answer;
+    sendJson(ctx, answer.status, answer.body, answer.headers);
+  };
+}
+
+/** A fault of this program must not cost the client its artifact: the origin has it. */
+async function decide(parts: RedirectRouteParts, request: RedirectRequest): Promise<RedirectOutcome> {
+  try {
+    return await parts.cacheManager.redirect(request);
+  } catch (error) {
+    if (request.signal.aborted) throw error;
+    const { service, region, url, requestId } = request;
+    if (!parts.cacheManager.backends.has(backendName(service, region))) throw error;
+    if (!parts.policy.decide(url).allowed) throw error;
+    parts.logger.error(
+      { requestId, service, region, err: error },
+      'redirecting to the origin after an unexpected error',
+    );
+    return {
+      kind: 'origin',
+      location: url.href,
+      state: 'error',
+      reason: 'internal_error',
+      message: 'Something went wrong here; the origin has the object.',
+    };
+  }
+}
+
+/** Aborted when the connection closes before the answer went out. */
+function clientGone(ctx: RequestContext): AbortSignal {
+  const gone = new AbortController();
+  ctx.res.once('close', () => {
+    if (!ctx.res.writableFinished) gone.abort(new Error('the client went away'));
+  });
+  return gone.signal;
+}
+
+function singleHeader(header: string | readonly string[] | undefined): string | undefined {
+  return typeof header === 'object' ? header.join(', ') : header;
+}

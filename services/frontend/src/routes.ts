@@ -1,0 +1,126 @@
+import Router from '@koa/router';
+import type { CacheManager } from '@cloud-mirror/cache-manager';
+import type { Config, Logger } from '@cloud-mirror/config';
+import type { SourcePolicy } from '@cloud-mirror/origin';
+import type { Registry } from 'prom-client';
+import { sendJson } from './http/answer.ts';
+import { HttpProblem } from './http/http-problem.ts';
+import { methodNotAllowed } from './http/method-not-allowed.ts';
+import type { Endpoint, Handler, RequestContext, RequestState } from './http/request-context.ts';
+import { backendsRoute } from './machines/backends-route.ts';
+import { frontPage } from './machines/front-page.ts';
+import { healthRoutes } from './machines/health-routes.ts';
+import { metricsRoute } from './machines/metrics-route.ts';
+import type { PartProbe } from './machines/part-states.ts';
+import { objectsRoute } from './objects/objects-route.ts';
+import { openApiDocument } from './openapi/document.ts';
+import { cacheRoute } from './operators/cache-route.ts';
+import type { OperatorCall } from './operators/operator-call.ts';
+import { purgeRoute } from './operators/purge-route.ts';
+import { queueRoutes } from './operators/queue-routes.ts';
+import { statusRoute } from './operators/status-route.ts';
+import { objectCallOf, parseObjectPath } from './redirect/object-path.ts';
+import type { ObjectPath } from './redirect/object-path.ts';
+import { redirectRoute } from './redirect/redirect-route.ts';
+
+export interface RoutesParts {
+  readonly config: Pick<Config, 'server' | 'admin'>;
+  readonly cacheManager: Pick<CacheManager, 'redirect' | 'purge' | 'status' | 'flush' | 'backends'>;
+  readonly policy: SourcePolicy;
+  readonly probe: PartProbe;
+  readonly operatorCall: OperatorCall;
+  readonly logger: Logger;
+  readonly registry: Registry;
+  readonly isDraining: () => boolean;
+}
+
+/** Calls on one object, whose raw path names the origin URL: no router sees them, it would decode the path. */
+export function objectCalls(parts: RoutesParts): Handler {
+  const { config, cacheManager, operatorCall } = parts;
+  const { maxUrlBytes } = config.server;
+  const calls: Record<ObjectPath['call'], (ctx: RequestContext, path: ObjectPath) => Promise<void>> = {
+    redirect: redirectRoute({ ...parts, server: config.server }),
+    purge: purgeRoute({ cacheManager, maxUrlBytes, operatorCall }),
+    status: statusRoute({ cacheManager, maxUrlBytes, operatorCall }),
+  };
+  return async (ctx, next) => {
+    const { rawPath } = ctx.state.target;
+    const call = objectCallOf(rawPath);
+    if (call === null) return next();
+    ctx.state.record.route = call;
+    // A path that ends too early names no object; its method is judged first all the same.
+    await calls[call](ctx, parseObjectPath(rawPath) ?? { call, service: '', region: '', parameter: '' });
+  };
+}
+
+/** Parameters of a path, decoded; an empty text for those that it does not have. */
+export interface RouteParameters {
+  readonly service: string;
+  readonly region: string;
+  readonly name: string;
+}
+
+export interface OrdinaryRoute {
+  /** For logs and metrics. */
+  readonly name: string;
+  readonly method: 'get' | 'post' | 'delete';
+  readonly path: string;
+  readonly handle: (ctx: RequestContext, parameters: RouteParameters) => Promise<void> | void;
+}
+
+/** Every call but those on one object. */
+export function ordinaryRoutes(parts: RoutesParts): readonly OrdinaryRoute[] {
+  const { config, cacheManager, operatorCall, logger, probe, registry } = parts;
+  const { backends } = cacheManager;
+  const { ping, livez, readyz } = healthRoutes(parts);
+  const flush = cacheRoute({ cacheManager, operatorCall });
+  const queue = queueRoutes({ backends, operatorCall });
+  const objects = objectsRoute({ backends, logger });
+  const openApi = openApiDocument(config.server.publicUrl);
+  const revalidated = { 'Cache-Control': 'no-cache' };
+  const deadLetters = '/v1/dead-letters/:service/:region';
+  return [
+    { name: 'front-page', method: 'get', path: '/', handle: frontPage },
+    { name: 'ping', method: 'get', path: '/v1/ping', handle: ping },
+    { name: 'livez', method: 'get', path: '/livez', handle: livez },
+    { name: 'readyz', method: 'get', path: '/readyz', handle: readyz },
+    { name: 'metrics', method: 'get', path: '/metrics', handle: metricsRoute(registry) },
+    {
+      name: 'openapi',
+      method: 'get',
+      path: '/v1/openapi.json',
+      handle: (ctx) => sendJson(ctx, 200, openApi, revalidated),
+    },
+    { name: 'backends', method: 'get', path: '/v1/backends', handle: backendsRoute(probe) },
+    { name: 'objects', method: 'get', path: '/v1/objects/:service/:region/:name', handle: objects },
+    { name: 'flush', method: 'delete', path: '/v1/cache', handle: flush.everything },
+    { name: 'flush', method: 'delete', path: '/v1/cache/:service', handle: flush.service },
+    { name: 'flush', method: 'delete', path: '/v1/cache/:service/:region', handle: flush.region },
+    { name: 'drop-queue', method: 'delete', path: '/v1/queue/:service/:region', handle: queue.dropWaiting },
+    { name: 'dead-letters', method: 'get', path: deadLetters, handle: queue.lookAtDeadLetters },
+    { name: 'redrive', method: 'post', path: `${deadLetters}/redrive`, handle: queue.redriveDeadLetters },
+    { name: 'drop-dead-letters', method: 'delete', path: deadLetters, handle: queue.dropDeadLetters },
+  ];
+}
+
+export type FrontendRouter = Router<RequestState>;
+
+export function routerOf(routes: readonly OrdinaryRoute[]): FrontendRouter {
+  const router: FrontendRouter = new Router<RequestState>({ sensitive: true });
+  for (const { name, method, path, handle } of routes)
+    router.register(path, [method], (ctx) => {
+      ctx.state.record.route = name;
+      return handle(ctx, { service: '', region: '', name: '', ...ctx.params });
+    });
+  return router;
+}
+
+/** What no route took: 405 where the path is one of ours, else 404. The router's own answers say neither well. */
+export function unrouted(router: FrontendRouter): Endpoint {
+  return (ctx) => {
+    const layers = router.stack.filter((layer) => layer.match(ctx.state.target.rawPath));
+    if (layers.length > 0)
+      throw methodNotAllowed([...new Set(layers.flatMap(({ methods }) => methods))].sort());
+    throw new HttpProblem(404, 'no_such_route', 'There is nothing here; see /v1/openapi.json.');
+  };
+}
