@@ -51,6 +51,15 @@ export async function until(holds: () => boolean | Promise<boolean>): Promise<vo
   while (!(await holds())) await delay(5);
 }
 
+export async function untilItAnswers(store: EntryStore): Promise<void> {
+  await until(() =>
+    store.check().then(
+      () => true,
+      () => false,
+    ),
+  );
+}
+
 /** Every sentence of the port, for any adapter. */
 export function describeEntryStore(name: string, open: () => Promise<EntryStorePair>): void {
   describe(name, () => {
@@ -568,11 +577,11 @@ export function describeEntryStore(name: string, open: () => Promise<EntryStoreP
         ['release', () => store.release(id, 't')],
         ['drop with its token', () => store.drop(id, 't')],
       ])('tells of a %s', async (_name, write) => {
-        await store.take(id, takeOf('t'));
         const { heard } = await listening();
-        const before = changesOf(heard);
+        await store.take(id, takeOf('t'));
+        await until(() => changesOf(heard) === 1);
         expect(await write()).toBe(true);
-        await until(() => changesOf(heard) === before + 1);
+        await until(() => changesOf(heard) === 2);
       });
 
       test('tells of a flush', async () => {

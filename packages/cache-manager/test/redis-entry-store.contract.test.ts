@@ -9,7 +9,7 @@ import { EntryStoreError } from '../src/entry-store.ts';
 import type { Change, EntryStore } from '../src/entry-store.ts';
 import { RedisEntryStore } from '../src/entry-store/redis-entry-store.ts';
 import type { RedisEntryStoreOptions } from '../src/entry-store/redis-entry-store.ts';
-import { claimOf, describeEntryStore, objectIn, until } from './entry-store-contract.ts';
+import { claimOf, describeEntryStore, objectIn, until, untilItAnswers } from './entry-store-contract.ts';
 
 const { redisUrl } = inject('servers');
 
@@ -17,8 +17,7 @@ const { redisUrl } = inject('servers');
 const WIDE_MS = 10_000;
 const ID = objectIn('s3/us-west-1');
 
-const open = new AsyncDisposableStack();
-let opened = open;
+let opened = new AsyncDisposableStack();
 
 function storeAt(
   connection: RedisEntryStoreOptions['connection'],
@@ -91,16 +90,7 @@ async function expectAllToFail(store: EntryStore): Promise<void> {
   }
 }
 
-async function untilItAnswers(store: EntryStore): Promise<void> {
-  await until(() =>
-    store.check().then(
-      () => true,
-      () => false,
-    ),
-  );
-}
-
-/** A server that takes connections and, once it is `silent`, says nothing on them; before, it is a proxy for none. */
+/** A server that takes connections and says nothing on them. */
 async function silentServer(): Promise<{ port: number; connections: Set<Socket> }> {
   const connections = new Set<Socket>();
   const server = createServer((socket) => {

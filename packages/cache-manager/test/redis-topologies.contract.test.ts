@@ -1,0 +1,137 @@
+import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { freePort } from '../../../test/support/free-port.ts';
+import { startRedis, type RedisServer } from '../../../test/support/redis-server.ts';
+import type { RedisConnection } from '../src/entry-store/redis-connection.ts';
+import { RedisEntryStore } from '../src/entry-store/redis-entry-store.ts';
+import { claimOf, describeEntryStore, objectIn, until, untilItAnswers } from './entry-store-contract.ts';
+
+const { redisServerPath } = inject('servers');
+const WIDE_MS = 10_000;
+const opened = new AsyncDisposableStack();
+afterAll(() => opened.disposeAsync());
+
+function storeAt(connection: RedisConnection, keyPrefix = `test-${randomUUID()}`): RedisEntryStore {
+  return new RedisEntryStore({ connection, keyPrefix, commandTimeoutMs: WIDE_MS });
+}
+
+function operatorOf(server: RedisServer): Redis {
+  const client = new Redis(server.url);
+  client.on('error', () => undefined);
+  opened.defer(() => client.disconnect());
+  return client;
+}
+
+/** Two primaries with half of the slots each. A cluster's second port would be 10,000 higher, where none may be. */
+async function startCluster(): Promise<readonly string[]> {
+  const servers: RedisServer[] = [];
+  for (const [first, last] of [
+    [0, 8_191],
+    [8_192, 16_383],
+  ] as const) {
+    const args = ['--cluster-enabled', 'yes', '--cluster-port', String(await freePort())];
+    const server = opened.use(await startRedis({ args }));
+    servers.push(server);
+    await operatorOf(server).call('CLUSTER', 'ADDSLOTSRANGE', String(first), String(last));
+    await operatorOf(server).call('CLUSTER', 'SET-CONFIG-EPOCH', String(servers.length));
+  }
+  const [one, two] = servers;
+  if (one === undefined || two === undefined) throw new TypeError('two servers were started');
+  const bus = String(await operatorOf(two).config('GET', 'cluster-port')).split(',')[1] ?? '';
+  await operatorOf(one).call('CLUSTER', 'MEET', '127.0.0.1', String(two.port), bus);
+  for (const server of servers) {
+    await until(async () => {
+      const info = String(await operatorOf(server).call('CLUSTER', 'INFO'));
+      return info.includes('cluster_state:ok') && info.includes('cluster_known_nodes:2');
+    });
+  }
+  return servers.map((server) => `127.0.0.1:${server.port}`);
+}
+
+let cluster: readonly string[] = [];
+beforeAll(async () => {
+  cluster = await startCluster();
+});
+
+describeEntryStore('RedisEntryStore on a cluster', async () => {
+  const keyPrefix = `test-${randomUUID()}`;
+  const store = storeAt({ cluster }, keyPrefix);
+  const other = storeAt({ cluster: cluster.toReversed() }, keyPrefix);
+  return {
+    store,
+    other,
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all([store[Symbol.asyncDispose](), other[Symbol.asyncDispose]()]);
+    },
+  };
+});
+
+test('a cluster that is not there rejects within the limit', async () => {
+  const port = await freePort();
+  await using store = storeAt({ cluster: [`127.0.0.1:${port}`] });
+  await expect(store.get(objectIn('s3/a'))).rejects.toMatchObject({ code: 'entry_store_unavailable' });
+  await expect(store.flush(['s3/a'])).rejects.toMatchObject({ code: 'entry_store_unavailable' });
+});
+
+describe('RedisEntryStore behind Sentinels', () => {
+  test('follows the primary when another takes its place', async () => {
+    const primary = opened.use(await startRedis());
+    const replica = opened.use(
+      await startRedis({ args: ['--replicaof', '127.0.0.1', String(primary.port)] }),
+    );
+    const sentinel = await startSentinel(primary.port);
+    await using store = storeAt({ sentinels: { name: 'entries', nodes: [`127.0.0.1:${sentinel}`] } });
+    const id = objectIn('s3/a');
+    await untilItAnswers(store);
+    await store.claim(id, claimOf('a'));
+    const { epoch } = store;
+    const watcher = new Redis({ host: '127.0.0.1', port: sentinel });
+    opened.defer(() => watcher.disconnect());
+    await until(async () => {
+      const replicas = (await watcher.call('SENTINEL', 'REPLICAS', 'entries')) as string[][];
+      return replicas.length > 0 && String(replicas[0]).includes('master-link-status,ok');
+    });
+    await watcher.call('SENTINEL', 'FAILOVER', 'entries');
+
+    await until(async () => {
+      const info = await operatorOf(replica).info('replication');
+      return info.includes('role:master');
+    });
+    await primary.stop();
+    await until(() =>
+      store.claim(objectIn('s3/b'), claimOf('b')).then(
+        (result) => result.claimed,
+        () => false,
+      ),
+    );
+    expect(store.epoch).toBeGreaterThan(epoch);
+  });
+});
+
+async function startSentinel(primaryPort: number): Promise<number> {
+  const directory = await mkdtemp(join(tmpdir(), 'test-sentinel-'));
+  const port = await freePort();
+  const file = join(directory, 'sentinel.conf');
+  const lines = [
+    `port ${port}`,
+    'bind 127.0.0.1',
+    `dir ${directory}`,
+    `sentinel monitor entries 127.0.0.1 ${primaryPort} 1`,
+    'sentinel down-after-milliseconds entries 1000',
+    'sentinel failover-timeout entries 3000',
+  ];
+  await writeFile(file, `${lines.join('\n')}\n`);
+  const child = spawn(redisServerPath, [file, '--sentinel'], { stdio: 'ignore' });
+  opened.defer(async () => {
+    child.kill('SIGKILL');
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+    await rm(directory, { recursive: true, force: true });
+  });
+  return port;
+}
