@@ -1,3 +1,4 @@
+import { hostForClients } from './log-form.ts';
 import { OriginError } from './origin.ts';
 
 /** How long one call of an Origin may take in all: until its caller aborts it, its owner closes, or its time is over. */
@@ -23,12 +24,12 @@ export class CallLifetime implements Disposable {
   /**
    * What to throw once `signal` is aborted: the caller's own reason, else an {@link OriginError} with `code`.
    */
-  failure(code: 'origin_unreachable' | 'origin_interrupted', host: string): unknown {
+  failure(code: 'origin_unreachable' | 'origin_interrupted', url: URL): unknown {
     if (this.#caller?.aborted) return this.#caller.reason;
     const message = this.#end.signal.aborted
-      ? `${host} did not deliver within ${this.#totalSeconds} s`
+      ? `${hostForClients(url)} did not deliver within ${this.#totalSeconds} s`
       : 'the reader of origins was closed';
-    return new OriginError(code, message, { cause: this.signal.reason, host });
+    return new OriginError(code, message, { cause: this.signal.reason, host: url.host });
   }
 
   [Symbol.dispose](): void {

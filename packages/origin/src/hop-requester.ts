@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import { Agent, errors } from 'undici';
 import type { CallLifetime } from './call-lifetime.ts';
 import { AddressRefusedError, ConnectError, guardedConnector, type Resolver } from './guarded-connector.ts';
+import { hostForClients } from './log-form.ts';
 import { OriginError } from './origin.ts';
 import { ResponseHeaders } from './response-headers.ts';
 
@@ -115,18 +116,17 @@ export class HopRequester implements AsyncDisposable {
     }
   }
 
-  #failure(error: unknown, hop: HopRequest): unknown {
-    const host = hop.url.host;
-    if (hop.lifetime.signal.aborted) return hop.lifetime.failure('origin_unreachable', host);
+  #failure(error: unknown, { url, lifetime }: HopRequest): unknown {
+    if (lifetime.signal.aborted) return lifetime.failure('origin_unreachable', url);
+    const name = hostForClients(url);
+    const context = { cause: error, host: url.host };
     if (error instanceof AddressRefusedError)
-      return new OriginError('not_allowed', `${host} is not allowed: ${error.message}`, {
-        cause: error,
-        host,
-      });
-    return new OriginError('origin_unreachable', `${host} cannot be reached: ${this.#reason(error)}`, {
-      cause: error,
-      host,
-    });
+      return new OriginError('not_allowed', `${name} is not allowed: ${error.message}`, context);
+    return new OriginError(
+      'origin_unreachable',
+      `${name} cannot be reached: ${this.#reason(error)}`,
+      context,
+    );
   }
 
   #reason(error: unknown): string {

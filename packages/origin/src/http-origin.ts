@@ -2,6 +2,7 @@ import { CallLifetime } from './call-lifetime.ts';
 import { parseContentRange } from './content-range.ts';
 import type { Resolver } from './guarded-connector.ts';
 import { HopRequester } from './hop-requester.ts';
+import { hostForClients } from './log-form.ts';
 import { OriginBody } from './origin-body.ts';
 import {
   OriginError,
@@ -181,6 +182,9 @@ export class HttpOrigin implements Origin {
   }
 }
 
-function statusError({ status, finalUrl: { host } }: FollowedResponse): OriginError {
-  return new OriginError('origin_status', `${host} answered ${status}`, { status, host });
+function statusError({ status, finalUrl }: FollowedResponse): OriginError {
+  return new OriginError('origin_status', `${hostForClients(finalUrl)} answered ${status}`, {
+    status,
+    host: finalUrl.host,
+  });
 }

@@ -4,3 +4,5 @@ export * from './http-origin.ts';
 export * from './log-form.ts';
 export * from './normal-form.ts';
 export * from './origin.ts';
+export * from './source-pattern.ts';
+export * from './source-policy.ts';

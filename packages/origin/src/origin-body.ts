@@ -3,6 +3,7 @@ import type { CallLifetime } from './call-lifetime.ts';
 import { parseContentRange } from './content-range.ts';
 import { digestClaims } from './digest-claims.ts';
 import { StreamDigests } from './digests.ts';
+import { hostForClients } from './log-form.ts';
 import { OriginError } from './origin.ts';
 import { PacedReader, type PaceOptions } from './paced-reader.ts';
 import type { FollowedResponse } from './redirect-follower.ts';
@@ -58,8 +59,8 @@ export class OriginBody implements AsyncIterable<Uint8Array>, AsyncDisposable {
     this.#validator =
       headers.list('accept-ranges')?.toLowerCase() === 'bytes' ? strongValidator(headers) : null;
     this.#sizeBytes = headers.contentLength();
-    this.#reader = new PacedReader(first.body, options.pace);
     if (this.#sizeBytes !== null && this.#sizeBytes > options.maxObjectBytes) throw this.#tooLarge();
+    this.#reader = new PacedReader(first.body, options.pace);
   }
 
   /** Of all bytes, in lower-case hex; `null` until the iteration has ended. */
@@ -144,7 +145,7 @@ export class OriginBody implements AsyncIterable<Uint8Array>, AsyncDisposable {
         failure = error;
       }
     }
-    throw this.#interrupted('the connection to the origin broke or stalled in the body', failure);
+    throw this.#interrupted('the connection broke, or stalled, in the body', failure);
   }
 
   #continueWith(rest: FollowedResponse): void {
@@ -187,7 +188,7 @@ export class OriginBody implements AsyncIterable<Uint8Array>, AsyncDisposable {
 
   #assertAlive(): void {
     const { lifetime } = this.#options;
-    if (lifetime.signal.aborted) throw lifetime.failure('origin_interrupted', this.#first.finalUrl.host);
+    if (lifetime.signal.aborted) throw lifetime.failure('origin_interrupted', this.#first.finalUrl);
   }
 
   #tooLarge(): OriginError {
@@ -196,12 +197,15 @@ export class OriginBody implements AsyncIterable<Uint8Array>, AsyncDisposable {
   }
 
   #mismatch(what: string): OriginError {
-    const { host } = this.#first.finalUrl;
-    return new OriginError('origin_mismatch', `${host} ${what}`, { host });
+    const { finalUrl } = this.#first;
+    return new OriginError('origin_mismatch', `${hostForClients(finalUrl)} ${what}`, { host: finalUrl.host });
   }
 
   #interrupted(what: string, cause?: unknown): OriginError {
-    const { host } = this.#first.finalUrl;
-    return new OriginError('origin_interrupted', `${what} (${host})`, { cause, host });
+    const { finalUrl } = this.#first;
+    return new OriginError('origin_interrupted', `${hostForClients(finalUrl)}: ${what}`, {
+      cause,
+      host: finalUrl.host,
+    });
   }
 }

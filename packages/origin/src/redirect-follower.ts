@@ -1,5 +1,6 @@
 import type { CallLifetime } from './call-lifetime.ts';
 import type { HopRequester, HopResponse } from './hop-requester.ts';
+import { hostForClients } from './log-form.ts';
 import { OriginUrlError, resolveLocation } from './normal-form.ts';
 import { OriginError, type SourcePolicy } from './origin.ts';
 
@@ -88,8 +89,12 @@ function locationOf(response: HopResponse, base: URL): URL {
 }
 
 function redirectError(url: URL, what: string, cause?: unknown): OriginError {
-  return new OriginError('origin_redirects', `the redirects of ${url.host} lead nowhere: ${what}`, {
-    cause,
-    host: url.host,
-  });
+  return new OriginError(
+    'origin_redirects',
+    `the redirects of ${hostForClients(url)} lead nowhere: ${what}`,
+    {
+      cause,
+      host: url.host,
+    },
+  );
 }

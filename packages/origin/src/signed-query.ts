@@ -44,18 +44,20 @@ const CREDENTIAL_PREFIXES: readonly string[] = [
 ];
 
 /**
- * Whether the query carries a signature or token, judged by the parameters' names: without regard to case, after
- * percent-decoding, and with `;` as another separator (some servers split there).
+ * The kind of parameter that makes the query a signature or token, as listed here; `null` where there is none. Judged
+ * by the parameters' names: without regard to case, after percent-decoding, and with `;` as another separator (some
+ * servers split there).
  */
-export function hasSignedQuery(url: URL): boolean {
-  if (url.search === '') return false;
+export function signedQueryParameter(url: URL): string | null {
+  if (url.search === '') return null;
   for (const name of new URLSearchParams(url.search.replaceAll(';', '&')).keys()) {
     const bare = name
       .trim()
       .toLowerCase()
       .replace(/\[[^\]]*\]$/, '');
-    if (CREDENTIAL_PARAMETERS.has(bare) || CREDENTIAL_PREFIXES.some((prefix) => bare.startsWith(prefix)))
-      return true;
+    if (CREDENTIAL_PARAMETERS.has(bare)) return bare;
+    const prefix = CREDENTIAL_PREFIXES.find((start) => bare.startsWith(start));
+    if (prefix !== undefined) return `${prefix}*`;
   }
-  return false;
+  return null;
 }

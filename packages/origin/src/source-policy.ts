@@ -1,0 +1,143 @@
+import { hostForClients } from './log-form.ts';
+import type { SourceDecision, SourcePolicy } from './origin.ts';
+import { hasHiddenDotSegment } from './path-ambiguity.ts';
+import { signedQueryParameter } from './signed-query.ts';
+import { checkPattern, patternLimitsPath } from './source-pattern.ts';
+
+interface SourceRuleSettings {
+  /** `optional` lets http through where `requireTls` is set; `required` refuses it where it is not. */
+  readonly tls?: 'optional' | 'required' | undefined;
+  /** Loopback, RFC 1918 and unique local addresses may be connected to. */
+  readonly privateAddresses?: boolean | undefined;
+  /** `keep`: a URL with a signature or token in its query may be mirrored, its query being part of its identity. */
+  readonly signedQuery?: 'refuse' | 'keep' | undefined;
+}
+
+/**
+ * What one entry of `sources.allow` allows.
+ *
+ * `prefix` is a URL. Scheme, host and port must be the same; its path must be the path asked for or lead to it in
+ * whole segments: `https://h/builds/` allows what is below, `https://h/builds` that and `/builds` itself, neither
+ * allows `/builds-evil`. Paths are compared as they are spelled, percent-encoding included.
+ *
+ * `pattern` is a regular expression that is tested on the whole normal form; see {@link checkPattern}.
+ */
+export type SourceRule = SourceRuleSettings &
+  (
+    | { readonly prefix: string; readonly pattern?: undefined }
+    | { readonly pattern: string; readonly prefix?: undefined }
+  );
+
+export interface SourcePolicyOptions {
+  readonly requireTls: boolean;
+  /** In any order: a URL is allowed when one rule allows it. */
+  readonly allow: readonly SourceRule[];
+}
+
+interface Matcher {
+  readonly matches: (url: URL, href: string) => boolean;
+  /** The rule allows a part of its host only, so a path that can be read in two ways is refused. */
+  readonly limitsPath: boolean;
+  readonly settings: SourceRuleSettings;
+}
+
+/** @throws {TypeError} for a rule that {@link checkPrefix} or {@link checkPattern} finds fault with */
+export function createSourcePolicy(options: SourcePolicyOptions): SourcePolicy {
+  const matchers = options.allow.map(matcherOf);
+  return {
+    decide(url, { hop = false } = {}) {
+      const fault = faultOfAnyUrl(url);
+      if (fault !== null) return refused(fault);
+      const href = withoutFragment(url);
+      const matching = matchers.filter(({ matches }) => matches(url, href));
+      if (matching.length === 0)
+        return refused(
+          `${hostForClients(url)} is not an allowed source, or not with this scheme, port or path`,
+        );
+      const refusals = matching.map((matcher) => refusalBy(matcher, url, hop, options.requireTls));
+      const allowing = matching.filter((_, index) => refusals[index] === null);
+      if (allowing.length === 0) return refused(refusals[0] ?? 'no rule allows the URL');
+      return {
+        allowed: true,
+        privateAddresses: allowing.some(({ settings }) => settings.privateAddresses === true),
+      };
+    },
+  };
+}
+
+/** What is wrong with the `prefix` of a rule, for the operator; `null` where nothing is. */
+export function checkPrefix(text: string): string | null {
+  if (/[\s\p{Cc}\\]/u.test(text)) return 'must not contain white space, control characters or backslashes';
+  if (!URL.canParse(text)) return 'must be a URL such as https://artifacts.example.com/builds/';
+  const url = new URL(text);
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') return 'must begin with https:// or http://';
+  if (!/^https?:\/\/[^/]/i.test(text)) return 'must have its host after two slashes';
+  if (url.username !== '' || url.password !== '' || /^[^/]*\/\/[^/?#]*@/.test(text))
+    return 'must not contain credentials';
+  if (/[?#]/.test(text)) return 'must not contain a query or a fragment: only paths are compared';
+  if (hasHiddenDotSegment(url.pathname)) return 'must not contain encoded dot segments';
+  return null;
+}
+
+function matcherOf(rule: SourceRule): Matcher {
+  if (rule.prefix !== undefined) return prefixMatcher(rule.prefix, rule);
+  const fault = checkPattern(rule.pattern);
+  if (fault !== null) throw new TypeError(`pattern ${rule.pattern}: ${fault}`);
+  const pattern = new RegExp(rule.pattern);
+  return {
+    matches: (_, href) => pattern.test(href),
+    limitsPath: patternLimitsPath(rule.pattern),
+    settings: rule,
+  };
+}
+
+function prefixMatcher(text: string, settings: SourceRuleSettings): Matcher {
+  const fault = checkPrefix(text);
+  if (fault !== null) throw new TypeError(`prefix ${text}: ${fault}`);
+  const prefix = new URL(text);
+  const host = prefix.hostname.replace(/\.$/, '');
+  const folder = prefix.pathname.endsWith('/') ? prefix.pathname : `${prefix.pathname}/`;
+  return {
+    matches: (url) =>
+      url.protocol === prefix.protocol &&
+      url.hostname === host &&
+      url.port === prefix.port &&
+      (url.pathname === prefix.pathname || url.pathname.startsWith(folder)),
+    limitsPath: prefix.pathname !== '/',
+    settings,
+  };
+}
+
+function faultOfAnyUrl(url: URL): string | null {
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') return 'only http and https URLs are allowed';
+  if (url.username !== '' || url.password !== '')
+    return 'URLs with credentials (user:password@) are not allowed';
+  return null;
+}
+
+/** Why a rule whose prefix or pattern fits refuses the URL all the same; `null` where it does not. */
+function refusalBy(
+  { settings, limitsPath }: Matcher,
+  url: URL,
+  hop: boolean,
+  requireTls: boolean,
+): string | null {
+  const tlsRequired = requireTls ? settings.tls !== 'optional' : settings.tls === 'required';
+  if (tlsRequired && url.protocol !== 'https:') return 'the source must be asked over https';
+  if (limitsPath && hasHiddenDotSegment(url.pathname)) return 'the path contains encoded dot segments';
+  if (hop || settings.signedQuery === 'keep') return null;
+  const parameter = signedQueryParameter(url);
+  if (parameter === null) return null;
+  return `the query carries a signature or token (${parameter}), which would be stored; ask for the URL without it`;
+}
+
+function withoutFragment(url: URL): string {
+  if (url.hash === '') return url.href;
+  const copy = new URL(url);
+  copy.hash = '';
+  return copy.href;
+}
+
+function refused(reason: string): SourceDecision {
+  return { allowed: false, reason };
+}

@@ -1,0 +1,76 @@
+import { describe, expect, test } from 'vitest';
+import { checkPattern } from '../src/source-pattern.ts';
+
+test.each([
+  '^https://[a-z0-9-]+\\.example\\.com/',
+  '^https://artifacts\\.example\\.com/',
+  '^https:\\/\\/artifacts\\.example\\.com\\/',
+  '^https?://127\\.0\\.0\\.1:\\d+/',
+  '^http(?:s)?://127\\.0\\.0\\.1(?::[0-9]{2,5})?/',
+  '^(?:http|https)://(?:a|b)\\.example/',
+  '^https://\\[2606:4700::1111\\]/',
+  '^https://[a-z0-9.-]+/',
+  '^https://a\\.example/[^/]+/[^/]+/[^/]+/[^?]+\\?v=[0-9]+$',
+  '^https://a\\.example/.*\\.tar\\.(?:gz|xz)$',
+  '^https://a\\.example/.*/artifacts/.*\\.zip$',
+  '^https://a\\.example/(?:builds|nightly)/.*',
+  '^https://a\\.example/[a-z]{3,8}/(?:ab)+/$',
+])('%s is accepted', (pattern) => {
+  expect(checkPattern(pattern)).toBeNull();
+});
+
+describe('refused:', () => {
+  test.each([
+    ['https://a\\.example/', 'no ^'],
+    ['', 'nothing'],
+    ['^', 'no scheme'],
+    ['^.*', 'no scheme'],
+    ['^ftp://a\\.example/', 'another scheme'],
+    ['^http.://a\\.example/', 'a scheme that is not fixed'],
+    ['^https://a\\.example', 'host without its end'],
+    ['^https://a\\.example$', 'host without its end'],
+    ['^https://a\\.example(?:/x)?', 'an optional end of the host'],
+    ['^https://a\\.example/?x', 'an optional end of the host'],
+    ['^https:///x', 'no host'],
+    ['^https://.*/', 'any host'],
+    ['^https://a.example/', 'a dot that matches anything'],
+    ['^https://[^/]+/', 'a class that matches @ and :'],
+    ['^https://[a-z@.]+/', 'a class that matches @'],
+    ['^https://[a-z:0-9.]+/', 'a class that matches :'],
+    ['^https://[!-~]+/', 'a range that matches /'],
+    ['^https://(?:a|.*)\\.example/', 'any host in a group'],
+    ['^https://u@a\\.example/', 'user information'],
+    ['^https://A\\.example/', 'upper case, which no normal form has'],
+    ['^https://a\\.example/|^https://b\\.example/', 'an alternative outside of a group'],
+    ['^https://a\\.example/|x', 'an alternative that is not fixed'],
+    ['^https://a\\.example/^x', 'a second ^'],
+    ['^https://a\\.example/(a+)+$', 'nested repeats'],
+    ['^https://a\\.example/(a*)*$', 'nested repeats'],
+    ['^https://a\\.example/(a|aa)+$', 'alternatives in a repeat'],
+    ['^https://a\\.example/(a?){30}$', 'optional in a repeat'],
+    ['^https://a\\.example/([a-z]+,){2,9}$', 'nested repeats with bounds'],
+    ['^https://a\\.example/.*.*.*x', 'repeats that overlap'],
+    ['^https://a\\.example/a*a*a*$', 'repeats that overlap'],
+    ['^https://a\\.example/.*a.*b.*c', 'repeats that overlap at a distance'],
+    ['^https://a\\.example/a{0,500}a{0,500}a{0,500}b', 'bounded repeats that overlap'],
+    [`^https://a\\.example/${'a?'.repeat(30)}${'a'.repeat(30)}$`, 'optional parts that overlap'],
+    [`^https://a\\.example/${'(?:a|ab)'.repeat(12)}$`, 'alternatives that begin alike'],
+    ['^https://a\\.example/(x)\\1', 'back-reference'],
+    ['^https://a\\.example/(?=x)', 'look-ahead'],
+    ['^https://a\\.example/(?!x)', 'negative look-ahead'],
+    ['^https://a\\.example/(?<=x)', 'look-behind'],
+    ['^https://a\\.example/(?<n>x)\\k<n>', 'named group'],
+    ['^https://a\\.example/\\p{L}', 'an escape that is not ASCII'],
+    ['^https://ä\\.example/', 'not ASCII'],
+    ['^https://a\\.example/(x', 'a group without end'],
+    ['^https://a\\.example/x)', 'an end without group'],
+    ['^https://a\\.example/[x', 'a class without end'],
+    ['^https://a\\.example/[z-a]', 'a range that is none'],
+    ['^https://a\\.example/*+', 'a repeat of nothing'],
+    ['^https://a\\.example/x{3,2}', 'bounds the wrong way round'],
+    ['^https://a\\.example/\\', 'a backslash at the end'],
+    [`^https://a\\.example/${'x'.repeat(2000)}`, 'too long'],
+  ])('%s (%s)', (pattern) => {
+    expect(checkPattern(pattern)).toEqual(expect.any(String));
+  });
+});

@@ -1,0 +1,210 @@
+import { describe, expect, test } from 'vitest';
+import { normalizeOriginUrl } from '../src/normal-form.ts';
+import { checkPrefix, createSourcePolicy, type SourceRule } from '../src/source-policy.ts';
+
+function decide(rules: readonly SourceRule[], url: string, { requireTls = true, hop = false } = {}) {
+  return createSourcePolicy({ requireTls, allow: rules }).decide(normalizeOriginUrl(url), { hop });
+}
+
+describe('prefix rules', () => {
+  const host: SourceRule = { prefix: 'https://allowed.example' };
+  const folder: SourceRule = { prefix: 'https://allowed.example/builds/' };
+  const item: SourceRule = { prefix: 'https://allowed.example/builds' };
+
+  test.each<[SourceRule, string]>([
+    [host, 'https://allowed.example/'],
+    [host, 'https://allowed.example/any/thing?x=1'],
+    [host, 'https://ALLOWED.example./x'],
+    [host, 'https://allowed.example:443/'],
+    [host, 'https://allowed.example/%252e%252e/'],
+    [folder, 'https://allowed.example/builds/'],
+    [folder, 'https://allowed.example/builds/1/x.zip'],
+    [folder, 'https://allowed.example/builds/%2e%2e./x'],
+    [folder, 'https://allowed.example/builds/a%2Fb'],
+    [folder, 'https://allowed.example/other/../builds/x'],
+    [item, 'https://allowed.example/builds'],
+    [item, 'https://allowed.example/builds/x'],
+    [item, 'https://allowed.example/builds?x'],
+    [{ prefix: 'https://allowed.example.:8443/' }, 'https://allowed.example:8443/x'],
+    [{ prefix: 'https://[2606:4700::1111]/' }, 'https://[2606:4700:0::1111]/x'],
+  ])('%j allows %s', (rule, url) => {
+    expect(decide([rule], url)).toEqual({ allowed: true, privateAddresses: false });
+  });
+
+  test.each<[SourceRule, string]>([
+    [host, 'https://allowed.example.evil.test/'],
+    [host, 'https://evil.test/?u=https://allowed.example/'],
+    [host, 'https://evil.test/https://allowed.example/'],
+    [host, 'https://notallowed.example/'],
+    [host, 'https://sub.allowed.example/'],
+    [host, 'https://аllowed.example/'],
+    [host, 'https://allowed.example:22/'],
+    [host, 'https://allowed.example:6379/'],
+    [host, 'https://allowed.example:0/'],
+    [host, 'http://allowed.example/'],
+    [host, 'http://allowed.example:443/'],
+    [host, 'http://127.0.0.1,allowed.example/'],
+    [host, 'https://user:pass@allowed.example/'],
+    [host, 'https://user@allowed.example/'],
+    [host, 'https://allowed.example@169.254.169.254/'],
+    [host, 'https://[::1]@allowed.example/'],
+    [folder, 'https://allowed.example/builds'],
+    [folder, 'https://allowed.example/builds-evil/x'],
+    [folder, 'https://allowed.example/BUILDS/x'],
+    [folder, 'https://allowed.example/%62uilds/x'],
+    [folder, 'https://allowed.example/builds/../secret'],
+    [folder, 'https://allowed.example/builds/%2e%2e/secret'],
+    [folder, 'https://allowed.example/builds/%2E./secret'],
+    [folder, 'https://allowed.example/builds/..%2fsecret'],
+    [folder, 'https://allowed.example/builds/%2e%2e%2fsecret'],
+    [folder, 'https://allowed.example/builds/..%5Csecret'],
+    [folder, 'https://allowed.example/builds/x%2f..%2f..%2fsecret'],
+    [folder, 'https://allowed.example/builds/%252e%252e%252fsecret'],
+    [folder, 'https://allowed.example/builds/%252e%252e/secret'],
+    [folder, 'https://allowed.example/builds/..;/secret'],
+    [folder, 'https://allowed.example/builds/..;a=b/secret'],
+    [folder, 'https://allowed.example/builds/.%3b/secret'],
+    [item, 'https://allowed.example/builds-evil'],
+    [item, 'https://allowed.example/builds.zip'],
+  ])('%j refuses %s', (rule, url) => {
+    expect(decide([rule], url)).toMatchObject({ allowed: false, reason: expect.any(String) as string });
+  });
+
+  test.each([
+    'allowed.example',
+    'ftp://allowed.example/',
+    'https://user@allowed.example/',
+    'https://@allowed.example/',
+    'https://allowed.example/?x=1',
+    'https://allowed.example/#x',
+    'https:allowed.example/',
+    'https://allowed.example/a b',
+    'https://evil.test\\.allowed.example/',
+    'https://allowed.example/builds/..%2f',
+    'https://',
+  ])('%s is no prefix', (text) => {
+    expect(checkPrefix(text)).toEqual(expect.any(String));
+    expect(() => createSourcePolicy({ requireTls: true, allow: [{ prefix: text }] })).toThrow(TypeError);
+  });
+});
+
+describe('pattern rules', () => {
+  const rule: SourceRule = { pattern: '^https://[a-z0-9-]+\\.example\\.com/builds/' };
+
+  test.each(['https://a.example.com/builds/', 'https://x-1.example.com/builds/y?z'])('allow %s', (url) => {
+    expect(decide([rule], url)).toMatchObject({ allowed: true });
+  });
+
+  test.each([
+    'https://example.com/builds/',
+    'https://a.b.example.com/builds/',
+    'https://a.example.com.evil.test/builds/',
+    'https://evil.test/a.example.com/builds/',
+    'https://a.example.com:8443/builds/',
+    'http://a.example.com/builds/',
+    'https://u@a.example.com/builds/',
+    'https://a.example.com/builds/..%2fsecret',
+  ])('refuse %s', (url) => {
+    expect(decide([rule], url)).toMatchObject({ allowed: false });
+  });
+
+  test('see the normal form without a fragment', () => {
+    const policy = createSourcePolicy({ requireTls: true, allow: [{ pattern: '^https://a\\.test/x$' }] });
+    expect(policy.decide(new URL('https://a.test/x#y'))).toMatchObject({ allowed: true });
+    expect(policy.decide(new URL('https://a.test/#/x'))).toMatchObject({ allowed: false });
+  });
+
+  test('with a fault are refused when the policy is made', () => {
+    expect(() => createSourcePolicy({ requireTls: true, allow: [{ pattern: 'https://a/' }] })).toThrow(
+      TypeError,
+    );
+  });
+});
+
+describe('TLS', () => {
+  const url = 'http://plain.test/x';
+  test.each<[boolean, SourceRule['tls'], boolean]>([
+    [true, undefined, false],
+    [true, 'required', false],
+    [true, 'optional', true],
+    [false, undefined, true],
+    [false, 'optional', true],
+    [false, 'required', false],
+  ])('requireTls %s and tls %s: http is allowed %s', (requireTls, tls, allowed) => {
+    expect(decide([{ prefix: 'http://plain.test/', tls }], url, { requireTls }).allowed).toBe(allowed);
+    expect(decide([{ prefix: 'http://plain.test/', tls }], url, { requireTls, hop: true }).allowed).toBe(
+      allowed,
+    );
+  });
+});
+
+describe('signed queries', () => {
+  const rule: SourceRule = { prefix: 'https://a.test/' };
+
+  test.each([
+    'X-Amz-Signature=s',
+    'x-amz-security-token=s',
+    'a=1&X-GOOG-SIGNATURE=s',
+    'sig=s',
+    'sv=1&SIG=s',
+    'Signature=s&Expires=1&AWSAccessKeyId=s',
+    'AWSAccessKeyId=s',
+    'token=s',
+    'Token=s',
+    'access_token=s',
+    'a=1;token=s',
+    '%74oken=s',
+    'token[]=s',
+    'token',
+  ])('%s is refused, its value never told, and allowed for a redirect or by the rule', (query) => {
+    const url = `https://a.test/x?${query}`;
+    const refusal = decide([rule], url);
+    expect(refusal).toMatchObject({ allowed: false });
+    expect(JSON.stringify(refusal)).not.toContain('=s');
+    expect(decide([rule], url, { hop: true }).allowed).toBe(true);
+    expect(decide([{ ...rule, signedQuery: 'keep' }], url).allowed).toBe(true);
+    expect(decide([{ ...rule, signedQuery: 'refuse' }], url).allowed).toBe(false);
+  });
+
+  test.each(['', 'x=token', 'versionId=1', 'tokens=2', 'design=3', 'amz=x'])('%s is not one', (query) => {
+    expect(decide([rule], `https://a.test/sig/token?${query}`).allowed).toBe(true);
+  });
+});
+
+describe('several rules', () => {
+  const wide: SourceRule = { pattern: '^https?://[a-z0-9.-]+/' };
+  const narrow: SourceRule = { prefix: 'http://inside.test/', tls: 'optional', privateAddresses: true };
+
+  test('any one that allows is enough, and any that allows gives private addresses', () => {
+    expect(decide([wide, narrow], 'http://inside.test/x')).toEqual({ allowed: true, privateAddresses: true });
+    expect(decide([wide, narrow], 'https://inside.test/x')).toEqual({
+      allowed: true,
+      privateAddresses: false,
+    });
+    expect(decide([], 'https://inside.test/x').allowed).toBe(false);
+  });
+
+  test('a rule that fits but refuses gives no permission', () => {
+    const rules: SourceRule[] = [
+      { prefix: 'https://a.test/', privateAddresses: true },
+      { prefix: 'https://a.test/', signedQuery: 'keep' },
+    ];
+    expect(decide(rules, 'https://a.test/?sig=1')).toEqual({ allowed: true, privateAddresses: false });
+  });
+});
+
+test('a refusal names neither query nor credentials nor a private address', () => {
+  for (const url of [
+    'https://u:secret@a.test/?q=secret',
+    'https://a.test/?q=secret',
+    'http://10.1.2.3/?q=secret',
+  ]) {
+    const decision = decide([{ prefix: 'https://b.test/' }], url);
+    expect(JSON.stringify(decision)).not.toMatch(/secret|10\.1\.2\.3/);
+  }
+});
+
+test('other schemes are refused, as targets of redirects are not yet judged by theirs', () => {
+  const policy = createSourcePolicy({ requireTls: false, allow: [{ prefix: 'https://a.test/' }] });
+  expect(policy.decide(new URL('gopher://a.test/'), { hop: true }).allowed).toBe(false);
+});

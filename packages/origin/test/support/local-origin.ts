@@ -1,0 +1,94 @@
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createServer as createHttp, type RequestListener } from 'node:http';
+import { createServer as createHttps } from 'node:https';
+import { createServer as createTcp, type AddressInfo, type Server, type Socket } from 'node:net';
+import { HttpOrigin, type HttpOriginOptions } from '../../src/http-origin.ts';
+import { createSourcePolicy } from '../../src/source-policy.ts';
+
+const fixtures = new URL('../fixtures/', import.meta.url);
+export const TEST_CERTIFICATE = readFileSync(new URL('origin.test.cert.pem', fixtures), 'utf8');
+const TEST_KEY = readFileSync(new URL('origin.test.key.pem', fixtures), 'utf8');
+
+/** A server on a free port of 127.0.0.1. Disposing of it cuts its connections. */
+export interface LocalServer extends AsyncDisposable {
+  readonly port: number;
+  readonly connections: () => number;
+}
+
+export async function serveHttp(listener: RequestListener): Promise<LocalServer> {
+  return listen(createHttp(listener));
+}
+
+export async function serveHttps(listener: RequestListener): Promise<LocalServer> {
+  return listen(createHttps({ key: TEST_KEY, cert: TEST_CERTIFICATE }, listener));
+}
+
+/** Answers each request (read to the end of its head) by writing bytes as the test likes. */
+export async function serveRaw(
+  answer: (socket: Socket, head: string, count: number) => void,
+): Promise<LocalServer> {
+  let count = 0;
+  return listen(
+    createTcp((socket) => {
+      let head = '';
+      socket.on('error', () => {
+        // The reader under test breaks connections off on purpose.
+      });
+      socket.setEncoding('latin1').on('data', (text: string) => {
+        head += text;
+        if (!head.includes('\r\n\r\n')) return;
+        const complete = head;
+        head = '';
+        count += 1;
+        answer(socket, complete, count);
+      });
+    }),
+  );
+}
+
+async function listen(server: Server): Promise<LocalServer> {
+  const sockets = new Set<Socket>();
+  let connections = 0;
+  server.on('connection', (socket: Socket) => {
+    connections += 1;
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    connections: () => connections,
+    async [Symbol.asyncDispose]() {
+      const closed = once(server, 'close');
+      server.close();
+      for (const socket of sockets) socket.destroy();
+      await closed;
+    },
+  };
+}
+
+/** An origin reader that may ask servers on 127.0.0.1, with short limits unless told otherwise. */
+export function localOrigin(options: Partial<HttpOriginOptions> = {}): HttpOrigin {
+  return new HttpOrigin({
+    policy: createSourcePolicy({
+      requireTls: false,
+      allow: [{ pattern: '^https?://[a-z0-9.-]+(?::[0-9]+)?/', privateAddresses: true }],
+    }),
+    redirectLimit: 5,
+    maxObjectBytes: 1_000_000,
+    timeouts: LONG,
+    userAgent: 'test',
+    ca: TEST_CERTIFICATE,
+    ...options,
+  });
+}
+
+export const LONG = { connectSeconds: 10, firstByteSeconds: 10, totalSeconds: 60, minimumBytesPerSecond: 1 };
+
+export async function readAll(body: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of body) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
