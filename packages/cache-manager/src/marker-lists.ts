@@ -75,6 +75,15 @@ export class MarkerLists implements AsyncDisposable {
     return run((marker) => list.note(object.id.sha256, marker, asOf));
   }
 
+  /**
+   * Remembers a marker that this process wrote. It is news as of now, not as of the beginning of the write: a reading
+   * that began meanwhile may have missed it.
+   */
+  wrote(object: MirroredObject, marker: PurgeMarker): void {
+    const list = this.#list(object.id.backend);
+    list.note(object.id.sha256, marker, list.beginReading());
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#ended.abort();

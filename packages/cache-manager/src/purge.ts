@@ -63,17 +63,15 @@ async function mark(
 ): Promise<string> {
   const before = await readMarker(object, signal);
   const content = Buffer.from(generation);
-  await markers.lookUp(object, async (onMarker) => {
-    const { etag } = await object.backend.store.put(object.markerKey, once(content), {
-      signal,
-      headers: { contentType: 'text/plain' },
-      sizeBytes: content.length,
-      metadata: () => ({ [GENERATION_METADATA]: generation, 'purged-at': new Date().toISOString() }),
-      // A repetition that arrives late could overwrite the marker of a later purge.
-      attempts: 1,
-    });
-    onMarker({ generation, etag });
+  const { etag } = await object.backend.store.put(object.markerKey, once(content), {
+    signal,
+    headers: { contentType: 'text/plain' },
+    sizeBytes: content.length,
+    metadata: () => ({ [GENERATION_METADATA]: generation, 'purged-at': new Date().toISOString() }),
+    // A repetition that arrives late could overwrite the marker of a later purge.
+    attempts: 1,
   });
+  markers.wrote(object, { generation, etag });
   return before.generation;
 }
 
