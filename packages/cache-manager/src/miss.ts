@@ -64,6 +64,11 @@ export class Miss {
     }
     onNotStored();
     const refusal = await inspected;
+    if (signal.aborted) {
+      // This process ends: that says nothing about the origin, so nothing is remembered against it.
+      await this.#release(object, claim);
+      return { kind: 'start_over' };
+    }
     if (refusal !== null) return this.#rememberRefusal(object, claim, refusal);
     return this.#enqueue(object, claim, lookup, signal);
   }
@@ -131,6 +136,7 @@ export class Miss {
           url: object.url,
           token: claim.token,
           generation: lookup.generation,
+          ...(lookup.replaces === null ? {} : { replaces: lookup.replaces }),
           requestId: claim.requestId,
           enqueuedAt: new Date().toISOString(),
         },

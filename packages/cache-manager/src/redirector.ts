@@ -32,7 +32,7 @@ export interface RedirectorParts {
 interface Progress {
   readonly object: MirroredObject;
   readonly request: RedirectRequest;
-  /** It waited for somebody's copy. */
+  /** It saw that somebody was at it, and wanted to wait. */
   waited: boolean;
   /** It won the claim and sent the job itself. */
   sentJob: boolean;
@@ -64,6 +64,7 @@ export class Redirector {
     };
     try {
       for (;;) {
+        if (this.#parts.ended.aborted) return this.#notNow(progress);
         if (++progress.looks > LOOKS_AT_ONCE) return this.#toOrigin(progress, 'internal_error');
         const step = await this.#look(progress);
         if (step !== 'look_again') return step;
@@ -242,9 +243,10 @@ export class Redirector {
 
   /** Waits for the entry to change, or for the time of a slow look, as long as the client wants to wait. */
   async #wait(progress: Progress): Promise<Step> {
-    const { waiters, options } = this.#parts;
+    const { waiters, options, ended } = this.#parts;
     const remaining = remainingMs(progress);
     if (remaining <= 0) return this.#notNow(progress);
+    progress.waited = true;
     const listening = progress.waiter;
     if (listening === null) {
       if (waiters.count >= options.maxWaiting) return this.#toOrigin(progress, 'too_many_waiting');
@@ -252,9 +254,9 @@ export class Redirector {
       progress.waiter = waiters.listen(progress.object.id);
       return 'look_again';
     }
-    progress.waited = true;
     const pollMs = options.pollMs ?? 2000;
-    await settleWithin(listening.changed, Math.min(remaining, pollMs), undefined, progress.request.signal);
+    const signal = AbortSignal.any([progress.request.signal, ended]);
+    await settleWithin(listening.changed, Math.min(remaining, pollMs), undefined, signal);
     progress.waiter = waiters.listen(progress.object.id);
     listening[Symbol.dispose]();
     progress.looks = 0;
@@ -291,7 +293,8 @@ export class Redirector {
         kind: 'present',
         location,
         access: store.access,
-        how: waited ? 'stored' : 'hit',
+        // A copy may be there before the first look that would have waited for it.
+        how: waited || sentJob ? 'stored' : 'hit',
         collapsed: waited && !sentJob,
         sha256: copy.sha256,
       };
