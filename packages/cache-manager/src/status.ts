@@ -66,26 +66,17 @@ async function foresee(
   stored: CopyLookup | null,
 ): Promise<StatusReport['redirect']> {
   const origin = object.url;
-  if (stored === null) return { to: 'origin', location: origin, why: 'the object store cannot be asked' };
-  if (stored.copy !== null) {
-    const why =
-      entry?.state === 'present'
-        ? 'the copy is present'
-        : 'the copy is in the store; the next request finds it';
-    const { store } = object.backend;
-    const location = await store
-      .urlFor(copyKey(object, stored.generation), 'GET')
-      .then(withoutQuery, () => null);
-    return { to: 'copy', location, why };
-  }
   switch (entry?.state) {
-    case undefined:
-      return { to: 'wait', location: null, why: 'nothing is known; the next request asks for the copy' };
     case 'present':
+      // An entry of a generation that was purged is forgotten by the request that finds it.
+      if (stored !== null && stored.generation !== entry.generation) break;
       return {
         to: 'copy',
-        location: null,
-        why: 'the entry says present but the store has no copy; Cache-Control: no-cache mends it',
+        location: await addressOf(object, entry.generation),
+        why:
+          stored?.copy === null
+            ? 'the entry says present but the store has no copy; Cache-Control: no-cache mends it'
+            : 'the copy is present',
       };
     case 'pending':
       return { to: 'wait', location: null, why: `a copy is ${entry.phase}` };
@@ -94,7 +85,26 @@ async function foresee(
         return { to: 'origin_status', location: null, why: `the origin answered ${entry.originStatus}` };
       }
       return { to: 'origin', location: origin, why: entry.cause };
+    case undefined:
+      break;
   }
+  if (stored === null) return { to: 'origin', location: origin, why: 'the object store cannot be asked' };
+  if (stored.copy === null)
+    return { to: 'wait', location: null, why: 'nothing is known; the next request asks for the copy' };
+  return {
+    to: 'copy',
+    location: await addressOf(object, stored.generation),
+    why: 'the copy is in the store; the next request finds it',
+  };
+}
+
+/** Without the signature, which is a credential: operators are shown where it leads only. */
+function addressOf(object: MirroredObject, generation: string): Promise<string | null> {
+  const address = object.backend.store.urlFor(copyKey(object, generation), 'GET');
+  return address.then(
+    (url) => url.split('?', 1)[0] ?? url,
+    () => null,
+  );
 }
 
 function leaseSeconds(entry: Entry | null, now: number): number | null {
@@ -112,11 +122,6 @@ function leaseSeconds(entry: Entry | null, now: number): number | null {
 
 function seconds(milliseconds: number): number {
   return Math.round(milliseconds / 1000);
-}
-
-/** A signed address is a credential: operators are shown where it leads only. */
-function withoutQuery(address: string): string {
-  return address.split('?', 1)[0] ?? address;
 }
 
 function causeOf(error: unknown): string {
