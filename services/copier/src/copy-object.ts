@@ -40,13 +40,28 @@ export async function copyObject(
   try {
     return { copy: await store(task, origin), copied: true };
   } catch (error) {
-    if (!(error instanceof StorageError && error.code === 'store_exists')) throw error;
+    if (!isTaken(error)) throw error;
     const found = await lookUpGeneration(task.object, task.generation, life, task.signal);
     if (found.copy !== null) return { copy: found.copy, copied: false };
-    // What is there is past its life and nobody told us of it. Replace that very object, or give up.
-    if (found.replaces === null || found.replaces === task.replaces) throw error;
-    return { copy: await store({ ...task, replaces: found.replaces }, origin), copied: true };
+    // What is there is past its life and nobody told us of it, or what we were told of has gone.
+    if (found.replaces !== task.replaces) {
+      return {
+        copy: await store({ ...task, replaces: found.replaces }, origin).catch(passing),
+        copied: true,
+      };
+    }
+    return passing(error);
   }
+}
+
+function isTaken(error: unknown): error is StorageError {
+  return error instanceof StorageError && error.code === 'store_exists';
+}
+
+/** Others write or remove the object at this moment: who comes again finds how that ended. */
+function passing(error: unknown): never {
+  if (!isTaken(error)) throw error;
+  throw new StorageError(error.code, error.message, { cause: error, retryable: true });
 }
 
 async function store(task: CopyTask, origin: Pick<Origin, 'open'>): Promise<Copy> {
