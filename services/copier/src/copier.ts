@@ -101,8 +101,8 @@ export class Copier {
 
   async #run(backend: Backend, delivery: Delivery): Promise<void> {
     const begun = performance.now();
-    const log = this.#options.logger.child(describeDelivery(backend, delivery));
     try {
+      const log = this.#options.logger.child(describeDelivery(backend, delivery));
       const result = await this.#job.run(delivery, this.#ended.signal);
       const seconds = (performance.now() - begun) / 1000;
       this.#metrics.jobEnded(backend, result, seconds);

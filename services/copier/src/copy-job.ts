@@ -103,6 +103,7 @@ export class CopyJob {
       const take = { token, jobToken: job.token, leaseMs: this.#leaseMs };
       const result = await this.#parts.entries.take(object.id, take);
       if (!result.taken) {
+        await keeper.stop();
         if (result.entry.state === 'present') {
           await delivery.acknowledge();
           return { outcome: 'already_there' };
@@ -127,6 +128,7 @@ export class CopyJob {
     } catch (error) {
       return this.#fail(work, taken, error);
     }
+    await work.keeper.stop();
     await work.delivery.acknowledge();
     return result;
   }
@@ -166,20 +168,26 @@ export class CopyJob {
       const again = freshToken();
       const claim = { token: again, leaseMs: this.#leaseMs, copyingLeaseMs: this.#leaseMs };
       if (!(await entries.claim(object.id, claim)).claimed) return false;
-      const { generation } = await readMarker(object);
+      const generation = await readMarker(object).then(
+        (marker) => marker.generation,
+        (error: unknown) => {
+          this.#parts.onPartFailed('store', object.backend.name, error);
+          return null;
+        },
+      );
       if (generation === copy.generation) return await entries.commit(object.id, again, copy, lifeMs);
       await entries.release(object.id, again);
       return false;
     } catch (error) {
       // The object is stored: the next request finds it by HEAD. Copying it again would gain nothing.
-      const part = error instanceof EntryStoreError ? 'entries' : 'store';
-      this.#parts.onPartFailed(part, object.backend.name, error);
+      this.#parts.onPartFailed('entries', object.backend.name, error);
       return false;
     }
   }
 
   async #fail(work: Work, taken: Taken, thrown: unknown): Promise<JobResult> {
-    const { delivery, signal } = work;
+    const { delivery, keeper, signal } = work;
+    await keeper.stop();
     if (signal.aborted) return this.#stop(work, taken, signal.reason);
     const error = asFailure(thrown);
     if (!error.retryable && error instanceof OriginError) {

@@ -50,9 +50,14 @@ export class LeaseKeeper implements AsyncDisposable {
     this.#entry = { id, token };
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** Ends the renewing. To be done before the delivery is settled: a renewal that arrives later would hide it again. */
+  async stop(): Promise<void> {
     clearInterval(this.#timer);
     await this.#turn;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
   }
 
   #renew(): void {
