@@ -467,7 +467,9 @@ export async function listed(
   prefix: string,
   signal?: AbortSignal,
 ): Promise<ListedObject[]> {
-  return Array.fromAsync(provider.list(prefix, { signal }));
+  const found: ListedObject[] = [];
+  for await (const object of provider.list(prefix, { signal })) found.push(object);
+  return found;
 }
 
 async function keysOf(provider: StorageProvider, prefix: string): Promise<string[]> {

@@ -1,16 +1,16 @@
-import { StorageError } from '../storage-provider.ts';
+import { BodyLength } from '../body-length.ts';
 
 /** Cuts a body into pieces of chosen sizes and holds its length against the one announced. */
 export class BodyReader {
   readonly #chunks: AsyncIterator<Uint8Array>;
-  readonly #sizeBytes: number | null;
+  readonly #length: BodyLength;
   #rest: Uint8Array = new Uint8Array(0);
   #readBytes = 0;
   #ended = false;
 
   constructor(body: AsyncIterable<Uint8Array>, sizeBytes: number | null) {
     this.#chunks = body[Symbol.asyncIterator]();
-    this.#sizeBytes = sizeBytes;
+    this.#length = new BodyLength(sizeBytes);
   }
 
   /** Bytes taken out of the body so far. */
@@ -53,28 +53,13 @@ export class BodyReader {
     return this.#rest.length > 0;
   }
 
-  #received = 0;
-
   #take(chunk: Uint8Array): void {
     this.#rest = chunk;
-    this.#received += chunk.length;
-    if (this.#sizeBytes !== null && this.#received > this.#sizeBytes)
-      throw wrongLength(this.#sizeBytes, 'more');
+    this.#length.add(chunk.length);
   }
 
   #end(): void {
     this.#ended = true;
-    if (this.#sizeBytes !== null && this.#received < this.#sizeBytes)
-      throw wrongLength(this.#sizeBytes, String(this.#received));
+    this.#length.end();
   }
-}
-
-function wrongLength(announced: number, received: string): StorageError {
-  return new StorageError(
-    'store_rejected',
-    `the body has ${received} bytes where ${announced} were announced`,
-    {
-      retryable: true,
-    },
-  );
 }

@@ -1,0 +1,59 @@
+import type { Dirent } from 'node:fs';
+import { opendir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isAbsent } from './filesystem-error.ts';
+import { SUFFIX } from './object-paths.ts';
+
+export interface HashedFile {
+  /** 64 hex digits. */
+  readonly name: string;
+  readonly file: string;
+}
+
+/** Every file below `hashed/`, one directory at a time. */
+export async function* hashedFiles(
+  directory: string,
+): AsyncGenerator<readonly HashedFile[], void, undefined> {
+  for (const shard of (await namesIn(directory)).sort()) {
+    const names = await namesIn(join(directory, shard));
+    yield names
+      .filter((name) => name.endsWith(SUFFIX))
+      .map((name) => ({ name: name.slice(0, -SUFFIX.length), file: join(directory, shard, name) }));
+  }
+}
+
+/** Keys and files below `named/` whose keys begin with `prefix`; directories that cannot hold any are not read. */
+export async function* namedFiles(
+  directory: string,
+  prefix: string,
+  above = '',
+): AsyncGenerator<{ readonly key: string; readonly file: string }, void, undefined> {
+  for await (const entry of entriesOf(directory)) {
+    const path = join(directory, entry.name);
+    if (entry.isDirectory()) {
+      const below = `${above}${entry.name}/`;
+      if (below.startsWith(prefix) || prefix.startsWith(below)) yield* namedFiles(path, prefix, below);
+    } else if (entry.name.endsWith(SUFFIX)) {
+      const key = above + entry.name.slice(0, -SUFFIX.length);
+      if (key.startsWith(prefix)) yield { key, file: path };
+    }
+  }
+}
+
+/** Names in a directory; none where there is no directory. */
+export async function namesIn(directory: string): Promise<string[]> {
+  try {
+    return await readdir(directory);
+  } catch (error) {
+    if (isAbsent(error)) return [];
+    throw error;
+  }
+}
+
+async function* entriesOf(directory: string): AsyncGenerator<Dirent, void, undefined> {
+  try {
+    yield* await opendir(directory);
+  } catch (error) {
+    if (!isAbsent(error)) throw error;
+  }
+}

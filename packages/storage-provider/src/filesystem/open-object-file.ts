@@ -1,0 +1,98 @@
+import { constants } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
+import type { OpenObject, StoredObject } from '../storage-provider.ts';
+import { StorageError } from '../storage-provider.ts';
+import { isAbsent, systemCode, toStorageError } from './filesystem-error.ts';
+import type { ObjectDescription } from './object-file.ts';
+import { readDescription, toStoredObject } from './object-file.ts';
+
+const CHUNK_BYTES = 256 * 1024;
+
+/** An object's file, open: it stays readable when the object is replaced or removed. */
+export class OpenObjectFile implements OpenObject {
+  readonly description: ObjectDescription;
+  readonly object: StoredObject;
+  readonly handle: FileHandle;
+  readonly fileBytes: number;
+  readonly #closed: AbortSignal;
+
+  private constructor(
+    handle: FileHandle,
+    fileBytes: number,
+    description: ObjectDescription,
+    closed: AbortSignal,
+  ) {
+    this.handle = handle;
+    this.fileBytes = fileBytes;
+    this.description = description;
+    this.object = toStoredObject(description);
+    this.#closed = closed;
+  }
+
+  /** `null` where there is no file; `'damaged'` where it does not say what it holds. */
+  static async open(file: string, closed: AbortSignal): Promise<OpenObjectFile | 'damaged' | null> {
+    let handle: FileHandle;
+    try {
+      handle = await openQuietly(file);
+    } catch (error) {
+      if (isAbsent(error)) return null;
+      throw toStorageError(error, 'opening an object');
+    }
+    try {
+      const { size } = await handle.stat();
+      const description = await readDescription(handle, size);
+      if (description !== null) return new OpenObjectFile(handle, size, description, closed);
+    } catch (error) {
+      await handle.close();
+      throw toStorageError(error, 'reading an object');
+    }
+    await handle.close();
+    return 'damaged';
+  }
+
+  async *read(start: number, endExclusive: number): AsyncGenerator<Uint8Array, void, undefined> {
+    const end = Math.min(endExclusive, this.object.sizeBytes);
+    for (let at = Math.max(0, start); at < end;) {
+      this.#closed.throwIfAborted();
+      // A new buffer each time: the reader may keep the last one while it asks for more.
+      const buffer = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, end - at));
+      const bytesRead = await this.#readAt(buffer, at);
+      if (bytesRead === 0)
+        throw new StorageError('store_corrupt', 'an object became shorter while it was read');
+      at += bytesRead;
+      yield buffer.subarray(0, bytesRead);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.handle.close();
+  }
+
+  async #readAt(buffer: Buffer, position: number): Promise<number> {
+    try {
+      return (await this.handle.read(buffer, 0, buffer.length, position)).bytesRead;
+    } catch (error) {
+      throw toStorageError(error, 'reading an object');
+    }
+  }
+}
+
+/** What the file of an object says; `null` where there is none, or a damaged one. */
+export async function describeFile(file: string, closed: AbortSignal): Promise<ObjectDescription | null> {
+  const opened = await OpenObjectFile.open(file, closed);
+  if (opened === null || opened === 'damaged') return null;
+  await using object = opened;
+  return object.description;
+}
+
+/** Without a new access time where the system can: it tells when a client last used the object, not when we looked. */
+async function openQuietly(file: string): Promise<FileHandle> {
+  const quietly = (constants as { readonly O_NOATIME?: number }).O_NOATIME ?? 0;
+  try {
+    return await open(file, constants.O_RDONLY | quietly);
+  } catch (error) {
+    if (quietly === 0 || systemCode(error) !== 'EPERM') throw error;
+    return open(file, constants.O_RDONLY);
+  }
+}

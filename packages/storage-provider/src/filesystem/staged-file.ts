@@ -1,0 +1,111 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { constants } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
+import { mkdir, open, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { isAbsent, isFull, toStorageError } from './filesystem-error.ts';
+
+/** A file that nobody sees yet. Disposing of it removes it, unless it was renamed in the meantime. */
+export class StagedFile implements AsyncDisposable {
+  readonly path: string;
+  readonly #handle: FileHandle;
+  readonly #makeRoom: () => Promise<void>;
+  readonly #digest = createHash('sha256');
+  #roomMade = false;
+  #bytes = 0;
+  #closed = false;
+
+  private constructor(path: string, handle: FileHandle, makeRoom: () => Promise<void>) {
+    this.path = path;
+    this.#handle = handle;
+    this.#makeRoom = makeRoom;
+  }
+
+  /** @param makeRoom called once when the disk is full, before the write is tried a second time */
+  static async create(directory: string, makeRoom: () => Promise<void>): Promise<StagedFile> {
+    const path = join(directory, `${process.pid}-${randomUUID()}.temporary`);
+    const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
+    const create = (): Promise<FileHandle> => open(path, flags, 0o644);
+    try {
+      let handle: FileHandle;
+      try {
+        handle = await create();
+      } catch (error) {
+        if (!isAbsent(error)) throw error;
+        await mkdir(dirname(path), { recursive: true });
+        handle = await create();
+      }
+      return new StagedFile(path, handle, makeRoom);
+    } catch (error) {
+      throw toStorageError(error, 'creating a file');
+    }
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Writes a part of the body. */
+  async write(chunk: Uint8Array): Promise<void> {
+    this.#digest.update(chunk);
+    await this.#append(chunk);
+  }
+
+  /** SHA-256 of the body and of `description`, as hex. Ends the body. */
+  digest(description: string): string {
+    return this.#digest.update(description).digest('hex');
+  }
+
+  /** Writes what follows the body, and waits until the disk has all of it. */
+  async finish(footer: Buffer): Promise<void> {
+    await this.#append(footer);
+    const now = new Date();
+    await this.#orMakeRoom('writing a file', () => this.#handle.sync());
+    try {
+      await this.#handle.utimes(now, now);
+      await this.#close();
+    } catch (error) {
+      throw toStorageError(error, 'writing a file');
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      await this.#close();
+    } finally {
+      await rm(this.path, { force: true });
+    }
+  }
+
+  async #append(chunk: Uint8Array): Promise<void> {
+    let written = 0;
+    while (written < chunk.length) {
+      const { bytesWritten } = await this.#orMakeRoom('writing a file', () =>
+        this.#handle.write(chunk, written, chunk.length - written, this.#bytes),
+      );
+      written += bytesWritten;
+      this.#bytes += bytesWritten;
+    }
+  }
+
+  async #orMakeRoom<T>(what: string, operation: () => Promise<T>): Promise<T> {
+    try {
+      try {
+        return await operation();
+      } catch (error) {
+        if (!isFull(error) || this.#roomMade) throw error;
+        this.#roomMade = true;
+        await this.#makeRoom();
+        return await operation();
+      }
+    } catch (error) {
+      throw toStorageError(error, what);
+    }
+  }
+
+  async #close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#handle.close();
+  }
+}
