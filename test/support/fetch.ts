@@ -1,0 +1,64 @@
+import { Agent, request, type Dispatcher } from 'undici';
+
+/** An answer as it came over the wire: redirects not followed, encodings not decoded. */
+export interface WireAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly bytes: Buffer;
+  readonly text: string;
+  /** @throws SyntaxError where the body is not JSON */
+  json(): Record<string, unknown>;
+}
+
+export interface WireOptions {
+  readonly method?: Dispatcher.HttpMethod;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+const LIMIT_MS = 60_000;
+
+/** One request on a connection of its own. */
+export async function fetchOnWire(url: string, options: WireOptions = {}): Promise<WireAnswer> {
+  const dispatcher = new Agent({ pipelining: 0, keepAliveTimeout: 1 });
+  try {
+    const answer = await request(url, {
+      dispatcher,
+      method: options.method ?? 'GET',
+      headers: { ...options.headers },
+      signal: AbortSignal.timeout(LIMIT_MS),
+    });
+    const bytes = Buffer.from(await answer.body.arrayBuffer());
+    const text = bytes.toString();
+    const headers = Object.fromEntries(
+      Object.entries(answer.headers).map(([name, value]) => [
+        name,
+        Array.isArray(value) ? value.join(', ') : value,
+      ]),
+    );
+    return {
+      status: answer.statusCode,
+      headers,
+      bytes,
+      text,
+      json: () => JSON.parse(text) as Record<string, unknown>,
+    };
+  } finally {
+    await dispatcher.close();
+  }
+}
+
+export interface Fetched {
+  readonly redirect: WireAnswer;
+  readonly location: string;
+  readonly artifact: WireAnswer;
+}
+
+/** What a client that follows redirects gets: the mirror's answer, then the artifact where it leads. */
+export async function fetchThrough(url: string, options: WireOptions = {}): Promise<Fetched> {
+  const redirect = await fetchOnWire(url, options);
+  const location = redirect.headers['location'];
+  if (redirect.status !== 302 || location === undefined) {
+    throw new Error(`expected a redirect, got ${redirect.status}: ${redirect.text}`);
+  }
+  return { redirect, location, artifact: await fetchOnWire(location) };
+}
