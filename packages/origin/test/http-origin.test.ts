@@ -1,0 +1,237 @@
+import { createHash } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
+import { describe, expect, test } from 'vitest';
+import { localOrigin, readAll, serveHttp, serveRaw } from './support/local-origin.ts';
+
+function error(code: string, more: object = {}): Error {
+  return expect.objectContaining({ name: 'OriginError', code, ...more }) as Error;
+}
+
+function at(port: number, path = '/object'): URL {
+  return new URL(`http://127.0.0.1:${port}${path}`);
+}
+
+describe('open', () => {
+  test('gives the bytes exactly as received, with what describes them', async () => {
+    const bytes = gzipSync('the artifact'.repeat(1000));
+    await using server = await serveHttp((_, response) => {
+      response
+        .writeHead(200, {
+          'content-type': 'application/x-tar; charset=utf-8',
+          'content-encoding': 'gzip',
+          'content-disposition': Buffer.from('attachment; filename="é.tar"').toString('latin1'),
+          'content-language': 'de, en',
+          'content-length': bytes.length,
+          etag: 'W/"1"',
+          'last-modified': 'Mon, 01 Jan 2024 00:00:00 GMT',
+        })
+        .end(bytes);
+    });
+    await using origin = localOrigin();
+    await using object = await origin.open(at(server.port));
+    expect(object).toMatchObject({
+      hops: 0,
+      sizeBytes: bytes.length,
+      contentType: 'application/x-tar; charset=utf-8',
+      contentEncoding: 'gzip',
+      contentDisposition: Buffer.from('attachment; filename="é.tar"').toString('latin1'),
+      contentLanguage: 'de, en',
+      etag: 'W/"1"',
+      lastModified: 'Mon, 01 Jan 2024 00:00:00 GMT',
+    });
+    expect(object.sha256()).toBeNull();
+    expect((await readAll(object.body)).equals(bytes)).toBe(true);
+    expect(object.sha256()).toBe(createHash('sha256').update(bytes).digest('hex'));
+  });
+
+  test('says null for what the origin does not say', async () => {
+    await using server = await serveHttp((_, response) => {
+      response.sendDate = false;
+      response.write('chunked');
+      response.end();
+    });
+    await using origin = localOrigin();
+    await using object = await origin.open(at(server.port));
+    expect(object).toMatchObject({
+      sizeBytes: null,
+      contentType: null,
+      contentEncoding: null,
+      contentDisposition: null,
+      contentLanguage: null,
+      etag: null,
+      lastModified: null,
+    });
+    expect((await readAll(object.body)).toString()).toBe('chunked');
+  });
+
+  test('reads an empty object', async () => {
+    await using server = await serveHttp((_, response) =>
+      response.writeHead(200, { 'content-length': 0 }).end(),
+    );
+    await using origin = localOrigin();
+    const object = await origin.open(at(server.port));
+    expect(await readAll(object.body)).toHaveLength(0);
+    expect(object.sha256()).toBe(createHash('sha256').digest('hex'));
+  });
+
+  test('reads many megabytes with a consumer slower than the origin', async () => {
+    const size = 8 * 1024 * 1024;
+    await using server = await serveHttp((_, response) => {
+      response.writeHead(200, { 'content-length': size }).end(Buffer.alloc(size, 'x'));
+    });
+    await using origin = localOrigin({ maxObjectBytes: size });
+    const object = await origin.open(at(server.port));
+    let read = 0;
+    for await (const chunk of object.body) {
+      read += chunk.length;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(read).toBe(size);
+    expect(object.sha256()).toBe(createHash('sha256').update(Buffer.alloc(size, 'x')).digest('hex'));
+  });
+
+  test('refuses what is announced larger than allowed, and takes what is just as large', async () => {
+    await using server = await serveHttp((_, response) =>
+      response.writeHead(200, { 'content-length': 3 }).end('abc'),
+    );
+    await using enough = localOrigin({ maxObjectBytes: 3 });
+    expect(await readAll((await enough.open(at(server.port))).body)).toHaveLength(3);
+    await using tooLittle = localOrigin({ maxObjectBytes: 2 });
+    await expect(tooLittle.open(at(server.port))).rejects.toThrow(error('too_large', { retryable: false }));
+    await expect(tooLittle.inspect(at(server.port))).rejects.toThrow(error('too_large'));
+  });
+
+  test('passes a 200 on HEAD and another status on GET as the status of the GET', async () => {
+    await using server = await serveHttp((request, response) => {
+      response.writeHead(request.method === 'HEAD' ? 200 : 503, { 'content-length': 0 }).end();
+    });
+    await using origin = localOrigin();
+    expect(await origin.inspect(at(server.port))).toMatchObject({ sizeBytes: 0 });
+    await expect(origin.open(at(server.port))).rejects.toThrow(
+      error('origin_status', { status: 503, retryable: true }),
+    );
+  });
+
+  test('takes the length of the GET, whatever HEAD said', async () => {
+    await using server = await serveHttp((request, response) => {
+      if (request.method === 'HEAD') response.writeHead(200, { 'content-length': 10 }).end();
+      else response.writeHead(200, { 'content-length': 2 }).end('ok');
+    });
+    await using origin = localOrigin();
+    expect(await origin.inspect(at(server.port))).toMatchObject({ sizeBytes: 10 });
+    const object = await origin.open(at(server.port));
+    expect(object.sizeBytes).toBe(2);
+    expect((await readAll(object.body)).toString()).toBe('ok');
+  });
+
+  test('closes the connection of a body that is not read to its end', async () => {
+    const closed = Promise.withResolvers<undefined>();
+    await using server = await serveRaw((socket) => {
+      socket.once('close', () => closed.resolve(undefined));
+      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nsome');
+    });
+    await using origin = localOrigin();
+    {
+      await using _object = await origin.open(at(server.port));
+    }
+    await closed.promise;
+  });
+
+  test('can be left in the middle of the body', async () => {
+    const closed = Promise.withResolvers<undefined>();
+    await using server = await serveRaw((socket) => {
+      socket.once('close', () => closed.resolve(undefined));
+      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nsome');
+    });
+    await using origin = localOrigin();
+    const object = await origin.open(at(server.port));
+    for await (const chunk of object.body) {
+      expect(chunk.length).toBeGreaterThan(0);
+      break;
+    }
+    await closed.promise;
+    expect(object.sha256()).toBeNull();
+    await expect(readAll(object.body)).rejects.toThrow(TypeError);
+  });
+});
+
+describe('inspect', () => {
+  test('asks by HEAD', async () => {
+    const methods: (string | undefined)[] = [];
+    await using server = await serveHttp((request, response) => {
+      methods.push(request.method);
+      response.writeHead(200, { 'content-length': 12, 'content-type': 'text/plain', etag: '"e"' }).end();
+    });
+    await using origin = localOrigin();
+    expect(await origin.inspect(at(server.port))).toMatchObject({
+      sizeBytes: 12,
+      contentType: 'text/plain',
+      etag: '"e"',
+    });
+    expect(methods).toEqual(['HEAD']);
+  });
+
+  test.each([403, 405, 501])('asks for the first byte where HEAD is refused with %s', async (status) => {
+    const asked: string[] = [];
+    await using server = await serveHttp((request, response) => {
+      asked.push(`${request.method} ${request.url} ${request.headers.range ?? ''}`);
+      if (request.url === '/object') response.writeHead(302, { location: '/signed' }).end();
+      else if (request.method === 'HEAD') response.writeHead(status).end();
+      else
+        response.writeHead(206, { 'content-range': 'bytes 0-0/1234', 'content-type': 'text/plain' }).end('a');
+    });
+    await using origin = localOrigin();
+    expect(await origin.inspect(at(server.port))).toMatchObject({
+      sizeBytes: 1234,
+      contentType: 'text/plain',
+      hops: 1,
+    });
+    expect(asked).toEqual([
+      'HEAD /object ',
+      'HEAD /signed ',
+      'GET /object bytes=0-0',
+      'GET /signed bytes=0-0',
+    ]);
+  });
+
+  test.each<[string, number, Record<string, string>, number | null]>([
+    ['ranges are not served', 200, { 'content-length': '5000' }, 5000],
+    ['ranges are not served and no length given', 200, {}, null],
+    ['the complete length is unknown', 206, { 'content-range': 'bytes 0-0/*' }, null],
+    ['there is no first byte', 416, { 'content-range': 'bytes */0' }, 0],
+  ])('knows what there is to know where %s', async (_, status, headers, sizeBytes) => {
+    await using server = await serveHttp((request, response) => {
+      if (request.method === 'HEAD') response.writeHead(405).end();
+      else response.writeHead(status, headers).write('x'.repeat(100));
+    });
+    await using origin = localOrigin();
+    expect(await origin.inspect(at(server.port))).toMatchObject({ sizeBytes });
+  });
+
+  test.each([
+    [403, 403],
+    [405, 404],
+    [501, 416],
+  ])('gives the status of the GET where HEAD is refused with %s and GET with %s', async (head, get) => {
+    await using server = await serveHttp((request, response) => {
+      response.writeHead(request.method === 'HEAD' ? head : get).end();
+    });
+    await using origin = localOrigin();
+    await expect(origin.inspect(at(server.port))).rejects.toThrow(error('origin_status', { status: get }));
+  });
+
+  test.each([
+    [404, false],
+    [401, false],
+    [408, true],
+    [429, true],
+    [500, true],
+    [599, true],
+  ])('of %s is a failure, to be tried again: %s', async (status, retryable) => {
+    await using server = await serveHttp((_, response) => response.writeHead(status).end());
+    await using origin = localOrigin();
+    await expect(origin.inspect(at(server.port))).rejects.toThrow(
+      error('origin_status', { status, retryable }),
+    );
+  });
+});

@@ -1,0 +1,349 @@
+import { createHash } from 'node:crypto';
+import type { Socket } from 'node:net';
+import { describe, expect, test } from 'vitest';
+import { createSourcePolicy } from '../src/source-policy.ts';
+import { localOrigin, LONG, readAll, serveRaw } from './support/local-origin.ts';
+
+const BYTES = Buffer.from('0123456789'.repeat(20));
+const RESUMABLE = 'Accept-Ranges: bytes\r\nETag: "v1"\r\n';
+
+function error(code: string, more: object = {}): Error {
+  return expect.objectContaining({ name: 'OriginError', code, ...more }) as Error;
+}
+
+function at(port: number, path = '/object'): URL {
+  return new URL(`http://127.0.0.1:${port}${path}`);
+}
+
+function head(status: string, headers: string): string {
+  return `HTTP/1.1 ${status}\r\n${headers}\r\n`;
+}
+
+/** All of a 200's head, then the first 50 bytes of its body, then a cut. */
+function cutShort(socket: Socket, headers: string): void {
+  socket.end(head('200 OK', `${headers}Content-Length: ${BYTES.length}\r\n`) + BYTES.toString().slice(0, 50));
+}
+
+function rest(from: number, headers = 'ETag: "v1"\r\n', size: number | string = BYTES.length): string {
+  const text = BYTES.toString().slice(from);
+  return (
+    head(
+      '206 Partial Content',
+      `${headers}Content-Range: bytes ${from}-${BYTES.length - 1}/${size}\r\nContent-Length: ${text.length}\r\n`,
+    ) + text
+  );
+}
+
+describe('a body that is cut short', () => {
+  test.each<[string, string]>([
+    ['with a length', `${head('200 OK', 'Content-Length: 100\r\n')}short`],
+    ['with chunks', `${head('200 OK', 'Transfer-Encoding: chunked\r\n')}5\r\nshort\r\n`],
+    ['within a chunk', `${head('200 OK', 'Transfer-Encoding: chunked\r\n')}a\r\nshort`],
+    [
+      'on a connection that was to close',
+      `${head('200 OK', 'Connection: close\r\nContent-Length: 100\r\n')}short`,
+    ],
+  ])('%s is interrupted', async (_, answer) => {
+    await using server = await serveRaw((socket) => socket.end(answer));
+    await using origin = localOrigin();
+    const object = await origin.open(at(server.port));
+    await expect(readAll(object.body)).rejects.toThrow(error('origin_interrupted', { retryable: true }));
+    expect(object.sha256()).toBeNull();
+  });
+
+  test('by a reset is interrupted', async () => {
+    await using server = await serveRaw((socket) => {
+      socket.write(`${head('200 OK', 'Content-Length: 100\r\n')}short`, () => socket.resetAndDestroy());
+    });
+    await using origin = localOrigin();
+    const attempt = origin.open(at(server.port)).then(({ body }) => readAll(body));
+    await expect(attempt).rejects.toThrow(
+      error(expect.stringMatching(/origin_(interrupted|unreachable)/) as string),
+    );
+  });
+});
+
+describe('a body without proof of its end', () => {
+  const closing = 'Connection: close\r\n';
+
+  test.each([head('200 OK', closing), 'HTTP/1.0 200 OK\r\n\r\n'])('is refused (%j)', async (start) => {
+    await using server = await serveRaw((socket) => socket.end(`${start}all of it`));
+    await using origin = localOrigin();
+    await expect(origin.open(at(server.port))).rejects.toThrow(
+      error('origin_mismatch', { retryable: false }),
+    );
+  });
+
+  test('is taken when a digest of the whole verifies', async () => {
+    const md5 = createHash('md5').update('all of it').digest('base64');
+    await using server = await serveRaw((socket) =>
+      socket.end(`${head('200 OK', `${closing}Content-MD5: ${md5}\r\n`)}all of it`),
+    );
+    await using origin = localOrigin();
+    expect((await readAll((await origin.open(at(server.port))).body)).toString()).toBe('all of it');
+  });
+
+  test('is refused when the digest does not', async () => {
+    const md5 = createHash('md5').update('all of it').digest('base64');
+    await using server = await serveRaw((socket) =>
+      socket.end(`${head('200 OK', `${closing}Content-MD5: ${md5}\r\n`)}all of`),
+    );
+    await using origin = localOrigin();
+    const object = await origin.open(at(server.port));
+    await expect(readAll(object.body)).rejects.toThrow(error('origin_mismatch'));
+  });
+
+  test('is refused when a transfer coding was put on it', async () => {
+    await using server = await serveRaw((socket) =>
+      socket.end(`${head('200 OK', 'Transfer-Encoding: gzip, chunked\r\n')}1\r\nx\r\n0\r\n\r\n`),
+    );
+    await using origin = localOrigin();
+    await expect(origin.open(at(server.port))).rejects.toThrow(error('origin_mismatch'));
+  });
+});
+
+test('bytes that are not what a digest says are a mismatch which names it', async () => {
+  await using server = await serveRaw((socket) =>
+    socket.write(`${head('200 OK', `Content-MD5: ${'A'.repeat(22)}==\r\nContent-Length: 4\r\n`)}body`),
+  );
+  await using origin = localOrigin();
+  const object = await origin.open(at(server.port));
+  const reading = readAll(object.body);
+  await expect(reading).rejects.toThrow(error('origin_mismatch', { retryable: true }));
+  await expect(reading).rejects.toThrow('Content-MD5');
+  expect(object.sha256()).toBeNull();
+});
+
+test('a body of unknown length is broken off at the largest allowed', async () => {
+  await using server = await serveRaw((socket) => {
+    socket.write(head('200 OK', 'Transfer-Encoding: chunked\r\n'));
+    const more = (): void => {
+      while (!socket.destroyed && socket.write(`3e8\r\n${'x'.repeat(1000)}\r\n`));
+    };
+    socket.on('drain', more);
+    more();
+  });
+  await using origin = localOrigin({ maxObjectBytes: 100_000 });
+  const object = await origin.open(at(server.port));
+  await expect(readAll(object.body)).rejects.toThrow(error('too_large'));
+});
+
+describe('a body that is too slow', () => {
+  const timeouts = { ...LONG, firstByteSeconds: 0.2, minimumBytesPerSecond: 1000 };
+
+  test('because it stalls is interrupted', async () => {
+    await using server = await serveRaw((socket) =>
+      socket.write(`${head('200 OK', 'Content-Length: 100\r\n')}some`),
+    );
+    await using origin = localOrigin({ timeouts });
+    const object = await origin.open(at(server.port));
+    await expect(readAll(object.body)).rejects.toThrow(error('origin_interrupted', { retryable: true }));
+  });
+
+  test('because it drips is interrupted', async () => {
+    await using server = await serveRaw((socket) => {
+      socket.write(head('200 OK', 'Content-Length: 100000\r\n'));
+      const timer = setInterval(() => socket.write('x'), 10);
+      socket.once('close', () => clearInterval(timer));
+    });
+    await using origin = localOrigin({ timeouts });
+    const object = await origin.open(at(server.port));
+    await expect(readAll(object.body)).rejects.toThrow(error('origin_interrupted'));
+  });
+
+  test('to be complete within the total time is interrupted, however steady', async () => {
+    await using server = await serveRaw((socket) => {
+      socket.write(head('200 OK', 'Content-Length: 100000\r\n'));
+      const timer = setInterval(() => socket.write('x'), 10);
+      socket.once('close', () => clearInterval(timer));
+    });
+    await using origin = localOrigin({ timeouts: { ...LONG, totalSeconds: 0.3 } });
+    const object = await origin.open(at(server.port));
+    await expect(readAll(object.body)).rejects.toThrow(error('origin_interrupted'));
+  });
+
+  test('is not one that waits for its consumer', async () => {
+    await using server = await serveRaw((socket) => {
+      socket.write(head('200 OK', 'Transfer-Encoding: chunked\r\n'));
+      socket.write(`5\r\nfirst\r\n`);
+      setTimeout(() => socket.write(`6\r\nsecond\r\n0\r\n\r\n`), 100);
+    });
+    await using origin = localOrigin({
+      timeouts: { ...LONG, firstByteSeconds: 0.2, minimumBytesPerSecond: 20 },
+    });
+    const object = await origin.open(at(server.port));
+    let text = '';
+    for await (const chunk of object.body) {
+      text += Buffer.from(chunk).toString();
+      // Longer than the window over which the rate is taken.
+      if (text === 'first') await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+    expect(text).toBe('firstsecond');
+  });
+});
+
+describe('a broken body is continued', () => {
+  test.each<[string, string, string]>([
+    ['a strong ETag', RESUMABLE, '"v1"'],
+    [
+      'a Last-Modified well before Date',
+      'Accept-Ranges: bytes\r\nLast-Modified: Mon, 01 Jan 2024 00:00:00 GMT\r\nDate: Mon, 01 Jan 2024 00:05:00 GMT\r\n',
+      'Mon, 01 Jan 2024 00:00:00 GMT',
+    ],
+  ])('under %s', async (_, headers, validator) => {
+    const heads: string[] = [];
+    await using server = await serveRaw((socket, request, count) => {
+      heads.push(request.toLowerCase());
+      if (count === 1) cutShort(socket, headers);
+      else socket.write(rest(50, ''));
+    });
+    await using origin = localOrigin();
+    const object = await origin.open(at(server.port));
+    expect((await readAll(object.body)).equals(BYTES)).toBe(true);
+    expect(object.sha256()).toBe(createHash('sha256').update(BYTES).digest('hex'));
+    expect(heads).toHaveLength(2);
+    expect(heads[1]).toContain('range: bytes=50-\r\n');
+    expect(heads[1]).toContain(`if-range: ${validator.toLowerCase()}\r\n`);
+  });
+
+  test('after each of several breaks, refusals and stalls', async () => {
+    await using server = await serveRaw((socket, _, count) => {
+      if (count === 1) cutShort(socket, RESUMABLE);
+      else if (count === 2) socket.end(rest(50).slice(0, -100));
+      else if (count === 3) socket.write(head('503 Busy', 'Content-Length: 0\r\n'));
+      else if (count === 4) socket.write(rest(100).slice(0, -50));
+      else socket.write(rest(150));
+    });
+    await using origin = localOrigin({
+      timeouts: { ...LONG, firstByteSeconds: 0.3, minimumBytesPerSecond: 1000 },
+    });
+    const object = await origin.open(at(server.port));
+    expect((await readAll(object.body)).equals(BYTES)).toBe(true);
+  });
+
+  test('where its length was not known before', async () => {
+    await using server = await serveRaw((socket, _, count) => {
+      if (count === 1)
+        socket.end(`${head('200 OK', `${RESUMABLE}Transfer-Encoding: chunked\r\n`)}a\r\n0123456789\r\n`);
+      else socket.write(rest(10));
+    });
+    await using origin = localOrigin();
+    expect((await readAll((await origin.open(at(server.port))).body)).equals(BYTES)).toBe(true);
+  });
+
+  test('along the redirects again where the signature has run out', async () => {
+    const asked: string[] = [];
+    await using server = await serveRaw((socket, request, count) => {
+      asked.push(request.split(' ')[1] ?? '');
+      if (request.startsWith('GET /object'))
+        socket.write(head('302 Found', `Location: /signed?sig=${count}\r\nContent-Length: 0\r\n`));
+      else if (count === 2) cutShort(socket, RESUMABLE);
+      else if (request.startsWith('GET /signed?sig=1'))
+        socket.write(head('403 Expired', 'Content-Length: 0\r\n'));
+      else socket.write(rest(50));
+    });
+    await using origin = localOrigin({
+      policy: createSourcePolicy({
+        requireTls: false,
+        allow: [{ prefix: `http://127.0.0.1:${server.port}/`, privateAddresses: true }],
+      }),
+    });
+    const object = await origin.open(at(server.port));
+    expect((await readAll(object.body)).equals(BYTES)).toBe(true);
+    expect(asked).toEqual(['/object', '/signed?sig=1', '/signed?sig=1', '/object', '/signed?sig=4']);
+  });
+
+  test('and verified as a whole', async () => {
+    const md5 = createHash('md5').update('something else').digest('base64');
+    await using server = await serveRaw((socket, _, count) => {
+      if (count === 1) cutShort(socket, `${RESUMABLE}Content-MD5: ${md5}\r\n`);
+      else socket.write(rest(50));
+    });
+    await using origin = localOrigin();
+    const object = await origin.open(at(server.port));
+    await expect(readAll(object.body)).rejects.toThrow(error('origin_mismatch'));
+  });
+});
+
+describe('a broken body is not continued', () => {
+  test.each<[string, string]>([
+    ['without Accept-Ranges', 'ETag: "v1"\r\n'],
+    ['where ranges are refused', 'Accept-Ranges: none\r\nETag: "v1"\r\n'],
+    ['without a validator', 'Accept-Ranges: bytes\r\n'],
+    ['under a weak ETag', 'Accept-Ranges: bytes\r\nETag: W/"v1"\r\n'],
+    [
+      'under a weak ETag, Last-Modified or not',
+      'Accept-Ranges: bytes\r\nETag: W/"v1"\r\nLast-Modified: Mon, 01 Jan 2024 00:00:00 GMT\r\nDate: Mon, 01 Jan 2024 00:05:00 GMT\r\n',
+    ],
+    [
+      'under a Last-Modified of just now',
+      'Accept-Ranges: bytes\r\nLast-Modified: Mon, 01 Jan 2024 00:05:00 GMT\r\nDate: Mon, 01 Jan 2024 00:05:00 GMT\r\n',
+    ],
+    [
+      'under a Last-Modified without Date',
+      'Accept-Ranges: bytes\r\nLast-Modified: Mon, 01 Jan 2024 00:00:00 GMT\r\n',
+    ],
+  ])('%s', async (_, headers) => {
+    let asked = 0;
+    await using server = await serveRaw((socket) => {
+      asked += 1;
+      cutShort(socket, headers);
+    });
+    await using origin = localOrigin();
+    const object = await origin.open(at(server.port));
+    await expect(readAll(object.body)).rejects.toThrow(error('origin_interrupted'));
+    expect(asked).toBe(1);
+  });
+
+  test.each<[string, string]>([
+    [
+      'a 200: the object changed',
+      `${head('200 OK', `Content-Length: ${BYTES.length}\r\n`)}${BYTES.toString()}`,
+    ],
+    ['another ETag', rest(50, 'ETag: "v2"\r\n')],
+    ['another range', rest(49)],
+    ['another length', rest(50, 'ETag: "v1"\r\n', 300)],
+    ['another encoding', rest(50, 'ETag: "v1"\r\nContent-Encoding: gzip\r\n')],
+    ['no range', head('206 Partial Content', 'Content-Length: 150\r\n') + BYTES.toString().slice(50)],
+    [
+      'several ranges',
+      head('206 Partial Content', 'Content-Type: multipart/byteranges\r\nContent-Length: 0\r\n'),
+    ],
+    ['416', head('416 Range Not Satisfiable', 'Content-Range: bytes */200\r\nContent-Length: 0\r\n')],
+    ['404', head('404 Not Found', 'Content-Length: 0\r\n')],
+  ])('by %s', async (_, answer) => {
+    await using server = await serveRaw((socket, _head, count) => {
+      if (count === 1) cutShort(socket, RESUMABLE);
+      else socket.write(answer);
+    });
+    await using origin = localOrigin();
+    const object = await origin.open(at(server.port));
+    await expect(readAll(object.body)).rejects.toThrow(error('origin_interrupted', { retryable: true }));
+    expect(object.sha256()).toBeNull();
+  });
+
+  test('by a redirect to where nothing may be asked', async () => {
+    await using server = await serveRaw((socket, _, count) => {
+      if (count === 1) cutShort(socket, RESUMABLE);
+      else socket.write(head('302 Found', 'Location: http://169.254.169.254/\r\nContent-Length: 0\r\n'));
+    });
+    await using origin = localOrigin();
+    const object = await origin.open(at(server.port));
+    await expect(readAll(object.body)).rejects.toThrow(error('not_allowed'));
+  });
+
+  test('when its caller aborts', async () => {
+    const caller = new AbortController();
+    const reason = new Error('gone');
+    await using server = await serveRaw((socket) => {
+      socket.write(`${head('200 OK', `${RESUMABLE}Content-Length: 100\r\n`)}some`);
+    });
+    await using origin = localOrigin();
+    const object = await origin.open(at(server.port), { signal: caller.signal });
+    const reading = (async () => {
+      for await (const _ of object.body) caller.abort(reason);
+    })();
+    await expect(reading).rejects.toBe(reason);
+    expect(server.connections()).toBe(1);
+  });
+});
