@@ -11,7 +11,10 @@ export const MOST_PARTS = 10_000;
  * 2,450 with parts of about 100 MiB, 5 TiB (the largest object of S3) before part 10,000 with parts below 1.6 GiB.
  */
 export function partSize(number: number, sizeBytes: number | null, partBytes: number): number {
-  if (sizeBytes !== null) return Math.max(partBytes, Math.ceil(sizeBytes / MOST_PARTS / MIB) * MIB);
+  if (sizeBytes !== null) {
+    const needed = Math.ceil(sizeBytes / MOST_PARTS);
+    return needed <= partBytes ? partBytes : Math.ceil(needed / MIB) * MIB;
+  }
   return partBytes + Math.floor((number / 250) ** 2) * MIB;
 }
 
