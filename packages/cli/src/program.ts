@@ -7,6 +7,7 @@ import { configCommand } from './commands/config.ts';
 import { flushCommand } from './commands/flush.ts';
 import { getCommand } from './commands/get.ts';
 import { purgeCommand } from './commands/purge.ts';
+import { setupCommand } from './commands/setup.ts';
 import { statusCommand } from './commands/status.ts';
 import { tokenCommand } from './commands/token.ts';
 import { urlCommand } from './commands/url.ts';
@@ -15,7 +16,7 @@ const EPILOGUE = `
 Environment:
   CLOUD_MIRROR_URL     the front end, where --mirror is not given
   CLOUD_MIRROR_TOKEN   an operator's token, for purge, flush and status
-  CLOUD_MIRROR_CONFIG  the configuration file, for config check
+  CLOUD_MIRROR_CONFIG  the configuration file, for config check and setup
 
 Exit status: 0 done, 1 failed, 2 wrong usage or configuration.`;
 
@@ -32,6 +33,7 @@ export function createProgram(context: CommandContext): Command {
     flushCommand,
     statusCommand,
     configCommand,
+    setupCommand,
     tokenCommand,
   ];
   for (const command of commands) program.addCommand(command(context));

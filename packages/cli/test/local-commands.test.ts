@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto';
-import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
+import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { rewriteUrl } from '@cloud-mirror/client';
 import { SCOPES, parseConfig } from '@cloud-mirror/config';
-import { LAUNCHER, commandLine } from './command-line.ts';
+import { commandLine } from './command-line.ts';
 
 const origin = 'https://artifacts.example.com/builds/1/app.tar.gz';
 const where = { mirror: 'https://mirror.example.com', service: 's3', region: 'us-west-1' };
@@ -65,7 +64,7 @@ describe('url', () => {
 
 test('--help lists the commands, --version is the version', async () => {
   const help = await commandLine(['--help']);
-  for (const name of ['url', 'get', 'purge', 'flush', 'status', 'config', 'token'])
+  for (const name of ['url', 'get', 'purge', 'flush', 'status', 'config', 'setup', 'token'])
     expect(help.stdout.toString()).toMatch(new RegExp(`^  ${name}\\b`, 'm'));
   expect(help.status).toBe(0);
   const version = await commandLine(['--version']);
@@ -99,6 +98,49 @@ describe('config check', () => {
   });
 });
 
+describe('setup', () => {
+  test('makes what is missing, and says so; again it finds all in place', async () => {
+    await withFile(CONFIG, async (file) => {
+      const cwd = dirname(file);
+      const first = await commandLine(['setup', '--config', file], { cwd });
+      expect(first.stderr).toBe('');
+      expect(first.stdout.toString()).toMatch(
+        /^local\/here store: .*data\/objects.*\nlocal\/here queue: all in place\n$/,
+      );
+      expect(first.status).toBe(0);
+      expect((await stat(join(cwd, 'data', 'objects', 'here'))).isDirectory()).toBe(true);
+      const second = await commandLine(['setup'], { cwd, env: { CLOUD_MIRROR_CONFIG: file } });
+      expect(second.stdout.toString()).toBe(
+        'local/here store: all in place\nlocal/here queue: all in place\n',
+      );
+      expect(second.status).toBe(0);
+    });
+  });
+
+  test('goes on after a failure, and names what failed', async () => {
+    await withFile(CONFIG.replace('here: {}', 'here: {}, there: {}'), async (file) => {
+      const cwd = dirname(file);
+      await mkdir(join(cwd, 'data', 'objects'), { recursive: true });
+      // A file stands where the folder would have to be.
+      await writeFile(join(cwd, 'data', 'objects', 'here'), '');
+      const { status, stdout, stderr } = await commandLine(['setup', '--config', file], { cwd });
+      expect(stdout.toString()).toMatch(/^local\/here store: failed: /m);
+      expect(stdout.toString()).toMatch(/^local\/there store: (?!failed)/m);
+      expect(stderr).toMatch(/^error: not set up: local\/here store; /);
+      expect(status).toBe(1);
+    });
+  });
+
+  test('of a faulty configuration makes nothing', async () => {
+    await withFile(CONFIG.replace('kind: memory', 'kind: memroy'), async (file) => {
+      const { status, stderr } = await commandLine(['setup', '--config', file], { cwd: dirname(file) });
+      expect(stderr).toContain('entries.kind');
+      expect(status).toBe(2);
+      expect(await readdir(dirname(file))).toEqual(['mirror.yaml']);
+    });
+  });
+});
+
 describe('token new', () => {
   test('prints a token and the line of the configuration that lets it in', async () => {
     const args = ['token', 'new', '--name', 'on-call.1', '--scopes', SCOPES.join(',')];
@@ -128,48 +170,5 @@ describe('token new', () => {
     expect(stderr).toContain(message);
     expect(stdout).toHaveLength(0);
     expect(status).toBe(2);
-  });
-});
-
-describe('the launcher on an older Node', () => {
-  /** Makes this Node say that it is an older one, before the launcher looks. */
-  const older =
-    "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.1.0' } });";
-  const nodeOptions = ['--import', `data:text/javascript,${encodeURIComponent(older)}`];
-
-  const installed = (): boolean => {
-    try {
-      createRequire(LAUNCHER).resolve(`node-${process.platform}-${process.arch}/bin/node`);
-      return true;
-    } catch {
-      return false;
-    }
-  };
-
-  test('hands over to the installed Node, exit status and streams included', async () => {
-    const { status, stdout, stderr } = await commandLine(['url', origin, ...whereOptions], {
-      nodeOptions,
-      env: { CLOUD_MIRROR_URL: 'mirror' },
-    });
-    expect(status).toBe(2);
-    expect(stdout).toHaveLength(0);
-    // An installation without optional packages has none to hand over to.
-    expect(stderr).toContain(installed() ? 'give the front end' : 'cloud-mirror needs Node 24 or newer');
-  });
-
-  test('says what is needed where none is installed', async () => {
-    const directory = await mkdtemp(join(tmpdir(), 'cloud-mirror-cli-'));
-    try {
-      await mkdir(join(directory, 'bin'));
-      const launcher = join(directory, 'bin', 'cloud-mirror.mjs');
-      await copyFile(LAUNCHER, launcher);
-      const { status, stderr } = await commandLine(['--version'], { nodeOptions, launcher });
-      expect(stderr).toMatch(
-        /^error: cloud-mirror needs Node 24 or newer and found .*; install it, or run npm ci/,
-      );
-      expect(status).toBe(2);
-    } finally {
-      await rm(directory, { recursive: true });
-    }
   });
 });
