@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest';
+import type { S3StorageProviderOptions } from '../src/index.ts';
+import { S3StorageProvider } from '../src/index.ts';
+
+const KEY = "https://o.example.com/a b/c+d?e=%20#f!'()*~/ä";
+const SEGMENT = 'https%3A%2F%2Fo.example.com%2Fa%20b%2Fc%2Bd%3Fe%3D%2520%23f%21%27%28%29%2A~%2F%C3%A4';
+
+async function address(
+  options: Partial<S3StorageProviderOptions>,
+  method: 'GET' | 'HEAD' = 'GET',
+): Promise<string> {
+  await using provider = new S3StorageProvider({
+    bucket: 'copies',
+    region: 'us-west-2',
+    access: 'public',
+    signedUrlSeconds: 60,
+    lifespanDays: 1,
+    credentials: { accessKeyId: 'id', secretAccessKey: 'secret', sessionToken: 'token' },
+    ...options,
+  });
+  return provider.urlFor(KEY, method);
+}
+
+describe('public addresses', () => {
+  it.each([
+    [{}, 'https://copies.s3.us-west-2.amazonaws.com/'],
+    [{ region: 'cn-north-1' }, 'https://copies.s3.cn-north-1.amazonaws.com.cn/'],
+    [{ bucket: 'a.b' }, 'https://s3.us-west-2.amazonaws.com/a.b/'],
+    [{ forcePathStyle: true }, 'https://s3.us-west-2.amazonaws.com/copies/'],
+    [{ endpoint: 'https://s3.example.com' }, 'https://copies.s3.example.com/'],
+    [{ endpoint: 'http://127.0.0.1:7480' }, 'http://127.0.0.1:7480/copies/'],
+    [{ endpoint: 'http://[::1]:7480/' }, 'http://[::1]:7480/copies/'],
+    [
+      { endpoint: 'https://s3.example.com:8443/base/', forcePathStyle: true },
+      'https://s3.example.com:8443/base/copies/',
+    ],
+    [{ publicUrl: 'https://cdn.example.com/mirror' }, 'https://cdn.example.com/mirror/'],
+    [{ publicUrl: 'https://cdn.example.com/' }, 'https://cdn.example.com/'],
+  ])('with %j begin with %s and end with the key as one segment', async (options, base) => {
+    expect(await address(options)).toBe(base + SEGMENT);
+    expect(await address(options, 'HEAD')).toBe(base + SEGMENT);
+  });
+});
+
+describe('signed addresses', () => {
+  it.each(['GET', 'HEAD'] as const)('for %s carry the signature and nothing else', async (method) => {
+    const signed = new URL(await address({ access: 'signed' }, method));
+    expect([...signed.searchParams.keys()].sort()).toEqual([
+      'X-Amz-Algorithm',
+      'X-Amz-Content-Sha256',
+      'X-Amz-Credential',
+      'X-Amz-Date',
+      'X-Amz-Expires',
+      'X-Amz-Security-Token',
+      'X-Amz-Signature',
+      'X-Amz-SignedHeaders',
+    ]);
+    expect(signed.searchParams.get('X-Amz-Expires')).toBe('60');
+    expect(signed.searchParams.get('X-Amz-SignedHeaders')).toBe('host');
+    expect(decodeURIComponent(signed.pathname)).toBe(`/${KEY}`);
+  });
+
+  it('differ by method', async () => {
+    const signature = async (method: 'GET' | 'HEAD'): Promise<string | null> =>
+      new URL(await address({ access: 'signed' }, method)).searchParams.get('X-Amz-Signature');
+    expect(await signature('GET')).not.toBe(await signature('HEAD'));
+  });
+});
