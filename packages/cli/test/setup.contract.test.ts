@@ -1,0 +1,63 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, inject, test } from 'vitest';
+import { AnsweringServer } from './answering-server.ts';
+import { commandLine } from './command-line.ts';
+
+const { sqsEndpoint, sqsRegion, s3 } = inject('servers');
+
+async function setup(name: string, queueEndpoint: string) {
+  const directory = await mkdtemp(join(tmpdir(), 'cloud-mirror-cli-'));
+  try {
+    const file = join(directory, 'mirror.yaml');
+    const config = {
+      server: { publicUrl: 'https://mirror.example.com' },
+      sources: { allow: [{ prefix: 'https://artifacts.example.com/builds/' }] },
+      // Set-up does not need it: nothing listens there.
+      entries: { kind: 'redis', url: 'redis://127.0.0.1:1/0' },
+      queue: { kind: 'sqs', name: `${name}-{service}-{region}`, region: sqsRegion, endpoint: queueEndpoint },
+      services: {
+        s3: {
+          kind: 's3',
+          regions: { lab: { bucket: name, endpoint: s3.endpoint, region: s3.region, forcePathStyle: true } },
+        },
+      },
+    };
+    // JSON is YAML.
+    await writeFile(file, JSON.stringify(config));
+    const env = {
+      AWS_ACCESS_KEY_ID: s3.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: s3.secretAccessKey,
+      AWS_EC2_METADATA_DISABLED: 'true',
+    };
+    return await commandLine(['setup', '--config', file], { env });
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+}
+
+test('buckets and queues are made once', async () => {
+  const name = `setup-${randomUUID()}`;
+  const first = await setup(name, sqsEndpoint);
+  expect(first.stderr).toBe('');
+  expect(first.stdout.toString()).toMatch(new RegExp(`^s3/lab store: .*${name}`, 'm'));
+  expect(first.stdout.toString()).toMatch(new RegExp(`^s3/lab queue: .*${name}-s3-lab_dead`, 'm'));
+  expect(first.status).toBe(0);
+  const second = await setup(name, sqsEndpoint);
+  expect(second.stdout.toString()).toMatch(/^s3\/lab queue: all in place$/m);
+  expect(second.status).toBe(0);
+});
+
+test('a queue that cannot be reached does not keep the bucket from being made', async () => {
+  const closed = await AnsweringServer.listen();
+  const { address } = closed;
+  await closed[Symbol.asyncDispose]();
+  const name = `setup-${randomUUID()}`;
+  const { status, stdout, stderr } = await setup(name, address);
+  expect(stdout.toString()).toMatch(new RegExp(`^s3/lab store: .*${name}`, 'm'));
+  expect(stdout.toString()).toMatch(/^s3\/lab queue: failed: /m);
+  expect(stderr).toBe('error: not set up: s3/lab queue; mend the cause and run setup again, which is safe\n');
+  expect(status).toBe(1);
+});
