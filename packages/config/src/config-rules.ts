@@ -1,6 +1,9 @@
 import { resolve, sep } from 'node:path';
+import { checkPattern, checkPrefix } from '@cloud-mirror/origin';
+import { describeFound, pathText } from './config-fault.ts';
 import type { KeyPath } from './config-fault.ts';
-import { RESERVED_NAME, NAME_PATTERN, isPlainHttpUrl, parseUrl } from './value-schemas.ts';
+import { queueName } from './queue-name.ts';
+import { NAME_PATTERN, RESERVED_NAME, parseUrl } from './value-schemas.ts';
 
 /** What a rule that looks at several keys objects to. `found` where the value at `path` does not say it by itself. */
 export interface CrossFault {
@@ -75,18 +78,31 @@ function ruleFaults(config: unknown): CrossFault[] {
       const found = prefix === undefined ? 'neither prefix nor pattern' : 'both prefix and pattern';
       return [{ path, found, expected: 'exactly one of prefix and pattern' }];
     }
-    if (typeof prefix === 'string') return prefixFaults([...path, 'prefix'], prefix, rule['tls'], requireTls);
+    const needsTls = rule['tls'] === 'required' || (requireTls && rule['tls'] !== 'optional');
+    if (typeof prefix === 'string') return prefixFaults([...path, 'prefix'], prefix, needsTls);
+    if (typeof pattern === 'string') return patternFaults([...path, 'pattern'], pattern, needsTls);
     return [];
   });
 }
 
-function prefixFaults(path: KeyPath, prefix: string, tls: unknown, requireTls: boolean): CrossFault[] {
-  if (!isPlainHttpUrl(prefix))
-    return [{ path, expected: 'an http:// or https:// address without credentials, query or fragment' }];
-  const needsTls = tls === 'required' || (requireTls && tls !== 'optional');
-  if (parseUrl(prefix)?.protocol === 'http:' && needsTls)
-    return [{ path, expected: 'https://, or tls: optional beside it: without TLS it would never match' }];
-  return [];
+const TLS_REMEDY = 'https://, or tls: optional beside it: without TLS it would never match';
+
+function prefixFaults(path: KeyPath, prefix: string, needsTls: boolean): CrossFault[] {
+  const fault = checkPrefix(prefix);
+  if (fault !== null) {
+    const found = `${describeFound(pathText(path), prefix)}, which ${fault}`;
+    return [{ path, found, expected: 'scheme, host and the beginning of a path' }];
+  }
+  return parseUrl(prefix)?.protocol === 'http:' && needsTls ? [{ path, expected: TLS_REMEDY }] : [];
+}
+
+function patternFaults(path: KeyPath, pattern: string, needsTls: boolean): CrossFault[] {
+  const fault = checkPattern(pattern);
+  if (fault !== null) {
+    const found = `${describeFound(pathText(path), pattern)}, which ${fault}`;
+    return [{ path, found, expected: 'a regular expression such as ^https://[a-z0-9-]+\\.example\\.com/' }];
+  }
+  return pattern.startsWith('^http:') && needsTls ? [{ path, expected: TLS_REMEDY }] : [];
 }
 
 function connectionFaults(config: unknown): CrossFault[] {
@@ -162,13 +178,6 @@ function queueNameFaults(config: unknown): CrossFault[] {
     for (const name of both) owners.set(name, backend);
   }
   return faults;
-}
-
-/** Name of the queue of one back end. */
-export function queueName(template: string, service: string, region: string): string {
-  return template.replace(/\{(service|region)\}/g, (_, key: string) =>
-    key === 'service' ? service : region,
-  );
 }
 
 /** Two stores in one folder would take each other's files for their own. */

@@ -1,3 +1,5 @@
+export { openAdapters } from './adapters.ts';
+export type { Adapters } from './adapters.ts';
 export { ConfigError, faultLine } from './config-fault.ts';
 export type { Fault } from './config-fault.ts';
 export { SCOPES } from './config-schema.ts';
@@ -19,3 +21,4 @@ export { runProgram } from './program.ts';
 export type { Program, ProgramContext, RunningProgram } from './program.ts';
 export { programVersion } from './program-version.ts';
 export { requireSharedParts } from './shared-parts.ts';
+export { prepareBackend, prepareBackends } from './prepare-backends.ts';

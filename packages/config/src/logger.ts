@@ -24,6 +24,8 @@ export function createLogger({ level, program, version, destination }: LoggerOpt
       formatters: { level: (label) => ({ level: label }) },
       redact: { paths: SECRET_FIELDS, censor: '[redacted]' },
       serializers: { err: describeError, error: describeError, cause: describeError },
+      // The last gate, whatever field or message an address is in.
+      hooks: { streamWrite: lineWithoutQuery },
     },
     destination ?? pino.destination({ dest: 1, sync: false }),
   );
@@ -97,4 +99,12 @@ export function withoutQuery(text: string): string {
   return text
     .replace(/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/@"'<>]*@/gi, '$1…@')
     .replace(/(\bhttps?:\/\/[^\s?"'<>]*)\?[^\s"'<>]*/gi, '$1?…');
+}
+
+/** As {@link withoutQuery}, for a line of JSON: an address ends at an escaped quote or line break, and escapes stay whole. */
+function lineWithoutQuery(line: string): string {
+  if (!line.includes('://')) return line;
+  return line
+    .replace(/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/@"'<>\\]*@/gi, '$1…@')
+    .replace(/(\bhttps?:\/\/[^\s?"'<>\\]*)\?(?:[^\s"'<>\\]|\\[^"nrt])*/gi, '$1?…');
 }

@@ -46,6 +46,8 @@ const CLOSING_MS = 15_000;
  * arguments: exit 2, the faults on standard error. Never returns control that matters: it ends the process.
  */
 export async function runProgram(program: Program, argv: readonly string[] = process.argv): Promise<void> {
+  // A program waits for a signal even where nothing else keeps it alive. The interval is the longest there is.
+  setInterval(() => undefined, 2 ** 31 - 1);
   // Before anything else, so that a signal in the first moments is a stop and not a death.
   const stopping = listenForSignals();
   const version = programVersion();
@@ -60,10 +62,7 @@ export async function runProgram(program: Program, argv: readonly string[] = pro
   }
   const destination = pino.destination({ dest: 1, sync: false });
   const logger = createLogger({ level: config.log.level, program: program.name, version, destination });
-  const exit = (status: number): never => {
-    destination.flushSync();
-    process.exit(status);
-  };
+  const exit = exitOnceWritten(destination);
   watchForCrashes(logger, exit);
   stopping.onSecondSignal = () => {
     logger.fatal('a second signal: ending at once');
@@ -126,8 +125,30 @@ function listenForSignals(): Stopping {
   return stopping;
 }
 
-function watchForCrashes(logger: Logger, exit: (status: number) => never): void {
+/** For a reader of the log that does not read. */
+const LAST_LINES_MS = 2000;
+
+type Destination = ReturnType<typeof pino.destination>;
+
+/** Ends the process when the lines logged so far are written; the status of the first call counts. */
+function exitOnceWritten(destination: Destination): (status: number) => void {
+  let ending = false;
+  return (status) => {
+    if (ending) return;
+    ending = true;
+    const end = (): void => process.exit(status);
+    setTimeout(end, LAST_LINES_MS);
+    destination.once('close', end).once('error', end);
+    destination.end();
+  };
+}
+
+function watchForCrashes(logger: Logger, exit: (status: number) => void): void {
+  let crashed = false;
   process.on('uncaughtException', (error: unknown, origin) => {
+    // What breaks after the first is its consequence, and the log may be closed already.
+    if (crashed) return;
+    crashed = true;
     logger.fatal(
       { err: error },
       origin === 'unhandledRejection' ? 'unhandled rejection' : 'uncaught exception',

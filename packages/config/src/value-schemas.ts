@@ -85,7 +85,7 @@ export function httpUrl() {
     .transform((value) => value.replace(/\/+$/, ''));
 }
 
-export function isPlainHttpUrl(value: string): boolean {
+function isPlainHttpUrl(value: string): boolean {
   const url = parseUrl(value);
   if (url === null || /[\s\\]/.test(value)) return false;
   if (url.protocol !== 'http:' && url.protocol !== 'https:') return false;

@@ -1,0 +1,82 @@
+import { MemoryEntryStore, RedisEntryStore } from '@cloud-mirror/cache-manager';
+import type { Backends, EntryStore, RedisConnection } from '@cloud-mirror/cache-manager';
+import { HttpOrigin, createSourcePolicy } from '@cloud-mirror/origin';
+import type { Origin, SourcePolicy } from '@cloud-mirror/origin';
+import { openBackends } from './backends.ts';
+import type { Config, SourceRule } from './config-schema.ts';
+import type { Logger } from './logger.ts';
+import { programVersion } from './program-version.ts';
+import { repeatedFailureLog } from './repeated-failure-log.ts';
+
+/** The ports that the configuration asks for, opened. Disposing closes them in the reverse order. */
+export interface Adapters extends AsyncDisposable {
+  readonly entries: EntryStore;
+  readonly policy: SourcePolicy;
+  readonly origin: Origin;
+  readonly backends: Backends;
+}
+
+/**
+ * Builds an adapter for each part of the configuration. Connects to nothing that has to be there: a Redis, queue or
+ * store that is down at this moment is found when it is needed.
+ */
+export async function openAdapters(
+  config: Config,
+  { logger }: { readonly logger: Logger },
+): Promise<Adapters> {
+  await using resources = new AsyncDisposableStack();
+  const entries = resources.use(openEntries(config, logger));
+  const policy = createSourcePolicy({
+    requireTls: config.sources.requireTls,
+    allow: config.sources.allow.map(policyRule),
+  });
+  const origin = resources.use(openOrigin(config, policy));
+  const backends = openBackends(config, entries, resources);
+  const opened = resources.move();
+  return { entries, policy, origin, backends, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+}
+
+function openEntries({ entries }: Config, logger: Logger): EntryStore {
+  const onError = repeatedFailureLog(logger.child({ part: 'entries' }));
+  switch (entries.kind) {
+    case 'memory':
+      return new MemoryEntryStore({ onError });
+    case 'redis':
+      return new RedisEntryStore({
+        connection: redisConnection(entries),
+        keyPrefix: entries.keyPrefix,
+        commandTimeoutMs: entries.commandTimeoutMs,
+        onError,
+      });
+  }
+}
+
+/** Which of the three is given was checked when the file was read. */
+function redisConnection({ url, sentinels, cluster }: Config['entries']): RedisConnection {
+  if (sentinels !== undefined) {
+    const { name, nodes } = sentinels;
+    return { sentinels: { name, nodes }, url: sentinels.url };
+  }
+  if (cluster !== undefined) return { cluster };
+  if (url !== undefined) return { url };
+  throw new TypeError('entries of kind redis have none of url, sentinels and cluster');
+}
+
+type PolicyRule = Parameters<typeof createSourcePolicy>[0]['allow'][number];
+
+/** Which of the two is given was checked when the file was read. */
+function policyRule({ prefix, pattern, ...settings }: SourceRule): PolicyRule {
+  if (prefix !== undefined) return { ...settings, prefix };
+  if (pattern !== undefined) return { ...settings, pattern };
+  throw new TypeError('an entry of sources.allow has neither prefix nor pattern');
+}
+
+function openOrigin({ sources }: Config, policy: SourcePolicy): Origin {
+  return new HttpOrigin({
+    policy,
+    redirectLimit: sources.redirectLimit,
+    maxObjectBytes: sources.maxObjectBytes,
+    timeouts: sources.timeouts,
+    userAgent: `cloud-mirror/${programVersion()}`,
+  });
+}

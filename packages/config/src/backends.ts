@@ -1,0 +1,87 @@
+import { resolve } from 'node:path';
+import { backendName, urlSha256OfKey } from '@cloud-mirror/cache-manager';
+import type { Backend, Backends, EntryStore } from '@cloud-mirror/cache-manager';
+import { FilesystemStorageProvider, S3StorageProvider } from '@cloud-mirror/storage-provider';
+import type { StorageProvider } from '@cloud-mirror/storage-provider';
+import type { Config, FilesystemService, S3Region, S3Service } from './config-schema.ts';
+import { openQueue } from './queues.ts';
+
+/**
+ * Every back end of the configuration. What is opened is put on `resources`.
+ * @param entries forget an object before a store of limited room removes it
+ */
+export function openBackends(
+  config: Config,
+  entries: Pick<EntryStore, 'drop'>,
+  resources: AsyncDisposableStack,
+): Backends {
+  const backends = new Map<string, Backend>();
+  for (const [service, settings] of Object.entries(config.services)) {
+    for (const region of Object.keys(settings.regions)) {
+      const name = backendName(service, region);
+      const store = resources.use(openStore(config, { service, region, settings }, entries));
+      const queue = resources.use(openQueue(config, service, region));
+      backends.set(name, { service, region, name, kind: settings.kind, store, queue, ...lifespan(settings) });
+    }
+  }
+  return backends;
+}
+
+interface Place {
+  readonly service: string;
+  readonly region: string;
+  readonly settings: S3Service | FilesystemService;
+}
+
+function lifespan(settings: S3Service | FilesystemService): Pick<Backend, 'lifespanDays'> {
+  switch (settings.kind) {
+    case 's3':
+      return { lifespanDays: settings.lifespanDays };
+    case 'filesystem':
+      return { lifespanDays: null };
+  }
+}
+
+function openStore(
+  config: Config,
+  { service, region, settings }: Place,
+  entries: Pick<EntryStore, 'drop'>,
+): StorageProvider {
+  switch (settings.kind) {
+    case 's3':
+      return openBucket(settings, region, regionOf(settings, region));
+    case 'filesystem':
+      return new FilesystemStorageProvider({
+        directory: resolve(settings.directory, region),
+        urlBase: `${config.server.publicUrl}/v1/objects/${service}/${region}/`,
+        maxBytes: settings.maxBytes,
+        onEvict: async (key) => {
+          const sha256 = urlSha256OfKey(key);
+          if (sha256 !== null) await entries.drop({ backend: backendName(service, region), sha256 });
+        },
+      });
+  }
+}
+
+function regionOf(settings: S3Service, region: string): S3Region {
+  const found = settings.regions[region];
+  if (found === undefined) throw new TypeError(`there is no region ${region}`);
+  return found;
+}
+
+function openBucket(service: S3Service, name: string, region: S3Region): S3StorageProvider {
+  return new S3StorageProvider({
+    bucket: region.bucket,
+    region: region.region ?? name,
+    endpoint: region.endpoint ?? undefined,
+    forcePathStyle: region.forcePathStyle,
+    access: region.access ?? service.access,
+    signedUrlSeconds: service.signedUrlSeconds,
+    publicUrl: region.publicUrl ?? undefined,
+    lifespanDays: service.lifespanDays,
+    partBytes: service.partBytes,
+    partsInFlight: service.partsInFlight,
+    requestTimeoutMs: service.requestTimeoutMs,
+    checksums: region.checksums,
+  });
+}

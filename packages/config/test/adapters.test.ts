@@ -1,0 +1,202 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { urlSha256 } from '@cloud-mirror/cache-manager';
+import { createLogger, openAdapters, parseConfig, prepareBackend, prepareBackends } from '../src/index.ts';
+import type { Config } from '../src/index.ts';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'adapters-'));
+  // The SDK would look for others on the network.
+  vi.stubEnv('AWS_ACCESS_KEY_ID', 'test');
+  vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'test');
+});
+afterEach(async () => {
+  vi.unstubAllEnvs();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const logger = createLogger({
+  level: 'silent',
+  program: 'test',
+  version: '0',
+  destination: { write: () => undefined },
+});
+
+/** Port 1 of loopback: nothing listens there. */
+const NOWHERE = '127.0.0.1:1';
+
+function config(changes: Record<string, unknown> = {}): Config {
+  const base = {
+    server: { publicUrl: 'https://mirror.example.com/m' },
+    sources: {
+      allow: [
+        { prefix: 'https://artifacts.example.com/' },
+        { pattern: '^http://[a-z]+\\.test/', tls: 'optional' },
+      ],
+    },
+    entries: { kind: 'memory' },
+    queue: { kind: 'memory' },
+    services: {
+      local: { kind: 'filesystem', directory: folder, maxBytes: 3000, regions: { here: {}, there: {} } },
+    },
+  };
+  return parseConfig(JSON.stringify({ ...base, ...changes }), {});
+}
+
+const s3 = (region: object) => ({
+  s3: {
+    kind: 's3',
+    create: true,
+    requestTimeoutMs: 200,
+    regions: { lab: { bucket: 'bucket-1', ...region } },
+  },
+});
+
+async function* body(text: string): AsyncIterable<Uint8Array> {
+  yield Buffer.from(text);
+}
+
+const put = (text: string) => ({
+  headers: { contentType: 'text/plain' },
+  sizeBytes: text.length,
+  metadata: () => ({}),
+});
+
+test('every region of every service is a back end', async () => {
+  await using adapters = await openAdapters(config(), { logger });
+  expect([...adapters.backends.keys()]).toEqual(['local/here', 'local/there']);
+  expect(adapters.backends.get('local/there')).toMatchObject({
+    service: 'local',
+    region: 'there',
+    name: 'local/there',
+    kind: 'filesystem',
+    lifespanDays: null,
+  });
+});
+
+test('the policy is what sources says', async () => {
+  await using adapters = await openAdapters(config(), { logger });
+  const allowed = (url: string) => adapters.policy.decide(new URL(url)).allowed;
+  expect(allowed('https://artifacts.example.com/a')).toBe(true);
+  expect(allowed('http://artifacts.example.com/a')).toBe(false);
+  expect(allowed('http://lab.test/a')).toBe(true);
+  expect(allowed('https://other.example.com/a')).toBe(false);
+});
+
+test('copies of a filesystem service are in a folder for each region and have addresses of the front end', async () => {
+  await using adapters = await openAdapters(config(), { logger });
+  const store = adapters.backends.get('local/here')?.store;
+  await store?.put('https://artifacts.example.com/a', body('hello'), put('hello'));
+  expect(await store?.urlFor('https://artifacts.example.com/a', 'GET')).toMatch(
+    /^https:\/\/mirror\.example\.com\/m\/v1\/objects\/local\/here\/[0-9a-f]{64}$/,
+  );
+  expect(await readdir(folder)).toEqual(['here']);
+});
+
+test('an object whose file makes room is forgotten first', async () => {
+  await using adapters = await openAdapters(config(), { logger });
+  const { entries, backends } = adapters;
+  const store = backends.get('local/here')?.store;
+  const first = 'https://artifacts.example.com/first';
+  await store?.put(first, body('x'.repeat(1500)), put('x'.repeat(1500)));
+  const id = { backend: 'local/here', sha256: urlSha256(first) };
+  await entries.claim(id, { token: 't', leaseMs: 60_000, copyingLeaseMs: 60_000 });
+  const copy = { generation: '', sizeBytes: 1500, sha256: null, etag: null, storedAt: 0, expiresAt: null };
+  expect(await entries.commit(id, 't', copy, 60_000)).toBe(true);
+  await store?.put('https://artifacts.example.com/second', body('y'.repeat(1500)), put('y'.repeat(1500)));
+  expect(await store?.head(first)).toBeNull();
+  expect(await entries.get(id)).toBeNull();
+});
+
+test('of S3, SQS and Redis nothing has to be there', async () => {
+  const away = config({
+    entries: { url: `redis://${NOWHERE}`, commandTimeoutMs: 100 },
+    queue: { endpoint: `http://${NOWHERE}`, requestTimeoutMs: 200 },
+    services: s3({ endpoint: `http://${NOWHERE}`, publicUrl: 'https://cdn.example.com/m/' }),
+  });
+  await using adapters = await openAdapters(away, { logger });
+  const backend = adapters.backends.get('s3/lab');
+  expect(backend).toMatchObject({ kind: 's3', lifespanDays: 1 });
+  expect(await backend?.store.urlFor('https://a/b', 'GET')).toBe(
+    'https://cdn.example.com/m/https%3A%2F%2Fa%2Fb',
+  );
+  await expect(adapters.entries.check()).rejects.toMatchObject({ code: 'entry_store_unavailable' });
+});
+
+test.each([
+  ['url', { url: `redis://${NOWHERE}` }],
+  ['sentinels', { sentinels: { name: 'm', nodes: [NOWHERE], url: 'redis://:p@x' } }],
+  ['cluster', { cluster: [NOWHERE] }],
+])('Redis by %s is opened without it', async (_, connection) => {
+  await using adapters = await openAdapters(config({ entries: { ...connection, commandTimeoutMs: 100 } }), {
+    logger,
+  });
+  await expect(adapters.entries.check()).rejects.toMatchObject({ code: 'entry_store_unavailable' });
+});
+
+test('a region overrides the access of its service, and signs for its own name', async () => {
+  const services = {
+    s3: {
+      kind: 's3',
+      access: 'signed',
+      regions: {
+        'us-west-1': { bucket: 'bucket-1' },
+        open: { bucket: 'bucket-2', region: 'eu-west-1', access: 'public' },
+      },
+    },
+  };
+  await using adapters = await openAdapters(config({ services }), { logger });
+  expect(adapters.backends.get('s3/us-west-1')?.store.access).toBe('signed');
+  const open = adapters.backends.get('s3/open')?.store;
+  expect(open?.access).toBe('public');
+  expect(await open?.urlFor('k', 'GET')).toBe('https://bucket-2.s3.eu-west-1.amazonaws.com/k');
+});
+
+test('folders are prepared at start without being asked for, queues and buckets only where create says so', async () => {
+  await using adapters = await openAdapters(config(), { logger });
+  await prepareBackends(adapters, config(), { logger, signal: new AbortController().signal });
+  expect((await readdir(folder)).toSorted()).toEqual(['here', 'there']);
+  const passive = config({
+    services: { s3: { ...s3({ endpoint: `http://${NOWHERE}` }).s3, create: false } },
+  });
+  await using away = await openAdapters(passive, { logger });
+  await prepareBackends(away, passive, { logger, signal: new AbortController().signal });
+});
+
+test('preparing goes on until it is told to stop, and then resolves', async () => {
+  const wanted = config({ services: s3({ endpoint: `http://${NOWHERE}` }) });
+  await using adapters = await openAdapters(wanted, { logger });
+  const stop = new AbortController();
+  const failed = Promise.withResolvers<string>();
+  const watched = createLogger({
+    level: 'warn',
+    program: 'test',
+    version: '0',
+    destination: { write: (line: string) => failed.resolve(line) },
+  });
+  const preparing = prepareBackends(adapters, wanted, { logger: watched, signal: stop.signal });
+  expect(JSON.parse(await failed.promise)).toMatchObject({
+    backend: 's3/lab',
+    msg: 'could not prepare the back end',
+  });
+  stop.abort();
+  await preparing;
+});
+
+test('one back end is prepared at once, or says why not', async () => {
+  await using adapters = await openAdapters(config(), { logger });
+  const here = adapters.backends.get('local/here');
+  if (here === undefined) throw new Error('no such back end');
+  const made = await prepareBackend(here);
+  expect(made).toEqual([expect.stringContaining(folder)]);
+  expect(await prepareBackend(here)).toEqual([]);
+  await using away = await openAdapters(config({ services: s3({ endpoint: `http://${NOWHERE}` }) }), {
+    logger,
+  });
+  const lab = away.backends.get('s3/lab');
+  if (lab === undefined) throw new Error('no such back end');
+  await expect(prepareBackend(lab)).rejects.toMatchObject({ code: 'store_unavailable' });
+});

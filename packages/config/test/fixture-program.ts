@@ -1,0 +1,41 @@
+/*
+ * A small program for the tests of runProgram: what it does when started and when drained is told by its environment.
+ * It listens, so that it lives until it is stopped.
+ */
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { requireSharedParts, runProgram } from '../src/index.ts';
+import type { ProgramContext, RunningProgram } from '../src/index.ts';
+
+await runProgram({ name: 'cloud-mirror-fixture', description: 'Listens and does nothing.', start });
+
+async function start({ config, logger, signal }: ProgramContext): Promise<RunningProgram> {
+  const mode = process.env.FIXTURE_MODE ?? '';
+  if (mode === 'apart') requireSharedParts(config);
+  if (mode === 'start fails') throw new Error('no luck at https://host/path?signature=hunter2');
+  if (mode === 'start hangs') {
+    logger.info('hanging');
+    await once(signal, 'abort');
+    throw signal.reason;
+  }
+  const server = createServer();
+  server.listen(config.server.port, config.server.host);
+  await once(server, 'listening');
+  if (mode === 'rejects') void Promise.reject(new Error('nobody watches this'));
+  if (mode === 'throws')
+    setImmediate(() => {
+      throw new Error('nobody catches this');
+    });
+  const { port } = server.address() as AddressInfo;
+  return {
+    address: `http://127.0.0.1:${port}`,
+    drain: async () => {
+      if (mode === 'drain fails') throw new Error('cannot drain');
+      if (mode === 'drain hangs') await new Promise(() => undefined);
+      server.close();
+      await once(server, 'close');
+      logger.info('closed');
+    },
+  };
+}

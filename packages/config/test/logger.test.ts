@@ -1,0 +1,112 @@
+import { describe, expect, test } from 'vitest';
+import { createLogger, describeError, withoutQuery } from '../src/index.ts';
+import { repeatedFailureLog } from '../src/repeated-failure-log.ts';
+
+function capture(level = 'info') {
+  const lines: Record<string, unknown>[] = [];
+  const destination = {
+    write: (line: string) => void lines.push(JSON.parse(line) as Record<string, unknown>),
+  };
+  return { lines, logger: createLogger({ level, program: 'p', version: '1.2.3', destination }) };
+}
+
+describe('a line', () => {
+  test('has level, time, program, version and message, and nothing of the machine', () => {
+    const { lines, logger } = capture();
+    logger.warn({ count: 1 }, 'hello');
+    expect(lines).toEqual([
+      {
+        level: 'warn',
+        time: expect.stringMatching(/Z$/) as string,
+        program: 'p',
+        version: '1.2.3',
+        count: 1,
+        msg: 'hello',
+      },
+    ]);
+  });
+
+  test('is not written below the level', () => {
+    const { lines, logger } = capture('error');
+    logger.warn('hello');
+    expect(lines).toEqual([]);
+  });
+
+  test('has no credentials', () => {
+    const { lines, logger } = capture();
+    const secret = 'hunter2';
+    logger.info({
+      authorization: secret,
+      token: secret,
+      headers: {
+        authorization: secret,
+        cookie: secret,
+        'set-cookie': [secret],
+        'x-amz-security-token': secret,
+      },
+      request: { headers: { authorization: secret, 'proxy-authorization': secret } },
+    });
+    logger.error({ err: new Error(`GET https://host/a?X-Amz-Signature=${secret} failed`) });
+    logger.child({ token: secret }).info('child');
+    logger.info(
+      { to: `"https://host/a?sig=${secret}\\${secret}"\nb` },
+      `redis://u:${secret}@h, "http://h?${secret}"`,
+    );
+    expect(lines).toHaveLength(4);
+    expect(lines[3]).toMatchObject({ to: '"https://host/a?…"\nb', msg: 'redis://…@h, "http://h?…"' });
+    expect(JSON.stringify(lines)).not.toContain(secret);
+  });
+});
+
+describe('an error', () => {
+  test('is told with code, stack and its causes', () => {
+    const cause = Object.assign(new TypeError('inner'), { code: 'ECONNREFUSED' });
+    const error = Object.assign(new Error('outer', { cause }), {
+      code: 'store_unavailable',
+      retryable: true,
+    });
+    expect(describeError(error)).toMatchObject({
+      name: 'Error',
+      message: 'outer',
+      code: 'store_unavailable',
+      retryable: true,
+      stack: expect.stringContaining('logger.test.ts') as string,
+      cause: { name: 'TypeError', message: 'inner', code: 'ECONNREFUSED' },
+    });
+  });
+
+  test('that is its own cause comes to an end', () => {
+    const error = new Error('circle');
+    error.cause = error;
+    expect(JSON.stringify(describeError(error)).length).toBeLessThan(50_000);
+  });
+
+  test.each([
+    ['text', 'text'],
+    [undefined, 'undefined'],
+    [{ a: 1 }, '{"a":1}'],
+    [1n, 'something that is no error'],
+  ])('may be the value %s', (value, message) => {
+    expect(describeError(value)).toMatchObject({ message });
+  });
+});
+
+test.each([
+  ['https://h/p?a=b&c=d', 'https://h/p?…'],
+  ['GET https://h/p?sig=x failed; then http://i/?y', 'GET https://h/p?… failed; then http://i/?…'],
+  ['see "https://h/p?a" and <http://h?b>', 'see "https://h/p?…" and <http://h?…>'],
+  ['redis://user:pass@host:6379/0', 'redis://…@host:6379/0'],
+  ['https://u:p@h/p?a', 'https://…@h/p?…'],
+  ['why? because', 'why? because'],
+  ['https://h/p', 'https://h/p'],
+])('withoutQuery(%j) is %j', (text, result) => {
+  expect(withoutQuery(text)).toBe(result);
+});
+
+test('failures of one kind warn once in a while', () => {
+  const { lines, logger } = capture();
+  const log = repeatedFailureLog(logger);
+  const failure = (code: string) => Object.assign(new Error('x'), { code });
+  for (const code of ['ECONNREFUSED', 'ECONNREFUSED', 'ETIMEDOUT', 'ECONNREFUSED']) log(failure(code));
+  expect(lines.map((line) => (line.err as { code: string }).code)).toEqual(['ECONNREFUSED', 'ETIMEDOUT']);
+});
