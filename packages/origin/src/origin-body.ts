@@ -150,12 +150,12 @@ export class OriginBody implements AsyncIterable<Uint8Array>, AsyncDisposable {
 
   #continueWith(rest: FollowedResponse): void {
     const range = rest.status === 206 ? parseContentRange(rest.headers.first('content-range')) : null;
-    const etag = this.#first.headers.first('etag');
     const sameObject =
       range?.kind === 'satisfied' &&
       range.first === this.#receivedBytes &&
       (this.#sizeBytes === null || range.size === null || range.size === this.#sizeBytes) &&
-      (etag === null || (rest.headers.first('etag') ?? etag) === etag) &&
+      this.#agrees(rest, 'etag') &&
+      this.#agrees(rest, 'last-modified') &&
       rest.headers.list('content-encoding') === this.#first.headers.list('content-encoding') &&
       rest.headers.isFramed();
     if (!sameObject) {
@@ -165,6 +165,12 @@ export class OriginBody implements AsyncIterable<Uint8Array>, AsyncDisposable {
     this.#sizeBytes ??= range.size;
     this.#reader = new PacedReader(rest.body, this.#options.pace);
     if (this.#sizeBytes !== null && this.#sizeBytes > this.#options.maxObjectBytes) throw this.#tooLarge();
+  }
+
+  /** A 206 to If-Range may leave out what the client knows (RFC 9110, 15.3.7), but not say otherwise. */
+  #agrees(rest: FollowedResponse, name: string): boolean {
+    const now = rest.headers.first(name);
+    return now === null || now === this.#first.headers.first(name);
   }
 
   async #backOff(): Promise<void> {

@@ -7,6 +7,8 @@ const MAX_DECODINGS = 3;
  * Such a path can lead out of the folder that a rule names.
  */
 export function hasHiddenDotSegment(pathname: string): boolean {
+  // The parser has resolved the plain ones.
+  if (!/[%;\\]/.test(pathname)) return false;
   let path = pathname.toLowerCase();
   for (let round = 0; round < MAX_DECODINGS; round += 1) {
     path = path.replace(/%(25|2e|2f|5c|3b)/g, (_, hex: string) =>

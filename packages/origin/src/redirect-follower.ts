@@ -45,7 +45,7 @@ export class RedirectFollower {
   /** @throws {OriginError} `not_allowed`, `origin_redirects`, `origin_unreachable` */
   async follow(start: URL, request: FollowRequest): Promise<FollowedResponse> {
     const visited = new Set<string>();
-    let url = start;
+    let url = new URL(start);
     for (let hops = request.hopsBefore ?? 0; ; hops += 1) {
       visited.add(url.href);
       const response = await this.#requester.request({

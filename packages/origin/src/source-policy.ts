@@ -34,8 +34,16 @@ export interface SourcePolicyOptions {
   readonly allow: readonly SourceRule[];
 }
 
+/** The parts that rules compare, taken from the URL once. */
+interface Subject {
+  readonly href: string;
+  /** Scheme, host and port. */
+  readonly origin: string;
+  readonly pathname: string;
+}
+
 interface Matcher {
-  readonly matches: (url: URL, href: string) => boolean;
+  readonly matches: (subject: Subject) => boolean;
   /** The rule allows a part of its host only, so a path that can be read in two ways is refused. */
   readonly limitsPath: boolean;
   readonly settings: SourceRuleSettings;
@@ -48,8 +56,8 @@ export function createSourcePolicy(options: SourcePolicyOptions): SourcePolicy {
     decide(url, { hop = false } = {}) {
       const fault = faultOfAnyUrl(url);
       if (fault !== null) return refused(fault);
-      const href = withoutFragment(url);
-      const matching = matchers.filter(({ matches }) => matches(url, href));
+      const subject = { href: withoutFragment(url), origin: url.origin, pathname: url.pathname };
+      const matching = matchers.filter(({ matches }) => matches(subject));
       if (matching.length === 0)
         return refused(
           `${hostForClients(url)} is not an allowed source, or not with this scheme, port or path`,
@@ -85,7 +93,7 @@ function matcherOf(rule: SourceRule): Matcher {
   if (fault !== null) throw new TypeError(`pattern ${rule.pattern}: ${fault}`);
   const pattern = new RegExp(rule.pattern);
   return {
-    matches: (_, href) => pattern.test(href),
+    matches: ({ href }) => pattern.test(href),
     limitsPath: patternLimitsPath(rule.pattern),
     settings: rule,
   };
@@ -95,15 +103,13 @@ function prefixMatcher(text: string, settings: SourceRuleSettings): Matcher {
   const fault = checkPrefix(text);
   if (fault !== null) throw new TypeError(`prefix ${text}: ${fault}`);
   const prefix = new URL(text);
-  const host = prefix.hostname.replace(/\.$/, '');
+  prefix.hostname = prefix.hostname.replace(/\.$/, '');
   const folder = prefix.pathname.endsWith('/') ? prefix.pathname : `${prefix.pathname}/`;
+  const { origin, pathname } = prefix;
   return {
-    matches: (url) =>
-      url.protocol === prefix.protocol &&
-      url.hostname === host &&
-      url.port === prefix.port &&
-      (url.pathname === prefix.pathname || url.pathname.startsWith(folder)),
-    limitsPath: prefix.pathname !== '/',
+    matches: (subject) =>
+      subject.origin === origin && (subject.pathname === pathname || subject.pathname.startsWith(folder)),
+    limitsPath: pathname !== '/',
     settings,
   };
 }

@@ -223,9 +223,11 @@ test('a page that refreshes itself elsewhere is an object like any other', async
 });
 
 test('permission for private addresses does not outlive the URL that had it', async () => {
-  await using server = await serveHttp((_, response) =>
-    response.writeHead(200, { 'content-length': 0 }).end(),
-  );
+  const asked: (string | undefined)[] = [];
+  await using server = await serveHttp((request, response) => {
+    asked.push(request.url);
+    response.writeHead(200, { 'content-length': 0 }).end();
+  });
   await using origin = localOrigin({
     policy: createSourcePolicy({
       requireTls: false,
@@ -236,10 +238,11 @@ test('permission for private addresses does not outlive the URL that had it', as
     }),
   });
   const inside = new URL(`http://127.0.0.1:${server.port}/inside/x`);
-  expect(await readAll((await origin.open(inside)).body)).toHaveLength(0);
+  // Read to their ends, so that connections which the rule opened are idle in the pool.
+  for (let count = 0; count < 3; count += 1) await readAll((await origin.open(inside)).body);
   await expect(origin.open(new URL('/outside/x', inside))).rejects.toThrow(error('not_allowed'));
-  expect(await readAll((await origin.open(inside)).body)).toHaveLength(0);
-  expect(server.connections()).toBe(1);
+  expect(asked).toEqual(['/inside/x', '/inside/x', '/inside/x']);
+  expect(server.connections()).toBeLessThan(3);
 });
 
 test('a name whose address changes after the connection broke is checked again', async () => {
