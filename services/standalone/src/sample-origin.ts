@@ -6,7 +6,11 @@ export interface SampleOriginOptions {
   readonly host: string;
   readonly port: number;
   /** Called for each request, so that one can see which of them reached the origin. */
-  readonly onRequest: (request: { readonly method: string; readonly path: string; readonly status: number }) => void;
+  readonly onRequest: (request: {
+    readonly method: string;
+    readonly path: string;
+    readonly status: number;
+  }) => void;
 }
 
 interface SampleFile {
@@ -46,11 +50,17 @@ export async function startSampleOrigin(
   };
 }
 
-function answer(files: ReadonlyMap<string, SampleFile>, request: IncomingMessage, response: ServerResponse): number {
+function answer(
+  files: ReadonlyMap<string, SampleFile>,
+  request: IncomingMessage,
+  response: ServerResponse,
+): number {
   const { method } = request;
-  if (method !== 'GET' && method !== 'HEAD') return plain(response, 405, 'the sample origin answers GET and HEAD\n');
+  if (method !== 'GET' && method !== 'HEAD')
+    return plain(response, 405, 'the sample origin answers GET and HEAD\n');
   const file = files.get((request.url ?? '/').split('?', 1)[0] ?? '/');
-  if (file === undefined) return plain(response, 404, `the sample origin has ${[...files.keys()].join(' and ')}\n`);
+  if (file === undefined)
+    return plain(response, 404, `the sample origin has ${[...files.keys()].join(' and ')}\n`);
   response.writeHead(200, { 'content-type': file.type, 'content-length': file.body.length, etag: file.etag });
   response.end(method === 'HEAD' ? undefined : file.body);
   return 200;
@@ -76,6 +86,7 @@ function sampleFiles(): ReadonlyMap<string, SampleFile> {
 /** Bytes that look random and are the same each time. */
 function repeatableBytes(size: number): Buffer {
   const blocks: Buffer[] = [];
-  for (let made = 0; made < size; made += 32) blocks.push(createHash('sha256').update(`sample ${made}`).digest());
+  for (let made = 0; made < size; made += 32)
+    blocks.push(createHash('sha256').update(`sample ${made}`).digest());
   return Buffer.concat(blocks).subarray(0, size);
 }

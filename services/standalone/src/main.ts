@@ -1,0 +1,60 @@
+import { Copier } from '@cloud-mirror/copier';
+import {
+  openAdapters,
+  prepareBackends,
+  runProgram,
+  type ProgramContext,
+  type RunningProgram,
+} from '@cloud-mirror/config';
+import { startFrontend } from '@cloud-mirror/frontend';
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import { startSampleOrigin } from './sample-origin.ts';
+
+await runProgram({
+  name: 'cloud-mirror',
+  description: 'Front end and copier in one process: the whole mirror, without any server beside it.',
+  start,
+});
+
+async function start({ config, logger, signal }: ProgramContext): Promise<RunningProgram> {
+  await using opening = new AsyncDisposableStack();
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const adapters = opening.use(await openAdapters(config, { logger }));
+  const sample = config.sampleOrigin === null ? null : opening.use(await startSample(config.sampleOrigin));
+  const frontend = await startFrontend({ config, adapters, logger, registry });
+  const copier = new Copier({ config, adapters, logger, registry });
+  copier.start();
+  const preparing = prepareBackends(adapters, config, { logger, signal });
+  if (sample !== null)
+    logger.info(tryIt(config, frontend.address, sample.address), 'sample origin: try these');
+  const resources = opening.move();
+  return {
+    address: frontend.address,
+    async drain() {
+      // Requests that wait for a copy are answered while copies are still finished.
+      await Promise.all([frontend.drain(), copier.drain()]);
+      await preparing;
+      await resources.disposeAsync();
+    },
+  };
+
+  function startSample(
+    listen: NonNullable<typeof config.sampleOrigin>,
+  ): ReturnType<typeof startSampleOrigin> {
+    return startSampleOrigin({
+      ...listen,
+      onRequest: (request) => logger.info(request, 'the sample origin was asked'),
+    });
+  }
+}
+
+/** Addresses for a first try: the sample artifact at its origin, and through the mirror. */
+function tryIt(config: ProgramContext['config'], mirror: string, origin: string): Record<string, string> {
+  const artifact = `${origin}/artifacts/hello.txt`;
+  const backend = config.copier.serves[0] ?? '';
+  return {
+    origin: artifact,
+    mirrored: `${mirror}/v1/redirect/${backend}/${Buffer.from(artifact).toString('base64url')}`,
+  };
+}
