@@ -1,3 +1,5 @@
+import { HeadObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { describe, expect, it } from 'vitest';
 import type { S3StorageProviderOptions } from '../src/index.ts';
 import { S3StorageProvider } from '../src/index.ts';
@@ -58,6 +60,39 @@ describe('signed addresses', () => {
     expect(signed.searchParams.get('X-Amz-Expires')).toBe('60');
     expect(signed.searchParams.get('X-Amz-SignedHeaders')).toBe('host');
     expect(decodeURIComponent(signed.pathname)).toBe(`/${KEY}`);
+  });
+
+  it.each([
+    [{}, 'https://copies.s3.us-west-2.amazonaws.com/'],
+    [{ endpoint: 'http://127.0.0.1:7480', forcePathStyle: true }, 'http://127.0.0.1:7480/copies/'],
+    // Signed for the store's own host: another one would not know the signature.
+    [{ publicUrl: 'https://cdn.example.com/' }, 'https://copies.s3.us-west-2.amazonaws.com/'],
+  ])('with %j begin with %s', async (options, base) => {
+    expect(
+      (await address({ access: 'signed', ...options })).startsWith(`${base}https%3A//o.example.com/a%20b/`),
+    ).toBe(true);
+  });
+
+  it('are what the SDK itself would sign', async () => {
+    const options = { region: 'us-west-2', endpoint: 'http://127.0.0.1:7480', forcePathStyle: true };
+    const signed = new URL(await address({ access: 'signed', ...options }, 'HEAD'));
+    const [, year, month, day, hour, minute, second] =
+      /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(signed.searchParams.get('X-Amz-Date') ?? '') ?? [];
+    const client = new S3Client({
+      ...options,
+      responseChecksumValidation: 'WHEN_REQUIRED',
+      credentials: { accessKeyId: 'id', secretAccessKey: 'secret', sessionToken: 'token' },
+    });
+    const command = new HeadObjectCommand({ Bucket: 'copies', Key: KEY });
+    const expected = await getSignedUrl(client, command, {
+      expiresIn: 60,
+      signingDate: new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`),
+    });
+    client.destroy();
+    expect(signed.searchParams.get('X-Amz-Signature')).toBe(
+      new URL(expected).searchParams.get('X-Amz-Signature'),
+    );
+    expect(signed.pathname).toBe(new URL(expected).pathname);
   });
 
   it('differ by method', async () => {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { ListMultipartUploadsCommand, S3Client } from '@aws-sdk/client-s3';
+import { DeleteBucketCommand, ListMultipartUploadsCommand, S3Client } from '@aws-sdk/client-s3';
 import { inject } from 'vitest';
 import type { S3StorageProviderOptions } from '../src/index.ts';
 import { S3StorageProvider } from '../src/index.ts';
@@ -43,6 +43,8 @@ async function openSubject(
       return (Uploads ?? []).map(({ Key }) => Key ?? '');
     },
     [Symbol.asyncDispose]: async () => {
+      for await (const { key } of provider.list('')) await provider.delete(key);
+      await client.send(new DeleteBucketCommand({ Bucket: bucket }));
       await provider[Symbol.asyncDispose]();
       client.destroy();
     },

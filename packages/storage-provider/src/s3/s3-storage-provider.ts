@@ -12,7 +12,7 @@ import { StorageError } from '../storage-provider.ts';
 import { checkBucket, prepareBucket, prepareLifecycle } from './bucket-preparation.ts';
 import { headObject } from './head-object.ts';
 import { endOldUploads, listObjects } from './list-objects.ts';
-import { publicAddress, publicBase, signedAddress } from './s3-address.ts';
+import { bucketBase, publicAddress, publicBase, SignedAddresses } from './s3-address.ts';
 import { S3Calls } from './s3-calls.ts';
 import { isAbsent } from './s3-error.ts';
 import type { Writing } from './s3-put.ts';
@@ -30,6 +30,7 @@ export class S3StorageProvider implements StorageProvider, UploadSweeper {
   readonly #calls: S3Calls;
   readonly #writing: Writing;
   readonly #publicBase: string;
+  readonly #signedAddresses: SignedAddresses;
 
   constructor(options: S3StorageProviderOptions) {
     this.access = options.access;
@@ -37,6 +38,12 @@ export class S3StorageProvider implements StorageProvider, UploadSweeper {
     this.#calls = new S3Calls(options);
     this.#writing = createWriting(this.#calls, options);
     this.#publicBase = publicBase(options);
+    this.#signedAddresses = new SignedAddresses(
+      this.#calls,
+      options.region,
+      bucketBase(options),
+      options.signedUrlSeconds,
+    );
   }
 
   async urlFor(key: string, method: 'GET' | 'HEAD'): Promise<string> {
@@ -45,7 +52,7 @@ export class S3StorageProvider implements StorageProvider, UploadSweeper {
       case 'public':
         return publicAddress(this.#publicBase, key);
       case 'signed':
-        return signedAddress(this.#calls, key, method, this.#options.signedUrlSeconds);
+        return this.#signedAddresses.address(key, method);
     }
   }
 
