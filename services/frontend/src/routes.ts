@@ -106,7 +106,7 @@ export function ordinaryRoutes(parts: RoutesParts): readonly OrdinaryRoute[] {
 export type FrontendRouter = Router<RequestState>;
 
 export function routerOf(routes: readonly OrdinaryRoute[]): FrontendRouter {
-  const router: FrontendRouter = new Router<RequestState>({ sensitive: true });
+  const router: FrontendRouter = new Router<RequestState>({ sensitive: true, strict: true });
   for (const { name, method, path, handle } of routes)
     router.register(path, [method], (ctx) => {
       ctx.state.record.route = name;

@@ -75,9 +75,14 @@ export class HttpServer {
       answering.add(request.socket);
       response.once('close', () => answering.delete(request.socket));
     });
+    // The parser says so again for each packet that still comes.
+    const refused = new WeakSet<Duplex>();
     this.#server.on('clientError', (error: Error, socket: Duplex) => {
       if (answering.has(socket)) socket.destroy();
-      else answerMalformedRequest(error, socket, logger);
+      else if (!refused.has(socket)) {
+        refused.add(socket);
+        answerMalformedRequest(error, socket, logger);
+      }
     });
     this.#server.on('connect', (request: IncomingMessage, socket: Duplex) =>
       answerConnect(request, socket, logger),

@@ -37,14 +37,29 @@ export function malformedRequestProblem(error: ParserError): HttpProblem {
     case 'HPE_HEADER_OVERFLOW':
       return overflowed(error);
     case 'HPE_INVALID_METHOD':
-      return new HttpProblem(405, 'method_not_allowed', 'There is no such method here.', {
-        headers: { Allow: 'GET, HEAD' },
-      });
+      return looksLikeRequest(error) ? methodUnknown() : notHttp();
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return new HttpProblem(408, 'request_timeout', 'The request did not arrive in time.');
     default:
-      return new HttpProblem(400, 'malformed_request', 'This is not an HTTP request.');
+      return notHttp();
   }
+}
+
+/** Any token may be a method (RFC 9110, section 9.1); Node's parser knows those of IANA's registry. */
+function looksLikeRequest({ rawPacket }: ParserError): boolean {
+  return /^[!#$%&'*+.^_`|~0-9A-Za-z-]+ [\x21-\x7e]+ HTTP\/1\.[01]\r?\n/.test(
+    rawPacket?.toString('latin1') ?? '',
+  );
+}
+
+function methodUnknown(): HttpProblem {
+  return new HttpProblem(405, 'method_not_allowed', 'There is no such method here.', {
+    headers: { Allow: 'GET, HEAD' },
+  });
+}
+
+function notHttp(): HttpProblem {
+  return new HttpProblem(400, 'malformed_request', 'This is not an HTTP request.');
 }
 
 /** Without a line's end in what was read last, the request line itself is what did not fit. */

@@ -13,7 +13,7 @@ export function parseByteRange(header: string, sizeBytes: number): ByteRange | '
   if (first === undefined || last === undefined || (first === '' && last === '')) return null;
   if (first === '') return suffix(Number(last), sizeBytes);
   const start = Number(first);
-  const end = last === '' ? Number.MAX_SAFE_INTEGER : Number(last);
+  const end = last === '' ? Infinity : Number(last);
   if (end < start) return null;
   if (start >= sizeBytes) return 'unsatisfiable';
   return { start, endExclusive: Math.min(end, sizeBytes - 1) + 1 };

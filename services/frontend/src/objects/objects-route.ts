@@ -19,7 +19,7 @@ export interface ObjectsRouteParts {
 export interface ObjectName {
   readonly service: string;
   readonly region: string;
-  /** Last segment of the copy's address. */
+  /** A SHA-256 in lower-case hex. */
   readonly name: string;
 }
 
@@ -29,7 +29,7 @@ export function objectsRoute({ backends, logger }: ObjectsRouteParts) {
     ctx.state.record.service = service;
     ctx.state.record.region = region;
     const { store } = knownBackend(backends, service, region);
-    if (!isLocallyServed(store) || !/^[0-9A-Za-z_-]{1,128}$/.test(name)) throw noSuchObject();
+    if (!isLocallyServed(store) || !/^[0-9a-f]{64}$/.test(name)) throw noSuchObject();
     await using opened = await store.open(name);
     if (opened === null) throw noSuchObject();
 

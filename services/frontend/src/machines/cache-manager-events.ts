@@ -1,0 +1,59 @@
+import type { Backend, Backends, CacheManagerEvents } from '@cloud-mirror/cache-manager';
+import type { Logger } from '@cloud-mirror/config';
+import { Counter } from 'prom-client';
+import type { Registry } from 'prom-client';
+
+/** Between two warnings about one part: an outage fails with every request. */
+const QUIET_MS = 30_000;
+
+export interface CacheManagerEventsParts {
+  readonly backends: Backends;
+  readonly logger: Logger;
+  readonly registry: Registry;
+}
+
+/** What happens inside the cache manager, counted and logged. */
+export function cacheManagerEvents({
+  backends,
+  logger,
+  registry,
+}: CacheManagerEventsParts): CacheManagerEvents {
+  const registers = [registry];
+  const jobs = new Counter({
+    name: 'cloud_mirror_jobs_enqueued_total',
+    help: 'Jobs sent to the queue of each back end',
+    labelNames: ['service', 'region'],
+    registers,
+  });
+  const backfills = new Counter({
+    name: 'cloud_mirror_backfills_total',
+    help: 'Copies found in the store that no entry knew of',
+    labelNames: ['service', 'region'],
+    registers,
+  });
+  const failures = new Counter({
+    name: 'cloud_mirror_part_failures_total',
+    help: 'Calls of a front end that the entry store, the queue or the object store did not answer',
+    labelNames: ['part'],
+    registers,
+  });
+  const warnedAt = new Map<string, number>();
+  const labels = (name: string) => labelsOf(backends.get(name));
+  return {
+    jobEnqueued: (backend) => jobs.inc(labels(backend)),
+    backfilled: (backend) => backfills.inc(labels(backend)),
+    partFailed(part, backend, error) {
+      failures.inc({ part });
+      const key = `${part} ${backend ?? ''}`;
+      const now = performance.now();
+      if (now - (warnedAt.get(key) ?? -Infinity) < QUIET_MS) return;
+      warnedAt.set(key, now);
+      logger.warn({ part, backend, err: error }, 'a part does not answer; redirects go on without it');
+    },
+    unexpected: (error) => logger.error({ err: error }, 'work behind a request failed unexpectedly'),
+  };
+}
+
+function labelsOf(backend: Backend | undefined): { service: string; region: string } {
+  return { service: backend?.service ?? '', region: backend?.region ?? '' };
+}

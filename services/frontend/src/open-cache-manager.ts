@@ -1,0 +1,25 @@
+import { CacheManager } from '@cloud-mirror/cache-manager';
+import type { Adapters, Config, Logger } from '@cloud-mirror/config';
+import type { Registry } from 'prom-client';
+import { cacheManagerEvents } from './machines/cache-manager-events.ts';
+
+export interface CacheManagerParts {
+  readonly config: Pick<Config, 'server' | 'entries'>;
+  readonly adapters: Adapters;
+  readonly logger: Logger;
+  readonly registry: Registry;
+}
+
+/** The cache manager of a front end, as the configuration has it. The caller disposes of it. */
+export function openCacheManager({ config, adapters, logger, registry }: CacheManagerParts): CacheManager {
+  const { backends, entries, origin, policy } = adapters;
+  return new CacheManager({
+    backends,
+    entries,
+    origin,
+    policy,
+    times: config.entries,
+    maxWaiting: config.server.maxWaiting,
+    events: cacheManagerEvents({ backends, logger, registry }),
+  });
+}

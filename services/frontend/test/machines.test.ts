@@ -1,0 +1,172 @@
+import { EntryStoreError } from '@cloud-mirror/cache-manager';
+import { QueueError } from '@cloud-mirror/job-queue';
+import { StorageError } from '@cloud-mirror/storage-provider';
+import { describe, expect, test } from 'vitest';
+import { PartProbe } from '../src/machines/part-states.ts';
+import { fakeBackend } from './support/fake-cache-manager.ts';
+import { json, ORIGIN_URL, redirectPath, startFrontend } from './support/frontend-under-test.ts';
+
+const lostStore = {
+  check: async () => {
+    throw new StorageError('store_unavailable', 'connect ECONNREFUSED 10.0.0.7:9000');
+  },
+};
+const lostQueue = {
+  depth: async () => {
+    throw new QueueError('queue_unavailable', 'connect ECONNREFUSED 10.0.0.7:9324');
+  },
+};
+const lostEntries = {
+  check: async () => {
+    throw new EntryStoreError('connect ECONNREFUSED 10.0.0.7:6379');
+  },
+};
+
+test('ping and livez look at nothing', async () => {
+  await using frontend = await startFrontend({
+    entries: lostEntries,
+    backends: [fakeBackend('s3/us-west-1', { store: lostStore, queue: lostQueue })],
+  });
+  const ping = await json(await frontend.fetch('/v1/ping'));
+  expect(ping).toEqual({ alive: true, uptime: expect.any(Number) as number });
+  expect((await frontend.fetch('/livez')).status).toBe(200);
+});
+
+describe('readyz', () => {
+  test('all is there', async () => {
+    await using frontend = await startFrontend();
+    const response = await frontend.fetch('/readyz');
+    expect(response.status).toBe(200);
+    expect(await json(response)).toMatchObject({
+      status: 'ready',
+      failing: [],
+      parts: {
+        entries: { status: 'ok' },
+        'store s3/us-west-1': { status: 'ok' },
+        'queue s3/eu-west-1': { status: 'ok' },
+      },
+    });
+  });
+
+  test('without entries and a queue redirects still work: degraded', async () => {
+    await using frontend = await startFrontend({
+      entries: lostEntries,
+      backends: [fakeBackend('s3/us-west-1', { queue: lostQueue }), fakeBackend('s3/eu-west-1')],
+    });
+    const response = await frontend.fetch('/readyz');
+    expect(response.status).toBe(200);
+    const text = await response.text();
+    expect(JSON.parse(text)).toMatchObject({
+      status: 'degraded',
+      failing: ['entries', 'queue s3/us-west-1'],
+    });
+    expect(text).not.toContain('10.0.0.7');
+  });
+
+  test('one lost store of two: degraded', async () => {
+    await using frontend = await startFrontend({
+      backends: [fakeBackend('s3/us-west-1', { store: lostStore }), fakeBackend('s3/eu-west-1')],
+    });
+    const response = await frontend.fetch('/readyz');
+    expect(response.status).toBe(200);
+    expect(await json(response)).toMatchObject({ status: 'degraded', failing: ['store s3/us-west-1'] });
+  });
+
+  test('no store at all: 503, named', async () => {
+    await using frontend = await startFrontend({
+      backends: [fakeBackend('s3/us-west-1', { store: lostStore })],
+    });
+    const response = await frontend.fetch('/readyz');
+    expect(response.status).toBe(503);
+    expect(response.headers.get('content-type')).toBe('application/problem+json');
+    expect(await json(response)).toMatchObject({
+      status: 503,
+      code: 'no_store',
+      failing: ['store s3/us-west-1'],
+      parts: { 'store s3/us-west-1': { status: 'failing', cause: 'store_unavailable' } },
+    });
+  });
+});
+
+test('a part that never answers is failing after the time limit, for all who ask at once', async () => {
+  let looks = 0;
+  const entries = {
+    check: () => {
+      looks += 1;
+      return new Promise<void>(() => undefined);
+    },
+  };
+  const probe = new PartProbe(entries, new Map());
+  const [one, other] = await Promise.all([probe.states(), probe.states()]);
+  expect(one.entries).toEqual({ status: 'failing', cause: 'time_limit' });
+  expect(other).toBe(one);
+  expect(looks).toBe(1);
+});
+
+test('backends: for everybody, with state and depth, without addresses', async () => {
+  await using frontend = await startFrontend({
+    backends: [fakeBackend('s3/us-west-1'), fakeBackend('s3/eu-west-1', { queue: lostQueue })],
+  });
+  const response = await frontend.fetch('/v1/backends');
+  expect(response.status).toBe(200);
+  const text = await response.text();
+  expect(text).not.toContain('10.0.0.7');
+  expect(JSON.parse(text)).toEqual({
+    backends: [
+      {
+        name: 's3/us-west-1',
+        service: 's3',
+        region: 'us-west-1',
+        kind: 's3',
+        access: 'public',
+        lifespanDays: 1,
+        state: 'ok',
+        store: { status: 'ok' },
+        queue: { status: 'ok', waiting: 1, inFlight: 2, deadLetters: 3 },
+      },
+      expect.objectContaining({
+        name: 's3/eu-west-1',
+        state: 'degraded',
+        queue: { status: 'failing', cause: 'queue_unavailable' },
+      }),
+    ],
+  });
+});
+
+test('metrics count redirects by back end and outcome, and hold no URL and no made-up name', async () => {
+  await using frontend = await startFrontend();
+  await (await frontend.fetch(redirectPath(ORIGIN_URL))).text();
+  await (await frontend.fetch(redirectPath(ORIGIN_URL, 's3/made-up'))).text();
+  await (await frontend.fetch('/v1/no-such-route')).text();
+  const response = await frontend.fetch('/metrics');
+  expect(response.headers.get('content-type')).toMatch(/^text\/plain/);
+  const text = await response.text();
+  expect(text).toContain('cloud_mirror_redirects_total{service="s3",region="us-west-1",outcome="hit"} 1');
+  expect(text).toContain('cloud_mirror_http_requests_total{route="redirect",method="GET",status="302"} 2');
+  expect(text).toContain('cloud_mirror_http_request_duration_seconds_count{route="redirect"} 2');
+  expect(text).toContain('cloud_mirror_queue_jobs{service="s3",region="us-west-1",state="dead"} 3');
+  expect(text).toContain('cloud_mirror_requests_waiting 0');
+  expect(text).toContain('cloud_mirror_part_up{part="entries",service="",region=""} 1');
+  expect(text).not.toMatch(/made-up|no-such-route|artifacts\.example/);
+  for (const line of text.split('\n')) expect(line).toMatch(/^(?:# (?:HELP|TYPE) )?cloud_mirror_|^$/);
+});
+
+test('the front page runs nothing', async () => {
+  await using frontend = await startFrontend();
+  const response = await frontend.fetch('/');
+  expect(response.status).toBe(200);
+  expect(response.headers.get('content-type')).toBe('text/html; charset=utf-8');
+  expect(response.headers.get('content-security-policy')).toContain("default-src 'none'");
+  expect(await response.text()).toContain('/v1/openapi.json');
+});
+
+test.each(['/nothing', '/v1', '/v1/redirects/x', '/v1/openapi.json/x', '//', '/%', '/v1/ping%2F'])(
+  '%s: 404',
+  async (path) => {
+    await using frontend = await startFrontend();
+    const response = await frontend.fetch(path);
+    expect(response.status).toBe(404);
+    expect(response.headers.get('content-type')).toBe('application/problem+json');
+    expect(await json(response)).toMatchObject({ code: 'no_such_route', status: 404 });
+  },
+);

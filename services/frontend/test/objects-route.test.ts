@@ -1,0 +1,232 @@
+import { createHash } from 'node:crypto';
+import { request } from 'node:http';
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { fakeBackend } from './support/fake-cache-manager.ts';
+import { json, startFrontend } from './support/frontend-under-test.ts';
+import type { FrontendUnderTest } from './support/frontend-under-test.ts';
+import { LocalStore } from './support/local-store.ts';
+
+const BYTES = Buffer.from('0123456789'.repeat(30_000));
+const SHA256 = createHash('sha256').update(BYTES).digest();
+const NAME = 'c'.repeat(64);
+const EMPTY_NAME = 'e'.repeat(64);
+const ETAG = '"one"';
+const STORED_AT = new Date('2026-03-01T10:20:30.456Z');
+const PATH = `/v1/objects/local/here/${NAME}`;
+
+const store = new LocalStore();
+store.objects.set(NAME, {
+  bytes: BYTES,
+  object: {
+    sizeBytes: BYTES.length,
+    etag: ETAG,
+    storedAt: STORED_AT,
+    expiresAt: null,
+    headers: {
+      contentType: 'text/html; charset=utf-8',
+      contentEncoding: 'gzip',
+      contentDisposition: 'attachment; filename="\xfcber.gz"',
+      contentLanguage: 'de',
+    },
+    metadata: { sha256: SHA256.toString('hex') },
+  },
+});
+store.objects.set(EMPTY_NAME, {
+  bytes: Buffer.alloc(0),
+  object: {
+    sizeBytes: 0,
+    etag: null,
+    storedAt: STORED_AT,
+    expiresAt: null,
+    headers: { contentType: 'application/octet-stream', contentDisposition: 'a\r\nb' },
+    metadata: {},
+  },
+});
+
+let frontend: FrontendUnderTest;
+beforeAll(async () => {
+  frontend = await startFrontend({
+    backends: [fakeBackend('local/here', { store: store.asStore() }), fakeBackend('s3/us-west-1')],
+  });
+});
+afterAll(() => frontend[Symbol.asyncDispose]());
+
+interface Answer {
+  readonly status: number | undefined;
+  readonly headers: IncomingMessage['headers'];
+  readonly body: Buffer;
+}
+
+/** Without the decoding that `fetch` does by itself. */
+async function get(headers: Record<string, string> = {}, path = PATH, method = 'GET'): Promise<Answer> {
+  const asked = request(frontend.address + path, { method, headers }).end();
+  const [response] = (await once(asked, 'response')) as [IncomingMessage];
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk as Buffer);
+  return { status: response.statusCode, headers: response.headers, body: Buffer.concat(chunks) };
+}
+
+test('the bytes as stored, with what the origin said of them', async () => {
+  const { status, headers, body } = await get({ 'Accept-Encoding': 'identity' });
+  expect(status).toBe(200);
+  expect(body.equals(BYTES)).toBe(true);
+  expect(headers).toMatchObject({
+    'content-type': 'text/html; charset=utf-8',
+    'content-encoding': 'gzip',
+    'content-disposition': 'attachment; filename="\xfcber.gz"',
+    'content-language': 'de',
+    'content-length': String(BYTES.length),
+    'accept-ranges': 'bytes',
+    etag: ETAG,
+    'last-modified': 'Sun, 01 Mar 2026 10:20:30 GMT',
+    'repr-digest': `sha-256=:${SHA256.toString('base64')}:`,
+    'cache-control': 'private, no-cache',
+  });
+  expect(store.opened).toBe(0);
+});
+
+test('what strangers uploaded has no rights on this host', async () => {
+  const { headers } = await get();
+  expect(headers['x-content-type-options']).toBe('nosniff');
+  expect(headers['content-security-policy']).toContain('sandbox');
+});
+
+test('HEAD has the headers of GET and reads nothing', async () => {
+  const before = store.bytesRead;
+  const { status, headers, body } = await get({ Range: 'bytes=0-1' }, PATH, 'HEAD');
+  expect(status).toBe(200);
+  expect(headers['content-length']).toBe(String(BYTES.length));
+  expect(body.length).toBe(0);
+  expect(store.bytesRead).toBe(before);
+});
+
+test('an empty object, and a header that no answer could carry', async () => {
+  const { status, headers, body } = await get({}, `/v1/objects/local/here/${EMPTY_NAME}`);
+  expect([status, headers['content-length'], body.length]).toEqual([200, '0', 0]);
+  expect(headers['content-disposition']).toBeUndefined();
+  expect(headers.etag).toBeUndefined();
+  expect((await get({ Range: 'bytes=0-' }, `/v1/objects/local/here/${EMPTY_NAME}`)).status).toBe(416);
+});
+
+describe('a range', () => {
+  test.each([
+    ['bytes=0-9', 0, 10],
+    ['bytes=5-5', 5, 6],
+    ['bytes=299990-', 299_990, 300_000],
+    ['bytes=299990-999999999', 299_990, 300_000],
+    ['bytes=-10', 299_990, 300_000],
+    ['bytes=-999999999', 0, 300_000],
+    ['BYTES=0-0', 0, 1],
+  ])('%s', async (range, start, end) => {
+    const { status, headers, body } = await get({ Range: range });
+    expect(status).toBe(206);
+    expect(headers['content-range']).toBe(`bytes ${start}-${end - 1}/300000`);
+    expect(headers['content-length']).toBe(String(end - start));
+    expect(body.equals(BYTES.subarray(start, end))).toBe(true);
+  });
+
+  test.each(['bytes=300000-', 'bytes=300000-300001', 'bytes=-0', 'bytes=99999999999999999999-'])(
+    '%s begins after the end',
+    async (range) => {
+      const { status, headers, body } = await get({ Range: range });
+      expect(status).toBe(416);
+      expect(headers['content-range']).toBe('bytes */300000');
+      expect(headers['content-type']).toBe('application/problem+json');
+      expect(headers['content-encoding']).toBeUndefined();
+      expect(JSON.parse(body.toString())).toMatchObject({ code: 'range_not_satisfiable' });
+    },
+  );
+
+  test.each(['bytes=2-1', 'bytes=-', 'bytes=a-b', 'bytes', 'lines=0-1', 'bytes=0-1,5-6', 'bytes=0-1 2'])(
+    '%s is ignored',
+    async (range) => {
+      expect((await get({ Range: range })).status).toBe(200);
+    },
+  );
+
+  test.each([
+    [ETAG, 206],
+    ['"two"', 200],
+    [`W/${ETAG}`, 200],
+    ['Sun, 01 Mar 2026 10:20:30 GMT', 206],
+    ['Sun, 01 Mar 2026 10:20:31 GMT', 200],
+    ['yesterday', 200],
+  ])('If-Range: %s gives a %i', async (ifRange, status) => {
+    expect((await get({ Range: 'bytes=0-1', 'If-Range': ifRange })).status).toBe(status);
+  });
+});
+
+describe('a condition', () => {
+  test.each<[Record<string, string>, number]>([
+    [{ 'If-None-Match': ETAG }, 304],
+    [{ 'If-None-Match': `W/${ETAG}` }, 304],
+    [{ 'If-None-Match': `"zero", ${ETAG}` }, 304],
+    [{ 'If-None-Match': '*' }, 304],
+    [{ 'If-None-Match': '"two"' }, 200],
+    [{ 'If-Modified-Since': 'Sun, 01 Mar 2026 10:20:30 GMT' }, 304],
+    [{ 'If-Modified-Since': 'Sun, 01 Mar 2026 10:20:29 GMT' }, 200],
+    [{ 'If-Modified-Since': 'some day' }, 200],
+    [{ 'If-None-Match': '"two"', 'If-Modified-Since': 'Sun, 01 Mar 2026 10:20:30 GMT' }, 200],
+    [{ 'If-Match': ETAG }, 200],
+    [{ 'If-Match': '"two"' }, 412],
+    [{ 'If-Unmodified-Since': 'Sun, 01 Mar 2026 10:20:29 GMT' }, 412],
+    [{ 'If-Unmodified-Since': 'Sun, 01 Mar 2026 10:20:30 GMT' }, 200],
+  ])('%j: %i', async (headers, status) => {
+    const answer = await get(headers);
+    expect(answer.status).toBe(status);
+    if (status === 304) {
+      expect(answer.headers.etag).toBe(ETAG);
+      expect(answer.headers['content-type']).toBeUndefined();
+      expect(answer.body.length).toBe(0);
+    }
+  });
+});
+
+test.each([
+  `/v1/objects/local/here/${'d'.repeat(64)}`,
+  '/v1/objects/local/here/..%2F..%2Fetc%2Fpasswd',
+  '/v1/objects/local/here/.',
+  '/v1/objects/local/here/named.purged.x',
+  `/v1/objects/s3/us-west-1/${NAME}`,
+  `/v1/objects/local/there/${NAME}`,
+])('%s: 404', async (path) => {
+  const response = await frontend.fetch(path);
+  expect(response.status).toBe(404);
+  expect(await json(response)).toHaveProperty('requestId');
+});
+
+test('a slow client is not read ahead of, and one that leaves closes the file', async () => {
+  const large = new LocalStore();
+  const bytes = Buffer.alloc(64 * 1024 * 1024);
+  const { object } = store.objects.get(NAME) ?? expect.fail();
+  large.objects.set(NAME, { bytes, object: { ...object, sizeBytes: bytes.length } });
+  await using slow = await startFrontend({
+    backends: [fakeBackend('local/here', { store: large.asStore() })],
+  });
+  const asked = request(`${slow.address}${PATH}`).end();
+  const [response] = (await once(asked, 'response')) as [IncomingMessage];
+  await once(response, 'readable');
+  response.destroy();
+  await large.closed.promise;
+  expect(large.opened).toBe(0);
+  expect(large.bytesRead).toBeLessThan(bytes.length / 2);
+});
+
+test('a copy that cannot be read to its end cuts the connection', async () => {
+  const broken = new LocalStore(1024);
+  const { object, bytes } = store.objects.get(NAME) ?? expect.fail();
+  broken.objects.set(NAME, { object, bytes });
+  broken.failAfterBytes = 8 * 1024;
+  await using frontendOfBroken = await startFrontend({
+    backends: [fakeBackend('local/here', { store: broken.asStore() })],
+  });
+  const asked = request(frontendOfBroken.address + PATH).end();
+  const received = once(asked, 'response').then(async ([response]) => {
+    for await (const _chunk of response as IncomingMessage);
+  });
+  await expect(received).rejects.toThrow();
+  expect(broken.opened).toBe(0);
+  expect(frontendOfBroken.log.some(({ msg }) => msg === 'reading a copy failed')).toBe(true);
+});

@@ -1,0 +1,76 @@
+import type { Backend, RedirectOutcome, RedirectRequest, StatusReport } from '@cloud-mirror/cache-manager';
+import { urlSha256 } from '@cloud-mirror/cache-manager';
+import type { PurgeResult } from '@cloud-mirror/cache-manager';
+import type { JobQueue } from '@cloud-mirror/job-queue';
+import type { StorageProvider } from '@cloud-mirror/storage-provider';
+import type { FrontendCacheManager } from '../../src/index.ts';
+
+/** Decides as the test says, and remembers what it was asked: for what HTTP alone has to get right. */
+export class FakeCacheManager implements FrontendCacheManager {
+  readonly backends = new Map<string, Backend>();
+  readonly requests: RedirectRequest[] = [];
+  readonly purges: { service: string; region: string; url: string }[] = [];
+  waiting = 0;
+  decide: (request: RedirectRequest) => Promise<RedirectOutcome> | RedirectOutcome = (request) => ({
+    kind: 'present',
+    location: `https://copies.example/${urlSha256(request.url.href)}`,
+    access: 'public',
+    how: 'hit',
+    collapsed: false,
+    sha256: null,
+  });
+  purgeError: string | null = null;
+  flush = (_service?: string, _region?: string): Promise<number> => Promise.resolve(7);
+
+  async redirect(request: RedirectRequest): Promise<RedirectOutcome> {
+    this.requests.push(request);
+    return this.decide(request);
+  }
+
+  async purge(service: string, region: string, url: URL): Promise<PurgeResult[]> {
+    this.purges.push({ service, region, url: url.href });
+    const purged = [...this.backends.values()].filter(
+      (backend) => backend.service === service && (region === 'all' || backend.region === region),
+    );
+    return purged.map(({ name }) => ({
+      backend: name,
+      purged: this.purgeError === null,
+      error: this.purgeError,
+    }));
+  }
+
+  async status(service: string, region: string, url: URL): Promise<StatusReport> {
+    return {
+      service,
+      region,
+      url: url.href,
+      sha256: urlSha256(url.href),
+      entry: null,
+      ageSeconds: null,
+      leaseSeconds: null,
+      generation: '',
+      key: url.href,
+      object: null,
+      redirect: { to: 'wait', location: null, why: 'nothing is known' },
+      unavailable: [],
+    };
+  }
+}
+
+type FakeParts = { store?: Partial<StorageProvider>; queue?: Partial<JobQueue> };
+
+/** A back end whose store and queue answer what the test gives; everything else fails loudly. */
+export function fakeBackend(name: string, { store = {}, queue = {} }: FakeParts = {}): Backend {
+  const [service = '', region = ''] = name.split('/');
+  return {
+    service,
+    region,
+    name,
+    kind: 's3',
+    lifespanDays: 1,
+    store: ('open' in store
+      ? store
+      : { access: 'public', check: async () => undefined, ...store }) as StorageProvider,
+    queue: { depth: async () => ({ waiting: 1, inFlight: 2, deadLetters: 3 }), ...queue } as JobQueue,
+  };
+}

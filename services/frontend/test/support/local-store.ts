@@ -1,0 +1,47 @@
+import type { LocallyServed, OpenObject, StoredObject } from '@cloud-mirror/storage-provider';
+import type { StorageProvider } from '@cloud-mirror/storage-provider';
+
+/** Objects served from memory, in chunks, which tells how much was read and whether all was closed. */
+export class LocalStore implements LocallyServed {
+  readonly access = 'public';
+  readonly objects = new Map<string, { object: StoredObject; bytes: Buffer }>();
+  readonly chunkBytes: number;
+  opened = 0;
+  bytesRead = 0;
+  failAfterBytes = Infinity;
+  /** Resolves when the next object is closed. */
+  closed = Promise.withResolvers<void>();
+
+  constructor(chunkBytes = 64 * 1024) {
+    this.chunkBytes = chunkBytes;
+  }
+
+  asStore(): Partial<StorageProvider> {
+    return this;
+  }
+
+  async check(): Promise<void> {}
+
+  async open(name: string): Promise<OpenObject | null> {
+    const found = this.objects.get(name);
+    if (found === undefined) return null;
+    this.opened += 1;
+    return {
+      object: found.object,
+      read: (start, endExclusive) => this.#read(found.bytes.subarray(start, endExclusive)),
+      [Symbol.asyncDispose]: async () => {
+        this.opened -= 1;
+        this.closed.resolve();
+      },
+    };
+  }
+
+  async *#read(bytes: Buffer): AsyncIterable<Uint8Array> {
+    for (let at = 0; at < bytes.length; at += this.chunkBytes) {
+      if (this.bytesRead >= this.failAfterBytes) throw new Error('the disk is gone');
+      const chunk = bytes.subarray(at, at + this.chunkBytes);
+      this.bytesRead += chunk.length;
+      yield chunk;
+    }
+  }
+}
