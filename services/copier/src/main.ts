@@ -1,4 +1,11 @@
-import { openAdapters, prepareBackends, requireSharedParts, runProgram, type ProgramContext, type RunningProgram } from '@cloud-mirror/config';
+import {
+  openAdapters,
+  prepareBackends,
+  requireSharedParts,
+  runProgram,
+  type ProgramContext,
+  type RunningProgram,
+} from '@cloud-mirror/config';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { Copier } from './copier.ts';
 import { startHealthServer } from './health-server.ts';

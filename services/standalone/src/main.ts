@@ -6,7 +6,7 @@ import {
   type ProgramContext,
   type RunningProgram,
 } from '@cloud-mirror/config';
-import { startFrontend } from '@cloud-mirror/frontend';
+import { createFrontend, openCacheManager } from '@cloud-mirror/frontend';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { startSampleOrigin } from './sample-origin.ts';
 
@@ -19,18 +19,19 @@ await runProgram({
 async function start({ config, logger, signal }: ProgramContext): Promise<RunningProgram> {
   await using opening = new AsyncDisposableStack();
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  collectDefaultMetrics({ register: registry, prefix: 'cloud_mirror_' });
   const adapters = opening.use(await openAdapters(config, { logger }));
   const sample = config.sampleOrigin === null ? null : opening.use(await startSample(config.sampleOrigin));
-  const frontend = await startFrontend({ config, adapters, logger, registry });
+  const cacheManager = opening.use(openCacheManager({ config, adapters, logger, registry }));
+  const frontend = createFrontend({ ...adapters, config, cacheManager, logger, registry });
+  const address = await frontend.listen();
   const copier = new Copier({ config, adapters, logger, registry });
   copier.start();
   const preparing = prepareBackends(adapters, config, { logger, signal });
-  if (sample !== null)
-    logger.info(tryIt(config, frontend.address, sample.address), 'sample origin: try these');
+  if (sample !== null) logger.info(tryIt(config, address, sample.address), 'sample origin: try these');
   const resources = opening.move();
   return {
-    address: frontend.address,
+    address,
     async drain() {
       // Requests that wait for a copy are answered while copies are still finished.
       await Promise.all([frontend.drain(), copier.drain()]);
