@@ -101,10 +101,10 @@ export class FilesystemStorageProvider implements StorageProvider, LocallyServed
     this.#throwIfEnded(signal);
     try {
       for await (const { file } of namedFiles(this.#paths.named, prefix))
-        yield* this.#listed(file, prefix, signal);
+        yield* this.#listed('named', file, prefix, signal);
       if (!(await this.#mayHaveHashed(prefix))) return;
       for await (const files of hashedFiles(this.#paths.hashed))
-        for (const { file } of files) yield* this.#listed(file, prefix, signal);
+        for (const { file } of files) yield* this.#listed('hashed', file, prefix, signal);
     } catch (error) {
       throw toStorageError(error, 'listing objects');
     }
@@ -152,22 +152,25 @@ export class FilesystemStorageProvider implements StorageProvider, LocallyServed
     if (opened === 'damaged') {
       // A copy can be made again. What is kept under a name cannot: its absence would be a statement.
       if (place.kind === 'hashed') return null;
-      throw new StorageError('store_corrupt', 'the file of an object is damaged');
+      throw damaged();
     }
     if (place.kind === 'hashed') await this.#uses.note(place.name, opened.handle);
     return opened;
   }
 
   async *#listed(
+    kind: ObjectPlace['kind'],
     file: string,
     prefix: string,
     signal: AbortSignal | undefined,
   ): AsyncGenerator<ListedObject, void, undefined> {
     this.#throwIfEnded(signal);
-    const description = await describeFile(file, this.#closed.signal);
-    if (description === null || !description.key.startsWith(prefix)) return;
-    const { key, etag, sizeBytes, storedAt } = description;
-    yield { key, etag, sizeBytes, storedAt: new Date(storedAt) };
+    const opened = await OpenObjectFile.open(file, this.#closed.signal);
+    if (opened === null || (opened === 'damaged' && kind === 'hashed')) return;
+    if (opened === 'damaged') throw damaged();
+    await using object = opened;
+    const { key, etag, sizeBytes, storedAt } = object.description;
+    if (key.startsWith(prefix)) yield { key, etag, sizeBytes, storedAt: new Date(storedAt) };
   }
 
   async #makeDirectories(): Promise<string | undefined> {
@@ -211,4 +214,8 @@ async function removeOlder(file: string, before: number): Promise<boolean> {
     if (isAbsent(error)) return false;
     throw error;
   }
+}
+
+function damaged(): StorageError {
+  return new StorageError('store_corrupt', 'the file of an object is damaged');
 }

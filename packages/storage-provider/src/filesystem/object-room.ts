@@ -1,6 +1,6 @@
 import { rm, stat } from 'node:fs/promises';
 import { StorageError } from '../storage-provider.ts';
-import { isAbsent } from './filesystem-error.ts';
+import { isAbsent, toStorageError } from './filesystem-error.ts';
 import type { HashedFile } from './object-files.ts';
 import { hashedFiles } from './object-files.ts';
 import type { KeyLock } from './key-lock.ts';
@@ -147,7 +147,11 @@ export class ObjectRoom {
   async #inTurn(task: () => Promise<void>): Promise<void> {
     const turn = this.#turn.then(task);
     this.#turn = turn.catch(() => {});
-    await turn;
+    try {
+      await turn;
+    } catch (error) {
+      throw toStorageError(error, 'making room');
+    }
   }
 }
 
