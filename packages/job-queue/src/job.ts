@@ -1,0 +1,66 @@
+import { z } from 'zod';
+import { QueueError } from './job-queue.ts';
+import type { Job } from './job-queue.ts';
+
+/** What a message holds. `detail` names the fields at fault, never their values: those may carry a secret. */
+export type ParsedJob =
+  | { readonly ok: true; readonly job: Job }
+  | { readonly ok: false; readonly fault: 'malformed' | 'unknown_version'; readonly detail: string };
+
+/** No job that this program sends comes near; SQS takes at least 256 KiB. */
+export const MAX_JOB_BYTES = 65_536;
+
+const NAME = z.string().min(1).max(256);
+
+// Objects of zod drop fields that they do not know, so that later versions may add some.
+const VERSION = z.object({ v: z.number() });
+const JOB = z.object({
+  v: z.literal(1),
+  service: NAME,
+  region: NAME,
+  url: z
+    .string()
+    .max(32_768)
+    .refine((url) => /^https?:\/\//.test(url) && URL.canParse(url), 'not an http or https URL'),
+  token: NAME,
+  generation: z
+    .string()
+    .max(256)
+    .regex(/^[0-9A-Za-z_-]*$/, 'not a generation'),
+  requestId: z.string().max(1_024),
+  enqueuedAt: z.string().max(64),
+});
+
+/** Reads the body of a message, whoever sent it. Never throws. */
+export function parseJob(body: string): ParsedJob {
+  if (Buffer.byteLength(body) > MAX_JOB_BYTES) return malformed(`longer than ${MAX_JOB_BYTES} bytes`);
+  let value: unknown;
+  try {
+    value = JSON.parse(body);
+  } catch {
+    return malformed('not JSON');
+  }
+  const version = VERSION.safeParse(value);
+  if (!version.success) return malformed(faultsOf(version.error));
+  if (version.data.v !== 1)
+    return { ok: false, fault: 'unknown_version', detail: `version ${version.data.v}, known is 1` };
+  const job = JOB.safeParse(value);
+  return job.success ? { ok: true, job: job.data } : malformed(faultsOf(job.error));
+}
+
+/** @throws QueueError `queue_rejected` for a job that no reader would take */
+export function serializeJob(job: Job): string {
+  const { v, service, region, url, token, generation, requestId, enqueuedAt } = job;
+  const body = JSON.stringify({ v, service, region, url, token, generation, requestId, enqueuedAt });
+  const parsed = parseJob(body);
+  if (!parsed.ok) throw new QueueError('queue_rejected', `this is no job: ${parsed.detail}`);
+  return body;
+}
+
+function malformed(detail: string): ParsedJob {
+  return { ok: false, fault: 'malformed', detail };
+}
+
+function faultsOf(error: z.ZodError): string {
+  return error.issues.map((issue) => `${issue.path.join('.') || 'the whole'}: ${issue.message}`).join('; ');
+}

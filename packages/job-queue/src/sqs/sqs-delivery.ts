@@ -1,0 +1,81 @@
+import { ChangeMessageVisibilityCommand, DeleteMessageCommand } from '@aws-sdk/client-sqs';
+import type { Message } from '@aws-sdk/client-sqs';
+import { QueueError } from '../job-queue.ts';
+import type { Delivery, QueueCallOptions } from '../job-queue.ts';
+import type { SqsCalls } from './sqs-calls.ts';
+import type { SqsDeadLetters } from './sqs-dead-letters.ts';
+
+/**
+ * A message can be hidden for 12 hours from when it was received, all extensions included
+ * (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html).
+ */
+const LONGEST_HIDDEN_SECONDS = 43_200;
+/** Time to send the dead letter before the job comes back. */
+const DEAD_LETTER_SECONDS = 60;
+
+export interface SqsDeliveryContext {
+  readonly calls: SqsCalls;
+  readonly url: string;
+  readonly deadLetters: SqsDeadLetters;
+}
+
+export class SqsDelivery implements Delivery {
+  readonly id: string;
+  readonly body: string;
+  readonly receiveCount: number;
+  readonly sentAt: Date;
+  readonly #context: SqsDeliveryContext;
+  readonly #receipt: string | undefined;
+  readonly #receivedAtMs = performance.now();
+
+  constructor(message: Message, context: SqsDeliveryContext) {
+    this.#context = context;
+    this.#receipt = message.ReceiptHandle;
+    this.id = message.MessageId ?? '';
+    this.body = message.Body ?? '';
+    this.receiveCount = Number(message.Attributes?.ApproximateReceiveCount ?? 1);
+    this.sentAt = new Date(Number(message.Attributes?.SentTimestamp ?? Date.now()));
+  }
+
+  async acknowledge(options: QueueCallOptions = {}): Promise<void> {
+    const { calls, url } = this.#context;
+    const command = new DeleteMessageCommand({ QueueUrl: url, ReceiptHandle: this.#receipt });
+    await calls.within('DeleteMessage', options, (client, abortSignal) =>
+      client.send(command, { abortSignal }),
+    );
+  }
+
+  async retry(delaySeconds: number, options: QueueCallOptions = {}): Promise<void> {
+    await this.#hide(Math.max(0, Math.min(Math.ceil(delaySeconds), this.#hideableSeconds())), options);
+  }
+
+  async extend(seconds: number, options: QueueCallOptions = {}): Promise<void> {
+    const hideable = this.#hideableSeconds();
+    if (hideable <= 0)
+      throw new QueueError('delivery_lost', 'SQS hides a message for 12 hours at the most, which are over');
+    await this.#hide(Math.max(1, Math.min(Math.ceil(seconds), hideable)), options);
+  }
+
+  async deadLetter(reason: string, options: QueueCallOptions = {}): Promise<void> {
+    // Whoever has it by now decides over it: a dead letter beside a job at work would be one too many.
+    await this.extend(DEAD_LETTER_SECONDS, options);
+    await this.#context.deadLetters.add(this, reason, options);
+    await this.acknowledge(options);
+  }
+
+  #hideableSeconds(): number {
+    return Math.floor(LONGEST_HIDDEN_SECONDS - (performance.now() - this.#receivedAtMs) / 1_000);
+  }
+
+  async #hide(seconds: number, options: QueueCallOptions): Promise<void> {
+    const { calls, url } = this.#context;
+    const command = new ChangeMessageVisibilityCommand({
+      QueueUrl: url,
+      ReceiptHandle: this.#receipt,
+      VisibilityTimeout: seconds,
+    });
+    await calls.within('ChangeMessageVisibility', options, (client, abortSignal) =>
+      client.send(command, { abortSignal }),
+    );
+  }
+}

@@ -1,0 +1,74 @@
+import { QueueError } from '../job-queue.ts';
+import type { QueueErrorCode } from '../job-queue.ts';
+
+/** PurgeQueue is taken once a minute (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_PurgeQueue.html). */
+const PURGE_INTERVAL_SECONDS = 60;
+
+/** Error names of the JSON protocol; older servers put `AWS.SimpleQueueService.` before them. */
+const CODES: Readonly<Record<string, QueueErrorCode>> = {
+  QueueDoesNotExist: 'queue_missing',
+  NonExistentQueue: 'queue_missing',
+  PurgeQueueInProgress: 'purge_in_progress',
+  ReceiptHandleIsInvalid: 'delivery_lost',
+  MessageNotInflight: 'delivery_lost',
+  AccessDenied: 'queue_forbidden',
+  AccessDeniedException: 'queue_forbidden',
+  CredentialsProviderError: 'queue_forbidden',
+  ExpiredToken: 'queue_forbidden',
+  ExpiredTokenException: 'queue_forbidden',
+  IncompleteSignature: 'queue_forbidden',
+  InvalidClientTokenId: 'queue_forbidden',
+  InvalidSecurity: 'queue_forbidden',
+  InvalidSignatureException: 'queue_forbidden',
+  KmsAccessDenied: 'queue_forbidden',
+  MissingAuthenticationToken: 'queue_forbidden',
+  SignatureDoesNotMatch: 'queue_forbidden',
+  UnrecognizedClientException: 'queue_forbidden',
+  KmsThrottled: 'queue_unavailable',
+  OverLimit: 'queue_unavailable',
+  QueueDeletedRecently: 'queue_unavailable',
+  RequestThrottled: 'queue_unavailable',
+  RequestTimeTooSkewed: 'queue_unavailable',
+  Throttling: 'queue_unavailable',
+  ThrottlingException: 'queue_unavailable',
+};
+
+/** What an SDK call rejected with, in the port's words. `what` names the call, for operators. */
+export function queueError(what: string, cause: unknown): QueueError {
+  if (cause instanceof QueueError) return cause;
+  const code = codeOf(cause);
+  const reason = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);
+  return new QueueError(code, `${what}: ${reason}`, {
+    cause,
+    ...(code === 'purge_in_progress' && { retryAfterSeconds: PURGE_INTERVAL_SECONDS }),
+  });
+}
+
+/** Whether another made the queue meanwhile, or somebody made it with other attributes. */
+export function isQueueThereAlready(cause: unknown): boolean {
+  return ['QueueNameExists', 'QueueAlreadyExists'].includes(nameOf(cause));
+}
+
+function codeOf(cause: unknown): QueueErrorCode {
+  const named = CODES[nameOf(cause)];
+  if (named !== undefined) return named;
+  // An expired handle is but an invalid parameter to SQS.
+  if (cause instanceof Error && /receipt ?handle.*(?:expired|invalid)/is.test(cause.message))
+    return 'delivery_lost';
+  const status = statusOf(cause);
+  if (status === 401 || status === 403) return 'queue_forbidden';
+  // Without a status nothing answered, or not in time.
+  if (status === null || status < 400 || status >= 500 || status === 408 || status === 429)
+    return 'queue_unavailable';
+  return 'queue_rejected';
+}
+
+function nameOf(cause: unknown): string {
+  return cause instanceof Error ? cause.name.replace(/^.*[.#]/, '') : '';
+}
+
+function statusOf(cause: unknown): number | null {
+  if (typeof cause !== 'object' || cause === null || !('$metadata' in cause)) return null;
+  const metadata = cause.$metadata as { readonly httpStatusCode?: number } | undefined;
+  return metadata?.httpStatusCode ?? null;
+}

@@ -1,0 +1,163 @@
+import {
+  GetQueueAttributesCommand,
+  PurgeQueueCommand,
+  ReceiveMessageCommand,
+  SendMessageCommand,
+} from '@aws-sdk/client-sqs';
+import type {
+  DeadLetter,
+  Delivery,
+  Job,
+  JobQueue,
+  QueueCallOptions,
+  QueueDepth,
+  ReceiveOptions,
+} from '../job-queue.ts';
+import { serializeJob } from '../job.ts';
+import { SqsCalls } from './sqs-calls.ts';
+import type { SqsCallsOptions } from './sqs-calls.ts';
+import { SqsDeadLetters } from './sqs-dead-letters.ts';
+import { SqsDelivery } from './sqs-delivery.ts';
+import { SqsQueueAddress } from './sqs-queue-address.ts';
+import { SqsSetUp } from './sqs-set-up.ts';
+import type { SqsQueueNames } from './sqs-set-up.ts';
+
+export interface SqsJobQueueOptions extends SqsCallsOptions, SqsQueueNames {
+  /** Whether a queue that is missing is made by the call that needs it. `prepare` makes it in either case. */
+  readonly create: boolean;
+}
+
+const MOST_MESSAGES = 10;
+const LONGEST_WAIT_SECONDS = 20;
+
+/**
+ * Jobs in Amazon SQS, or in a server that speaks its protocol: one standard queue and its dead-letter queue. May be
+ * made before SQS can be reached. `redriveDeadLetters`, `deadLetters` and `prepare` are many requests, each of which
+ * keeps to the time limit; every other call keeps to it as a whole, its look-ups aside.
+ */
+export class SqsJobQueue implements JobQueue {
+  readonly #options: SqsJobQueueOptions;
+  readonly #calls: SqsCalls;
+  readonly #setUp: SqsSetUp;
+  readonly #jobs: SqsQueueAddress;
+  readonly #deadLetterAddress: SqsQueueAddress;
+  readonly #deadLetters: SqsDeadLetters;
+
+  constructor(options: SqsJobQueueOptions) {
+    const { name, deadLetterName, create } = options;
+    this.#options = options;
+    this.#calls = new SqsCalls(options);
+    this.#setUp = new SqsSetUp(this.#calls, options);
+    const makeJobs = (): Promise<string> => this.#setUp.makeJobs();
+    const makeDeadLetters = (): Promise<string> => this.#setUp.makeDeadLetters();
+    this.#jobs = new SqsQueueAddress(this.#calls, name, create ? makeJobs : null);
+    this.#deadLetterAddress = new SqsQueueAddress(
+      this.#calls,
+      deadLetterName,
+      create ? makeDeadLetters : null,
+    );
+    this.#deadLetters = new SqsDeadLetters(this.#calls, this.#deadLetterAddress);
+  }
+
+  async enqueue(job: Job, options: QueueCallOptions = {}): Promise<void> {
+    const MessageBody = serializeJob(job);
+    await this.#calls.within(`SendMessage to ${this.#jobs.name}`, options, (client, abortSignal) =>
+      this.#jobs.with((QueueUrl) =>
+        client.send(new SendMessageCommand({ QueueUrl, MessageBody }), { abortSignal }),
+      ),
+    );
+  }
+
+  async receive(options: ReceiveOptions): Promise<readonly Delivery[]> {
+    const waitSeconds = clamp(options.waitSeconds, 0, LONGEST_WAIT_SECONDS);
+    const limits = { signal: options.signal, waitMs: waitSeconds * 1_000 };
+    const context = { calls: this.#calls, deadLetters: this.#deadLetters };
+    const what = `ReceiveMessage of ${this.#jobs.name}`;
+    return this.#calls.within(what, limits, (client, abortSignal) =>
+      this.#jobs.with(async (url) => {
+        const { Messages } = await client.send(
+          new ReceiveMessageCommand({
+            QueueUrl: url,
+            MaxNumberOfMessages: clamp(options.max, 1, MOST_MESSAGES),
+            WaitTimeSeconds: waitSeconds,
+            VisibilityTimeout: this.#options.visibilityTimeoutSeconds,
+            MessageSystemAttributeNames: ['SentTimestamp', 'ApproximateReceiveCount'],
+          }),
+          { abortSignal },
+        );
+        return (Messages ?? []).map((message) => new SqsDelivery(message, { ...context, url }));
+      }),
+    );
+  }
+
+  async depth(options: QueueCallOptions = {}): Promise<QueueDepth> {
+    const [jobs, deadLetters] = await Promise.all([
+      this.#count(this.#jobs, options),
+      this.#count(this.#deadLetterAddress, options),
+    ]);
+    return { ...jobs, deadLetters: deadLetters.waiting + deadLetters.inFlight };
+  }
+
+  async purge(options: QueueCallOptions = {}): Promise<void> {
+    await this.#purge(this.#jobs, options);
+  }
+
+  async deadLetters(max: number, options: QueueCallOptions = {}): Promise<readonly DeadLetter[]> {
+    return this.#deadLetters.look(max, options);
+  }
+
+  async redriveDeadLetters(options: QueueCallOptions = {}): Promise<number> {
+    return this.#deadLetters.redriveTo(this.#jobs, options);
+  }
+
+  async purgeDeadLetters(options: QueueCallOptions = {}): Promise<void> {
+    await this.#purge(this.#deadLetterAddress, options);
+  }
+
+  async prepare(options: QueueCallOptions = {}): Promise<readonly string[]> {
+    return this.#setUp.prepare(options);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#calls[Symbol.dispose]();
+  }
+
+  async #purge(address: SqsQueueAddress, options: QueueCallOptions): Promise<void> {
+    await this.#calls.within(`PurgeQueue ${address.name}`, options, (client, abortSignal) =>
+      address.with((QueueUrl) => client.send(new PurgeQueueCommand({ QueueUrl }), { abortSignal })),
+    );
+  }
+
+  async #count(
+    address: SqsQueueAddress,
+    options: QueueCallOptions,
+  ): Promise<{ waiting: number; inFlight: number }> {
+    const what = `GetQueueAttributes of ${address.name}`;
+    const { Attributes = {} } = await this.#calls.within(what, options, (client, abortSignal) =>
+      address.with((QueueUrl) =>
+        client.send(
+          new GetQueueAttributesCommand({
+            QueueUrl,
+            AttributeNames: [
+              'ApproximateNumberOfMessages',
+              'ApproximateNumberOfMessagesDelayed',
+              'ApproximateNumberOfMessagesNotVisible',
+            ],
+          }),
+          { abortSignal },
+        ),
+      ),
+    );
+    return {
+      waiting:
+        Number(Attributes.ApproximateNumberOfMessages ?? 0) +
+        Number(Attributes.ApproximateNumberOfMessagesDelayed ?? 0),
+      inFlight: Number(Attributes.ApproximateNumberOfMessagesNotVisible ?? 0),
+    };
+  }
+}
+
+/** SQS takes whole numbers, and refuses those out of bounds. */
+function clamp(value: number, least: number, most: number): number {
+  return Math.max(least, Math.min(Math.floor(value), most));
+}

@@ -1,0 +1,14 @@
+import { expect, test } from 'vitest';
+import { MemoryJobQueue } from '../src/memory-job-queue.ts';
+import { describeJobQueue, receiveOne, someJob } from './job-queue-contract.ts';
+
+describeJobQueue('MemoryJobQueue', async (options) => new MemoryJobQueue(options));
+
+test('MemoryJobQueue takes no more jobs than it may hold', async () => {
+  await using queue = new MemoryJobQueue({ maxReceiveCount: 3, visibilityTimeoutSeconds: 60, maxJobs: 2 });
+  await queue.enqueue(someJob());
+  await queue.enqueue(someJob());
+  await expect(queue.enqueue(someJob())).rejects.toMatchObject({ code: 'queue_unavailable' });
+  await (await receiveOne(queue)).acknowledge();
+  await expect(queue.enqueue(someJob())).resolves.toBeUndefined();
+});

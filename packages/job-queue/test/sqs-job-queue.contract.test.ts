@@ -1,0 +1,194 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { CreateQueueCommand, DeleteQueueCommand, GetQueueUrlCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { afterEach, describe, expect, inject, test } from 'vitest';
+import { freePort } from '../../../test/support/free-port.ts';
+import { startProtocolServer } from '../../../test/support/protocol-server.ts';
+import type { JobQueue } from '../src/job-queue.ts';
+import { QueueError } from '../src/job-queue.ts';
+import { SqsJobQueue } from '../src/sqs/sqs-job-queue.ts';
+import type { SqsJobQueueOptions } from '../src/sqs/sqs-job-queue.ts';
+import { describeJobQueue, receiveOne, someJob } from './job-queue-contract.ts';
+
+const { sqsEndpoint, sqsRegion } = inject('servers');
+const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
+
+let opened = new AsyncDisposableStack();
+afterEach(async () => {
+  await opened.disposeAsync();
+  opened = new AsyncDisposableStack();
+});
+
+function queueWith(options: Partial<SqsJobQueueOptions> = {}): SqsJobQueue {
+  const name = `test-${randomUUID()}`;
+  return new SqsJobQueue({
+    name,
+    deadLetterName: `${name}_dead`,
+    region: sqsRegion,
+    endpoint: sqsEndpoint,
+    maxReceiveCount: 3,
+    visibilityTimeoutSeconds: 60,
+    requestTimeoutMs: 10_000,
+    create: true,
+    credentials,
+    ...options,
+  });
+}
+
+function open(options: Partial<SqsJobQueueOptions> = {}): SqsJobQueue {
+  return opened.use(queueWith(options));
+}
+
+/** The operator's own client. */
+function operator(): SQSClient {
+  const client = new SQSClient({
+    region: sqsRegion,
+    endpoint: sqsEndpoint,
+    credentials,
+    useQueueUrlAsEndpoint: false,
+  });
+  opened.defer(() => client.destroy());
+  return client;
+}
+
+async function remove(name: string): Promise<void> {
+  const client = operator();
+  const { QueueUrl } = await client.send(new GetQueueUrlCommand({ QueueName: name }));
+  await client.send(new DeleteQueueCommand({ QueueUrl }));
+}
+
+/** Every call of the port that needs the queues to be there. */
+function callsOf(queue: JobQueue): readonly Promise<unknown>[] {
+  return [
+    queue.enqueue(someJob()),
+    queue.receive({ max: 1, waitSeconds: 0 }),
+    queue.depth(),
+    queue.purge(),
+    queue.deadLetters(1),
+    queue.redriveDeadLetters(),
+    queue.purgeDeadLetters(),
+  ];
+}
+
+async function expectAllToFail(queue: JobQueue, code: string, calls = callsOf(queue)): Promise<void> {
+  for (const outcome of await Promise.allSettled(calls)) {
+    expect(outcome.status).toBe('rejected');
+    if (outcome.status !== 'rejected') continue;
+    expect(outcome.reason).toBeInstanceOf(QueueError);
+    expect(outcome.reason).toMatchObject({ code, retryable: true });
+  }
+}
+
+describeJobQueue('SqsJobQueue', async (options) => {
+  const queue = queueWith({ ...options, create: false });
+  await queue.prepare();
+  return queue;
+});
+
+describe('SqsJobQueue whose queues are missing', () => {
+  test('says so where it is not to make them', async () => {
+    const queue = open({ create: false });
+    await expectAllToFail(queue, 'queue_missing');
+  });
+
+  test('makes them with the first call, whichever it is, and once for many', async () => {
+    const queue = open();
+    await Promise.all(Array.from({ length: 20 }, () => queue.enqueue(someJob())));
+    expect(await queue.depth()).toEqual({ waiting: 20, inFlight: 0, deadLetters: 0 });
+    expect(await open().deadLetters(1)).toEqual([]);
+    expect(await open().receive({ max: 1, waitSeconds: 0 })).toEqual([]);
+  });
+
+  test('makes them so that jobs become dead letters', async () => {
+    const queue = open({ maxReceiveCount: 1 });
+    await queue.enqueue(someJob());
+    await (await receiveOne(queue)).retry(0);
+    expect(await queue.receive({ max: 1, waitSeconds: 0 })).toEqual([]);
+    expect(await queue.depth()).toMatchObject({ deadLetters: 1 });
+  });
+
+  test('makes them anew where somebody deleted them, and finds them where somebody made them', async () => {
+    const name = `test-${randomUUID()}`;
+    const queue = open({ name, deadLetterName: `${name}_dead` });
+    const stranger = open({ name, deadLetterName: `${name}_dead`, create: false });
+    await queue.enqueue(someJob());
+    await stranger.enqueue(someJob());
+    await remove(name);
+    await expect(stranger.enqueue(someJob())).rejects.toMatchObject({ code: 'queue_missing' });
+    await queue.enqueue(someJob());
+    await stranger.enqueue(someJob());
+    expect(await queue.depth()).toMatchObject({ waiting: 2 });
+  });
+
+  test('prepare tells what it made, and mends what leads nowhere', async () => {
+    const name = `test-${randomUUID()}`;
+    const options = { name, deadLetterName: `${name}_dead`, create: false };
+    await operator().send(new CreateQueueCommand({ QueueName: name }));
+    expect(await open(options).prepare()).toEqual([
+      `made the queue ${name}_dead`,
+      `set the dead letters of ${name} to ${name}_dead after 3 deliveries`,
+    ]);
+    expect(await open(options).prepare()).toEqual([]);
+    expect(await open({ ...options, maxReceiveCount: 4 }).prepare()).toHaveLength(1);
+    const fresh = open({ create: false });
+    expect(await fresh.prepare()).toHaveLength(2);
+    await fresh.enqueue(someJob());
+  });
+});
+
+describe('SqsJobQueue whose server fails', () => {
+  test('rejects where nothing listens, and works once something does', async () => {
+    const port = await freePort();
+    const queue = open({ endpoint: `http://127.0.0.1:${port}` });
+    await expectAllToFail(queue, 'queue_unavailable', [...callsOf(queue), queue.prepare()]);
+    opened.use(await startProtocolServer({ port }));
+    await queue.enqueue(someJob());
+    expect(await receiveOne(queue)).toMatchObject({ receiveCount: 1 });
+  });
+
+  test('rejects within the limit where a server takes connections and says nothing', async () => {
+    const sockets = new Set<Socket>();
+    const server = createServer((socket) => {
+      sockets.add(socket);
+      socket.on('error', () => undefined);
+      socket.resume();
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    opened.defer(() => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    });
+    const { port } = server.address() as AddressInfo;
+    const queue = open({ endpoint: `http://127.0.0.1:${port}`, requestTimeoutMs: 200 });
+    await expectAllToFail(queue, 'queue_unavailable', [...callsOf(queue), queue.prepare()]);
+  });
+
+  test('gives a long poll its own wait besides the limit', async () => {
+    const queue = open({ requestTimeoutMs: 1_000 });
+    await queue.prepare();
+    expect(await queue.receive({ max: 1, waitSeconds: 2 })).toEqual([]);
+  });
+
+  test('rejects where the server does, again and again', async () => {
+    const server = opened.use(await startProtocolServer());
+    const queue = open({ endpoint: server.endpoint });
+    await queue.prepare();
+    server.failNext('SendMessage', 500, 100);
+    await expect(queue.enqueue(someJob())).rejects.toMatchObject({ code: 'queue_unavailable' });
+    server.failNext('ReceiveMessage', 403, 1);
+    await expect(queue.receive({ max: 1, waitSeconds: 0 })).rejects.toMatchObject({
+      code: 'queue_forbidden',
+    });
+  });
+
+  test('tries again by itself what failed once', async () => {
+    const server = opened.use(await startProtocolServer());
+    const queue = open({ endpoint: server.endpoint });
+    await queue.prepare();
+    server.failNext('SendMessage', 503, 1);
+    await queue.enqueue(someJob());
+    expect(await queue.depth()).toMatchObject({ waiting: 1 });
+  });
+});
