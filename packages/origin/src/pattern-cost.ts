@@ -14,60 +14,73 @@ const MAX_CHOICES = 16;
 /**
  * Why matching might take a time that grows out of all proportion with the URL's length; `null` where it cannot.
  *
- * Conservative, by structure alone: a repeated group holds neither repeats nor alternatives, and of the *loose* repeats,
- * whose end is not given by the character after them, there are few. (JavaScript's engine backtracks: `^(a+)+$` takes
- * exponential time.)
+ * Conservative, by structure alone. A repeat or alternative is *loose* where the next character does not tell how to go
+ * on; JavaScript's engine then tries one way after the other (`^(a+)+$` takes exponential time). Within a repeated group
+ * nothing may be loose, and elsewhere only little.
  */
 export function faultOfCost(alternatives: readonly PatternSequence[]): string | null {
   const cost = { looseRepeats: 0, repeatsSinceLoose: 0, choices: 1, nested: false };
-  measure(alternatives, new Set(), cost);
+  measure(alternatives, new Set(), false, cost);
   const degree = cost.looseRepeats + (cost.repeatsSinceLoose > 0 ? 1 : 0);
   if (cost.nested)
-    return 'repeats a group that itself repeats or chooses, which can take exponential time to match';
+    return 'repeats a group that can be read in several ways, which can take exponential time to match';
   if (degree > MAX_DEGREE)
     return 'has too many repeats that can end in several places, such as .*; say what ends them, as in [^/]+/';
   if (cost.choices > MAX_CHOICES) return 'has too many optional parts or alternatives that begin alike';
   return null;
 }
 
+type RepeatedNode = Extract<PatternNode, { readonly kind: 'characters' | 'group' }>;
+
 interface Cost {
   looseRepeats: number;
   /** Repeats with one possible end that come after the last loose one, which makes them run again and again. */
   repeatsSinceLoose: number;
   choices: number;
+  /** A choice that is made anew in each round of a repeat. */
   nested: boolean;
 }
 
-/** `follow`: the characters that can come after these alternatives; empty where the pattern ends and all is decided. */
-function measure(alternatives: readonly PatternSequence[], follow: CharacterSet, cost: Cost): void {
-  if (overlaps(alternatives.map((sequence) => firstOf(sequence, follow))))
+/**
+ * `follow`: the characters that can come after these alternatives; empty where the pattern ends and all is decided.
+ * `inRepeat`: the alternatives are part of a repeat, whose next round then is among what follows.
+ */
+function measure(
+  alternatives: readonly PatternSequence[],
+  follow: CharacterSet,
+  inRepeat: boolean,
+  cost: Cost,
+): void {
+  if (overlaps(alternatives.map((sequence) => firstOf(sequence, follow)))) {
     cost.choices *= alternatives.length;
+    cost.nested ||= inRepeat;
+  }
   for (const sequence of alternatives)
     for (const [index, node] of sequence.entries()) {
       if (node.kind === 'start' || node.kind === 'end') continue;
       const after = firstOf(sequence.slice(index + 1), follow);
       if (node.kind === 'group') {
-        if (node.max > 1 && !isPlain(node.alternatives)) cost.nested = true;
-        measure(node.alternatives, node.max > 1 ? union([after, firstOf([node], after)]) : after, cost);
+        const again = node.max > 1 ? union([after, firstOf([node], after)]) : after;
+        measure(node.alternatives, again, inRepeat || node.max > 1, cost);
       }
-      measureRepeat(node, after, cost);
+      if (node.min !== node.max) measureRepeat(node, after, inRepeat, cost);
     }
 }
 
-function measureRepeat(node: PatternNode, after: CharacterSet, cost: Cost): void {
-  if (node.kind === 'start' || node.kind === 'end' || node.min === node.max) return;
+function measureRepeat(node: RepeatedNode, after: CharacterSet, inRepeat: boolean, cost: Cost): void {
   const own =
     node.kind === 'characters' ? node.set : union(node.alternatives.map((each) => firstOf(each, new Set())));
-  const isLoose = overlaps([own, after]);
   // Nothing that comes after can fail and make it run again.
   const alwaysEnds =
     after.size === 0 || (own.size >= ALL_BUT_NEWLINES && [...after].every((each) => each === END));
-  if (node.max === 1) {
-    if (isLoose) cost.choices *= 2;
-  } else if (isLoose) {
-    cost.looseRepeats += 1;
-    cost.repeatsSinceLoose = 0;
-  } else if (!alwaysEnds) cost.repeatsSinceLoose += 1;
+  if (overlaps([own, after])) {
+    cost.nested ||= inRepeat;
+    if (node.max === 1) cost.choices *= 2;
+    else {
+      cost.looseRepeats += 1;
+      cost.repeatsSinceLoose = 0;
+    }
+  } else if (node.max > 1 && !alwaysEnds) cost.repeatsSinceLoose += 1;
 }
 
 /** What a match of the rest can begin with. */
@@ -86,15 +99,6 @@ function firstOf(sequence: PatternSequence, follow: CharacterSet): CharacterSet 
 function canBeEmpty(node: PatternNode): boolean {
   if (node.kind === 'start' || node.kind === 'end' || node.min === 0) return true;
   return node.kind === 'group' && node.alternatives.some((sequence) => sequence.every(canBeEmpty));
-}
-
-/** One sequence of atoms, each matched once. */
-function isPlain(alternatives: readonly PatternSequence[]): boolean {
-  const [sequence, ...others] = alternatives;
-  return (
-    others.length === 0 &&
-    (sequence ?? []).every((node) => node.kind === 'characters' && node.min === 1 && node.max === 1)
-  );
 }
 
 function overlaps(sets: readonly CharacterSet[]): boolean {
