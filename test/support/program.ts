@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
+import { endWithParent } from './end-with-parent.ts';
 import { LogLines, type LogLine, type LogLinesOptions } from './log-lines.ts';
 
 /** Root of the project, where `services` and `config` are. */
@@ -153,6 +154,7 @@ async function launch(
       detached: options.detached ?? false,
     },
   );
+  endWithParent(child);
   const out = new LogLines(child.stdout, options.lines);
   const err = new LogLines(child.stderr, options.lines);
   const exit = new Promise<ProgramExit>((resolve) => {

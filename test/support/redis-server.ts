@@ -5,6 +5,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { endWithParent } from './end-with-parent.ts';
 import { freePort } from './free-port.ts';
 import { redisServerPath } from './redis-server-path.ts';
 
@@ -66,6 +67,7 @@ async function startOnPort(path: string, port: number, options: RedisOptions): P
     ],
     { stdio: ['ignore', 'pipe', 'pipe'], detached: options.detached ?? false },
   );
+  endWithParent(child);
   let said = '';
   const listen = (chunk: Buffer): void => {
     said = (said + chunk.toString()).slice(-4_000);
