@@ -160,8 +160,9 @@ export class Redirector {
       });
       if (refusal !== null) return refusal;
     }
+    // Overdue: its job got lost, or there never was one.
+    if (now > entry.retryAt + times.copyingLeaseSeconds * 1000) return this.#claim(progress, entry);
     if (entry.willRetry && entry.retryAt - now < remainingMs(progress)) return this.#wait(progress);
-    if (now > entry.retryAt + times.copyingLeaseSeconds * 1000) return this.#claim(progress);
     return this.#toOrigin(progress, 'copy_failed', 'error', entry.cause);
   }
 
@@ -189,7 +190,7 @@ export class Redirector {
     }
   }
 
-  async #claim(progress: Progress): Promise<Step> {
+  async #claim(progress: Progress, overdue: ErrorEntry | null = null): Promise<Step> {
     const { options, miss, background, ended } = this.#parts;
     const { object, request } = progress;
     const token = freshToken();
@@ -200,7 +201,11 @@ export class Redirector {
         leaseMs: options.times.queuedLeaseSeconds * 1000,
         copyingLeaseMs: options.times.copyingLeaseSeconds * 1000,
       });
-      if (!result.claimed) return 'look_again';
+      if (!result.claimed) {
+        // By the entry store's clock, which decides, it is not overdue yet.
+        const notYet = overdue !== null && result.entry.token === overdue.token;
+        return notYet ? this.#toOrigin(progress, 'copy_failed', 'error', overdue.cause) : 'look_again';
+      }
     } catch (error) {
       this.#entriesFailed(error);
       return this.#withoutEntries(progress);

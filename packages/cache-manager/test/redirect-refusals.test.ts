@@ -1,0 +1,179 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { OriginError } from '@cloud-mirror/origin';
+import { describeFailure } from '../src/index.ts';
+import { MAX_OBJECT_BYTES, openMirror, TIMES, type MirrorFixture } from './mirror-fixture.ts';
+
+const INSPECT = { part: 'origin', method: 'inspect' };
+const ENQUEUE = { part: 'queue here', method: 'enqueue' };
+
+let mirror: MirrorFixture;
+beforeEach(async () => {
+  mirror = await openMirror();
+});
+afterEach(() => mirror[Symbol.asyncDispose]());
+
+async function untilWaiting(count: number): Promise<void> {
+  while (mirror.manager.waiting < count) await new Promise(setImmediate);
+}
+
+describe('an origin that refuses', () => {
+  test('is asked once, and its status answered to all who wait and to who comes soon after', async () => {
+    const host = new URL(mirror.origin.baseUrl).host;
+    using inspecting = mirror.gate.pause(INSPECT);
+    const requests = Array.from({ length: 20 }, () => mirror.redirect('/status/404'));
+    await inspecting.reached;
+    await untilWaiting(19);
+    inspecting.resume();
+    for (const outcome of await Promise.all(requests))
+      expect(outcome).toMatchObject({ kind: 'origin_status', status: 404, host });
+    expect(await mirror.redirect('/status/404', { waitMs: 0 })).toMatchObject({
+      kind: 'origin_status',
+      status: 404,
+    });
+    expect(mirror.gate.count(INSPECT)).toBe(1);
+    expect(mirror.gate.count(ENQUEUE)).toBe(0);
+  });
+
+  test('is asked again when the time is over for which its answer is remembered', async () => {
+    mirror.origin.remove('later');
+    expect(await mirror.redirect('/mutable/later')).toMatchObject({ kind: 'origin_status', status: 404 });
+    mirror.origin.set('later', Buffer.from('here now'));
+    expect(await mirror.redirect('/mutable/later')).toMatchObject({ kind: 'origin_status' });
+    mirror.clock.aheadMs += TIMES.originAnswerSeconds * 1000 + 1;
+    const waiting = mirror.redirect('/mutable/later');
+    await mirror.copyNext();
+    expect(await waiting).toMatchObject({ kind: 'present', how: 'stored' });
+  });
+
+  test('is asked again at once for who asks to revalidate', async () => {
+    expect(await mirror.redirect('/mutable/new')).toMatchObject({ kind: 'origin_status', status: 404 });
+    mirror.origin.set('new', Buffer.from('here now'));
+    const waiting = mirror.redirect('/mutable/new', { revalidate: true });
+    await mirror.copyNext();
+    expect(await waiting).toMatchObject({ kind: 'present' });
+  });
+
+  test.each([401, 410, 500, 503])('is heard with status %d', async (status) => {
+    expect(await mirror.redirect(`/status/${status}`)).toMatchObject({ kind: 'origin_status', status });
+    expect(mirror.gate.count(ENQUEUE)).toBe(0);
+  });
+
+  test.each(['/loop', '/redirect-nowhere', '/redirect/9'])(
+    'by redirects that lead nowhere: %s',
+    async (path) => {
+      expect(await mirror.redirect(path)).toMatchObject({ kind: 'origin_redirects' });
+      expect(await mirror.redirect(path)).toMatchObject({ kind: 'origin_redirects' });
+      expect(mirror.gate.count(INSPECT)).toBe(1);
+    },
+  );
+
+  test('by a redirect to what is not allowed', async () => {
+    const path = `/redirect-to?url=${encodeURIComponent('http://169.254.169.254/latest')}`;
+    expect(await mirror.redirect(path)).toMatchObject({ kind: 'not_allowed' });
+    expect(await mirror.redirect(path)).toMatchObject({ kind: 'not_allowed' });
+    expect(mirror.gate.count(ENQUEUE)).toBe(0);
+  });
+
+  test('by an object that is too large sends the client there at once', async () => {
+    const path = `/bytes/${MAX_OBJECT_BYTES + 1}`;
+    for (let time = 0; time < 2; time++)
+      expect(await mirror.redirect(path)).toMatchObject({
+        kind: 'origin',
+        location: mirror.origin.url(path),
+        state: 'error',
+        reason: 'too_large',
+      });
+    expect(mirror.gate.count(ENQUEUE)).toBe(0);
+  });
+
+  test('an origin that cannot be reached from here may be reached by the client', async () => {
+    const url = new URL('http://127.0.0.1:9/closed');
+    for (let time = 0; time < 2; time++)
+      expect(await mirror.redirect('', { url })).toMatchObject({
+        kind: 'origin',
+        location: url.href,
+        state: 'error',
+        reason: 'origin_unreachable',
+      });
+    expect(mirror.gate.count(INSPECT)).toBe(1);
+  });
+
+  test('an origin that refuses HEAD is asked for its first byte', async () => {
+    const waiting = mirror.redirect('/head-405/100');
+    await mirror.copyNext();
+    expect(await waiting).toMatchObject({ kind: 'present' });
+  });
+});
+
+describe('a copy that failed after a good HEAD', () => {
+  const PATH = '/bytes/100';
+  /** Takes the job that the waiting request sent, as a copier does, and fails it. */
+  async function failCopy(
+    error: OriginError,
+    plan: { willRetry: boolean; retryAfterMs: number },
+  ): Promise<void> {
+    const { job, delivery } = await mirror.nextJob();
+    const object = mirror.object(PATH);
+    const token = `taken by ${delivery.id}`;
+    await mirror.entries.take(object.id, { token, jobToken: job.token, leaseMs: 60_000 });
+    await mirror.entries.fail(object.id, token, {
+      ...describeFailure(error, TIMES),
+      ...plan,
+      ttlMs: plan.retryAfterMs + 1_000_000,
+    });
+    await delivery.retry(0);
+  }
+
+  const answered503 = new OriginError('origin_status', 'origin answered 503', {
+    status: 503,
+    host: 'origin',
+  });
+  const broken = new OriginError('origin_interrupted', 'the origin broke off');
+
+  test('with a status of the origin: who waits gets that status', async () => {
+    const waiting = mirror.redirect(PATH);
+    await failCopy(answered503, { willRetry: true, retryAfterMs: 4000 });
+    expect(await waiting).toMatchObject({ kind: 'origin_status', status: 503, host: 'origin' });
+    expect(await mirror.redirect(PATH)).toMatchObject({ kind: 'origin_status', status: 503 });
+  });
+
+  test('and that will be tried again within the wait is waited for', async () => {
+    const waiting = mirror.redirect(PATH);
+    await failCopy(broken, { willRetry: true, retryAfterMs: 2000 });
+    await mirror.gate.seen({ part: 'entries', method: 'get' }, 4);
+    expect(mirror.manager.waiting).toBe(1);
+    await mirror.copyNext();
+    expect(await waiting).toMatchObject({ kind: 'present', how: 'stored' });
+  });
+
+  test('and that will not be tried again within the wait is not', async () => {
+    const waiting = mirror.redirect(PATH);
+    await failCopy(broken, { willRetry: true, retryAfterMs: 60_000 });
+    expect(await waiting).toMatchObject({
+      kind: 'origin',
+      state: 'error',
+      reason: 'copy_failed',
+      message: 'the origin broke off',
+    });
+  });
+
+  test('and that nobody tried again in time is claimed anew', async () => {
+    const waiting = mirror.redirect(PATH);
+    // Seen from now the retry time and a copying lease have passed.
+    mirror.clock.aheadMs = -200_000;
+    await failCopy(broken, { willRetry: true, retryAfterMs: 1000 });
+    mirror.clock.aheadMs = 0;
+    await mirror.gate.seen({ part: 'queue here', method: 'enqueue' }, 2);
+    await (await mirror.nextJob()).delivery.acknowledge();
+    await mirror.copyNext();
+    expect(await waiting).toMatchObject({ kind: 'present', how: 'stored', collapsed: false });
+  });
+
+  test('and that is overdue by this clock but not by the one of the entry store is left alone', async () => {
+    const waiting = mirror.redirect(PATH, { waitMs: 0 });
+    mirror.clock.aheadMs = -200_000;
+    await failCopy(broken, { willRetry: true, retryAfterMs: 1000 });
+    expect(await mirror.redirect(PATH)).toMatchObject({ kind: 'origin', reason: 'copy_failed' });
+    await waiting;
+  });
+});

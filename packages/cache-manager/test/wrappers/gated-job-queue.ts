@@ -1,0 +1,61 @@
+import type {
+  DeadLetter,
+  Delivery,
+  Job,
+  JobQueue,
+  QueueCallOptions,
+  QueueDepth,
+  ReceiveOptions,
+} from '@cloud-mirror/job-queue';
+import type { CallGate } from './call-gate.ts';
+
+/** A JobQueue whose enqueuing and receiving go through a gate; the subject of a call is the token of its job. */
+export class GatedJobQueue implements JobQueue {
+  readonly #inner: JobQueue;
+  readonly #gate: CallGate;
+  readonly #part: string;
+
+  constructor(inner: JobQueue, gate: CallGate, part: string) {
+    this.#inner = inner;
+    this.#gate = gate;
+    this.#part = part;
+  }
+
+  enqueue(job: Job, options?: QueueCallOptions): Promise<void> {
+    const call = { part: this.#part, method: 'enqueue', subject: job.token, options: job };
+    return this.#gate.run(call, () => this.#inner.enqueue(job, options));
+  }
+
+  receive(options: ReceiveOptions): Promise<readonly Delivery[]> {
+    const call = { part: this.#part, method: 'receive', subject: '', options };
+    return this.#gate.run(call, () => this.#inner.receive(options));
+  }
+
+  depth(options?: QueueCallOptions): Promise<QueueDepth> {
+    return this.#inner.depth(options);
+  }
+
+  purge(options?: QueueCallOptions): Promise<void> {
+    return this.#inner.purge(options);
+  }
+
+  deadLetters(max: number, options?: QueueCallOptions): Promise<readonly DeadLetter[]> {
+    return this.#inner.deadLetters(max, options);
+  }
+
+  redriveDeadLetters(options?: QueueCallOptions): Promise<number> {
+    return this.#inner.redriveDeadLetters(options);
+  }
+
+  purgeDeadLetters(options?: QueueCallOptions): Promise<void> {
+    return this.#inner.purgeDeadLetters(options);
+  }
+
+  prepare(options?: QueueCallOptions): Promise<readonly string[]> {
+    return this.#inner.prepare(options);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#inner[Symbol.asyncDispose]();
+  }
+}
