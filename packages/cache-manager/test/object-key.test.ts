@@ -1,0 +1,126 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { markerKey, MARKER_PREFIX, objectKey, urlSha256, urlSha256OfKey } from '../src/object-key.ts';
+
+const LIMIT = 1024;
+const DOTTED = '/a?redirect=/../secret';
+
+/** Queries are where dot segments, slashes and look-alikes of our own prefixes survive the normal form. */
+const query = fc
+  .array(
+    fc.constantFrom('/', '..', '.', '%2e', '%2E%2e', '\\', 'g', 'sha256', 'purged', 'x', '?', '&', 'a=', 'é'),
+    { maxLength: 8 },
+  )
+  .map((parts) => parts.join(''));
+const url = fc
+  .record({
+    scheme: fc.constantFrom('http', 'https'),
+    host: fc.constantFrom('a.example', 'g', 'sha256'),
+    path: fc.webPath(),
+    query,
+    filler: fc.constantFrom(0, 0, 0, 900, 1000, 2000),
+  })
+  .map(
+    (parts) =>
+      new URL(
+        `${parts.scheme}://${parts.host}${parts.path || '/'}?${'f'.repeat(parts.filler)}${parts.query}`.replaceAll(
+          '#',
+          '',
+        ),
+      ).href,
+  );
+const generation = fc.oneof(
+  fc.constant(''),
+  fc.constantFrom('g', 'sha256', '-', '_', 'A'),
+  fc.stringMatching(/^[0-9A-Za-z_-]{22}$/),
+);
+
+describe('the key of a copy', () => {
+  test('is the URL itself for the empty generation, so that older buckets are found', () => {
+    expect(objectKey('https://a.example/x?y=1', '', LIMIT)).toBe('https://a.example/x?y=1');
+  });
+
+  test('names the generation of an object that was purged', () => {
+    expect(objectKey('https://a.example/x', 'n0nce', LIMIT)).toBe('g/n0nce/https://a.example/x');
+  });
+
+  test.each(['', 'n0nce'])('is hashed where it has dot segments, generation %j', (g) => {
+    expect(objectKey(`https://a.example${DOTTED}`, g, LIMIT)).toBe(
+      `sha256/${g}/${urlSha256(`https://a.example${DOTTED}`)}`,
+    );
+  });
+
+  test.each(['?/..', '?/.', '?/%2e%2E/x', '?x/./y', '?\\..\\', '?/..?', '?/../'])(
+    'takes %s for a dot segment',
+    (tail) => {
+      expect(objectKey(`https://a.example/${tail}`, '', LIMIT)).toMatch(/^sha256\//);
+    },
+  );
+
+  test.each(['?a..b', '?/...', '?/..x/', '/.well-known/x', '/a..'])('takes %s for none', (tail) => {
+    expect(objectKey(`https://a.example${tail}`, '', LIMIT)).toBe(`https://a.example${tail}`);
+  });
+
+  test('is hashed from the first byte above the limit, counted in UTF-8', () => {
+    const fits = `https://a.example/${'x'.repeat(LIMIT - 18)}`;
+    expect(objectKey(fits, '', LIMIT)).toBe(fits);
+    expect(objectKey(`${fits}x`, '', LIMIT)).toMatch(/^sha256\/\//);
+    expect(objectKey(fits, 'g', LIMIT)).toMatch(/^sha256\/g\//);
+    expect(objectKey(`${fits.slice(0, -1)}é`, '', LIMIT)).toMatch(/^sha256\/\//);
+  });
+
+  test('is another one for each URL and each generation', () => {
+    fc.assert(
+      fc.property(fc.tuple(url, generation), fc.tuple(url, generation), ([url1, g1], [url2, g2]) => {
+        const same = objectKey(url1, g1, LIMIT) === objectKey(url2, g2, LIMIT);
+        expect(same).toBe(url1 === url2 && g1 === g2);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  test('is another one for each generation of one URL, in every form', () => {
+    fc.assert(
+      fc.property(url, generation, generation, (one, g1, g2) => {
+        expect(objectKey(one, g1, LIMIT) === objectKey(one, g2, LIMIT)).toBe(g1 === g2);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  test('is no marker and fits into the store', () => {
+    fc.assert(
+      fc.property(url, generation, (one, g) => {
+        const key = objectKey(one, g, LIMIT);
+        expect(key.startsWith(MARKER_PREFIX)).toBe(false);
+        expect(Buffer.byteLength(key)).toBeLessThanOrEqual(LIMIT);
+      }),
+    );
+  });
+
+  test('makes addresses that clients do not rewrite', () => {
+    fc.assert(
+      fc.property(url, generation, (one, g) => {
+        const key = objectKey(one, g, LIMIT);
+        const path = `/bucket/${key.split('/').map(encodeURIComponent).join('/')}`;
+        expect(new URL(`https://store.example${path}`).pathname).toBe(path);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  test('tells the object that it is of', () => {
+    fc.assert(
+      fc.property(url, generation, (one, g) => {
+        expect(urlSha256OfKey(objectKey(one, g, LIMIT))).toBe(urlSha256(one));
+      }),
+      { numRuns: 1000 },
+    );
+    expect(urlSha256OfKey(markerKey(urlSha256('https://a.example/')))).toBeNull();
+    expect(urlSha256OfKey('some/other/object')).toBeNull();
+  });
+
+  test.each(['a/b', 'a b', '..', 'é', 'a\n'])('refuses the generation %j', (g) => {
+    expect(() => objectKey('https://a.example/', g, LIMIT)).toThrow(TypeError);
+  });
+});
