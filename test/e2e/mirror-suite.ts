@@ -181,9 +181,9 @@ export function mirrorSuite(start: (origin: OriginServer) => Promise<MirrorUnder
     expect(first.location).toBe(origin.url(path));
     expect(first.redirect.headers['cache-status']).toBe('cloud-mirror; fwd=miss; detail=not_waiting');
     expect(first.redirect.headers['vary']).toContain('Prefer');
-    await eventually(async () => {
-      expect((await fetchThrough(`${at(path)}?wait=0`)).location).not.toContain(origin.baseUrl);
-    });
+    await eventually(
+      async () => !(await fetchThrough(`${at(path)}?wait=0`)).location.includes(origin.baseUrl),
+    );
   });
 
   test('when the wait is over the client gets the origin, and the copy goes on without it', async () => {
@@ -195,9 +195,7 @@ export function mirrorSuite(start: (origin: OriginServer) => Promise<MirrorUnder
     expect(answer.headers['cache-status']).toBe('cloud-mirror; fwd=miss; detail=wait_over');
     expect(answer.json()).toMatchObject({ status: 'pending', url: origin.url(path) });
     hold.release();
-    await eventually(async () => {
-      expect((await fetchThrough(at(path))).location).not.toContain(origin.baseUrl);
-    });
+    await eventually(async () => !(await fetchThrough(at(path))).location.includes(origin.baseUrl));
     expect(origin.count('GET', path)).toBe(1);
   });
 

@@ -8,7 +8,7 @@ import {
 } from '@cloud-mirror/config';
 import { createFrontend, openCacheManager } from '@cloud-mirror/frontend';
 import { collectDefaultMetrics, Registry } from 'prom-client';
-import { startSampleOrigin } from './sample-origin.ts';
+import { startSampleOrigin, type SampleOrigin } from './sample-origin.ts';
 
 await runProgram({
   name: 'cloud-mirror',
@@ -21,7 +21,7 @@ async function start({ config, logger, signal }: ProgramContext): Promise<Runnin
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, prefix: 'cloud_mirror_' });
   const adapters = opening.use(await openAdapters(config, { logger }));
-  const sample = config.sampleOrigin === null ? null : opening.use(await startSample(config.sampleOrigin));
+  const sample = opening.use(await startSample(config.sampleOrigin));
   const cacheManager = opening.use(openCacheManager({ config, adapters, logger, registry }));
   const frontend = createFrontend({ ...adapters, config, cacheManager, logger, registry });
   const address = await frontend.listen();
@@ -40,13 +40,18 @@ async function start({ config, logger, signal }: ProgramContext): Promise<Runnin
     },
   };
 
-  function startSample(
-    listen: NonNullable<typeof config.sampleOrigin>,
-  ): ReturnType<typeof startSampleOrigin> {
-    return startSampleOrigin({
-      ...listen,
-      onRequest: (request) => logger.info(request, 'the sample origin was asked'),
-    });
+  /** The mirror works as well without its sample origin, whose port somebody else may have. */
+  async function startSample(listen: typeof config.sampleOrigin): Promise<SampleOrigin | null> {
+    if (listen === null) return null;
+    try {
+      return await startSampleOrigin({
+        ...listen,
+        onRequest: (request) => logger.info(request, 'the sample origin was asked'),
+      });
+    } catch (error) {
+      logger.warn({ err: error }, 'no sample origin: choose another sampleOrigin.port, or null');
+      return null;
+    }
   }
 }
 

@@ -13,6 +13,11 @@ export interface SampleOriginOptions {
   }) => void;
 }
 
+export interface SampleOrigin extends AsyncDisposable {
+  /** `http://host:port`. */
+  readonly address: string;
+}
+
 interface SampleFile {
   readonly type: string;
   readonly body: Buffer;
@@ -25,9 +30,7 @@ const ONE_MIB = 1024 * 1024;
  * Serves two artifacts to try the mirror with where there is no internet: `/artifacts/hello.txt` and
  * `/artifacts/random-1MiB.bin`, the same bytes at every start.
  */
-export async function startSampleOrigin(
-  options: SampleOriginOptions,
-): Promise<{ readonly address: string } & AsyncDisposable> {
+export async function startSampleOrigin(options: SampleOriginOptions): Promise<SampleOrigin> {
   const files = sampleFiles();
   const server = createServer((request, response) => {
     const status = answer(files, request, response);
