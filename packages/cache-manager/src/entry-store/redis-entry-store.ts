@@ -38,8 +38,8 @@ const CHECK_LIFE_MS = 1_000;
  * `{<keyPrefix>:<backend>:<sha256>}`, with the expiry of its lease or life.
  *
  * May be made before Redis is up: it connects by itself and calls reject until then. `flush` is many commands; each of
- * them, and not the whole, keeps to the time limit. An ACL for it: `~{<keyPrefix>:* ~<keyPrefix>:* &<keyPrefix>:changes
- * +@read +@write +@scripting +@connection +@pubsub +info +time +cluster`.
+ * them, and not the whole, keeps to the time limit. What it may do: `~{<keyPrefix>:* &<keyPrefix>:changes
+ * +@read +@write +@scripting +@connection +@pubsub +info +time`, on a cluster `+cluster` as well.
  */
 export class RedisEntryStore implements EntryStore {
   readonly timeLimitMs: number;
