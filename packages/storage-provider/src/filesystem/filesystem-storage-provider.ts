@@ -16,6 +16,7 @@ import { fileExists } from './file-exists.ts';
 import { isAbsent, toStorageError } from './filesystem-error.ts';
 import type { FilesystemStorageProviderOptions } from './filesystem-storage-provider-options.ts';
 import { hashedFiles, namedFiles, namesIn } from './object-files.ts';
+import { IncreasingClock } from './increasing-clock.ts';
 import { KeyLock } from './key-lock.ts';
 import type { ObjectPlace } from './object-paths.ts';
 import { ObjectPaths } from './object-paths.ts';
@@ -31,7 +32,8 @@ export class FilesystemStorageProvider implements StorageProvider, LocallyServed
   readonly access = 'public';
   readonly #options: FilesystemStorageProviderOptions;
   readonly #paths: ObjectPaths;
-  readonly #uses = new RecentUses();
+  readonly #clock = new IncreasingClock();
+  readonly #uses = new RecentUses(this.#clock);
   readonly #locks = new KeyLock();
   readonly #room: ObjectRoom;
   readonly #closed = new AbortController();
@@ -53,6 +55,7 @@ export class FilesystemStorageProvider implements StorageProvider, LocallyServed
       room: this.#room,
       uses: this.#uses,
       locks: this.#locks,
+      clock: this.#clock,
       maxBytes: options.maxBytes,
       closed: this.#closed.signal,
     });

@@ -5,6 +5,7 @@ import type { PutOptions, StoredObject } from '../storage-provider.ts';
 import { StorageError } from '../storage-provider.ts';
 import { fileExists } from './file-exists.ts';
 import { toStorageError } from './filesystem-error.ts';
+import type { IncreasingClock } from './increasing-clock.ts';
 import type { KeyLock } from './key-lock.ts';
 import type { ObjectDescription } from './object-file.ts';
 import { encodeFooter, toStoredObject } from './object-file.ts';
@@ -24,6 +25,7 @@ export interface ObjectWriterOptions {
   readonly room: ObjectRoom;
   readonly uses: RecentUses;
   readonly locks: KeyLock;
+  readonly clock: IncreasingClock;
   readonly maxBytes: number;
   /** Aborted when the provider is closed. */
   readonly closed: AbortSignal;
@@ -78,7 +80,7 @@ export class ObjectWriter {
       const description = describeBody(key, staged, options);
       const footer = encodeFooter(description);
       await reservation.growTo(staged.bytes + footer.length);
-      await staged.finish(footer);
+      await staged.finish(footer, this.#options.clock.now());
       signal?.throwIfAborted();
       this.#options.closed.throwIfAborted();
       await this.#commit(key, place, staged, reservation, options);

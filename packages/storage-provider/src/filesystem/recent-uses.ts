@@ -1,4 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
+import type { IncreasingClock } from './increasing-clock.ts';
 
 const TOUCH_INTERVAL_MS = 60_000;
 const MOST_REMEMBERED = 10_000;
@@ -8,11 +9,16 @@ const MOST_REMEMBERED = 10_000;
  * once a minute for each file; uses in between are remembered here.
  */
 export class RecentUses {
+  readonly #clock: IncreasingClock;
   /** Least recent first. */
   readonly #uses = new Map<string, { usedAt: number; touchedAt: number }>();
 
+  constructor(clock: IncreasingClock) {
+    this.#clock = clock;
+  }
+
   async note(name: string, file: FileHandle): Promise<void> {
-    const now = Date.now();
+    const now = this.#clock.now();
     const touchedAt = this.#uses.get(name)?.touchedAt ?? 0;
     const due = now - touchedAt >= TOUCH_INTERVAL_MS;
     this.#uses.delete(name);
@@ -24,7 +30,7 @@ export class RecentUses {
     if (!due) return;
     const { mtime } = await file.stat();
     try {
-      await file.utimes(new Date(now), mtime);
+      await file.utimes(now / 1000, mtime);
     } catch {
       // Somebody else's file, or a read-only one: it is then remembered by this process alone.
     }

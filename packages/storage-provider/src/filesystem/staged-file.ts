@@ -56,13 +56,12 @@ export class StagedFile implements AsyncDisposable {
     return this.#digest.update(description).digest('hex');
   }
 
-  /** Writes what follows the body, and waits until the disk has all of it. */
-  async finish(footer: Buffer): Promise<void> {
+  /** Writes what follows the body, and waits until the disk has all of it, as of `nowMs` (milliseconds since 1970). */
+  async finish(footer: Buffer, nowMs: number): Promise<void> {
     await this.#append(footer);
-    const now = new Date();
     await this.#orMakeRoom('writing a file', () => this.#handle.sync());
     try {
-      await this.#handle.utimes(now, now);
+      await this.#handle.utimes(nowMs / 1000, nowMs / 1000);
       await this.#close();
     } catch (error) {
       throw toStorageError(error, 'writing a file');
