@@ -72,6 +72,27 @@ describe('what is no request', () => {
     });
   });
 
+  test.each([
+    ['HTTP/1.1', 400],
+    ['HTTP/1.0', 200],
+  ])('no Host in %s: %i', async (version, status) => {
+    await using frontend = await startFrontend();
+    const answer = await rawRequest(frontend.address, `GET /livez ${version}\r\nConnection: close\r\n\r\n`);
+    expect(answer.status).toBe(status);
+    expect(answer.headers['x-request-id']).toMatch(UUID);
+    if (status === 400) expect(JSON.parse(answer.body)).toMatchObject({ code: 'host_missing' });
+  });
+
+  test('an expectation that nobody knows is ignored', async () => {
+    await using frontend = await startFrontend();
+    const answer = await rawRequest(
+      frontend.address,
+      'GET /livez HTTP/1.1\r\nHost: x\r\nExpect: miracles\r\nConnection: close\r\n\r\n',
+    );
+    expect(answer.status).toBe(200);
+    expect(answer.headers['x-request-id']).toMatch(UUID);
+  });
+
   test('behind a request that is being answered cuts the connection, not the answer', async () => {
     await using frontend = await startFrontend();
     const decide = Promise.withResolvers<never>();

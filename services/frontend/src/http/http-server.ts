@@ -37,12 +37,16 @@ export class HttpServer {
         headersTimeout: HEADERS_TIMEOUT_MS,
         requestTimeout: REQUEST_TIMEOUT_MS,
         connectionsCheckingInterval: 5_000,
+        // Node's own answer to a missing Host is bare; the application's is not.
+        requireHostHeader: false,
       },
       listener,
     );
     this.#server.maxHeadersCount = MAX_HEADERS;
     this.#server.maxConnections = limits.maxWaiting + OTHER_CONNECTIONS;
     this.#server.timeout = Math.max(STALLED_SOCKET_MS, (limits.maxWaitSeconds + 30) * 1000);
+    // An Expect that nobody knows may be ignored (RFC 9110, section 10.1.1).
+    this.#server.on('checkExpectation', listener);
     this.#answerWhatIsNoRequest(logger);
   }
 

@@ -2,7 +2,7 @@ import type { Middleware } from 'koa';
 import type { Logger } from '@cloud-mirror/config';
 import { sendText } from './answer.ts';
 import { isOurFault, problemOf } from './error-problem.ts';
-import { problemBody, problemHeaders } from './http-problem.ts';
+import { HttpProblem, problemBody, problemHeaders } from './http-problem.ts';
 import type { RequestContext, RequestState } from './request-context.ts';
 import { requestIdOf } from './request-id.ts';
 import { parseRequestTarget } from './request-target.ts';
@@ -31,6 +31,7 @@ export function receiveRequest({ logger, isDraining, onEnd }: ReceiveParts): Mid
     if (isDraining()) ctx.res.setHeader('Connection', 'close');
     ctx.res.once('close', () => onEnd(ctx, performance.now() - arrivedAtMs));
     try {
+      requireHost(ctx);
       await next();
     } catch (error) {
       answerError(ctx, error, logger);
@@ -38,6 +39,12 @@ export function receiveRequest({ logger, isDraining, onEnd }: ReceiveParts): Mid
     // Again: the drain may have begun while the client waited.
     if (isDraining() && !ctx.res.headersSent) ctx.res.setHeader('Connection', 'close');
   };
+}
+
+/** RFC 9112, section 3.2. */
+function requireHost({ req }: RequestContext): void {
+  if (req.headers.host === undefined && req.httpVersion === '1.1')
+    throw new HttpProblem(400, 'host_missing', 'The request has no Host header.');
 }
 
 function answerError(ctx: RequestContext, error: unknown, logger: Logger): void {
