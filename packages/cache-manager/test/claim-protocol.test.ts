@@ -1,0 +1,153 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { copyKey, EntryStoreError, MemoryEntryStore } from '../src/index.ts';
+import { openMirror, type MirrorFixture } from './mirror-fixture.ts';
+
+const PATH = '/bytes/100';
+const HEAD = { part: 'store here', method: 'head' };
+const COMMIT = { part: 'entries', method: 'commit' };
+const GET = { part: 'entries', method: 'get' };
+
+let mirror: MirrorFixture;
+let rawKey: string;
+beforeEach(async () => {
+  mirror = await openMirror();
+  rawKey = copyKey(mirror.object(PATH), '');
+});
+afterEach(() => mirror[Symbol.asyncDispose]());
+
+describe('the claim', () => {
+  test('comes before the look into the store', async () => {
+    using claiming = mirror.gate.pause({ part: 'entries', method: 'claim' });
+    const requested = mirror.redirect(PATH, { waitMs: 0 });
+    await claiming.reached;
+    expect(mirror.gate.count(HEAD)).toBe(0);
+    claiming.resume();
+    await requested;
+    expect(mirror.gate.order({ part: 'entries', method: 'claim' })).toBeLessThan(mirror.gate.order(HEAD));
+  });
+
+  test('that a purge has dropped is good for nothing: what was found under it is not answered', async () => {
+    await mirror.store(PATH);
+    using found = mirror.gate.pause({ ...HEAD, subject: rawKey }, 'answer');
+    const waiting = mirror.redirect(PATH);
+    await found.reached;
+    await mirror.purgeElsewhere(PATH);
+    const generation = await mirror.generationOf(PATH);
+    found.resume();
+    // It starts over: the next look-up is of the new generation, and finds nothing there.
+    expect((await mirror.copyNext()).generation).toBe(generation);
+    expect(await waiting).toMatchObject({ location: await mirror.address(PATH, generation) });
+    expect(mirror.gate.count({ part: 'entries', method: 'claim' })).toBe(2);
+  });
+
+  test('that a flush has dropped is made anew; an absent entry takes no commit', async () => {
+    await mirror.store(PATH);
+    using committing = mirror.gate.pause(COMMIT);
+    const requested = mirror.redirect(PATH);
+    await committing.reached;
+    await mirror.manager.flush();
+    committing.resume();
+    expect(await requested).toMatchObject({ kind: 'present', location: await mirror.address(PATH) });
+    const tokens = mirror.gate.of({ part: 'entries', method: 'claim' }).map(({ subject }) => subject);
+    expect(new Set(tokens).size).toBe(2);
+    expect(await mirror.entries.get(mirror.object(PATH).id)).toMatchObject({
+      state: 'present',
+      token: tokens[1],
+    });
+  });
+
+  test('made on a connection that was replaced meanwhile is not trusted, though the commit was accepted', async () => {
+    await mirror.store(PATH);
+    const replica = new MemoryEntryStore();
+    const elsewhere = mirror.otherManager({ entries: replica });
+    using found = mirror.gate.pause({ ...HEAD, subject: rawKey }, 'answer');
+    using committed = mirror.gate.pause(COMMIT, 'answer');
+    const waiting = mirror.redirect(PATH);
+    await found.reached;
+    // The purge is done where others are connected to; the server that we know takes our commit still.
+    const [purged] = await elsewhere.purge('local', 'here', new URL(mirror.origin.url(PATH)));
+    expect(purged).toMatchObject({ purged: true });
+    found.resume();
+    await committed.reached;
+    mirror.entries.replace(replica);
+    committed.resume();
+    const generation = await mirror.generationOf(PATH);
+    expect((await mirror.copyNext()).generation).toBe(generation);
+    expect(await waiting).toMatchObject({ location: await mirror.address(PATH, generation) });
+  });
+
+  test('is read anew where the connection was replaced during the look at the entry', async () => {
+    await mirror.store(PATH);
+    await mirror.redirect(PATH);
+    using read = mirror.gate.pause(GET, 'answer');
+    const before = mirror.gate.count(GET);
+    const requested = mirror.redirect(PATH);
+    await read.reached;
+    mirror.entries.replace(new MemoryEntryStore());
+    read.resume();
+    await requested;
+    // Again for the replaced connection, and again after the marker list was read.
+    expect(mirror.gate.count(GET)).toBe(before + 3);
+  });
+
+  test('goes on at most so often before the client is sent to the origin', async () => {
+    await mirror.store(PATH);
+    // Each commit comes to a server that was replaced under it.
+    using _flapping = mirror.gate.fail(COMMIT, () => {
+      mirror.entries.replace(new MemoryEntryStore());
+      return new EntryStoreError('the connection was replaced');
+    });
+    expect(await mirror.redirect(PATH)).toMatchObject({ kind: 'origin', reason: 'internal_error' });
+  });
+});
+
+describe('messages of changes', () => {
+  test('are no facts: whatever they say the entry is read again, and the wait goes on', async () => {
+    const waiting = mirror.redirect(PATH);
+    while (mirror.manager.waiting < 1) await new Promise(setImmediate);
+    const { id } = mirror.object(PATH);
+    for (const change of [{ type: 'changed', id }, { type: 'flushed' }, { type: 'lost' }] as const) {
+      const reads = mirror.gate.count(GET);
+      mirror.entries.tell(change);
+      await mirror.gate.seen(GET, reads + 1);
+    }
+    expect(mirror.manager.waiting).toBe(1);
+    const job = await mirror.copyNext();
+    expect(job.generation).toBe('');
+    expect(await waiting).toMatchObject({ kind: 'present', location: await mirror.address(PATH) });
+  });
+
+  test('of a copy whose generation was purged by now lead nowhere', async () => {
+    const waiting = mirror.redirect(PATH);
+    await mirror.gate.seen({ part: 'queue here', method: 'enqueue' });
+    while (mirror.manager.waiting < 1) await new Promise(setImmediate);
+    using read = mirror.gate.pause(GET);
+    await mirror.copyNext();
+    await read.reached;
+    await mirror.purgeElsewhere(PATH);
+    read.resume();
+    expect((await mirror.copyNext()).generation).toBe(await mirror.generationOf(PATH));
+    expect(await waiting).toMatchObject({
+      location: await mirror.address(PATH, await mirror.generationOf(PATH)),
+    });
+  });
+});
+
+describe('look-ups without the entry store', () => {
+  test('are not shared with who comes after their marker was read: a purge may lie between', async () => {
+    await mirror.store(PATH);
+    using _down = mirror.gate.fail({ part: 'entries' }, () => new EntryStoreError('down'));
+    using found = mirror.gate.pause({ ...HEAD, subject: rawKey }, 'answer');
+    const before = mirror.redirect(PATH);
+    await found.reached;
+    // Others reach the entry store.
+    await mirror.purgeElsewhere(PATH);
+    const generation = await mirror.generationOf(PATH);
+    await mirror.store(PATH, generation);
+    const after = [mirror.redirect(PATH), mirror.redirect(PATH)];
+    found.resume();
+    await before;
+    for (const outcome of await Promise.all(after))
+      expect(outcome).toMatchObject({ kind: 'present', location: await mirror.address(PATH, generation) });
+  });
+});

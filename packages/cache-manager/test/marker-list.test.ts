@@ -1,0 +1,138 @@
+import { beforeEach, afterEach, describe, expect, test } from 'vitest';
+import { StorageError } from '@cloud-mirror/storage-provider';
+import { MarkerList } from '../src/marker-list.ts';
+import { MarkerLists } from '../src/marker-lists.ts';
+import { openMirror, type MirrorFixture } from './mirror-fixture.ts';
+
+const PATH = '/bytes/100';
+const LIST = { part: 'store here', method: 'list' };
+
+let mirror: MirrorFixture;
+let list: MarkerList;
+let sha256: string;
+beforeEach(async () => {
+  mirror = await openMirror();
+  list = new MarkerList(mirror.here.store);
+  ({ sha256 } = mirror.object(PATH).id);
+});
+afterEach(() => mirror[Symbol.asyncDispose]());
+
+const none = { known: true, generation: '' };
+const unknown = { known: false };
+
+/** What a HEAD of the marker says now. */
+async function readMarker(): Promise<{ generation: string; etag: string | null }> {
+  const marker = await mirror.here.objects.head(mirror.object(PATH).markerKey);
+  return { generation: await mirror.generationOf(PATH), etag: marker?.etag ?? null };
+}
+
+describe('the marker list', () => {
+  test('is trusted for the connection that it was read for, and for no other one', async () => {
+    expect(list.trusts(1)).toBe(false);
+    await list.load(1);
+    expect(list.trusts(1)).toBe(true);
+    expect(list.trusts(2)).toBe(false);
+    await list.load(2);
+    expect(list.trusts(2)).toBe(true);
+  });
+
+  test('names what was purged, whose generation is unknown until a HEAD told it', async () => {
+    await list.load(1);
+    expect(list.generationOf(sha256)).toEqual(none);
+    await mirror.purgeElsewhere(PATH);
+    expect(list.generationOf(sha256)).toEqual(none);
+    await list.load(1);
+    expect(list.generationOf(sha256)).toEqual(unknown);
+    const marker = await readMarker();
+    list.note(sha256, marker, list.beginReading());
+    expect(list.generationOf(sha256)).toEqual({ known: true, generation: marker.generation });
+  });
+
+  test('keeps a generation while the marker stays the same, and forgets it when it is written again', async () => {
+    await mirror.purgeElsewhere(PATH);
+    const marker = await readMarker();
+    await list.load(1);
+    list.note(sha256, marker, list.beginReading());
+    await list.load(1);
+    expect(list.generationOf(sha256)).toEqual({ known: true, generation: marker.generation });
+    await mirror.purgeElsewhere(PATH);
+    await list.load(1);
+    expect(list.generationOf(sha256)).toEqual(unknown);
+  });
+
+  test('a listing that began before a marker was written does not hide it', async () => {
+    using listed = mirror.gate.pause(LIST, 'answer');
+    const loading = list.load(1);
+    await listed.reached;
+    list.note(sha256, { generation: 'newer', etag: '"newer"' }, list.beginReading());
+    listed.resume();
+    await loading;
+    expect(list.generationOf(sha256)).toEqual({ known: true, generation: 'newer' });
+  });
+
+  test('a HEAD that began before a listing does not hide what that one found', async () => {
+    const early = list.beginReading();
+    await mirror.purgeElsewhere(PATH);
+    await list.load(1);
+    list.note(sha256, { generation: '', etag: null }, early);
+    expect(list.generationOf(sha256)).toEqual(unknown);
+  });
+
+  test('a marker that ended is forgotten', async () => {
+    await mirror.purgeElsewhere(PATH);
+    await list.load(1);
+    list.note(sha256, await readMarker(), list.beginReading());
+    list.note(sha256, { generation: '', etag: null }, list.beginReading());
+    expect(list.generationOf(sha256)).toEqual(none);
+    await mirror.here.objects.delete(mirror.object(PATH).markerKey);
+    await list.load(1);
+    expect(list.generationOf(sha256)).toEqual(none);
+  });
+
+  test('is read once for all who ask for the same connection, anew for another one', async () => {
+    const before = mirror.gate.count(LIST);
+    await Promise.all([list.load(1), list.load(1), list.load(1)]);
+    expect(mirror.gate.count(LIST)).toBe(before + 1);
+    await Promise.all([list.load(1), list.load(2)]);
+    expect(mirror.gate.count(LIST)).toBe(before + 3);
+    expect(list.trusts(2)).toBe(true);
+  });
+
+  test('a reading for a connection that is gone does not take the trust from its successor', async () => {
+    using slow = mirror.gate.pause(LIST, 'answer');
+    const first = list.load(1);
+    await slow.reached;
+    await list.load(2);
+    slow.resume();
+    await first;
+    expect(list.trusts(2)).toBe(true);
+  });
+
+  test('that cannot be read is not trusted, and stays what it was', async () => {
+    await mirror.purgeElsewhere(PATH);
+    await list.load(1);
+    using _down = mirror.gate.fail(LIST, () => new StorageError('store_unavailable', 'down'));
+    await expect(list.load(2)).rejects.toThrow('down');
+    expect(list.trusts(2)).toBe(false);
+    expect(list.generationOf(sha256)).toEqual(unknown);
+  });
+});
+
+test('a marker that this process wrote is known at once, also where a reading was under way', async () => {
+  await using lists = new MarkerLists(new Map([[mirror.here.name, mirror.here]]), () => undefined);
+  const object = mirror.object(PATH);
+  using listed = mirror.gate.pause(LIST, 'answer');
+  const reading = lists.refresh(mirror.here.name, 1);
+  await listed.reached;
+  const read = Promise.withResolvers<undefined>();
+  const heading = lists.lookUp(object, async (onMarker) => {
+    await read.promise;
+    onMarker({ generation: '', etag: null });
+  });
+  lists.wrote(object, { generation: 'mine', etag: '"mine"' });
+  read.resolve(undefined);
+  await heading;
+  listed.resume();
+  await reading;
+  expect(lists.knows(object, 'mine')).toBe(true);
+});

@@ -1,0 +1,210 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { QueueError } from '@cloud-mirror/job-queue';
+import { StorageError } from '@cloud-mirror/storage-provider';
+import { EntryStoreError } from '../src/index.ts';
+import { openMirror, type MirrorFixture } from './mirror-fixture.ts';
+
+const PATH = '/bytes/100';
+const STORE = { part: 'store here' };
+const ENQUEUE = { part: 'queue here', method: 'enqueue' };
+const storeDown = (): Error => new StorageError('store_unavailable', 'the store is down');
+const forbidden = (): Error => new StorageError('store_forbidden', '403');
+const queueDown = (): Error => new QueueError('queue_unavailable', 'the queue is down');
+const entriesDown = (): Error => new EntryStoreError('the entry store is down');
+
+let mirror: MirrorFixture;
+const failures: string[] = [];
+beforeEach(async () => {
+  failures.length = 0;
+  mirror = await openMirror({
+    events: { partFailed: (part, backend) => failures.push(`${part} ${backend ?? 'all'}`) },
+  });
+  // The first request waits for the marker list; these tests are about what comes after it.
+  await mirror.redirect('/status/404');
+});
+afterEach(() => mirror[Symbol.asyncDispose]());
+
+const entry = (): ReturnType<MirrorFixture['entries']['get']> => mirror.entries.get(mirror.object(PATH).id);
+
+describe('without the object store', () => {
+  test.each([
+    ['down', storeDown],
+    ['forbidden, which is never "absent"', forbidden],
+  ])('%s: the client gets the origin, the claim is released', async (_, error) => {
+    {
+      using _down = mirror.gate.fail({ ...STORE, method: 'head' }, error);
+      expect(await mirror.redirect(PATH)).toMatchObject({
+        kind: 'origin',
+        location: mirror.origin.url(PATH),
+        state: 'error',
+        reason: 'store_unavailable',
+      });
+      expect(await entry()).toBeNull();
+      expect(mirror.gate.count(ENQUEUE)).toBe(0);
+      expect(failures).toContain('store local/here');
+    }
+    await mirror.store(PATH);
+    expect(await mirror.redirect(PATH)).toMatchObject({ kind: 'present' });
+  });
+
+  test('a store that does not answer costs the wait and no more', async () => {
+    using _hung = mirror.gate.pause(STORE);
+    expect(await mirror.redirect(PATH, { waitMs: 50 })).toMatchObject({
+      kind: 'origin',
+      reason: 'wait_over',
+    });
+  });
+
+  test('an entry that is present is answered all the same', async () => {
+    await mirror.store(PATH);
+    await mirror.redirect(PATH);
+    using _down = mirror.gate.fail({ ...STORE, method: 'head' }, storeDown);
+    expect(await mirror.redirect(PATH)).toMatchObject({ kind: 'present', how: 'hit' });
+  });
+
+  test('an address that cannot be made sends the client to the origin', async () => {
+    await mirror.store(PATH);
+    using _down = mirror.gate.fail({ ...STORE, method: 'urlFor' }, storeDown);
+    expect(await mirror.redirect(PATH)).toMatchObject({ kind: 'origin', reason: 'store_unavailable' });
+  });
+});
+
+describe('without the queue', () => {
+  test('the claim is released and the client gets the origin; a later request tries again', async () => {
+    {
+      using _down = mirror.gate.fail(ENQUEUE, queueDown);
+      expect(await mirror.redirect(PATH)).toMatchObject({
+        kind: 'origin',
+        state: 'error',
+        reason: 'queue_unavailable',
+      });
+      expect(await entry()).toBeNull();
+      expect(failures).toEqual(['queue local/here']);
+    }
+    const waiting = mirror.redirect(PATH);
+    await mirror.copyNext();
+    expect(await waiting).toMatchObject({ kind: 'present', how: 'stored' });
+  });
+});
+
+describe('without the entry store', () => {
+  let down: Disposable;
+  beforeEach(() => {
+    down = mirror.gate.fail({ part: 'entries' }, entriesDown);
+  });
+
+  test('a copy is found in the object store', async () => {
+    await mirror.store(PATH);
+    expect(await mirror.redirect(PATH)).toMatchObject({
+      kind: 'present',
+      location: await mirror.address(PATH),
+      how: 'hit',
+    });
+    expect(failures).toContain('entries all');
+  });
+
+  test('a missing copy is the origin, and one job a minute for each object', async () => {
+    for (let time = 0; time < 5; time++)
+      expect(await mirror.redirect(PATH)).toMatchObject({
+        kind: 'origin',
+        state: 'error',
+        reason: 'entries_unavailable',
+      });
+    await mirror.redirect('/bytes/200');
+    expect(mirror.gate.count(ENQUEUE)).toBe(2);
+    const first = await mirror.nextJob();
+    const second = await mirror.nextJob();
+    expect([first.job.url, second.job.url]).toEqual([
+      mirror.origin.url(PATH),
+      mirror.origin.url('/bytes/200'),
+    ]);
+    expect(first.job.token).not.toBe(second.job.token);
+  });
+
+  test('a job that could not be sent is sent by the next request', async () => {
+    {
+      using _down = mirror.gate.fail(ENQUEUE, queueDown);
+      await mirror.redirect(PATH);
+      await mirror.gate.seen(ENQUEUE);
+    }
+    await mirror.redirect(PATH);
+    expect((await mirror.nextJob()).job.url).toBe(mirror.origin.url(PATH));
+  });
+
+  test('who asked for that is promised the copy', async () => {
+    expect(await mirror.redirect(PATH, { respondAsync: true, waitMs: 0 })).toMatchObject({
+      kind: 'accepted',
+    });
+  });
+
+  test('nor the object store, the client gets the origin', async () => {
+    using _down = mirror.gate.fail(STORE, storeDown);
+    expect(await mirror.redirect(PATH)).toMatchObject({ kind: 'origin', reason: 'store_unavailable' });
+  });
+
+  test('a store that does not answer holds nobody for longer than the wait', async () => {
+    using _hung = mirror.gate.pause(STORE);
+    expect(await mirror.redirect(PATH, { waitMs: 50 })).toMatchObject({
+      kind: 'origin',
+      reason: 'store_unavailable',
+    });
+  });
+
+  test('requests of one object share look-ups; of many, no more run at once than the store bears', async () => {
+    await mirror.store(PATH);
+    using first = mirror.gate.pause({ ...STORE, method: 'head', subject: mirror.object(PATH).markerKey });
+    const before = mirror.gate.count({ ...STORE, method: 'head' });
+    const requests = Array.from({ length: 100 }, () => mirror.redirect(PATH));
+    await first.reached;
+    first.resume();
+    for (const outcome of await Promise.all(requests)) expect(outcome).toMatchObject({ kind: 'present' });
+    // The look-up that ran and the one that all others share, of two HEADs each.
+    expect(mirror.gate.count({ ...STORE, method: 'head' }) - before).toBe(4);
+
+    const paths = Array.from({ length: 257 }, (_, index) => `/bytes/${index + 1000}`);
+    const held = paths.map((path) =>
+      mirror.gate.pause({ ...STORE, method: 'head', subject: mirror.object(path).markerKey }),
+    );
+    const outcomes = paths.map((path) => mirror.redirect(path));
+    expect(await Promise.race(outcomes)).toMatchObject({ kind: 'origin', reason: 'entries_unavailable' });
+    for (const pause of held) pause.resume();
+    await Promise.all(outcomes);
+  });
+
+  test('everything is as before when it is back', async () => {
+    await mirror.redirect(PATH);
+    await (await mirror.nextJob()).delivery.acknowledge();
+    down[Symbol.dispose]();
+    const waiting = mirror.redirect(PATH);
+    await mirror.copyNext();
+    expect(await waiting).toMatchObject({ kind: 'present', how: 'stored' });
+  });
+});
+
+describe('where the entry store goes away in the middle', () => {
+  test.each(['claim', 'commit'])('at the %s: the store is asked', async (method) => {
+    await mirror.store(PATH);
+    using failing = mirror.gate.fail({ part: 'entries', method }, () => {
+      mirror.gate.fail({ part: 'entries' }, entriesDown);
+      return entriesDown();
+    });
+    void failing;
+    expect(await mirror.redirect(PATH)).toMatchObject({ kind: 'present', how: 'hit' });
+  });
+
+  test('at the release after a failure: the client gets the origin', async () => {
+    using _queue = mirror.gate.fail(ENQUEUE, queueDown);
+    using _entries = mirror.gate.fail({ part: 'entries', method: 'release' }, entriesDown);
+    expect(await mirror.redirect(PATH)).toMatchObject({ kind: 'origin', reason: 'queue_unavailable' });
+  });
+
+  test('when the origin’s answer is to be remembered: it is answered', async () => {
+    using _entries = mirror.gate.fail({ part: 'entries', method: 'fail' }, entriesDown);
+    expect(await mirror.redirect('/status/410')).toMatchObject({ kind: 'origin_status', status: 410 });
+  });
+});
+
+test('an unforeseen error of a part is no answer, it is a defect that shows', async () => {
+  using _defect = mirror.gate.fail({ part: 'entries', method: 'get' }, () => new TypeError('a defect'));
+  await expect(mirror.redirect(PATH)).rejects.toThrow('a defect');
+});
