@@ -3,7 +3,7 @@ import type { CacheManager, EntryStore } from '@cloud-mirror/cache-manager';
 import type { Config, Logger } from '@cloud-mirror/config';
 import type { SourcePolicy } from '@cloud-mirror/origin';
 import type { Registry } from 'prom-client';
-import { logAccess } from './http/access-log.ts';
+import { accessLogger, logAccess } from './http/access-log.ts';
 import { clientAddressReader } from './http/client-address.ts';
 import { HttpServer } from './http/http-server.ts';
 import { rateLimit, RateLimiter } from './http/rate-limit.ts';
@@ -40,6 +40,7 @@ export interface Frontend {
 /** The front end over HTTP. Opens nothing but its port, and closes nothing that it was given. */
 export function createFrontend(parts: FrontendParts): Frontend {
   const { config, cacheManager, entries, logger, registry } = parts;
+  const accessLog = accessLogger(logger);
   let draining = false;
   const isDraining = () => draining;
   const probe = new PartProbe(entries, cacheManager.backends);
@@ -58,7 +59,7 @@ export function createFrontend(parts: FrontendParts): Frontend {
       isDraining,
       onEnd(ctx, durationMs) {
         metrics.countRequest(ctx, durationMs);
-        logAccess(logger, ctx, durationMs);
+        logAccess(accessLog, ctx, durationMs);
       },
     }),
   );
