@@ -9,6 +9,7 @@ import { copyKey, type MirroredObject } from './mirrored-object.ts';
 import type { Miss } from './miss.ts';
 import type { FallbackReason, RedirectOutcome, RedirectRequest } from './redirect.ts';
 import { freshToken } from './token.ts';
+import { releaseUnanswered } from './unanswered-claim.ts';
 
 /** Time that even a request which does not want to wait gives the stores to say what they have, in milliseconds. */
 const LOOK_MS = 1000;
@@ -208,6 +209,8 @@ export class Redirector {
       }
     } catch (error) {
       this.#entriesFailed(error);
+      // The claim may have been made although its answer was lost, and nobody would send a job for it.
+      void background(releaseUnanswered(options.entries, object, token, ended));
       return this.#withoutEntries(progress);
     }
     const notStored = Promise.withResolvers<'late'>();

@@ -1,0 +1,28 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { EntryStoreError, type EntryStore } from './entry-store.ts';
+import type { MirroredObject } from './mirrored-object.ts';
+
+/** An outage that is over by then loses no object for a whole queued lease. */
+const TRIES_AFTER_MS = [0, 1000, 5000, 20_000];
+
+/**
+ * Releases a claim whose answer never came, in case that it was made. Best effort: where the entry store stays away,
+ * the claim's lease ends it. Never rejects but by a programming error.
+ */
+export async function releaseUnanswered(
+  entries: Pick<EntryStore, 'release'>,
+  object: MirroredObject,
+  token: string,
+  ended: AbortSignal,
+): Promise<void> {
+  for (const delayMs of TRIES_AFTER_MS) {
+    await sleep(delayMs, undefined, { signal: ended }).catch(() => undefined);
+    if (ended.aborted) return;
+    try {
+      await entries.release(object.id, token);
+      return;
+    } catch (error) {
+      if (!(error instanceof EntryStoreError)) throw error;
+    }
+  }
+}
