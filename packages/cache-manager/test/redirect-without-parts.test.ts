@@ -184,11 +184,11 @@ describe('without the entry store', () => {
 describe('where the entry store goes away in the middle', () => {
   test.each(['claim', 'commit'])('at the %s: the store is asked', async (method) => {
     await mirror.store(PATH);
-    using failing = mirror.gate.fail({ part: 'entries', method }, () => {
-      mirror.gate.fail({ part: 'entries' }, entriesDown);
+    using away = new DisposableStack();
+    using _failing = mirror.gate.fail({ part: 'entries', method }, () => {
+      away.use(mirror.gate.fail({ part: 'entries', method: 'get' }, entriesDown));
       return entriesDown();
     });
-    void failing;
     expect(await mirror.redirect(PATH)).toMatchObject({ kind: 'present', how: 'hit' });
   });
 

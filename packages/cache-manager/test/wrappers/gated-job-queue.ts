@@ -55,7 +55,7 @@ export class GatedJobQueue implements JobQueue {
     return this.#inner.prepare(options);
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#inner[Symbol.asyncDispose]();
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#inner[Symbol.asyncDispose]();
   }
 }

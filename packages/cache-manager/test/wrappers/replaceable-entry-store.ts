@@ -34,6 +34,11 @@ export class ReplaceableEntryStore implements EntryStore {
     return this.#epoch;
   }
 
+  /** How many listen to changes. */
+  get listening(): number {
+    return this.#listeners.size;
+  }
+
   /** Connects to another server. `quietly`: nobody notices, as where a proxy between hides it. */
   replace(server: EntryStore, how: 'noticed' | 'quietly' = 'noticed'): void {
     this.#subscription[Symbol.dispose]();

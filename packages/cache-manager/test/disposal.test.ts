@@ -1,0 +1,58 @@
+import { expect, test, vi } from 'vitest';
+import { MarkerLists } from '../src/marker-lists.ts';
+import { Miss } from '../src/miss.ts';
+import { openMirror, TIMES } from './mirror-fixture.ts';
+
+const PATH = '/bytes/100';
+
+test('the end of a process ends all waits and listens to nobody any more', async () => {
+  await using mirror = await openMirror();
+  const waiting = [mirror.redirect(PATH), mirror.redirect(PATH, { respondAsync: true })];
+  while (mirror.manager.waiting < 2) await new Promise(setImmediate);
+  await mirror.manager[Symbol.asyncDispose]();
+  expect(await Promise.all(waiting)).toMatchObject([
+    { kind: 'origin', reason: 'wait_over' },
+    { kind: 'accepted' },
+  ]);
+  expect(mirror.manager.waiting).toBe(0);
+  expect(mirror.entries.listening).toBe(0);
+});
+
+test('work that was begun for a client that did not wait is finished first', async () => {
+  await using mirror = await openMirror();
+  using enqueuing = mirror.gate.pause({ part: 'queue here', method: 'enqueue' });
+  await mirror.redirect(PATH, { waitMs: 0 });
+  await enqueuing.reached;
+  const ended = mirror.manager[Symbol.asyncDispose]();
+  enqueuing.resume();
+  await ended;
+  expect(await mirror.waitingJobs()).toBe(1);
+});
+
+test('a look at the origin that the end of the process cuts off is not held against the origin', async () => {
+  await using mirror = await openMirror();
+  const object = mirror.object('/head-405/100');
+  await using markers = new MarkerLists(new Map([[mirror.here.name, mirror.here]]), () => undefined);
+  const miss = new Miss({ entries: mirror.entries, origin: mirror.httpOrigin, times: TIMES, markers });
+  using hold = mirror.origin.hold('/head-405/100');
+  await mirror.entries.claim(object.id, { token: 'mine', leaseMs: 60_000, copyingLeaseMs: 60_000 });
+  const ended = new AbortController();
+  const claim = { token: 'mine', epoch: mirror.entries.epoch, requestId: 'request-1' };
+  const resolved = miss.resolve(object, claim, ended.signal, () => undefined);
+  await hold.arrived;
+  ended.abort();
+  expect(await resolved).toEqual({ kind: 'start_over' });
+  expect(await mirror.entries.get(object.id)).toBeNull();
+});
+
+test('the marker lists are read no more', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  try {
+    await using mirror = await openMirror();
+    expect(vi.getTimerCount()).toBe(1);
+    await mirror.manager[Symbol.asyncDispose]();
+    expect(vi.getTimerCount()).toBe(0);
+  } finally {
+    vi.useRealTimers();
+  }
+});
