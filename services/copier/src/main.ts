@@ -20,7 +20,7 @@ async function start({ config, logger, signal }: ProgramContext): Promise<Runnin
   requireSharedParts(config);
   await using opening = new AsyncDisposableStack();
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  collectDefaultMetrics({ register: registry, prefix: 'cloud_mirror_' });
   const adapters = opening.use(await openAdapters(config, { logger }));
   const copier = new Copier({ config, adapters, logger, registry });
   let address: string | null = null;

@@ -28,7 +28,7 @@ async function start({ config, logger, signal }: ProgramContext): Promise<Runnin
   const copier = new Copier({ config, adapters, logger, registry });
   copier.start();
   const preparing = prepareBackends(adapters, config, { logger, signal });
-  if (sample !== null) logger.info(tryIt(config, address, sample.address), 'sample origin: try these');
+  if (sample !== null) logger.info(tryIt(config, sample.address), 'sample origin: try these');
   const resources = opening.move();
   return {
     address,
@@ -56,11 +56,11 @@ async function start({ config, logger, signal }: ProgramContext): Promise<Runnin
 }
 
 /** Addresses for a first try: the sample artifact at its origin, and through the mirror. */
-function tryIt(config: ProgramContext['config'], mirror: string, origin: string): Record<string, string> {
+function tryIt(config: ProgramContext['config'], origin: string): Record<string, string> {
   const artifact = `${origin}/artifacts/hello.txt`;
   const backend = config.copier.serves[0] ?? '';
   return {
     origin: artifact,
-    mirrored: `${mirror}/v1/redirect/${backend}/${Buffer.from(artifact).toString('base64url')}`,
+    mirrored: `${config.server.publicUrl}/v1/redirect/${backend}/${Buffer.from(artifact).toString('base64url')}`,
   };
 }
