@@ -27,6 +27,7 @@ const JOB = z.object({
     .string()
     .max(256)
     .regex(/^[0-9A-Za-z_-]*$/, 'not a generation'),
+  replaces: z.string().max(1_024).optional(),
   requestId: z.string().max(1_024),
   enqueuedAt: z.string().max(64),
 });
@@ -50,8 +51,9 @@ export function parseJob(body: string): ParsedJob {
 
 /** @throws QueueError `queue_rejected` for a job that no reader would take */
 export function serializeJob(job: Job): string {
-  const { v, service, region, url, token, generation, requestId, enqueuedAt } = job;
-  const body = JSON.stringify({ v, service, region, url, token, generation, requestId, enqueuedAt });
+  const { v, service, region, url, token, generation, replaces, requestId, enqueuedAt } = job;
+  const fields: Job = { v, service, region, url, token, generation, replaces, requestId, enqueuedAt };
+  const body = JSON.stringify(fields);
   const parsed = parseJob(body);
   if (!parsed.ok) throw new QueueError('queue_rejected', `this is no job: ${parsed.detail}`);
   return body;

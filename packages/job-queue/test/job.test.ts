@@ -19,6 +19,11 @@ describe('parseJob', () => {
     expect(parseJob(serializeJob(JOB))).toEqual({ ok: true, job: JOB });
   });
 
+  test('keeps the object that is to be replaced', () => {
+    const job: Job = { ...JOB, replaces: '"etag"' };
+    expect(parseJob(serializeJob(job))).toEqual({ ok: true, job });
+  });
+
   test('passes over fields that it does not know', () => {
     const body = JSON.stringify({ ...JOB, priority: 7, nested: { any: 'thing' } });
     expect(parseJob(body)).toEqual({ ok: true, job: JOB });
