@@ -1,5 +1,6 @@
 import { buildApp } from 'fauxqs';
 import { operationOf } from './aws-operation.ts';
+import { failure, S3Rules, type OpenUpload, type S3Answer } from './s3-rules.ts';
 
 /** One request that the server got. */
 export interface ProtocolCall {
@@ -28,11 +29,19 @@ export interface ProtocolServer extends AsyncDisposable {
   reset(): void;
   /** Answers the next `times` calls of `operation` with `status` and an S3 error body, without doing them. */
   failNext(operation: string, status: number, times?: number): void;
+  /** Answers the next `times` calls of `operation` with just that, without doing them. */
+  answerNext(operation: string, answer: S3Answer, times?: number): void;
+  /** Multipart uploads that were begun and neither completed nor ended. */
+  readonly openUploads: readonly OpenUpload[];
+  /** Makes an upload that somebody began and left. */
+  addUpload(bucket: string, key: string, begunAt: Date): OpenUpload;
 }
 
 export interface ProtocolServerOptions {
   /** A free one where none is named. */
   readonly port?: number;
+  /** Checksums are verified and conditional writes honoured, as S3 does; see {@link S3Rules}. */
+  readonly strict?: boolean;
 }
 
 const REGION = 'us-west-2';
@@ -40,7 +49,11 @@ const REGION = 'us-west-2';
 export async function startProtocolServer(options: ProtocolServerOptions = {}): Promise<ProtocolServer> {
   const app = buildApp({ logger: false, defaultRegion: REGION });
   let calls: ProtocolCall[] = [];
-  const failures: { operation: string; status: number }[] = [];
+  const planned: { operation: string; answer: S3Answer }[] = [];
+  const rules = new S3Rules(async (path) => {
+    const { statusCode, headers } = await app.inject({ method: 'HEAD', url: path });
+    return statusCode === 200 ? (headers['etag'] ?? '') : null;
+  });
 
   app.addHook('onRequest', (request, _reply, done) => {
     const operation = operationOf(request.method, request.url, request.headers);
@@ -48,12 +61,20 @@ export async function startProtocolServer(options: ProtocolServerOptions = {}): 
     done();
   });
   // Only once the body is read: a refusal in the middle of an upload is another fault, that of a cut connection.
-  app.addHook('preHandler', (request, reply, done) => {
+  app.addHook('preHandler', async (request, reply) => {
     const operation = operationOf(request.method, request.url, request.headers);
-    const index = failures.findIndex((one) => one.operation === operation);
-    const [failure] = index === -1 ? [] : failures.splice(index, 1);
-    if (failure === undefined) return done();
-    void reply.code(failure.status).type('application/xml').send(errorBody(failure.status));
+    const index = planned.findIndex((one) => one.operation === operation);
+    const [plan] = index === -1 ? [] : planned.splice(index, 1);
+    const ruled = options.strict === true || operation === 'ListMultipartUploads';
+    const asked = { operation, path: request.url, headers: request.headers, body: request.body };
+    const answer = plan?.answer ?? (ruled ? await rules.judge(asked) : null);
+    if (answer !== null) return reply.code(answer.status).type('application/xml').send(answer.body);
+  });
+  app.addHook('onSend', (request, reply, payload, done) => {
+    const operation = operationOf(request.method, request.url, request.headers);
+    const asked = { operation, path: request.url, headers: request.headers, body: null };
+    rules.answered(asked, reply.statusCode, typeof payload === 'string' ? payload : '');
+    done();
   });
 
   const endpoint = await app.listen({ host: '127.0.0.1', port: options.port ?? 0 });
@@ -72,13 +93,20 @@ export async function startProtocolServer(options: ProtocolServerOptions = {}): 
       calls = [];
     },
     failNext: (operation, status, times = 1) => {
-      failures.push(...Array.from({ length: times }, () => ({ operation, status })));
+      planned.push(...Array.from({ length: times }, () => ({ operation, answer: errorAnswer(status) })));
     },
+    answerNext: (operation, answer, times = 1) => {
+      planned.push(...Array.from({ length: times }, () => ({ operation, answer })));
+    },
+    get openUploads() {
+      return rules.openUploads;
+    },
+    addUpload: (bucket, key, begunAt) => rules.addUpload(bucket, key, begunAt),
     [Symbol.asyncDispose]: () => app.close(),
   };
 }
 
-function errorBody(status: number): string {
+function errorAnswer(status: number): S3Answer {
   const code = status === 503 ? 'SlowDown' : status === 403 ? 'AccessDenied' : 'InternalError';
-  return `<?xml version="1.0" encoding="UTF-8"?><Error><Code>${code}</Code><Message>as the test asked</Message></Error>`;
+  return failure(status, code, 'as the test asked');
 }

@@ -1,0 +1,156 @@
+import { createHash, randomUUID } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
+import { crc32 } from 'node:zlib';
+
+/** An answer in place of the server's own. */
+export interface S3Answer {
+  readonly status: number;
+  readonly body: string;
+}
+
+/** A request as far as the rules of S3 need it. */
+export interface S3Request {
+  readonly operation: string;
+  /** Path with its query, the bucket first. */
+  readonly path: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: unknown;
+}
+
+export interface OpenUpload {
+  readonly bucket: string;
+  /** As it is, decoded. */
+  readonly key: string;
+  readonly uploadId: string;
+  readonly begunAt: Date;
+}
+
+/** What lies at a key of a bucket: its ETag, or `null`. */
+export type EtagAt = (path: string) => Promise<string | null>;
+
+const CONDITIONAL: ReadonlySet<string> = new Set(['PutObject', 'CompleteMultipartUpload']);
+
+/**
+ * Rules of S3 that the protocol server does not have by itself: checksums are verified, conditional writes honoured (a
+ * second one of a key under way is a 409, as with S3), and unfinished uploads listed.
+ * https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+ */
+export class S3Rules {
+  readonly #etagAt: EtagAt;
+  readonly #writing = new Set<string>();
+  readonly #uploads = new Map<string, OpenUpload>();
+
+  constructor(etagAt: EtagAt) {
+    this.#etagAt = etagAt;
+  }
+
+  get openUploads(): readonly OpenUpload[] {
+    return [...this.#uploads.values()];
+  }
+
+  /** An upload that somebody began and left, of any age. */
+  addUpload(bucket: string, key: string, begunAt: Date): OpenUpload {
+    const upload = { bucket, key, uploadId: randomUUID(), begunAt };
+    this.#uploads.set(upload.uploadId, upload);
+    return upload;
+  }
+
+  /** @returns the answer where a rule has one; `null` where the server is to do what was asked */
+  async judge(request: S3Request): Promise<S3Answer | null> {
+    switch (request.operation) {
+      case 'PutObject':
+      case 'UploadPart':
+        return damaged(request) ?? (await this.#condition(request));
+      case 'CompleteMultipartUpload':
+        return this.#condition(request);
+      case 'ListMultipartUploads':
+        return { status: 200, body: this.#listing(bucketOf(request.path)) };
+      default:
+        return null;
+    }
+  }
+
+  /** To be told of each request that the server has answered. `answer` is its body. */
+  answered(request: S3Request, status: number, answer: string): void {
+    const key = keyOf(request.path);
+    if (CONDITIONAL.has(request.operation) && status !== 409) this.#writing.delete(key);
+    const uploadId = new URL(request.path, 'http://s3.invalid').searchParams.get('uploadId') ?? '';
+    if (status >= 300 && status !== 404) return;
+    if (request.operation === 'CreateMultipartUpload') {
+      const id = /<UploadId>([^<]+)<\/UploadId>/.exec(answer)?.[1];
+      if (id === undefined) return;
+      const bucket = bucketOf(request.path);
+      const name = decodeURIComponent(key.slice(bucket.length + 2));
+      this.#uploads.set(id, { bucket, key: name, uploadId: id, begunAt: new Date() });
+    }
+    if (['CompleteMultipartUpload', 'AbortMultipartUpload'].includes(request.operation))
+      this.#uploads.delete(uploadId);
+  }
+
+  async #condition(request: S3Request): Promise<S3Answer | null> {
+    const free = request.headers['if-none-match'];
+    const over = request.headers['if-match'];
+    if (free === undefined && over === undefined) return null;
+    const key = keyOf(request.path);
+    if (this.#writing.has(key))
+      return failure(409, 'ConditionalRequestConflict', 'another conditional write is under way');
+    this.#writing.add(key);
+    const etag = await this.#etagAt(key);
+    const refused =
+      free !== undefined && etag !== null
+        ? failure(412, 'PreconditionFailed', 'the key is taken')
+        : over !== undefined && etag === null
+          ? failure(404, 'NoSuchKey', 'there is nothing to replace')
+          : over !== undefined && etag !== over
+            ? failure(412, 'PreconditionFailed', 'another object lies there')
+            : null;
+    if (refused !== null) this.#writing.delete(key);
+    return refused;
+  }
+
+  #listing(bucket: string): string {
+    const uploads = this.openUploads
+      .filter((one) => one.bucket === bucket)
+      .map(
+        ({ key, uploadId, begunAt }) =>
+          `<Upload><Key>${encodeURIComponent(key)}</Key><UploadId>${uploadId}</UploadId><Initiated>${begunAt.toISOString()}</Initiated></Upload>`,
+      );
+    return (
+      '<?xml version="1.0" encoding="UTF-8"?><ListMultipartUploadsResult>' +
+      `<Bucket>${bucket}</Bucket><EncodingType>url</EncodingType><IsTruncated>false</IsTruncated>${uploads.join('')}</ListMultipartUploadsResult>`
+    );
+  }
+}
+
+function damaged({ headers, body }: S3Request): S3Answer | null {
+  const bytes = Buffer.isBuffer(body) ? body : Buffer.from(typeof body === 'string' ? body : '');
+  const sum = Buffer.alloc(4);
+  sum.writeUInt32BE(crc32(bytes));
+  const found: Readonly<Record<string, string>> = {
+    'content-md5': createHash('md5').update(bytes).digest('base64'),
+    'x-amz-checksum-crc32': sum.toString('base64'),
+    'x-amz-checksum-sha256': createHash('sha256').update(bytes).digest('base64'),
+  };
+  for (const [header, value] of Object.entries(found)) {
+    const said = headers[header];
+    if (said !== undefined && said !== value)
+      return failure(400, 'BadDigest', `${header} is not that of the bytes that came`);
+  }
+  return null;
+}
+
+export function failure(status: number, code: string, message: string): S3Answer {
+  return {
+    status,
+    body: `<?xml version="1.0" encoding="UTF-8"?><Error><Code>${code}</Code><Message>${message}</Message></Error>`,
+  };
+}
+
+function bucketOf(path: string): string {
+  return keyOf(path).split('/')[1] ?? '';
+}
+
+/** Bucket and key as they are in the path. */
+function keyOf(path: string): string {
+  return path.split('?', 1)[0] ?? path;
+}
