@@ -2,8 +2,9 @@ import { isIP, isIPv4 } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
 /**
- * Special-purpose blocks of the IANA registries (iana-ipv4-special-registry, iana-ipv6-special-registry, as of
- * 2025) that are not globally reachable unicast, and public-looking addresses that clouds answer on themselves.
+ * Special-purpose blocks of the IANA registries (iana-ipv4-special-registry and iana-ipv6-special-registry, both last
+ * updated 2025-10-09) that are not globally reachable unicast, and public-looking addresses that clouds answer on
+ * themselves. Whoever brings them up to date changes that date as well.
  * Blocks that the registry calls reachable but that only ever name a service of the local network (6to4 relays, AS112,
  * AMT, Teredo) are refused as well: no artifact is served from there.
  */
@@ -40,6 +41,15 @@ const REFUSED_IPV6: readonly string[] = [
   '2002::/16', // 6to4, RFC 3056
   '2620:4f:8000::/48', // AS112, RFC 7534
   '3fff::/20', // documentation, RFC 9637
+];
+
+/**
+ * Interface identifiers of ISATAP (RFC 5214, section 6.1) under any prefix: a tunnel end there would send the packet on
+ * to the IPv4 address in the last 32 bits. The words are the fifth and sixth of the address.
+ */
+const ISATAP_IDENTIFIERS: readonly (readonly [number, number])[] = [
+  [0x0000, 0x5efe],
+  [0x0200, 0x5efe],
 ];
 
 /** What a rule with `privateAddresses` opens in addition: an operator's own networks, and nothing else. */
@@ -90,7 +100,7 @@ export function isGlobalUnicast(address: string): boolean {
   const parsed = parse(address);
   if (parsed === null) return false;
   if (parsed.kind() === 'ipv4') return !isInAny(parsed, refusedIpv4);
-  return isInAny(parsed, [globalIpv6]) && !isInAny(parsed, refusedIpv6);
+  return isInAny(parsed, [globalIpv6]) && !isInAny(parsed, refusedIpv6) && !isIsatap(parsed);
 }
 
 /**
@@ -101,7 +111,13 @@ export function isAddressAllowed(address: string, privateAddresses: boolean): bo
   if (isGlobalUnicast(address)) return true;
   const parsed = parse(address);
   if (!privateAddresses || parsed === null) return false;
-  return isInAny(parsed, privateNetworks) && !isInAny(parsed, metadataAddresses);
+  return isInAny(parsed, privateNetworks) && !isInAny(parsed, metadataAddresses) && !isIsatap(parsed);
+}
+
+/** Whether two texts are one IP address, however each of them is spelled. */
+export function isSameAddress(one: string, other: string): boolean {
+  const [first, second] = [parse(one), parse(other)];
+  return first !== null && second !== null && first.toNormalizedString() === second.toNormalizedString();
 }
 
 /** Whether `host` (lower case, as the URL parser gives it) is a name of a cloud's metadata service. */
@@ -114,6 +130,12 @@ function parse(address: string): Address | null {
   // means link-local.
   if (isIP(address) === 0 || address.includes('%')) return null;
   return isIPv4(address) ? ipaddr.IPv4.parse(address) : ipaddr.IPv6.parse(address);
+}
+
+function isIsatap(address: Address): boolean {
+  if (!('parts' in address)) return false;
+  const [, , , , fifth, sixth] = address.parts;
+  return ISATAP_IDENTIFIERS.some(([high, low]) => high === fifth && low === sixth);
 }
 
 function isInAny(address: Address, blocks: readonly Block[]): boolean {

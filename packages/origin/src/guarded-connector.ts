@@ -2,7 +2,7 @@ import { lookup } from 'node:dns/promises';
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import type { buildConnector } from 'undici';
-import { isAddressAllowed, isMetadataHost } from './address-guard.ts';
+import { isAddressAllowed, isMetadataHost, isSameAddress } from './address-guard.ts';
 
 export interface ResolvedAddress {
   readonly address: string;
@@ -73,7 +73,7 @@ async function openConnection(
   try {
     const addresses = await checkedAddresses(target.hostname, options, signal);
     const socket = await connectToFirst(addresses, portOf(target), deadline, signal);
-    assertAllowedPeer(socket, options.privateAddresses);
+    assertAllowedPeer(socket, addresses, options.privateAddresses);
     if (target.protocol !== 'https:') return socket;
     return await secure(socket, target.hostname, options, signal);
   } finally {
@@ -81,13 +81,21 @@ async function openConnection(
   }
 }
 
-/** What was connected to is judged once more, so that no path to a socket depends on the check before it alone. */
-function assertAllowedPeer(socket: Socket, privateAddresses: boolean): void {
+/**
+ * What was connected to is judged once more, so that no path to a socket depends on the check before it alone. It must
+ * be one of the addresses that were checked, too: systems connect to themselves where they are told `0.0.0.0`.
+ */
+function assertAllowedPeer(
+  socket: Socket,
+  checked: readonly ResolvedAddress[],
+  privateAddresses: boolean,
+): void {
   const peer = socket.remoteAddress;
-  if (peer !== undefined && isAddressAllowed(peer, privateAddresses)) return;
+  const isChecked = (): boolean => checked.some(({ address }) => isSameAddress(address, peer ?? ''));
+  if (peer !== undefined && isAddressAllowed(peer, privateAddresses) && isChecked()) return;
   socket.destroy();
   if (peer === undefined) throw new ConnectError('the host closed the connection at once');
-  throw new AddressRefusedError('the connection led to an address that is not public');
+  throw new AddressRefusedError('the connection led to another address than the one that was checked');
 }
 
 async function checkedAddresses(

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { isAddressAllowed, isGlobalUnicast, isMetadataHost } from '../src/address-guard.ts';
+import { isAddressAllowed, isGlobalUnicast, isMetadataHost, isSameAddress } from '../src/address-guard.ts';
 
 test.each([
   '1.1.1.1',
@@ -18,6 +18,8 @@ test.each([
   '2a00:1450:4001:830::200e',
   '2001:200::1',
   '2620:4f:8001::1',
+  '2a00:1450::5efe',
+  '2a00:1450::100:5efe:808:808',
 ])('%s is global', (address) => {
   expect(isGlobalUnicast(address)).toBe(true);
   expect(isAddressAllowed(address, false)).toBe(true);
@@ -87,6 +89,9 @@ describe('not global:', () => {
     '2002:7f00:1::',
     '2002:c0a8:101::1',
     '2002:808:808::1',
+    '2a00:1450::5efe:7f00:1',
+    '2a00:1450::5efe:10.0.0.1',
+    '2a00:1450::200:5efe:a9fe:a9fe',
     '2620:4f:8000::1',
     '3fff::1',
     '4000::1',
@@ -143,6 +148,7 @@ test.each([
   'fd00:42::42',
   '::ffff:127.0.0.1',
   '64:ff9b::a9fe:a9fe',
+  'fd00::5efe:7f00:1',
   'ff02::1',
   'nonsense',
 ])('no rule opens %s', (address) => {
@@ -159,4 +165,15 @@ test.each([
   ['artifacts.example.com', false],
 ])('%s is a metadata name: %s', (host, expected) => {
   expect(isMetadataHost(host)).toBe(expected);
+});
+
+test.each([
+  ['1.1.1.1', '1.1.1.1', true],
+  ['2606:4700::1111', '2606:4700:0:0:0:0:0:1111', true],
+  ['2606:4700::ABCD', '2606:4700::abcd', true],
+  ['1.1.1.1', '1.1.1.2', false],
+  ['1.1.1.1', '::ffff:1.1.1.1', false],
+  ['localhost', 'localhost', false],
+])('%s and %s are one address: %s', (one, other, expected) => {
+  expect(isSameAddress(one, other)).toBe(expected);
 });
