@@ -29,11 +29,21 @@ export async function openAdapters(
   const policy = createSourcePolicy({
     requireTls: config.sources.requireTls,
     allow: config.sources.allow.map(policyRule),
+    ownAddresses: ownAddresses(config),
   });
   const origin = resources.use(openOrigin(config, policy));
   const backends = openBackends(config, entries, resources);
   const opened = resources.move();
   return { entries, policy, origin, backends, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+}
+
+/** Where the front ends answer, and AWS's address of the queues. Servers of one's own are on networks that the guard closes. */
+function ownAddresses({ server, queue }: Config): URL[] {
+  const queues = queue.kind === 'sqs' && queue.endpoint === null;
+  return [
+    new URL(server.publicUrl),
+    ...(queues ? [new URL(`https://sqs.${queue.region}.amazonaws.com`)] : []),
+  ];
 }
 
 function openEntries({ entries }: Config, logger: Logger): EntryStore {

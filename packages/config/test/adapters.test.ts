@@ -86,6 +86,16 @@ test('the policy is what sources says', async () => {
   expect(allowed('https://other.example.com/a')).toBe(false);
 });
 
+test('the mirror itself is no source, whatever the rules say', async () => {
+  const anyHost = { sources: { allow: [{ pattern: '^https://[a-z0-9.-]+/' }] } };
+  const queue = { kind: 'sqs', region: 'eu-west-1' };
+  await using adapters = await openAdapters(config({ ...anyHost, queue }), { logger });
+  const allowed = (url: string) => adapters.policy.decide(new URL(url)).allowed;
+  expect(allowed('https://mirror.example.com/v1/redirect/local/here/x')).toBe(false);
+  expect(allowed('https://sqs.eu-west-1.amazonaws.com/1/queue?Action=PurgeQueue')).toBe(false);
+  expect(allowed('https://artifacts.example.com/')).toBe(true);
+});
+
 test('copies of a filesystem service are in a folder for each region and have addresses of the front end', async () => {
   await using adapters = await openAdapters(config(), { logger });
   const store = adapters.backends.get('local/here')?.store;

@@ -32,6 +32,11 @@ export interface SourcePolicyOptions {
   readonly requireTls: boolean;
   /** In any order: a URL is allowed when one rule allows it. */
   readonly allow: readonly SourceRule[];
+  /**
+   * Addresses of the mirror itself. No rule allows a URL there, however wide: a mirror that asks itself waits for itself,
+   * and what it may do must not be asked in its name.
+   */
+  readonly ownAddresses?: readonly URL[];
 }
 
 /** The parts that rules compare, taken from the URL once. */
@@ -52,10 +57,13 @@ interface Matcher {
 /** @throws {TypeError} for a rule that {@link checkPrefix} or {@link checkPattern} finds fault with */
 export function createSourcePolicy(options: SourcePolicyOptions): SourcePolicy {
   const matchers = options.allow.map(matcherOf);
+  const ownAddresses = options.ownAddresses ?? [];
   return {
     decide(url, { hop = false } = {}) {
       const fault = faultOfAnyUrl(url);
       if (fault !== null) return refused(fault);
+      if (ownAddresses.some((own) => isSameServer(own, url)))
+        return refused('the mirror itself is not a source');
       const subject = { href: withoutFragment(url), origin: url.origin, pathname: url.pathname };
       const matching = matchers.filter(({ matches }) => matches(subject));
       if (matching.length === 0)
@@ -112,6 +120,14 @@ function prefixMatcher(text: string, settings: SourceRuleSettings): Matcher {
     limitsPath: pathname !== '/',
     settings,
   };
+}
+
+/** The same host and port; the two usual ports count as one, as a server behind them is one. */
+function isSameServer(own: URL, url: URL): boolean {
+  if (own.hostname !== url.hostname) return false;
+  const port = ({ port, protocol }: URL): string => port || (protocol === 'https:' ? '443' : '80');
+  const isUsual = (text: string): boolean => text === '443' || text === '80';
+  return port(own) === port(url) || (isUsual(port(own)) && isUsual(port(url)));
 }
 
 function faultOfAnyUrl(url: URL): string | null {

@@ -208,3 +208,27 @@ test('other schemes are refused, as targets of redirects are not yet judged by t
   const policy = createSourcePolicy({ requireTls: false, allow: [{ prefix: 'https://a.test/' }] });
   expect(policy.decide(new URL('gopher://a.test/'), { hop: true }).allowed).toBe(false);
 });
+
+describe('the mirror itself', () => {
+  const policy = createSourcePolicy({
+    requireTls: false,
+    allow: [{ pattern: '^https?://[a-z0-9.-]+(?::[0-9]+)?/' }],
+    ownAddresses: [new URL('https://mirror.example/base'), new URL('http://127.0.0.1:8080')],
+  });
+
+  test.each([
+    'https://mirror.example/v1/redirect/s3/us-east-1/aHR0cHM6Ly9hLmV4YW1wbGUv',
+    'http://mirror.example/v1/purge/s3/us-east-1/aHR0cHM6Ly9hLmV4YW1wbGUv',
+    'https://mirror.example:80/',
+    'http://127.0.0.1:8080/metrics',
+  ])('is no source, nor the target of a redirect: %s', (url) => {
+    for (const hop of [false, true]) expect(policy.decide(new URL(url), { hop }).allowed).toBe(false);
+  });
+
+  test.each(['https://mirror.example:8443/', 'https://a.mirror.example/', 'http://127.0.0.1:8081/'])(
+    'is not another server: %s',
+    (url) => {
+      expect(policy.decide(new URL(url)).allowed).toBe(true);
+    },
+  );
+});
