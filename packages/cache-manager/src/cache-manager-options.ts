@@ -35,6 +35,11 @@ export interface CacheManagerOptions {
   readonly times: EntryTimes;
   /** Requests that may wait at once; `server.maxWaiting`. */
   readonly maxWaiting: number;
+  /**
+   * Objects that may be asked for at their stores and origins at once; beyond it requests for unknown objects go to the
+   * origin, and nothing is begun for them. As many as may wait unless given, but at least 1,000.
+   */
+  readonly missesAtOnce?: number | undefined;
   readonly events?: CacheManagerEvents | undefined;
   /** Between two looks of a waiting request when no change was told, in milliseconds. 2,000 unless given. */
   readonly pollMs?: number | undefined;

@@ -15,6 +15,7 @@ import { releaseUnanswered } from './unanswered-claim.ts';
 const LOOK_MS = 1000;
 /** Looks at one entry without any wait between them, before something must be wrong. */
 const LOOKS_AT_ONCE = 25;
+const LEAST_MISSES_AT_ONCE = 1000;
 const RETRY_AFTER_SECONDS = 2;
 
 export interface RedirectorParts {
@@ -48,9 +49,14 @@ type Step = RedirectOutcome | 'look_again';
 /** Decides where one request goes: the rules of a request, in their order. */
 export class Redirector {
   readonly #parts: RedirectorParts;
+  readonly #missesAtOnce: number;
+  /** Claims being resolved. They outlive requests that do not wait, so those that wait do not bound them. */
+  #misses = 0;
 
   constructor(parts: RedirectorParts) {
     this.#parts = parts;
+    const { missesAtOnce, maxWaiting } = parts.options;
+    this.#missesAtOnce = missesAtOnce ?? Math.max(maxWaiting, LEAST_MISSES_AT_ONCE);
   }
 
   async redirect(object: MirroredObject, request: RedirectRequest): Promise<RedirectOutcome> {
@@ -194,6 +200,7 @@ export class Redirector {
   async #claim(progress: Progress, overdue: ErrorEntry | null = null): Promise<Step> {
     const { options, miss, background, ended } = this.#parts;
     const { object, request } = progress;
+    if (this.#misses >= this.#missesAtOnce) return this.#toOrigin(progress, 'too_many_waiting');
     const token = freshToken();
     const epoch = options.entries.epoch;
     try {
@@ -214,10 +221,14 @@ export class Redirector {
       return this.#withoutEntries(progress);
     }
     const notStored = Promise.withResolvers<'late'>();
+    const claim = { token, epoch, requestId: request.requestId };
+    this.#misses += 1;
     const work = background(
-      miss.resolve(object, { token, epoch, requestId: request.requestId }, ended, () =>
-        notStored.resolve('late'),
-      ),
+      miss
+        .resolve(object, claim, ended, () => notStored.resolve('late'))
+        .finally(() => {
+          this.#misses -= 1;
+        }),
     );
     // Who does not want to wait still learns of a copy that is there, but not of what the origin says.
     const wanted = remainingMs(progress) > 0 ? work : Promise.race([work, notStored.promise]);

@@ -168,6 +168,21 @@ describe('a copy that is not there', () => {
     expect(await waiting).toMatchObject({ kind: 'present' });
   });
 
+  test('is not begun while so many others are that origins and stores are busy enough', async () => {
+    await using small = await openMirror({ missesAtOnce: 1 });
+    using asking = small.gate.pause({ part: 'origin', method: 'inspect' });
+    const first = small.redirect('/bytes/1');
+    await asking.reached;
+    expect(await small.redirect('/bytes/2')).toMatchObject({ kind: 'origin', reason: 'too_many_waiting' });
+    expect(small.gate.count({ part: 'entries', method: 'claim' })).toBe(1);
+    asking.resume();
+    await small.copyNext();
+    expect(await first).toMatchObject({ kind: 'present' });
+    const second = small.redirect('/bytes/2');
+    await small.copyNext();
+    expect(await second).toMatchObject({ kind: 'present' });
+  });
+
   test('is found by the slow poll where the message of the change got lost', async () => {
     await using deaf = await openMirror({ pollMs: 5 });
     deaf.entries.deaf = true;
