@@ -92,7 +92,8 @@ export class CopyJob {
       onFailure: (part, error) => this.#parts.onPartFailed(part, backend.name, error),
     });
     const signal = AbortSignal.any([keeper.signal, stop]);
-    return this.#take({ job, object: mirroredObject(backend, job.url), delivery, keeper, signal });
+    // Awaited here: the keeper is disposed of where this block ends.
+    return await this.#take({ job, object: mirroredObject(backend, job.url), delivery, keeper, signal });
   }
 
   /** Step 1: take the entry, under a token that nobody used before. */
