@@ -1,4 +1,4 @@
-import { OriginError } from '@cloud-mirror/origin';
+import { OriginError, type OriginDescription } from '@cloud-mirror/origin';
 import type { CacheManagerOptions } from './cache-manager-options.ts';
 import { entryLifeMs } from './copy-life.ts';
 import { lookUpCopy, type CopyLookup } from './copy-lookup.ts';
@@ -63,21 +63,20 @@ export class Miss {
       return this.#commit(object, claim, lookup.copy);
     }
     onNotStored();
-    const refusal = await inspected;
+    const answer = await inspected;
     if (signal.aborted) {
       // This process ends: that says nothing about the origin, so nothing is remembered against it.
       await this.#release(object, claim);
       return { kind: 'start_over' };
     }
-    if (refusal !== null) return this.#rememberRefusal(object, claim, refusal);
-    return this.#enqueue(object, claim, lookup, signal);
+    if (answer instanceof OriginError) return this.#rememberRefusal(object, claim, answer);
+    return this.#enqueue(object, claim, { lookup, originBytes: answer.sizeBytes }, signal);
   }
 
-  /** Why the origin will not give the object; `null` where it will. */
-  async #inspect(object: MirroredObject, signal: AbortSignal): Promise<OriginError | null> {
+  /** What the origin says of the object, or why it will not give it. */
+  async #inspect(object: MirroredObject, signal: AbortSignal): Promise<OriginDescription | OriginError> {
     try {
-      await this.#options.origin.inspect(new URL(object.url), { signal });
-      return null;
+      return await this.#options.origin.inspect(new URL(object.url), { signal });
     } catch (error) {
       if (error instanceof OriginError) return error;
       if (!signal.aborted) this.#options.events?.unexpected?.(error);
@@ -123,7 +122,7 @@ export class Miss {
   async #enqueue(
     object: MirroredObject,
     claim: WonClaim,
-    lookup: CopyLookup,
+    { lookup, originBytes }: { lookup: CopyLookup; originBytes: number | null },
     signal: AbortSignal,
   ): Promise<MissResult> {
     const { backend } = object;
@@ -137,6 +136,7 @@ export class Miss {
           token: claim.token,
           generation: lookup.generation,
           ...(lookup.replaces === null ? {} : { replaces: lookup.replaces }),
+          originBytes,
           requestId: claim.requestId,
           enqueuedAt: new Date().toISOString(),
         },

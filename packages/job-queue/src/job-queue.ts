@@ -95,6 +95,8 @@ export interface Job {
   readonly generation: string;
   /** ETag of an object past its life that lies at the copy's key still: the copy replaces just that one. */
   readonly replaces?: string | undefined;
+  /** Length of the object as the origin's HEAD told; `null`: it told none. Absent: the origin was not asked. */
+  readonly originBytes?: number | null | undefined;
   readonly requestId: string;
   /** ISO 8601. */
   readonly enqueuedAt: string;

@@ -28,6 +28,7 @@ const JOB = z.object({
     .max(256)
     .regex(/^[0-9A-Za-z_-]*$/, 'not a generation'),
   replaces: z.string().max(1_024).optional(),
+  originBytes: z.int().nonnegative().nullable().optional(),
   requestId: z.string().max(1_024),
   enqueuedAt: z.string().max(64),
 });
@@ -51,9 +52,19 @@ export function parseJob(body: string): ParsedJob {
 
 /** @throws QueueError `queue_rejected` for a job that no reader would take */
 export function serializeJob(job: Job): string {
-  const { v, service, region, url, token, generation, replaces, requestId, enqueuedAt } = job;
-  const fields: Job = { v, service, region, url, token, generation, replaces, requestId, enqueuedAt };
-  const body = JSON.stringify(fields);
+  // A field that is undefined is left out.
+  const body = JSON.stringify({
+    v: job.v,
+    service: job.service,
+    region: job.region,
+    url: job.url,
+    token: job.token,
+    generation: job.generation,
+    replaces: job.replaces,
+    originBytes: job.originBytes,
+    requestId: job.requestId,
+    enqueuedAt: job.enqueuedAt,
+  } satisfies Job);
   const parsed = parseJob(body);
   if (!parsed.ok) throw new QueueError('queue_rejected', `this is no job: ${parsed.detail}`);
   return body;

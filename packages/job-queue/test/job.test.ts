@@ -19,9 +19,11 @@ describe('parseJob', () => {
     expect(parseJob(serializeJob(JOB))).toEqual({ ok: true, job: JOB });
   });
 
-  test('keeps the object that is to be replaced', () => {
-    const job: Job = { ...JOB, replaces: '"etag"' };
-    expect(parseJob(serializeJob(job))).toEqual({ ok: true, job });
+  test('keeps what the claim found out: the object to replace, and the length that the origin told', () => {
+    for (const originBytes of [5, 0, null]) {
+      const job: Job = { ...JOB, replaces: '"etag"', originBytes };
+      expect(parseJob(serializeJob(job))).toEqual({ ok: true, job });
+    }
   });
 
   test('passes over fields that it does not know', () => {

@@ -112,6 +112,7 @@ export class HttpOrigin implements Origin {
       return {
         ...this.#describe(first, first.headers.contentLength()),
         body,
+        hasDigest: body.hasDigest,
         sha256: () => body.sha256,
         [Symbol.asyncDispose]: () => body[Symbol.asyncDispose](),
       };

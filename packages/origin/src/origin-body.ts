@@ -32,6 +32,8 @@ const LONGEST_BACKOFF_MS = 5000;
  *   `too_large`
  */
 export class OriginBody implements AsyncIterable<Uint8Array>, AsyncDisposable {
+  /** Whether the origin claims a digest of the bytes. */
+  readonly hasDigest: boolean;
   readonly #first: FollowedResponse;
   readonly #options: OriginBodyOptions;
   readonly #digests: StreamDigests;
@@ -56,6 +58,7 @@ export class OriginBody implements AsyncIterable<Uint8Array>, AsyncDisposable {
     this.#first = first;
     this.#options = options;
     this.#digests = new StreamDigests(claims);
+    this.hasDigest = claims.length > 0;
     this.#validator =
       headers.list('accept-ranges')?.toLowerCase() === 'bytes' ? strongValidator(headers) : null;
     this.#sizeBytes = headers.contentLength();

@@ -46,6 +46,8 @@ export interface OriginObject extends OriginDescription, AsyncDisposable {
    * bytes holds: the length, and every digest it gave. Throws an {@link OriginError} otherwise, at the end at latest.
    */
   readonly body: AsyncIterable<Uint8Array>;
+  /** Whether the origin gave a digest of the bytes, so that `body` ends normally only for the right ones. */
+  readonly hasDigest: boolean;
   /** SHA-256 of the bytes, in lower-case hex; known when `body` has ended, `null` before. */
   readonly sha256: () => string | null;
 }

@@ -23,7 +23,7 @@ import { retryDelaySeconds } from './retry-delay.ts';
 export interface CopyJobParts {
   readonly backends: Backends;
   readonly entries: EntryStore;
-  readonly origin: Pick<Origin, 'open'>;
+  readonly origin: Pick<Origin, 'open' | 'inspect'>;
   readonly times: EntryTimes;
   readonly maxReceiveCount: number;
   readonly onPartFailed: (part: 'entries' | 'store' | 'queue', backend: string, error: unknown) => void;
@@ -150,7 +150,9 @@ export class CopyJob {
     const onProgress = (bytes: number): void => {
       keeper.bytes = bytes;
     };
-    const task = { object, generation, token: taken.token ?? job.token, replaces, signal, onProgress };
+    const token = taken.token ?? job.token;
+    const { originBytes } = job;
+    const task = { object, generation, token, replaces, originBytes, signal, onProgress };
     const { copy, copied } = await copyObject(task, this.#parts.origin, this.#parts.times);
     const present = await this.#commit(object, taken.token, copy);
     return copied ? { outcome: 'copied', copy, present } : { outcome: 'already_there' };

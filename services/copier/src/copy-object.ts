@@ -6,9 +6,9 @@ import {
   type CopyLifeOptions,
   type MirroredObject,
 } from '@cloud-mirror/cache-manager';
-import type { Origin } from '@cloud-mirror/origin';
+import type { Origin, OriginObject } from '@cloud-mirror/origin';
 import { StorageError, type ObjectHeaders } from '@cloud-mirror/storage-provider';
-import type { OriginObject } from '@cloud-mirror/origin';
+import { expectedBody } from './expected-body.ts';
 import { provenance } from './provenance.ts';
 
 /** One copy to make. */
@@ -18,6 +18,8 @@ export interface CopyTask {
   readonly token: string;
   /** ETag of an object past its life that lies at the key; `null` where none is known of. */
   readonly replaces: string | null;
+  /** Length that the origin's HEAD told; `null`: it told none; `undefined`: nobody asked. */
+  readonly originBytes: number | null | undefined;
   readonly signal: AbortSignal;
   readonly onProgress: (bytes: number) => void;
 }
@@ -34,7 +36,7 @@ export interface CopyResult {
  */
 export async function copyObject(
   task: CopyTask,
-  origin: Pick<Origin, 'open'>,
+  origin: Pick<Origin, 'open' | 'inspect'>,
   life: CopyLifeOptions,
 ): Promise<CopyResult> {
   try {
@@ -64,10 +66,11 @@ function passing(error: unknown): never {
   throw new StorageError(error.code, error.message, { cause: error, retryable: true });
 }
 
-async function store(task: CopyTask, origin: Pick<Origin, 'open'>): Promise<Copy> {
+async function store(task: CopyTask, origin: Pick<Origin, 'open' | 'inspect'>): Promise<Copy> {
   const { object, generation, token, replaces, signal, onProgress } = task;
   await using source = await origin.open(new URL(object.url), { signal });
-  const stored = await object.backend.store.put(copyKey(object, generation), source.body, {
+  const body = await expectedBody(source, task, origin);
+  const stored = await object.backend.store.put(copyKey(object, generation), body, {
     signal,
     onProgress,
     headers: headersOf(source),
