@@ -1,0 +1,149 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { fetchThrough } from '../support/fetch.ts';
+import type { Program } from '../support/program.ts';
+import { FaultRig } from './support/fault-rig.ts';
+import { QueueMessages } from './support/queue-messages.ts';
+
+let rig: FaultRig;
+let frontend: Program;
+let copier: Program;
+let seed = 0;
+
+/** An origin path that no other test has used; without its query, as logs have it, neither. */
+function fresh(template: string): string {
+  const [path = '', query = ''] = template.split('?');
+  return `${path}/${++seed}?${query}${query === '' ? '' : '&'}seed=${seed}`;
+}
+
+beforeAll(async () => {
+  rig = await FaultRig.start({ overrides: { queue: { maxReceiveCount: 3 } } });
+  [frontend, copier] = await Promise.all([rig.startFrontend(), rig.startCopier()]);
+});
+afterAll(() => rig?.[Symbol.asyncDispose]());
+
+/** What a client gets in the end, which must be the copy. */
+async function copyOf(path: string): Promise<Buffer> {
+  return eventually(async () => {
+    const { artifact, location } = await fetchThrough(rig.redirectUrl(frontend, path));
+    return location.startsWith(rig.originUrl('/')) ? null : artifact.bytes;
+  });
+}
+
+/** How many tries at the object ended as `outcome`. */
+function outcomes(program: Program, path: string, outcome: string): number {
+  const { host, pathname } = new URL(rig.originUrl(path));
+  return program.logs.filter((line) => line['outcome'] === outcome && line['origin'] === host + pathname)
+    .length;
+}
+
+const MIB = 1024 ** 2;
+/** Of several parts, so that an upload is open when the fault comes. */
+const LARGE = 12 * MIB;
+
+describe('an origin that does not send its object whole', () => {
+  test.each([
+    ['cut short', `/cut/${LARGE}?at=${11 * MIB}&times=1&ranges=none`],
+    ['cut short, of no announced length', `/cut-stream/${LARGE}?at=${11 * MIB}&times=1&ranges=none`],
+    ['reset', `/reset/${LARGE}?at=${11 * MIB}&times=1&ranges=none`],
+    ['stalled', `/stall/${LARGE}?at=${11 * MIB}&times=1&ranges=none`],
+  ])('a body that is %s: nothing stored, nothing left uploading, tried again', async (_fault, template) => {
+    const path = fresh(template);
+    const expected = rig.origin.bodyOf(path).bytes();
+    const first = rig.ask(frontend, path, { headers: { prefer: 'wait=0' } });
+    expect((await first).headers['location']).toBe(rig.originUrl(path));
+    await eventually(() => outcomes(copier, path, 'will_retry') > 0);
+    expect((await copyOf(path)).equals(expected)).toBe(true);
+    expect(rig.origin.count('GET', path)).toBeGreaterThan(1);
+    expect(await rig.copies(path)).toBe(1);
+    expect(rig.protocols.openUploads).toEqual([]);
+  });
+
+  test('a body that is always cut short is never stored, and its job becomes a dead letter', async () => {
+    const path = fresh(`/cut/${LARGE}?at=${11 * MIB}&ranges=none`);
+    await rig.ask(frontend, path, { headers: { prefer: 'wait=0' } });
+    await eventually(() => outcomes(copier, path, 'dead_letter') === 1);
+    expect(await rig.copies(path)).toBe(0);
+    expect(rig.protocols.openUploads).toEqual([]);
+    const [letter] = await new QueueMessages(rig.protocols, `${rig.queue()}_dead`).peek();
+    expect(letter).toContain(rig.originUrl('/cut/'));
+    expect(await rig.entry(frontend, path)).toMatchObject({ state: 'error', willRetry: false });
+    const answer = await rig.ask(frontend, path);
+    expect(answer.headers['location']).toBe(rig.originUrl(path));
+  });
+
+  test('a drip below the minimum rate is broken off, and one that lasts too long is, too', async () => {
+    const drip = fresh('/slow/2000000?bps=5000&ranges=none');
+    const long = fresh('/slow/3000000?bps=60000&ranges=none');
+    await Promise.all([drip, long].map((path) => rig.ask(frontend, path, { headers: { prefer: 'wait=0' } })));
+    const retried = (path: string): Promise<Record<string, unknown>> =>
+      eventually(async () => {
+        const entry = await rig.entry(frontend, path);
+        return entry?.['state'] === 'error' ? entry : null;
+      });
+    expect(await retried(drip)).toMatchObject({ code: 'origin_interrupted' });
+    expect(await retried(long)).toMatchObject({ code: 'origin_interrupted' });
+    expect(await rig.copies(drip)).toBe(0);
+    expect(await rig.copies(long)).toBe(0);
+  });
+
+  test('one that drops after 90 % of a large object is continued, not begun again', async () => {
+    const path = fresh(`/cut/${LARGE}?at=${Math.floor(LARGE * 0.9)}&times=1`);
+    const expected = rig.origin.bodyOf(path).bytes();
+    expect((await copyOf(path)).equals(expected)).toBe(true);
+    const [, rest, ...more] = rig.origin.requests.filter((one) => one.method === 'GET' && one.path === path);
+    expect(rest?.headers).toMatchObject({
+      range: `bytes=${Math.floor(LARGE * 0.9)}-`,
+      'if-range': expect.stringMatching(/^"/) as string,
+    });
+    expect(more).toEqual([]);
+    await eventually(() => outcomes(copier, path, 'copied') === 1);
+    expect(outcomes(copier, path, 'will_retry')).toBe(0);
+  });
+
+  test('one whose object changed meanwhile is begun again', async () => {
+    const name = `artifact-${++seed}`;
+    const path = `/mutable/${name}`;
+    rig.origin.set(name, Buffer.alloc(LARGE, 'old'));
+    using hold = rig.origin.hold(path, { afterBytes: 11 * MIB });
+    await rig.ask(frontend, path, { headers: { prefer: 'wait=0' } });
+    await hold.arrived;
+    rig.origin.set(name, Buffer.alloc(LARGE, 'new'));
+    rig.originLink.drop('reset');
+    hold.release();
+    expect((await copyOf(path)).equals(Buffer.alloc(LARGE, 'new'))).toBe(true);
+    const conditions = rig.origin.requests
+      .filter((one) => one.method === 'GET' && one.path === path)
+      .map((one) => one.headers['if-range'] ?? null);
+    expect(conditions.filter((condition) => condition !== null).length).toBeGreaterThan(0);
+    expect(conditions.at(-1)).toBeNull();
+    expect(rig.protocols.openUploads).toEqual([]);
+  });
+});
+
+describe('an origin whose GET is not what its HEAD said', () => {
+  test('200 then 503 is tried again', async () => {
+    const path = fresh('/flaky/5000?failures=1&status=503');
+    expect((await copyOf(path)).equals(rig.origin.bodyOf(path).bytes())).toBe(true);
+    await eventually(() => outcomes(copier, path, 'copied') === 1);
+  });
+
+  test.each([
+    ['a 206 that nobody asked for', '/get-206'],
+    ['an error page of another length with status 200', '/get-html'],
+    ['a longer body', '/longer/5000?get=6000'],
+    ['a shorter body', '/shorter/5000?get=4000'],
+  ])('%s is not stored', async (_what, template) => {
+    const path = fresh(template);
+    const answer = await rig.ask(frontend, path, { headers: { prefer: 'wait=2' } });
+    if (answer.status === 302) expect(answer.headers['location']).toBe(rig.originUrl(path));
+    await eventually(() => outcomes(copier, path, 'will_retry') + outcomes(copier, path, 'failed') > 0);
+    expect(await rig.copies(path)).toBe(0);
+    expect(await rig.entry(frontend, path)).not.toMatchObject({ state: 'present' });
+  });
+
+  test('a body of another length that a digest proves is stored', async () => {
+    const path = fresh('/longer/5000?get=6000&sha256=good');
+    expect((await copyOf(path)).length).toBe(6000);
+  });
+});

@@ -1,0 +1,238 @@
+import { inject } from 'vitest';
+import {
+  ADMIN_TOKEN,
+  copierConfig,
+  distributedConfig,
+  merged,
+  WEST,
+  type ConfigObject,
+  type MirrorConfig,
+} from '../../support/mirror-config.ts';
+import { redirectPath } from '../../support/mirror.ts';
+import { startOriginServer, type OriginServer } from '../../support/origin-server.ts';
+import { COPIER, FRONTEND, startProgram, type Program, type StartOptions } from '../../support/program.ts';
+import { startProtocolServer, type ProtocolServer } from '../../support/protocol-server.ts';
+import { startRedis, type RedisServer } from '../../support/redis-server.ts';
+import { startTcpProxy, type TcpProxy } from '../../support/tcp-proxy.ts';
+import { fetchOnWire, type WireAnswer, type WireOptions } from '../../support/fetch.ts';
+
+/** What one kind of program reaches its servers by. */
+export interface Links extends AsyncDisposable {
+  readonly redis: TcpProxy;
+  readonly queue: TcpProxy;
+  readonly store: TcpProxy;
+}
+
+export interface FaultRigOptions {
+  /** Laid over the configuration of every program. */
+  readonly overrides?: ConfigObject;
+  /** A Redis in place of one of the rig's own. */
+  readonly redis?: RedisServer;
+}
+
+type ProgramStart = Pick<StartOptions, 'env' | 'readyMs'> & {
+  /** Laid over the configuration of this program. */
+  readonly overrides?: ConfigObject;
+};
+
+/** Longest lease of the rig's mirrors, in milliseconds. */
+export const LEASE_MS = 2_000;
+
+/**
+ * The parts of one mirror, each a server of the rig's own, with a TCP proxy before each of them for the front ends and
+ * another for the copiers. Programs are started by the test; leases are short. Clients read copies without a proxy.
+ */
+export class FaultRig implements AsyncDisposable {
+  readonly origin: OriginServer;
+  /** Between everybody and the origin: part of every origin address. */
+  readonly originLink: TcpProxy;
+  readonly redis: RedisServer;
+  readonly protocols: ProtocolServer;
+  readonly frontendLinks: Links;
+  readonly copierLinks: Links;
+  readonly mirror: MirrorConfig;
+  readonly #opened: AsyncDisposableStack;
+
+  private constructor(
+    parts: Pick<
+      FaultRig,
+      'origin' | 'originLink' | 'redis' | 'protocols' | 'frontendLinks' | 'copierLinks' | 'mirror'
+    >,
+    opened: AsyncDisposableStack,
+  ) {
+    this.origin = parts.origin;
+    this.originLink = parts.originLink;
+    this.redis = parts.redis;
+    this.protocols = parts.protocols;
+    this.frontendLinks = parts.frontendLinks;
+    this.copierLinks = parts.copierLinks;
+    this.mirror = parts.mirror;
+    this.#opened = opened;
+  }
+
+  static async start(options: FaultRigOptions = {}): Promise<FaultRig> {
+    await using opened = new AsyncDisposableStack();
+    const origin = opened.use(await startOriginServer());
+    const originLink = opened.use(await startTcpProxy({ host: '127.0.0.1', port: origin.port }));
+    const redis = options.redis ?? opened.use(await startRedis({ path: inject('servers').redisServerPath }));
+    const protocols = opened.use(await startProtocolServer({ strict: true }));
+    const frontendLinks = opened.use(await openLinks(redis.port, protocols.port));
+    const copierLinks = opened.use(await openLinks(redis.port, protocols.port));
+    const base = await distributedConfig(serversBy(frontendLinks, protocols), {
+      origins: [addressOf(originLink)],
+      overrides: SHORT_TIMES,
+    });
+    const mirror = { ...base, config: merged(readDirectly(base, protocols), options.overrides ?? {}) };
+    const parts = { origin, originLink, redis, protocols, frontendLinks, copierLinks, mirror };
+    return new FaultRig(parts, opened.move());
+  }
+
+  /** Name of the bucket of a region. */
+  bucket(region = WEST): string {
+    return `${this.mirror.name}-${region}`;
+  }
+
+  /** Name of the queue of a region. */
+  queue(region = WEST): string {
+    return `${this.mirror.name}-s3-${region}`;
+  }
+
+  /** The origin's address of `path`, as clients name it. */
+  originUrl(path: string): string {
+    return addressOf(this.originLink) + path;
+  }
+
+  /** Starts a front end; the rig ends it. */
+  async startFrontend(options: ProgramStart = {}): Promise<Program> {
+    const { overrides = {}, ...start } = options;
+    const config = merged(this.mirror.config, overrides);
+    return this.#opened.use(await startProgram(FRONTEND, { config, ...start }));
+  }
+
+  /** Starts a copier of one region; the rig ends it. */
+  async startCopier(options: ProgramStart = {}): Promise<Program> {
+    const { overrides = {}, ...start } = options;
+    const linked = { ...this.mirror, config: linkedBy(this.mirror, this.copierLinks) };
+    const config = merged(copierConfig(linked, WEST), overrides);
+    return this.#opened.use(await startProgram(COPIER, { config, ...start }));
+  }
+
+  redirectUrl(frontend: Program, path: string, region = WEST): string {
+    return frontend.url(redirectPath('s3', region, this.originUrl(path)));
+  }
+
+  /** One request of a client, redirects not followed. */
+  ask(frontend: Program, path: string, options: WireOptions & { region?: string } = {}): Promise<WireAnswer> {
+    return fetchOnWire(this.redirectUrl(frontend, path, options.region), options);
+  }
+
+  /** An operator's call about one object. */
+  operate(
+    frontend: Program,
+    call: 'status' | 'purge',
+    path: string,
+    region: string = WEST,
+  ): Promise<WireAnswer> {
+    const url = this.redirectUrl(frontend, path, region).replace('/v1/redirect/', `/v1/${call}/`);
+    return fetchOnWire(url, { method: call === 'purge' ? 'DELETE' : 'GET', headers: OPERATOR });
+  }
+
+  /** The object's entry as an operator sees it; `null` where there is none. */
+  async entry(frontend: Program, path: string): Promise<Readonly<Record<string, unknown>> | null> {
+    const report = (await this.operate(frontend, 'status', path)).json();
+    return report['entry'] as Readonly<Record<string, unknown>> | null;
+  }
+
+  /** Keys in the bucket of a region, without those of purge markers. */
+  async keys(region = WEST): Promise<readonly string[]> {
+    const listing = await fetchOnWire(
+      `${this.protocols.endpoint}/${this.bucket(region)}?list-type=2&encoding-type=url`,
+    );
+    const keys = [...listing.text.matchAll(/<Key>([^<]*)<\/Key>/g)].map(([, key = '']) => decoded(key));
+    return keys.filter((key) => !key.startsWith('purged/'));
+  }
+
+  /** How many objects in the bucket belong to the origin address of `path`, of any generation. */
+  async copies(path: string, region = WEST): Promise<number> {
+    return (await this.keys(region)).filter((key) => key.endsWith(this.originUrl(path))).length;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#opened.disposeAsync();
+  }
+}
+
+export const OPERATOR: Readonly<Record<string, string>> = { authorization: `Bearer ${ADMIN_TOKEN}` };
+
+/** Times so short that a test sees their end. */
+const SHORT_TIMES: ConfigObject = {
+  server: { maxWaitSeconds: 8 },
+  sources: {
+    timeouts: {
+      connectSeconds: 1,
+      firstByteSeconds: 1,
+      totalSeconds: 6,
+      minimumBytesPerSecond: 20_000,
+    },
+  },
+  entries: {
+    copyingLeaseSeconds: LEASE_MS / 1000,
+    errorSeconds: { first: 1, longest: 1 },
+    originAnswerSeconds: 1,
+  },
+  queue: { visibilityTimeoutSeconds: LEASE_MS / 1000, requestTimeoutMs: 1_000 },
+  services: { s3: { requestTimeoutMs: 1_500, partBytes: 5 * 1024 ** 2 } },
+};
+
+async function openLinks(redisPort: number, protocolPort: number): Promise<Links> {
+  await using opened = new AsyncDisposableStack();
+  const to = async (port: number): Promise<TcpProxy> =>
+    opened.use(await startTcpProxy({ host: '127.0.0.1', port }));
+  const links = { redis: await to(redisPort), queue: await to(protocolPort), store: await to(protocolPort) };
+  const running = opened.move();
+  return { ...links, [Symbol.asyncDispose]: () => running.disposeAsync() };
+}
+
+function serversBy(links: Links, protocols: ProtocolServer) {
+  return {
+    redisUrl: addressOf(links.redis, 'redis'),
+    sqsEndpoint: addressOf(links.queue),
+    sqsRegion: protocols.region,
+    s3: {
+      endpoint: addressOf(links.store),
+      region: protocols.region,
+      accessKeyId: protocols.accessKeyId,
+      secretAccessKey: protocols.secretAccessKey,
+      given: false,
+    },
+  };
+}
+
+/** Copies have addresses that lead around the proxies. */
+function readDirectly(mirror: MirrorConfig, protocols: ProtocolServer): ConfigObject {
+  const regions = mirror.regions.map((region) => [
+    region,
+    { publicUrl: `${protocols.endpoint}/${mirror.name}-${region}` },
+  ]);
+  return merged(mirror.config, {
+    services: { s3: { regions: Object.fromEntries(regions) as ConfigObject } },
+  });
+}
+
+/** The same mirror, its parts reached by other proxies. */
+export function linkedBy(mirror: MirrorConfig, links: Links): ConfigObject {
+  const regions = mirror.regions.map((region) => [region, { endpoint: addressOf(links.store) }]);
+  return merged(mirror.config, {
+    entries: { url: addressOf(links.redis, 'redis') },
+    queue: { endpoint: addressOf(links.queue) },
+    services: { s3: { regions: Object.fromEntries(regions) as ConfigObject } },
+  });
+}
+
+export function addressOf({ host, port }: { host: string; port: number }, scheme = 'http'): string {
+  return `${scheme}://${host}:${port}`;
+}
+
+function decoded(key: string): string {
+  return decodeURIComponent(key.replaceAll('+', ' ').replaceAll('&amp;', '&'));
+}
