@@ -59,8 +59,8 @@ export interface MirrorFixture extends AsyncDisposable {
   readonly manager: CacheManager;
   readonly here: Region;
   readonly there: Region;
-  /** The clock of the entry store, moved ahead by so many milliseconds. */
-  readonly clock: { aheadMs: number };
+  /** The clock of the entry store: so many milliseconds ahead; standing still where `stoppedAt` says when. */
+  readonly clock: { aheadMs: number; stoppedAt: number | null };
   /** Another front end process over the same stores; its calls do not go through the gate. */
   otherManager(options?: Partial<CacheManagerOptions>): CacheManager;
   object(path: string, region?: Region): MirroredObject;
@@ -104,8 +104,9 @@ export async function openMirror(
     }),
   );
   const gate = new CallGate();
-  const clock = { aheadMs: 0 };
-  const memory = options.memory ?? new MemoryEntryStore({ clock: () => Date.now() + clock.aheadMs });
+  const clock: MirrorFixture['clock'] = { aheadMs: 0, stoppedAt: null };
+  const memory =
+    options.memory ?? new MemoryEntryStore({ clock: () => (clock.stoppedAt ?? Date.now()) + clock.aheadMs });
   const entries = opening.use(new ReplaceableEntryStore(memory));
   const gatedEntries = new GatedEntryStore(entries, gate);
   const regions = ['here', 'there'].map((region) => {

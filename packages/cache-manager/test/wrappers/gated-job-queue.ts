@@ -8,9 +8,15 @@ import type {
   ReceiveOptions,
 } from '@cloud-mirror/job-queue';
 import type { CallGate } from './call-gate.ts';
+import { GatedDelivery } from './gated-delivery.ts';
 
-/** A JobQueue whose enqueuing and receiving go through a gate; the subject of a call is the token of its job. */
+/**
+ * A JobQueue whose enqueuing and receiving, and whose deliveries, go through a gate; the subject of an enqueuing is the
+ * token of its job.
+ */
 export class GatedJobQueue implements JobQueue {
+  /** What arrives of a message that was sent. */
+  garble = (body: string): string => body;
   readonly #inner: JobQueue;
   readonly #gate: CallGate;
   readonly #part: string;
@@ -26,9 +32,12 @@ export class GatedJobQueue implements JobQueue {
     return this.#gate.run(call, () => this.#inner.enqueue(job, options));
   }
 
-  receive(options: ReceiveOptions): Promise<readonly Delivery[]> {
+  async receive(options: ReceiveOptions): Promise<readonly Delivery[]> {
     const call = { part: this.#part, method: 'receive', subject: '', options };
-    return this.#gate.run(call, () => this.#inner.receive(options));
+    const deliveries = await this.#gate.run(call, () => this.#inner.receive(options));
+    return deliveries.map(
+      (delivery) => new GatedDelivery(delivery, this.#gate, this.#part, this.garble(delivery.body)),
+    );
   }
 
   depth(options?: QueueCallOptions): Promise<QueueDepth> {

@@ -1,0 +1,194 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { EntryStoreError } from '@cloud-mirror/cache-manager';
+import { StorageError } from '@cloud-mirror/storage-provider';
+import { openCopier, TIMES, type CopierFixture } from './copier-fixture.ts';
+
+const PATH = '/bytes/1000';
+const HEAD = { part: 'store here', method: 'head' };
+const OPEN = { part: 'origin', method: 'open' };
+const QUEUE = { part: 'queue here' };
+const entriesDown = (): Error => new EntryStoreError('the entry store is down');
+
+let copier: CopierFixture;
+beforeEach(async () => {
+  copier = await openCopier();
+});
+afterEach(async () => {
+  await copier[Symbol.asyncDispose]();
+  // Whatever a job comes to: copiers never delete.
+  expect(copier.mirror.gate.count({ method: 'delete' })).toBe(0);
+});
+
+/** Jobs that wait, are hidden, or are dead letters. */
+const depth = (): Promise<unknown> => copier.mirror.here.queue.depth();
+const DONE = { waiting: 0, inFlight: 0, deadLetters: 0 };
+
+describe('a job of a claim that stands', () => {
+  test('is copied, committed and acknowledged, in that order', async () => {
+    await copier.sendClaimed(PATH);
+    const result = await copier.runNext();
+    const body = copier.mirror.origin.bodyOf(PATH);
+    expect(result).toMatchObject({
+      outcome: 'copied',
+      present: true,
+      copy: { generation: '', sizeBytes: 1000, sha256: body.sha256 },
+    });
+    expect(await copier.entry(PATH)).toMatchObject({ state: 'present', generation: '', sha256: body.sha256 });
+    expect(await depth()).toEqual(DONE);
+    const { gate } = copier.mirror;
+    const order = [
+      { part: 'entries', method: 'take' },
+      OPEN,
+      { part: 'store here', method: 'put' },
+      { part: 'entries', method: 'commit' },
+      { ...QUEUE, method: 'acknowledge' },
+    ].map((match) => gate.order(match));
+    expect(order).toEqual([...order].sort((a, b) => a - b));
+    expect(order).not.toContain(-1);
+    // The claim is its own: what the front end saw is known, nothing is asked again.
+    expect(gate.count({ ...HEAD, subject: copier.mirror.object(PATH).markerKey })).toBe(0);
+  });
+
+  test('keeps the headers that belong to the bytes, and says where they came from', async () => {
+    const path = '/bytes/500?type=text/x-log&disposition=inline&language=en&encoding=br';
+    const { token } = await copier.sendClaimed(path);
+    await copier.runNext();
+    const stored = await copier.stored(path);
+    expect(stored?.headers).toEqual({
+      contentType: 'text/x-log',
+      contentDisposition: 'inline',
+      contentLanguage: 'en',
+      contentEncoding: 'br',
+    });
+    expect(stored?.metadata).toMatchObject({
+      'upstream-url': copier.mirror.origin.url(path),
+      'upstream-etag': '"0-500"',
+      'upstream-content-length': '500',
+      'stored-at': expect.stringMatching(/^\d{4}-/) as string,
+      hops: '0',
+    });
+    expect(stored?.metadata['token']).not.toBe(token);
+  });
+
+  test.each(['/stream/5000', '/no-type/10', '/redirect/3', '/bytes/0'])('is copied from %s', async (path) => {
+    await copier.sendClaimed(path);
+    expect(await copier.runNext()).toMatchObject({ outcome: 'copied', present: true });
+    const stored = await copier.stored(path);
+    expect(stored?.sizeBytes).toBe(
+      path.startsWith('/redirect') ? 1024 : copier.mirror.origin.bodyOf(path).sizeBytes,
+    );
+    expect(stored?.headers.contentType).toBe('application/octet-stream');
+  });
+
+  test('is what a waiting client gets', async () => {
+    const waiting = copier.mirror.redirect(PATH);
+    expect(await copier.runNext()).toMatchObject({ outcome: 'copied', present: true });
+    expect(await waiting).toMatchObject({
+      kind: 'present',
+      how: 'stored',
+      collapsed: false,
+      sha256: copier.mirror.origin.bodyOf(PATH).sha256,
+    });
+  });
+});
+
+describe('a job that comes too late', () => {
+  test('for an entry that is present is acknowledged, and nothing else is asked', async () => {
+    await copier.mirror.store(PATH);
+    await copier.mirror.redirect(PATH);
+    const heads = copier.mirror.gate.count(HEAD);
+    await copier.send(PATH);
+    expect(await copier.runNext()).toEqual({ outcome: 'already_there' });
+    expect(await depth()).toEqual(DONE);
+    expect(copier.mirror.gate.count(HEAD)).toBe(heads);
+    expect(copier.mirror.gate.count(OPEN)).toBe(0);
+  });
+
+  test('for an object that another is copying is given back until that lease ends', async () => {
+    const { id } = copier.mirror.object(PATH);
+    await copier.mirror.entries.take(id, { token: 'another', jobToken: 'x', leaseMs: 30_000 });
+    await copier.send(PATH);
+    const result = await copier.runNext();
+    expect(result).toMatchObject({ outcome: 'given_back' });
+    if (result.outcome !== 'given_back') return;
+    expect(result.delaySeconds).toBeGreaterThan(25);
+    expect(result.delaySeconds).toBeLessThanOrEqual(30);
+    expect(copier.mirror.gate.of({ ...QUEUE, method: 'retry' })[0]?.options).toBe(result.delaySeconds);
+    expect(await copier.entry(PATH)).toMatchObject({ state: 'pending', token: 'another' });
+    expect(await depth()).toMatchObject({ inFlight: 1, deadLetters: 0 });
+  });
+
+  test('for the claim of another is done for that one, after a look into the store', async () => {
+    await copier.sendClaimed(PATH);
+    await copier.send(PATH, { token: 'earlier' });
+    const [own, earlier] = await copier.mirror.here.queue.receive({ max: 2, waitSeconds: 0 });
+    if (own === undefined || earlier === undefined) throw new Error('two jobs were sent');
+    expect(await copier.run(earlier)).toMatchObject({ outcome: 'copied', present: true });
+    expect(copier.mirror.gate.count(HEAD)).toBe(2);
+    expect(await copier.run(own)).toEqual({ outcome: 'already_there' });
+    expect(copier.mirror.origin.count('GET')).toBe(1);
+  });
+});
+
+describe('without the entry store', () => {
+  test('a job is done all the same: the next request finds the copy by HEAD', async () => {
+    await copier.sendClaimed(PATH);
+    {
+      using _down = copier.mirror.gate.fail({ part: 'entries' }, entriesDown);
+      expect(await copier.runNext()).toMatchObject({ outcome: 'copied', present: false });
+    }
+    expect(copier.failures).toEqual(['entries', 'entries']);
+    expect(await depth()).toEqual(DONE);
+    expect(await copier.stored(PATH)).toMatchObject({ sizeBytes: 1000 });
+  });
+
+  test('the generation is asked of the marker, not of the job', async () => {
+    await copier.mirror.purgeElsewhere(PATH);
+    const generation = await copier.mirror.generationOf(PATH);
+    await copier.send(PATH, { generation: '' });
+    using _down = copier.mirror.gate.fail({ part: 'entries' }, entriesDown);
+    expect(await copier.runNext()).toMatchObject({ outcome: 'copied', copy: { generation } });
+    expect(await copier.stored(PATH)).toBeNull();
+  });
+
+  test('that comes back meanwhile, the entry is claimed and committed', async () => {
+    await copier.send(PATH);
+    using _away = copier.mirror.gate.fail({ part: 'entries', method: 'take' }, entriesDown);
+    expect(await copier.runNext()).toMatchObject({ outcome: 'copied', present: true });
+    expect(await copier.entry(PATH)).toMatchObject({ state: 'present' });
+  });
+
+  test('a failure is retried, later each time the job is delivered', async () => {
+    using _down = copier.mirror.gate.fail({ part: 'entries' }, entriesDown);
+    await copier.send('/get-500');
+    await (await copier.receive()).retry(0);
+    await (await copier.receive()).retry(0);
+    const result = await copier.runNext();
+    expect(result).toMatchObject({ outcome: 'will_retry' });
+    if (result.outcome !== 'will_retry') return;
+    expect(result.delaySeconds).toBeGreaterThanOrEqual((TIMES.errorSeconds.first * 4) / 2);
+    expect(result.delaySeconds).toBeLessThanOrEqual(TIMES.errorSeconds.first * 4);
+  });
+});
+
+describe('a commit that is not made', () => {
+  test('for want of the entry store leaves the object to be found, and acknowledges the job', async () => {
+    await copier.sendClaimed(PATH);
+    using _down = copier.mirror.gate.fail({ part: 'entries', method: 'commit' }, entriesDown);
+    expect(await copier.runNext()).toMatchObject({ outcome: 'copied', present: false });
+    expect(await depth()).toEqual(DONE);
+  });
+
+  test('for want of the marker, under a second claim, releases that claim', async () => {
+    await copier.sendClaimed(PATH);
+    using putting = copier.mirror.gate.pause({ part: 'store here', method: 'put' }, 'answer');
+    const running = copier.runNext();
+    await putting.reached;
+    await copier.mirror.manager.flush();
+    using _down = copier.mirror.gate.fail(HEAD, () => new StorageError('store_unavailable', 'down'));
+    putting.resume();
+    expect(await running).toMatchObject({ outcome: 'copied', present: false });
+    expect(copier.failures).toEqual(['store']);
+    expect(await copier.entry(PATH)).toBeNull();
+  });
+});

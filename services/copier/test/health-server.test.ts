@@ -1,0 +1,82 @@
+import { createServer } from 'node:http';
+import { once } from 'node:events';
+import { Counter, Registry } from 'prom-client';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { startHealthServer, type CopierHealth } from '../src/health-server.ts';
+
+let health: CopierHealth;
+let server: Awaited<ReturnType<typeof startHealthServer>>;
+const registry = new Registry();
+new Counter({ name: 'cloud_mirror_test_total', help: 'a counter', registers: [registry] }).inc();
+
+beforeEach(async () => {
+  health = { status: 'ok', failing: [] };
+  server = await startHealthServer({ host: '127.0.0.1', port: 0 }, () => health, registry);
+});
+afterEach(() => server[Symbol.asyncDispose]());
+
+describe('a copier answers', () => {
+  test('that it lives, whatever its parts do', async () => {
+    health = { status: 'degraded', failing: ['queue local/here'] };
+    expect((await fetch(`${server.address}/livez`)).status).toBe(200);
+  });
+
+  test.each([
+    [{ status: 'ok', failing: [] }, 200],
+    [{ status: 'degraded', failing: ['queue local/here'] }, 200],
+    [{ status: 'draining', failing: [] }, 503],
+  ] as const)('how ready it is: %j', async (now, status) => {
+    health = now;
+    const response = await fetch(`${server.address}/readyz?verbose`);
+    expect(response.status).toBe(status);
+    expect(await response.json()).toEqual(now);
+    expect(response.headers.get('cache-control')).toBe('no-store');
+  });
+
+  test('what it counts, as Prometheus reads it', async () => {
+    const response = await fetch(`${server.address}/metrics`);
+    expect(response.headers.get('content-type')).toContain('text/plain');
+    expect(await response.text()).toContain('cloud_mirror_test_total 1');
+  });
+
+  test('HEAD as GET, without a body', async () => {
+    const response = await fetch(`${server.address}/readyz`, { method: 'HEAD' });
+    expect(response.status).toBe(200);
+    expect(await response.text()).toBe('');
+  });
+
+  test('other methods with what is allowed, other paths with 404', async () => {
+    const posted = await fetch(`${server.address}/livez`, { method: 'POST' });
+    expect(posted.status).toBe(405);
+    expect(posted.headers.get('allow')).toBe('GET, HEAD');
+    expect((await fetch(`${server.address}/v1/redirect`)).status).toBe(404);
+  });
+
+  test('a failure of the metrics by closing the connection, not by dying', async () => {
+    const broken = { contentType: 'text/plain', metrics: () => Promise.reject(new Error('a defect')) };
+    await using other = await startHealthServer(
+      { host: '127.0.0.1', port: 0 },
+      () => health,
+      broken as unknown as Registry,
+    );
+    await expect(fetch(`${other.address}/metrics`)).rejects.toThrow();
+    expect((await fetch(`${other.address}/livez`)).status).toBe(200);
+  });
+});
+
+test('nothing is answered any more once it is closed', async () => {
+  const other = await startHealthServer({ host: '127.0.0.1', port: 0 }, () => health, registry);
+  await other[Symbol.asyncDispose]();
+  await expect(fetch(`${other.address}/livez`)).rejects.toThrow();
+});
+
+test('a port that is taken is told', async () => {
+  const taken = createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  const { port } = taken.address() as { port: number };
+  await expect(startHealthServer({ host: '127.0.0.1', port }, () => health, registry)).rejects.toMatchObject({
+    code: 'EADDRINUSE',
+  });
+  taken.close();
+  await once(taken, 'close');
+});

@@ -1,0 +1,163 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { EntryStoreError } from '@cloud-mirror/cache-manager';
+import { QueueError, type Delivery } from '@cloud-mirror/job-queue';
+import type { Hold } from '../../../test/support/origin-server.ts';
+import { openCopier, TIMES, withBody, type CopierFixture } from './copier-fixture.ts';
+
+const PATH = '/bytes/100000';
+const RENEW = { part: 'entries', method: 'renew' };
+const EXTEND = { part: 'queue here', method: 'extend' };
+const PUT = { part: 'store here', method: 'put' };
+
+let copier: CopierFixture;
+let hold: Hold;
+beforeEach(async () => {
+  // Renewed every 10 ms.
+  copier = await openCopier({ times: { ...TIMES, copyingLeaseSeconds: 0.03 } });
+  // No lease ends because this machine is slow.
+  copier.mirror.clock.stoppedAt = Date.now();
+  hold = copier.mirror.origin.hold(PATH, { afterBytes: 50_000 });
+});
+afterEach(async () => {
+  hold[Symbol.dispose]();
+  await copier[Symbol.asyncDispose]();
+  expect(copier.mirror.gate.count({ method: 'delete' })).toBe(0);
+});
+
+/** As given, but hidden for a minute when extended: no visibility ends because this machine is slow. */
+function unhurried(delivery: Delivery): Delivery {
+  return { ...withBody(delivery, delivery.body), extend: () => delivery.extend(60) };
+}
+
+/** Begins a copy and waits until it has half of its bytes. */
+async function beginCopy(stop?: AbortSignal): Promise<{ running: ReturnType<CopierFixture['run']> }> {
+  await copier.sendClaimed(PATH);
+  const running = copier.run(unhurried(await copier.receive()), stop);
+  await hold.arrived;
+  return { running };
+}
+
+describe('while a job runs', () => {
+  test('entry and delivery are renewed together, and the bytes written down', async () => {
+    const { running } = await beginCopy();
+    const [renewals, extensions] = [copier.mirror.gate.count(RENEW), copier.mirror.gate.count(EXTEND)];
+    await copier.mirror.gate.seen(RENEW, renewals + 3);
+    await copier.mirror.gate.seen(EXTEND, extensions + 3);
+    const written = (): number[] =>
+      copier.mirror.gate.of(RENEW).map(({ options }) => (options as { bytes: number }).bytes);
+    while (!written().some((bytes) => bytes > 0)) await copier.mirror.gate.seen(RENEW, written().length + 1);
+    expect(await copier.entry(PATH)).toMatchObject({ state: 'pending', phase: 'copying' });
+    hold.release();
+    expect(await running).toMatchObject({ outcome: 'copied', present: true });
+  });
+
+  test('nothing is renewed any more once the job is settled', async () => {
+    const { running } = await beginCopy();
+    using extending = copier.mirror.gate.pause(EXTEND);
+    await extending.reached;
+    hold.release();
+    await copier.mirror.gate.seen({ part: 'entries', method: 'commit' });
+    for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
+    // The acknowledgement waits for the renewal under way.
+    expect(copier.mirror.gate.count({ part: 'queue here', method: 'acknowledge' })).toBe(0);
+    extending.resume();
+    await running;
+    expect(copier.mirror.gate.calls.at(-1)).toMatchObject({ method: 'acknowledge' });
+  });
+
+  test('an entry store that does not answer is not a loss', async () => {
+    const { running } = await beginCopy();
+    {
+      using _down = copier.mirror.gate.fail(RENEW, () => new EntryStoreError('down'));
+      await copier.mirror.gate.seen(RENEW, copier.mirror.gate.count(RENEW) + 3);
+    }
+    hold.release();
+    expect(await running).toMatchObject({ outcome: 'copied' });
+    expect(copier.failures).toContain('entries');
+  });
+});
+
+describe('a lost lease aborts the copy: nothing is stored, and the job goes back', () => {
+  test('of the entry, which another may have', async () => {
+    const { running } = await beginCopy();
+    const { id } = copier.mirror.object(PATH);
+    await copier.mirror.entries.drop(id);
+    await copier.mirror.entries.claim(id, { token: 'other', leaseMs: 60_000, copyingLeaseMs: 60_000 });
+    expect(await running).toMatchObject({
+      outcome: 'given_back',
+      why: 'the entry is no longer ours',
+      delaySeconds: 0,
+    });
+    expect(await copier.stored(PATH)).toBeNull();
+    expect(await copier.entry(PATH)).toMatchObject({ token: 'other' });
+    expect((await copier.receive()).receiveCount).toBe(2);
+  });
+
+  test('of the delivery, which another may have', async () => {
+    await copier.sendClaimed(PATH);
+    const delivery = await copier.receive();
+    const running = copier.run(unhurried(delivery));
+    await hold.arrived;
+    // Its visibility ended, and another worker has it.
+    await delivery.retry(0);
+    const other = await copier.receive();
+    expect(await running).toMatchObject({ outcome: 'given_back', why: 'the delivery is no longer ours' });
+    expect(await copier.stored(PATH)).toBeNull();
+    // The entry is free for the one who has the job, who is not disturbed.
+    expect(await copier.entry(PATH)).toBeNull();
+    hold.release();
+    expect(await copier.run(other)).toMatchObject({ outcome: 'copied', present: true });
+  });
+
+  test('not told because of a defect counts as lost, too', async () => {
+    const { running } = await beginCopy();
+    using _defect = copier.mirror.gate.fail(RENEW, () => new TypeError('a defect'));
+    expect(await running).toMatchObject({ outcome: 'given_back', why: 'a defect' });
+    expect(await copier.stored(PATH)).toBeNull();
+  });
+
+  test('of a delivery whose queue does not answer for as long as it is hidden', async () => {
+    const { running } = await beginCopy();
+    using _down = copier.mirror.gate.fail(EXTEND, () => new QueueError('queue_unavailable', 'down'));
+    expect(await running).toMatchObject({ outcome: 'given_back', why: 'the delivery is no longer ours' });
+    expect(copier.failures).toContain('queue');
+    expect(await copier.stored(PATH)).toBeNull();
+  });
+});
+
+describe('the end of the process', () => {
+  test('gives the job back at once, with its lease released and nothing stored', async () => {
+    const stop = new AbortController();
+    const { running } = await beginCopy(stop.signal);
+    stop.abort(new Error('this worker stops'));
+    expect(await running).toEqual({ outcome: 'given_back', why: 'this worker stops', delaySeconds: 0 });
+    expect(await copier.entry(PATH)).toBeNull();
+    expect(await copier.stored(PATH)).toBeNull();
+    hold.release();
+    expect(await copier.runNext()).toMatchObject({ outcome: 'copied', present: true });
+  });
+
+  test('does not wait for an entry store that is away', async () => {
+    const stop = new AbortController();
+    const { running } = await beginCopy(stop.signal);
+    using _down = copier.mirror.gate.fail(
+      { part: 'entries', method: 'release' },
+      () => new EntryStoreError('down'),
+    );
+    stop.abort();
+    expect(await running).toMatchObject({ outcome: 'given_back', delaySeconds: 0 });
+    expect(copier.failures).toContain('entries');
+  });
+
+  test('comes too late for a copy that is stored: it is committed', async () => {
+    const stop = new AbortController();
+    await copier.sendClaimed(PATH);
+    using stored = copier.mirror.gate.pause(PUT, 'answer');
+    hold.release();
+    const running = copier.runNext(stop.signal);
+    await stored.reached;
+    stop.abort();
+    stored.resume();
+    expect(await running).toMatchObject({ outcome: 'copied', present: true });
+  });
+});
