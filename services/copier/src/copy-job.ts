@@ -14,7 +14,7 @@ import {
   type MirroredObject,
 } from '@cloud-mirror/cache-manager';
 import { parseJob, type Delivery, type Job } from '@cloud-mirror/job-queue';
-import { OriginError, type Origin } from '@cloud-mirror/origin';
+import { normalizeOriginUrl, OriginError, OriginUrlError, type Origin } from '@cloud-mirror/origin';
 import { StorageError } from '@cloud-mirror/storage-provider';
 import { copyObject } from './copy-object.ts';
 import { LeaseKeeper, LeaseLostError } from './lease-keeper.ts';
@@ -81,6 +81,11 @@ export class CopyJob {
     if (!parsed.ok)
       return this.#giveBack(delivery, `a job of another version: ${parsed.detail}`, UNKNOWN_DELAY_SECONDS);
     const { job } = parsed;
+    if (!isNormalForm(job.url)) {
+      const error = new Error('not a job: its URL is not in normal form');
+      await delivery.deadLetter(error.message);
+      return { outcome: 'dead_letter', error };
+    }
     const backend = this.#parts.backends.get(backendName(job.service, job.region));
     if (backend === undefined) {
       return this.#giveBack(delivery, `no back end ${job.service}/${job.region} here`, UNKNOWN_DELAY_SECONDS);
@@ -264,6 +269,19 @@ export class CopyJob {
 
   get #leaseMs(): number {
     return this.#parts.times.copyingLeaseSeconds * 1000;
+  }
+}
+
+/**
+ * The URL of a job is the identity of its object. Text of which the URL parser makes another URL would have one object
+ * fetched and stored as another.
+ */
+function isNormalForm(url: string): boolean {
+  try {
+    return normalizeOriginUrl(url).href === url;
+  } catch (error) {
+    if (error instanceof OriginUrlError) return false;
+    throw error;
   }
 }
 
