@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Backend } from '@cloud-mirror/cache-manager';
-import { isUploadSweeper } from '@cloud-mirror/storage-provider';
+import { isUploadSweeper, StorageError } from '@cloud-mirror/storage-provider';
 
 const SWEEP_INTERVAL_MS = 3_600_000;
 
 /**
- * Once an hour ends the uploads that a killed worker left behind, in each back end that can tell them, until `stopping`
- * is aborted. The first sweep comes after a random part of the hour: workers started together take turns.
+ * Ends the uploads that a killed worker left behind, in each back end that can tell them, until `stopping` is aborted:
+ * at once, since who starts is often the one that was killed, and then about once an hour. Workers started together
+ * drift apart by a random part of the hour.
  */
 export async function sweepUploads(
   backends: readonly Backend[],
@@ -14,10 +15,7 @@ export async function sweepUploads(
   report: (backend: Backend, result: { readonly ended: number } | { readonly error: unknown }) => void,
   stopping: AbortSignal,
 ): Promise<void> {
-  let waitMs = Math.random() * SWEEP_INTERVAL_MS;
   while (!stopping.aborted) {
-    await sleep(waitMs, undefined, { signal: stopping }).catch(() => undefined);
-    waitMs = SWEEP_INTERVAL_MS;
     for (const backend of backends) {
       if (stopping.aborted) return;
       if (!isUploadSweeper(backend.store)) continue;
@@ -25,8 +23,12 @@ export async function sweepUploads(
         const ended = await backend.store.sweepUploads(olderThanHours * 3_600_000, { signal: stopping });
         report(backend, { ended });
       } catch (error) {
-        if (!stopping.aborted) report(backend, { error });
+        // A bucket that is yet to be made has nothing in it.
+        const none = error instanceof StorageError && error.code === 'store_missing';
+        if (!stopping.aborted && !none) report(backend, { error });
       }
     }
+    const waitMs = SWEEP_INTERVAL_MS * (0.5 + Math.random());
+    await sleep(waitMs, undefined, { signal: stopping }).catch(() => undefined);
   }
 }

@@ -1,0 +1,128 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { fetchOnWire, fetchThrough } from '../support/fetch.ts';
+import type { Program } from '../support/program.ts';
+import { FaultRig, OPERATOR } from './support/fault-rig.ts';
+
+let rig: FaultRig;
+let frontend: Program;
+let seed = 0;
+
+const MIB = 1024 ** 2;
+const LARGE = 12 * MIB;
+const fresh = (path: string): string => `${path}?seed=${++seed}`;
+const NOT_WAITING = { headers: { prefer: 'wait=0' } };
+
+beforeAll(async () => {
+  rig = await FaultRig.start();
+  frontend = await rig.startFrontend();
+});
+afterAll(() => rig?.[Symbol.asyncDispose]());
+
+async function copyOf(path: string): Promise<Buffer> {
+  return eventually(async () => {
+    const { artifact, location } = await fetchThrough(rig.redirectUrl(frontend, path));
+    return location.startsWith(rig.originUrl('/')) ? null : artifact.bytes;
+  });
+}
+
+const ended = (worker: Program, outcome: string): boolean =>
+  worker.logs.some((line) => line['outcome'] === outcome);
+
+describe('a worker killed (-9) in a copy', () => {
+  test('another finishes within lease and visibility: one object, right bytes', async () => {
+    const path = fresh(`/bytes/${LARGE}`);
+    const expected = rig.origin.bodyOf(path).bytes();
+    await using killed = await rig.startCopier();
+    using hold = rig.origin.hold(path, { afterBytes: 8 * MIB });
+    await rig.ask(frontend, path, NOT_WAITING);
+    await hold.arrived;
+    await using other = await rig.startCopier();
+    await killed.kill();
+    hold.release();
+    expect((await copyOf(path)).equals(expected)).toBe(true);
+    await eventually(() => ended(other, 'copied'));
+    expect(await rig.copies(path)).toBe(1);
+    expect(rig.origin.count('GET', path)).toBe(2);
+    expect(await rig.entry(frontend, path)).toMatchObject({ state: 'present' });
+  });
+
+  test('what it left uploading is ended by the next one to start: its own old ones only', async () => {
+    const bucket = rig.bucket();
+    const hoursAgo = (hours: number): Date => new Date(Date.now() - hours * 3_600_000);
+    const old = rig.protocols.addUpload(bucket, rig.originUrl('/left'), hoursAgo(25));
+    const purgedSince = rig.protocols.addUpload(bucket, `g/abc/${rig.originUrl('/left')}`, hoursAgo(25));
+    const young = rig.protocols.addUpload(bucket, rig.originUrl('/at-work'), hoursAgo(23));
+    const foreign = rig.protocols.addUpload(bucket, 'backups/monday', hoursAgo(99));
+    const open = (): readonly string[] => rig.protocols.openUploads.map(({ uploadId }) => uploadId);
+    await using _worker = await rig.startCopier();
+    await eventually(
+      () => ![old, purgedSince].some(({ uploadId }) => open().includes(uploadId)) || null,
+    );
+    expect(open()).toContain(young.uploadId);
+    expect(open()).toContain(foreign.uploadId);
+  });
+});
+
+describe('a worker frozen (SIGSTOP) past its lease, then woken', () => {
+  test('its commit is refused; what it wrote is never redirected to after a purge', async () => {
+    const name = `artifact-${++seed}`;
+    const path = `/mutable/${name}`;
+    rig.origin.set(name, Buffer.alloc(100_000, 'old'));
+    await using frozen = await rig.startCopier();
+    using hold = rig.origin.hold(path, { afterBytes: 50_000 });
+    await rig.ask(frontend, path, NOT_WAITING);
+    await hold.arrived;
+    frozen.signal('SIGSTOP');
+    hold.release();
+    await using other = await rig.startCopier();
+    expect((await copyOf(path)).subarray(0, 3).toString()).toBe('old');
+    await eventually(() => ended(other, 'copied'));
+
+    rig.origin.set(name, Buffer.from('new'));
+    expect((await rig.operate(frontend, 'purge', path)).status).toBe(204);
+    frozen.signal('SIGCONT');
+    await eventually(() => frozen.logs.some((line) => 'outcome' in line));
+    expect(frozen.logs.some((line) => line['present'] === true)).toBe(false);
+    expect((await copyOf(path)).toString()).toBe('new');
+    await fetchOnWire(frontend.url('/v1/cache'), { method: 'DELETE', headers: OPERATOR });
+    expect((await copyOf(path)).toString()).toBe('new');
+  });
+});
+
+describe('a worker told to stop (SIGTERM) in a copy', () => {
+  test('finishes what it can within the grace time, and takes nothing new', async () => {
+    const path = fresh(`/bytes/${LARGE}`);
+    await using worker = await rig.startCopier();
+    using hold = rig.origin.hold(path, { afterBytes: 8 * MIB });
+    await rig.ask(frontend, path, NOT_WAITING);
+    await hold.arrived;
+    const exit = worker.stop();
+    await worker.log((line) => line['msg'] === 'draining');
+    const later = fresh('/bytes/1000');
+    await rig.ask(frontend, later, NOT_WAITING);
+    hold.release();
+    expect(await exit).toEqual({ code: 0, signal: null });
+    expect(ended(worker, 'copied')).toBe(true);
+    expect(rig.origin.count('GET', later)).toBe(0);
+    await using _next = await rig.startCopier();
+    expect((await copyOf(later)).equals(rig.origin.bodyOf(later).bytes())).toBe(true);
+    expect(rig.origin.count('GET', path)).toBe(1);
+  });
+
+  test('gives the rest back at once: nothing is left uploading, the next worker has it', async () => {
+    const path = fresh(`/bytes/${LARGE}`);
+    const before = rig.protocols.openUploads.length;
+    await using worker = await rig.startCopier({ overrides: { copier: { graceSeconds: 1 } } });
+    using hold = rig.origin.hold(path, { afterBytes: 8 * MIB });
+    await rig.ask(frontend, path, NOT_WAITING);
+    await hold.arrived;
+    expect(await worker.stop()).toEqual({ code: 0, signal: null });
+    expect(ended(worker, 'given_back')).toBe(true);
+    expect(rig.protocols.openUploads).toHaveLength(before);
+    expect(await rig.entry(frontend, path)).toBeNull();
+    hold.release();
+    await using _next = await rig.startCopier();
+    expect((await copyOf(path)).equals(rig.origin.bodyOf(path).bytes())).toBe(true);
+  });
+});
