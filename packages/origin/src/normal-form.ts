@@ -31,8 +31,7 @@ export function normalizeOriginUrl(text: string): URL {
       'the URL contains white space, a control character, a backslash or broken text; percent-encode it',
     );
   const url = parse(text);
-  if (url.protocol !== 'http:' && url.protocol !== 'https:')
-    throw new OriginUrlError('url_scheme', 'only http and https URLs can be mirrored');
+  if (!isHttp(url)) throw new OriginUrlError('url_scheme', 'only http and https URLs can be mirrored');
   return withPlainHost(url);
 }
 
@@ -48,7 +47,14 @@ export function resolveLocation(location: string, base: URL): URL {
   const asUtf8 = bytes.toString('utf8');
   const text = Buffer.from(asUtf8, 'utf8').equals(bytes) ? asUtf8 : location;
   if (text.trim() === '') throw new OriginUrlError('url_not_decodable', 'the Location is empty');
-  return withPlainHost(parse(text, base));
+  const url = parse(text, base);
+  // Other schemes have hosts of other kinds, or none. The policy refuses them, which is not the same as a Location that
+  // leads nowhere.
+  return isHttp(url) ? withPlainHost(url) : url;
+}
+
+function isHttp({ protocol }: URL): boolean {
+  return protocol === 'http:' || protocol === 'https:';
 }
 
 function parse(text: string, base?: URL): URL {

@@ -79,6 +79,8 @@ describe('a redirect target', () => {
     [Buffer.from('/é').toString('latin1'), 'https://example.com/%C3%A9'],
     ['/\u00e9', 'https://example.com/%C3%A9'],
     ['gopher://127.0.0.1/', 'gopher://127.0.0.1/'],
+    ['file:///etc/passwd', 'file:///etc/passwd'],
+    ['mailto:a@b.test', 'mailto:a@b.test'],
   ])('%j is read as clients read it', (location, expected) => {
     expect(resolveLocation(location, base).href).toBe(expected);
   });
