@@ -1,5 +1,12 @@
 import type { RequestContext } from './request-context.ts';
 
+/** For whatever a browser may show that is no page of ours: nothing is sniffed, run, framed, or told where it came from. */
+export const SHOWN_HEADERS: Readonly<Record<string, string>> = {
+  'X-Content-Type-Options': 'nosniff',
+  'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
+  'Referrer-Policy': 'no-referrer',
+};
+
 /** JSON that nobody may keep, unless `headers` say otherwise. Headers are set as they are, never rewritten. */
 export function sendJson(
   ctx: RequestContext,
@@ -21,6 +28,9 @@ export function sendText(
   headers: Readonly<Record<string, string>>,
 ): void {
   ctx.status = status;
+  // The body of a redirect is never shown.
+  if (status < 300 || status >= 400)
+    for (const name in SHOWN_HEADERS) ctx.res.setHeader(name, SHOWN_HEADERS[name] ?? '');
   for (const name in headers) ctx.res.setHeader(name, headers[name] ?? '');
   ctx.body = body;
 }

@@ -1,4 +1,5 @@
 import { STATUS_CODES } from 'node:http';
+import { SHOWN_HEADERS } from './answer.ts';
 
 export interface HttpProblemOptions {
   readonly headers?: Readonly<Record<string, string>>;
@@ -49,7 +50,7 @@ export function problemHeaders(problem: HttpProblem): Record<string, string> {
   return {
     'Content-Type': 'application/problem+json',
     'Cache-Control': 'no-store',
-    'X-Content-Type-Options': 'nosniff',
+    ...SHOWN_HEADERS,
     ...problem.headers,
   };
 }

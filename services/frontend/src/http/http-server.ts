@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Config } from '@cloud-mirror/config';
 import type { Logger } from '@cloud-mirror/config';
+import { maxConnections, shedConnections } from './connection-limit.ts';
 import { answerConnect, answerMalformedRequest } from './malformed-request.ts';
 
 export type ServerLimits = Pick<
@@ -17,8 +18,6 @@ const TARGET_BYTES_PER_URL_BYTE = 4;
 const HEADERS_TIMEOUT_MS = 20_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 const MAX_HEADERS = 200;
-/** Connections beside those of waiting clients. */
-const OTHER_CONNECTIONS = 20_000;
 /** A socket on which nothing moves, its client waits for nothing: one who stopped reading a file, say. */
 const STALLED_SOCKET_MS = 120_000;
 
@@ -43,7 +42,8 @@ export class HttpServer {
       listener,
     );
     this.#server.maxHeadersCount = MAX_HEADERS;
-    this.#server.maxConnections = limits.maxWaiting + OTHER_CONNECTIONS;
+    this.#server.maxConnections = maxConnections(limits.maxWaiting);
+    shedConnections(this.#server);
     this.#server.timeout = Math.max(STALLED_SOCKET_MS, (limits.maxWaitSeconds + 30) * 1000);
     // An Expect that nobody knows may be ignored (RFC 9110, section 10.1.1).
     this.#server.on('checkExpectation', listener);

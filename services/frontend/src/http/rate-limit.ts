@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { clientNetwork } from './client-address.ts';
 import { HttpProblem } from './http-problem.ts';
 import type { Handler } from './request-context.ts';
 
@@ -62,7 +63,7 @@ export function rateLimit(
 ): Handler {
   return async (ctx, next) => {
     if (!UNLIMITED_PATHS.has(ctx.state.target.rawPath)) {
-      const waitSeconds = limiter.take(clientAddress(ctx.req), performance.now());
+      const waitSeconds = limiter.take(clientNetwork(clientAddress(ctx.req)), performance.now());
       if (waitSeconds > 0) throw tooManyRequests(waitSeconds);
     }
     await next();

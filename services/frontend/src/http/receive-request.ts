@@ -32,6 +32,7 @@ export function receiveRequest({ logger, isDraining, onEnd }: ReceiveParts): Mid
     ctx.res.once('close', () => onEnd(ctx, performance.now() - arrivedAtMs));
     try {
       requireHost(ctx);
+      refuseBody(ctx);
       await next();
     } catch (error) {
       answerError(ctx, error, logger);
@@ -47,6 +48,19 @@ function requireHost({ req }: RequestContext): void {
     throw new HttpProblem(400, 'host_missing', 'The request has no Host header.');
 }
 
+/** Nothing here takes a body. A small one is read and thrown away; for another the connection is given up. */
+const LARGEST_BODY_BYTES = 64 * 1024;
+
+function refuseBody(ctx: RequestContext): void {
+  const { 'content-length': length, 'transfer-encoding': coding } = ctx.req.headers;
+  // A body of unknown length has not come to its end when the answer has: who keeps on sending is cut off.
+  if (coding !== undefined) ctx.res.setHeader('Connection', 'close');
+  if (length !== undefined && Number(length) > LARGEST_BODY_BYTES)
+    throw new HttpProblem(413, 'body_too_large', 'No request here has a body.', {
+      headers: { Connection: 'close' },
+    });
+}
+
 function answerError(ctx: RequestContext, error: unknown, logger: Logger): void {
   const { requestId, record } = ctx.state;
   if (ctx.req.socket.destroyed) {
@@ -58,6 +72,7 @@ function answerError(ctx: RequestContext, error: unknown, logger: Logger): void 
   if (isOurFault(problem))
     logger.error({ requestId, route: record.route, err: problem.cause ?? error }, problem.message);
   // What was to go with another answer does not belong to this one.
-  for (const name of ctx.res.getHeaderNames()) if (name !== 'x-request-id') ctx.res.removeHeader(name);
+  for (const name of ctx.res.getHeaderNames())
+    if (name !== 'x-request-id' && name !== 'connection') ctx.res.removeHeader(name);
   sendText(ctx, problem.status, problemBody(problem, requestId), problemHeaders(problem));
 }

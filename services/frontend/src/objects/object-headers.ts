@@ -20,7 +20,8 @@ export function objectHeaders({ headers, etag, storedAt, metadata }: StoredObjec
     // A purge changes what is here: caches may keep it, and have to ask.
     'Cache-Control': 'private, no-cache',
     'X-Content-Type-Options': 'nosniff',
-    'Content-Security-Policy': "sandbox; default-src 'none'",
+    'Content-Security-Policy': "sandbox; default-src 'none'; frame-ancestors 'none'",
+    'Referrer-Policy': 'no-referrer',
   };
 }
 

@@ -7,6 +7,7 @@ import type { OpenObject } from '@cloud-mirror/storage-provider';
 import { HttpProblem } from '../http/http-problem.ts';
 import type { RequestContext } from '../http/request-context.ts';
 import { knownBackend } from '../operators/known-backends.ts';
+import { recordBackend } from '../redirect/object-record.ts';
 import { parseByteRange } from './byte-range.ts';
 import { evaluatePreconditions, rangeApplies } from './conditional-request.ts';
 import { objectHeaders } from './object-headers.ts';
@@ -26,8 +27,7 @@ export interface ObjectName {
 /** `GET|HEAD /v1/objects/:service/:region/:name`: copies of `filesystem` back ends. */
 export function objectsRoute({ backends, logger }: ObjectsRouteParts) {
   return async (ctx: RequestContext, { service, region, name }: ObjectName): Promise<void> => {
-    ctx.state.record.service = service;
-    ctx.state.record.region = region;
+    recordBackend(ctx.state.record, service, region);
     const { store } = knownBackend(backends, service, region);
     if (!isLocallyServed(store) || !/^[0-9a-f]{64}$/.test(name)) throw noSuchObject();
     await using opened = await store.open(name);

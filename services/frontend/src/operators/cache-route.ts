@@ -1,6 +1,7 @@
 import type { CacheManager } from '@cloud-mirror/cache-manager';
 import { sendJson } from '../http/answer.ts';
 import type { RequestContext } from '../http/request-context.ts';
+import { recordBackend } from '../redirect/object-record.ts';
 import { knownBackend, knownService } from './known-backends.ts';
 import type { OperatorCall } from './operator-call.ts';
 
@@ -15,7 +16,7 @@ type Flushed = { readonly service?: string; readonly region?: string };
 export function cacheRoute({ cacheManager, operatorCall }: CacheRouteParts) {
   const flush = (ctx: RequestContext, { service, region }: Flushed) =>
     operatorCall('flush', ctx, async () => {
-      Object.assign(ctx.state.record, { service, region });
+      recordBackend(ctx.state.record, service, region);
       if (service !== undefined && region !== undefined) knownBackend(cacheManager.backends, service, region);
       else if (service !== undefined) knownService(cacheManager.backends, service);
       sendJson(ctx, 200, { forgotten: await cacheManager.flush(service, region) });

@@ -2,6 +2,7 @@ import type { Backend, Backends } from '@cloud-mirror/cache-manager';
 import type { DeadLetter } from '@cloud-mirror/job-queue';
 import { sendJson } from '../http/answer.ts';
 import type { RequestContext } from '../http/request-context.ts';
+import { recordBackend } from '../redirect/object-record.ts';
 import { knownBackend } from './known-backends.ts';
 import type { OperatorCall } from './operator-call.ts';
 
@@ -26,8 +27,7 @@ export function queueRoutes({ backends, operatorCall }: QueueRoutesParts) {
     (call: (backend: Backend, signal: AbortSignal) => Promise<unknown>): QueueHandler =>
     async (ctx, { service, region }) => {
       await operatorCall('queue', ctx, async () => {
-        ctx.state.record.service = service;
-        ctx.state.record.region = region;
+        recordBackend(ctx.state.record, service, region);
         const backend = knownBackend(backends, service, region);
         sendJson(ctx, 200, await call(backend, AbortSignal.timeout(CALL_LIMIT_MS)));
       });

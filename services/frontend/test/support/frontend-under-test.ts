@@ -25,6 +25,7 @@ export interface FrontendOptions {
   readonly policy?: SourcePolicy;
   readonly entries?: FrontendParts['entries'];
   readonly cacheManager?: FrontendParts['cacheManager'];
+  readonly logLevel?: string;
 }
 
 export const SERVER: Config['server'] = {
@@ -55,7 +56,7 @@ export async function startFrontend(options: FrontendOptions = {}): Promise<Fron
     cacheManager.backends.set(backend.name, backend);
   const log: LogLine[] = [];
   const logger = createLogger({
-    level: 'debug',
+    level: options.logLevel ?? 'debug',
     program: 'test',
     version: '0',
     destination: { write: (line: string) => log.push(JSON.parse(line) as LogLine) },

@@ -1,0 +1,232 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { connect, type AddressInfo, type Socket } from 'node:net';
+import { describe, expect, test } from 'vitest';
+import { clientNetwork } from '../src/http/client-address.ts';
+import { maxConnections, shedConnections } from '../src/http/connection-limit.ts';
+import { rawRequest } from './support/raw-request.ts';
+import {
+  base64url,
+  bearer,
+  json,
+  ORIGIN_URL,
+  redirectPath,
+  startFrontend,
+  TOKENS,
+} from './support/frontend-under-test.ts';
+
+describe('requests that are too much', () => {
+  test('by the number of their headers are 431', async () => {
+    await using frontend = await startFrontend();
+    const headers = Array.from({ length: 300 }, (_, index) => `x-${index}: 1\r\n`).join('');
+    const answer = await rawRequest(frontend.address, `GET /livez HTTP/1.1\r\nHost: a\r\n${headers}\r\n`);
+    expect(answer.status).toBe(431);
+    expect(JSON.parse(answer.body)).toMatchObject({ code: 'headers_too_large' });
+  });
+
+  test('by their body are 413, before it was sent', async () => {
+    await using frontend = await startFrontend();
+    const answer = await rawRequest(
+      frontend.address,
+      `DELETE /v1/cache HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999\r\n\r\nbegin`,
+    );
+    expect(answer.status).toBe(413);
+    expect(answer.headers).toMatchObject({ connection: 'close', 'content-type': 'application/problem+json' });
+  });
+
+  test('by a body without end lose their connection with the answer', async () => {
+    await using frontend = await startFrontend();
+    const answer = await rawRequest(
+      frontend.address,
+      'GET /livez HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nbegin\r\n',
+    );
+    expect(answer).toMatchObject({ status: 200, headers: { connection: 'close' } });
+  });
+
+  test('by a small body are answered as if they had none, and so is the next request', async () => {
+    await using frontend = await startFrontend();
+    const answer = await rawRequest(
+      frontend.address,
+      'GET /v1/none HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhelloGET /livez HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n',
+    );
+    expect(answer.status).toBe(404);
+    expect(answer.body).toContain('HTTP/1.1 200 OK');
+  });
+
+  test.each([
+    ['two lengths', 'Content-Length: 5\r\nContent-Length: 6\r\n'],
+    ['a length and a coding', 'Content-Length: 5\r\nTransfer-Encoding: chunked\r\n'],
+    ['a coding that is none', 'Transfer-Encoding: chunked, identity\r\n'],
+    ['a folded header', 'X-One: a\r\n b\r\n'],
+    ['a space before the colon', 'X-One : a\r\n'],
+    ['a control character', 'X-One: a\u0001b\r\n'],
+  ])('by %s are no requests', async (_, headers) => {
+    await using frontend = await startFrontend();
+    const answer = await rawRequest(
+      frontend.address,
+      `GET /livez HTTP/1.1\r\nHost: a\r\n${headers}\r\n0\r\n\r\n`,
+    );
+    expect(answer.status).toBe(400);
+    expect(answer.headers).toMatchObject({ connection: 'close', 'x-content-type-options': 'nosniff' });
+  });
+});
+
+describe('connections that only wait', () => {
+  test('make room for others where there is none', async () => {
+    const server = createServer((_, response) => response.end('answer'));
+    server.maxConnections = 5;
+    shedConnections(server);
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const silent: Socket[] = [];
+    for (let count = 0; count < 5; count += 1) {
+      const socket = connect(port, '127.0.0.1').on('error', () => undefined);
+      await once(socket, 'connect');
+      if (count > 0) socket.write('GET / HTTP/1.1\r\nHost: a\r\n');
+      silent.push(socket);
+    }
+    await expect
+      .poll(() => rawRequest(`http://127.0.0.1:${port}`, 'GET / HTTP/1.0\r\n\r\n'), { timeout: 20_000 })
+      .toMatchObject({ status: 200 });
+    // One was enough: the one that had waited longest.
+    expect(silent.map(({ destroyed }) => destroyed)).toEqual([true, false, false, false, false]);
+    for (const socket of silent) socket.destroy();
+    server.close();
+    await once(server, 'close');
+  });
+
+  test('are as many as may wait and some, as far as there are files', () => {
+    expect(maxConnections(100)).toBeGreaterThan(100);
+    expect(maxConnections(10_000_000)).toBeLessThanOrEqual(10_020_000);
+  });
+});
+
+describe('the client that a budget is for', () => {
+  test.each([
+    ['192.0.2.1', '192.0.2.1'],
+    ['::ffff:192.0.2.1', '192.0.2.1'],
+    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2'],
+    ['2001:db8:1:2::6', '2001:db8:1:2'],
+    ['2001:0DB8:1:2:ffff::', '2001:db8:1:2'],
+    ['2001:db8::1', '2001:db8:0:0'],
+    ['::1', '0:0:0:0'],
+    ['64:ff9b::192.0.2.1', '64:ff9b:0:0'],
+    ['fe80::1%eth0', 'fe80:0:0:0'],
+    ['', ''],
+  ])('%s is one with all of %s', (address, expected) => {
+    expect(clientNetwork(address)).toBe(expected);
+  });
+
+  const limit = { rateLimit: { requestsPerSecond: 0.01, burst: 1 }, trustedProxies: ['127.0.0.1'] };
+  const as = (address: string) => ({ headers: { 'X-Forwarded-For': address } });
+
+  test.each([
+    ['2001:db8::1', '2001:db8::ffff:2'],
+    ['192.0.2.1:1000', '192.0.2.1:1001'],
+    ['[2001:db8::1]:1000', '2001:db8::2'],
+    ['unknown', 'made up, another'],
+    ['x'.repeat(10_000), 'y'.repeat(10_000)],
+  ])('named %s is the one named %s', async (first, second) => {
+    await using frontend = await startFrontend({ server: limit });
+    expect((await frontend.fetch('/', as(first))).status).toBe(200);
+    expect((await frontend.fetch('/', as(second))).status).toBe(429);
+  });
+});
+
+describe('what a browser shows', () => {
+  test.each([
+    '/',
+    '/livez',
+    '/metrics',
+    '/v1/ping',
+    '/v1/backends',
+    '/v1/openapi.json',
+    '/v1/none',
+    '/v1/cache',
+    '/v1/redirect/s3/us-west-1/%',
+    `/v1/status/s3/us-west-1/${base64url(ORIGIN_URL)}`,
+  ])('of %s is neither sniffed nor framed nor run', async (path) => {
+    await using frontend = await startFrontend();
+    const { headers } = await frontend.fetch(path);
+    expect(headers.get('x-content-type-options')).toBe('nosniff');
+    expect(headers.get('content-security-policy')).toMatch(/default-src 'none'.*frame-ancestors 'none'/);
+    expect(headers.get('referrer-policy')).toBe('no-referrer');
+  });
+});
+
+describe('what is reflected', () => {
+  test.each(['a b', 'a\tb', 'é', '<script>', 'a"b', 'x'.repeat(129), '{"level":"fatal"}'])(
+    'is not the request identifier %j',
+    async (identifier) => {
+      await using frontend = await startFrontend();
+      const answer = await rawRequest(
+        frontend.address,
+        `GET /livez HTTP/1.1\r\nHost: a\r\nX-Request-Id: ${identifier}\r\nConnection: close\r\n\r\n`,
+      );
+      expect(answer.headers['x-request-id']).toMatch(/^[0-9a-f-]{36}$/);
+    },
+  );
+
+  test('is no more of a made-up name than a name can have', async () => {
+    await using frontend = await startFrontend();
+    const name = 'n'.repeat(5000);
+    for (const path of [
+      `/v1/redirect/${name}/${name}/${base64url(ORIGIN_URL)}`,
+      `/v1/objects/${name}/${name}/x`,
+    ])
+      expect((await frontend.fetch(path)).headers.get('location') ?? '').not.toContain(name);
+    const operator = { method: 'DELETE', ...bearer(TOKENS.all) };
+    expect((await frontend.fetch(`/v1/cache/${name}/${name}`, operator)).status).toBe(404);
+    expect((await frontend.fetch(`/v1/queue/${name}/${name}`, operator)).status).toBe(404);
+    await expect.poll(() => frontend.log.filter(({ msg }) => msg === 'request')).toHaveLength(4);
+    for (const line of frontend.log) expect(JSON.stringify(line).length).toBeLessThan(1500);
+  });
+
+  test('is no token, signed query or credentials, in whatever is logged, shown or counted', async () => {
+    await using frontend = await startFrontend();
+    const secret = 'S3cr3tS3cr3t';
+    const urls = [
+      `https://user:${secret}@artifacts.example.com/x`,
+      `https://artifacts.example.com/x?X-Amz-Signature=${secret}`,
+      `https://artifacts.example.com/x?q=${secret}`,
+    ];
+    const shown: string[] = [];
+    const call = async (path: string, init: RequestInit = {}) => {
+      const response = await frontend.fetch(path, init);
+      if (response.status !== 302) shown.push(await response.text(), JSON.stringify([...response.headers]));
+    };
+    for (const url of urls) {
+      const object = `s3/us-west-1/${base64url(url)}`;
+      for (const authorization of [`Bearer ${secret}`, `Basic ${secret}`, secret]) {
+        const headers = { Authorization: authorization, Cookie: `session=${secret}` };
+        await call(`/v1/redirect/${object}`, { headers });
+        await call(`/v1/purge/${object}`, { method: 'DELETE', headers });
+        await call(`/v1/status/${object}?token=${secret}`, { headers });
+        await call(`/v1/none?token=${secret}`, { headers });
+      }
+      await call(`/v1/purge/${object}`, { method: 'DELETE', ...bearer(TOKENS.all) });
+    }
+    await call('/metrics');
+    expect(shown.join('\n')).not.toContain(secret);
+    const log = JSON.stringify(frontend.log);
+    expect(log).not.toContain(secret);
+    expect(log).not.toContain(TOKENS.all);
+  });
+});
+
+test('operators leave their line whatever the log level', async () => {
+  await using frontend = await startFrontend({ logLevel: 'error' });
+  const path = `/v1/purge/s3/us-west-1/${base64url(ORIGIN_URL)}`;
+  expect((await frontend.fetch(path, { method: 'DELETE', ...bearer(TOKENS.all) })).status).toBe(204);
+  expect((await frontend.fetch(path, { method: 'DELETE', ...bearer(TOKENS.readOnly) })).status).toBe(403);
+  const refused = await frontend.fetch(path, { method: 'DELETE', ...bearer('another') });
+  expect(await json(refused)).toMatchObject({ code: 'token_unknown' });
+  await frontend.fetch(redirectPath(ORIGIN_URL));
+  const what = { audit: true, call: 'purge', scope: 'purge', service: 's3', region: 'us-west-1' };
+  expect(frontend.log).toMatchObject([
+    { ...what, operator: 'oncall', status: 204, result: 'done', host: 'artifacts.example.com' },
+    { audit: true, call: 'purge', operator: 'reader', status: 403, result: 'insufficient_scope' },
+    { audit: true, call: 'purge', operator: null, status: 401, result: 'token_unknown' },
+  ]);
+});
