@@ -183,6 +183,16 @@ describe('a copy that is not there', () => {
     expect(await second).toMatchObject({ kind: 'present' });
   });
 
+  test('is found although it was made between the look at the entry and the waiting', async () => {
+    await mirror.redirect(PATH, { waitMs: 0 });
+    using read = mirror.gate.pause({ part: 'entries', method: 'get' }, 'answer');
+    const waiting = mirror.redirect(PATH);
+    await read.reached;
+    await mirror.copyNext();
+    read.resume();
+    expect(await waiting).toMatchObject({ kind: 'present', how: 'stored', collapsed: true });
+  });
+
   test('is found by the slow poll where the message of the change got lost', async () => {
     await using deaf = await openMirror({ pollMs: 5 });
     deaf.entries.deaf = true;

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { EntryStoreError } from '@cloud-mirror/cache-manager';
 import { StorageError } from '@cloud-mirror/storage-provider';
-import { openCopier, TIMES, type CopierFixture } from './copier-fixture.ts';
+import { MAX_RECEIVE_COUNT, openCopier, TIMES, type CopierFixture } from './copier-fixture.ts';
 
 const PATH = '/bytes/1000';
 const HEAD = { part: 'store here', method: 'head' };
@@ -116,6 +116,23 @@ describe('a job that comes too late', () => {
     expect(copier.mirror.gate.of({ ...QUEUE, method: 'retry' })[0]?.options).toBe(result.delaySeconds);
     expect(await copier.entry(PATH)).toMatchObject({ state: 'pending', token: 'another' });
     expect(await depth()).toMatchObject({ inFlight: 1, deadLetters: 0 });
+  });
+
+  test('for an object whose lease is about to end waits for that end, for a delivery is worth more', async () => {
+    const { id } = copier.mirror.object(PATH);
+    await copier.mirror.entries.take(id, { token: 'died', jobToken: 'x', leaseMs: 300 });
+    await copier.send(PATH);
+    expect(await copier.runNext()).toMatchObject({ outcome: 'copied', present: true });
+  });
+
+  test('for an object that another is copying ends with its last delivery, and is no dead letter', async () => {
+    const { id } = copier.mirror.object(PATH);
+    await copier.mirror.entries.take(id, { token: 'another', jobToken: 'x', leaseMs: 30_000 });
+    await copier.send(PATH);
+    for (let delivery = 1; delivery < MAX_RECEIVE_COUNT; delivery += 1)
+      await (await copier.receive()).retry(0);
+    expect(await copier.runNext()).toEqual({ outcome: 'left_to_another' });
+    expect(await depth()).toEqual(DONE);
   });
 
   test('for the claim of another is done for that one, after a look into the store', async () => {

@@ -181,6 +181,17 @@ describe('a key that is taken', () => {
     expect(await copier.stored(PATH)).toMatchObject({ sizeBytes: 1000, expiresAt: null });
   });
 
+  test('by an object past its life that the claim’s owner told of is replaced without another look', async () => {
+    await copier.mirror.store(PATH);
+    const replaces = await copier.mirror.here.objects.expire(rawKey);
+    const claim = { token: 'mine', leaseMs: 900_000, copyingLeaseMs: 60_000 };
+    await copier.mirror.entries.claim(copier.mirror.object(PATH).id, claim);
+    await copier.send(PATH, { token: 'mine', replaces });
+    expect(await copier.runNext()).toMatchObject({ outcome: 'copied', present: true });
+    expect(copier.mirror.gate.of(PUT).map(({ options }) => options)).toMatchObject([{ ifMatch: replaces }]);
+    expect(copier.mirror.gate.count(HEAD)).toBe(0);
+  });
+
   test('by an object past its life that nobody told of is replaced at the second try', async () => {
     await copier.mirror.store(PATH);
     const etag = await copier.mirror.here.objects.expire(rawKey);
