@@ -56,9 +56,7 @@ describe('a worker killed (-9) in a copy', () => {
     const foreign = rig.protocols.addUpload(bucket, 'backups/monday', hoursAgo(99));
     const open = (): readonly string[] => rig.protocols.openUploads.map(({ uploadId }) => uploadId);
     await using _worker = await rig.startCopier();
-    await eventually(
-      () => ![old, purgedSince].some(({ uploadId }) => open().includes(uploadId)) || null,
-    );
+    await eventually(() => ![old, purgedSince].some(({ uploadId }) => open().includes(uploadId)) || null);
     expect(open()).toContain(young.uploadId);
     expect(open()).toContain(foreign.uploadId);
   });

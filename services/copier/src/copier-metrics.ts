@@ -15,7 +15,7 @@ export function createCopierMetrics(registry: Registry, copiesRunning: () => num
   const labels = ['service', 'region', 'outcome'] as const;
   const jobs = new Counter({
     name: 'cloud_mirror_copies_total',
-    help: 'Jobs that ended, by how: copied, already_there, given_back, will_retry, failed, dead_letter',
+    help: 'Jobs that ended, by how: copied, already_there, left_to_another, given_back, will_retry, failed, dead_letter',
     labelNames: labels,
     registers: [registry],
   });

@@ -156,6 +156,8 @@ function report(log: Logger, result: JobResult, seconds: number): void {
     }
     case 'already_there':
       return log.info({ outcome, durationMs }, 'nothing to copy');
+    case 'left_to_another':
+      return log.info({ outcome, durationMs }, 'another worker is copying it');
     case 'given_back':
       return log.info(
         { outcome, durationMs, why: result.why, delaySeconds: result.delaySeconds },

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   backendName,
   describeFailure,
@@ -12,6 +13,7 @@ import {
   type EntryStore,
   type EntryTimes,
   type MirroredObject,
+  type TakeResult,
 } from '@cloud-mirror/cache-manager';
 import { parseJob, type Delivery, type Job } from '@cloud-mirror/job-queue';
 import { normalizeOriginUrl, OriginError, OriginUrlError, type Origin } from '@cloud-mirror/origin';
@@ -33,6 +35,8 @@ export interface CopyJobParts {
 export type JobResult =
   | { readonly outcome: 'copied'; readonly copy: Copy; readonly present: boolean }
   | { readonly outcome: 'already_there' }
+  /** Somebody else is at it and this was the last delivery: nothing is wrong that a dead letter would tell. */
+  | { readonly outcome: 'left_to_another' }
   /** Somebody else is at it, or nobody here knows what it is, or this process stops. */
   | { readonly outcome: 'given_back'; readonly why: string; readonly delaySeconds: number }
   | { readonly outcome: 'will_retry'; readonly error: Error; readonly delaySeconds: number }
@@ -49,15 +53,22 @@ interface Work {
   readonly signal: AbortSignal;
 }
 
-/** What was taken: the entry's token, or `null` where the entry store is away, and the failures before this try. */
+/** What was taken, and the failures before this try. */
 interface Taken {
-  readonly token: string | null;
+  /** Where the entry store did not answer, the take may have been made all the same. */
+  readonly token: string;
   readonly ownClaim: boolean;
   readonly failures: number;
 }
 
 /** Delay for jobs that another version of this program may understand. */
 const UNKNOWN_DELAY_SECONDS = 30;
+
+/**
+ * A lease that ends within this time, in milliseconds, is waited for. Lease and visibility of a worker that died end
+ * nearly together, and a delivery given back for that moment would be one of few.
+ */
+const WAITED_LEASE_MS = 2_000;
 
 /** The rules of a job, in their order. Settles the delivery in every case. */
 export class CopyJob {
@@ -103,27 +114,40 @@ export class CopyJob {
 
   /** Step 1: take the entry, under a token that nobody used before. */
   async #take(work: Work): Promise<JobResult> {
-    const { job, object, delivery, keeper } = work;
+    const { object, delivery, keeper } = work;
     const token = freshToken();
+    let result: TakeResult;
     try {
-      const take = { token, jobToken: job.token, leaseMs: this.#leaseMs };
-      const result = await this.#parts.entries.take(object.id, take);
-      if (!result.taken) {
-        await keeper.stop();
-        if (result.entry.state === 'present') {
-          await delivery.acknowledge();
-          return { outcome: 'already_there' };
-        }
-        const seconds = Math.max(1, Math.ceil(result.leaseRemainingMs / 1000));
-        return await this.#giveBack(delivery, 'another worker is copying it', seconds);
-      }
-      keeper.keep(object.id, token);
-      return await this.#copy(work, { token, ownClaim: result.ownClaim, failures: result.attempts });
+      result = await this.#takeEntry(work, token);
     } catch (error) {
       if (!(error instanceof EntryStoreError)) throw error;
       this.#parts.onPartFailed('entries', object.backend.name, error);
-      return this.#copy(work, { token: null, ownClaim: false, failures: delivery.receiveCount - 1 });
+      return this.#copy(work, { token, ownClaim: false, failures: delivery.receiveCount - 1 });
     }
+    if (result.taken) {
+      keeper.keep(object.id, token);
+      return this.#copy(work, { token, ownClaim: result.ownClaim, failures: result.attempts });
+    }
+    await keeper.stop();
+    if (result.entry.state === 'present') {
+      await delivery.acknowledge();
+      return { outcome: 'already_there' };
+    }
+    if (delivery.receiveCount >= this.#parts.maxReceiveCount) {
+      await delivery.acknowledge();
+      return { outcome: 'left_to_another' };
+    }
+    const seconds = Math.max(1, Math.ceil(result.leaseRemainingMs / 1000));
+    return this.#giveBack(delivery, 'another worker is copying it', seconds);
+  }
+
+  async #takeEntry({ job, object, signal }: Work, token: string): Promise<TakeResult> {
+    const take = { token, jobToken: job.token, leaseMs: this.#leaseMs };
+    const result = await this.#parts.entries.take(object.id, take);
+    const waitMs = Math.min(WAITED_LEASE_MS, this.#leaseMs / 2);
+    if (result.taken || result.entry.state === 'present' || result.leaseRemainingMs > waitMs) return result;
+    await sleep(result.leaseRemainingMs + 1, undefined, { signal }).catch(() => undefined);
+    return signal.aborted ? result : this.#parts.entries.take(object.id, take);
   }
 
   /** Steps 2 to 7: find out the generation, copy, commit, acknowledge. */
@@ -155,7 +179,7 @@ export class CopyJob {
     const onProgress = (bytes: number): void => {
       keeper.bytes = bytes;
     };
-    const token = taken.token ?? job.token;
+    const { token } = taken;
     const { originBytes } = job;
     const task = { object, generation, token, replaces, originBytes, signal, onProgress };
     const { copy, copied } = await copyObject(task, this.#parts.origin, this.#parts.times);
@@ -168,11 +192,11 @@ export class CopyJob {
    * which was purged meanwhile stays unknown. Any other refusal leaves the object where it is: copiers never delete.
    * @returns whether the entry says `present` now
    */
-  async #commit(object: MirroredObject, token: string | null, copy: Copy): Promise<boolean> {
+  async #commit(object: MirroredObject, token: string, copy: Copy): Promise<boolean> {
     const { entries, times } = this.#parts;
     const lifeMs = entryLifeMs(copy, times, Date.now());
     try {
-      if (token !== null && (await entries.commit(object.id, token, copy, lifeMs))) return true;
+      if (await entries.commit(object.id, token, copy, lifeMs)) return true;
       const again = freshToken();
       const claim = { token: again, leaseMs: this.#leaseMs, copyingLeaseMs: this.#leaseMs };
       if (!(await entries.claim(object.id, claim)).claimed) return false;
@@ -229,7 +253,7 @@ export class CopyJob {
 
   /** The lease was lost, or the process ends: nothing is known against the object, so the job goes back at once. */
   async #stop({ object, delivery }: Work, taken: Taken, reason: unknown): Promise<JobResult> {
-    if (taken.token !== null && !(reason instanceof LeaseLostError && reason.lost === 'entry')) {
+    if (!(reason instanceof LeaseLostError && reason.lost === 'entry')) {
       try {
         await this.#parts.entries.release(object.id, taken.token);
       } catch (error) {
@@ -254,7 +278,6 @@ export class CopyJob {
     error: OriginError | StorageError,
     plan: { willRetry: boolean; retrySeconds: number; keepSeconds: number },
   ): Promise<void> {
-    if (taken.token === null) return;
     try {
       await this.#parts.entries.fail(object.id, taken.token, {
         ...describeFailure(error, this.#parts.times),

@@ -1,0 +1,216 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { fetchThrough } from '../support/fetch.ts';
+import type { Program } from '../support/program.ts';
+import { FaultRig } from './support/fault-rig.ts';
+import { QueueMessages } from './support/queue-messages.ts';
+
+let rig: FaultRig;
+let frontend: Program;
+let jobs: QueueMessages;
+let deadLetters: QueueMessages;
+let seed = 0;
+
+const fresh = (path: string): string => `${path}${path.includes('?') ? '&' : '?'}seed=${++seed}`;
+const NOT_WAITING = { headers: { prefer: 'wait=0' } };
+
+beforeAll(async () => {
+  rig = await FaultRig.start({ overrides: { queue: { maxReceiveCount: 3 } } });
+  frontend = await rig.startFrontend();
+  jobs = new QueueMessages(rig.protocols, rig.queue());
+  deadLetters = new QueueMessages(rig.protocols, `${rig.queue()}_dead`);
+  await emptied();
+});
+afterAll(() => rig?.[Symbol.asyncDispose]());
+
+async function copyOf(path: string, from = frontend): Promise<Buffer> {
+  return eventually(async () => {
+    const { artifact, location } = await fetchThrough(rig.redirectUrl(from, path));
+    return location.startsWith(rig.originUrl('/')) ? null : artifact.bytes;
+  });
+}
+
+/** Asks for a copy while no worker runs. @returns the job that was sent, as it is in the queue */
+async function jobFor(path: string): Promise<string> {
+  await rig.ask(frontend, path, NOT_WAITING);
+  return eventually(async () => (await jobs.peek()).find((body) => body.includes(rig.originUrl(path))));
+}
+
+const emptied = (): Promise<boolean> => eventually(async () => (await jobs.count()) === 0);
+
+describe('a job delivered twice, late, or out of order', () => {
+  test('makes at most an equal copy and is acknowledged', async () => {
+    const [one, two] = [fresh('/bytes/2000'), fresh('/bytes/3000')];
+    const first = await jobFor(one);
+    const second = await jobFor(two);
+    for (const body of [second, first, first, second, first]) await jobs.send(body);
+    await using _worker = await rig.startCopier();
+    expect((await copyOf(one)).equals(rig.origin.bodyOf(one).bytes())).toBe(true);
+    expect((await copyOf(two)).equals(rig.origin.bodyOf(two).bytes())).toBe(true);
+    await emptied();
+    expect(rig.origin.count('GET', one)).toBe(1);
+    expect(rig.origin.count('GET', two)).toBe(1);
+    expect(await rig.copies(one)).toBe(1);
+    await jobs.send(first);
+    await emptied();
+    expect(rig.origin.count('GET', one)).toBe(1);
+  });
+
+  test('one that comes after a purge copies what the origin has now', async () => {
+    const name = `artifact-${++seed}`;
+    const path = `/mutable/${name}`;
+    rig.origin.set(name, Buffer.from('old'));
+    const job = await jobFor(path);
+    await using _worker = await rig.startCopier();
+    expect((await copyOf(path)).toString()).toBe('old');
+    rig.origin.set(name, Buffer.from('new'));
+    expect((await rig.operate(frontend, 'purge', path)).status).toBe(204);
+    await jobs.send(job);
+    await emptied();
+    expect((await copyOf(path)).toString()).toBe('new');
+    expect((await rig.keys()).filter((key) => key.endsWith(rig.originUrl(path)))).toHaveLength(1);
+  });
+});
+
+describe('a queue that is down', () => {
+  test('when enqueuing: the claim is released, the client gets the origin, a later request tries again', async () => {
+    await using _worker = await rig.startCopier();
+    const path = fresh('/bytes/4000');
+    await rig.frontendLinks.queue.set({ kind: 'refuse' });
+    const answer = await rig.ask(frontend, path);
+    expect(answer.headers['location']).toBe(rig.originUrl(path));
+    expect(answer.headers['cache-status']).toBe('cloud-mirror; fwd=miss; detail=queue_unavailable');
+    expect(await rig.entry(frontend, path)).toBeNull();
+    await rig.frontendLinks.queue.set({ kind: 'pass' });
+    expect((await copyOf(path)).equals(rig.origin.bodyOf(path).bytes())).toBe(true);
+  });
+
+  test('when enqueuing, hung: the client has its answer within its wait', async () => {
+    const path = fresh('/bytes/4000');
+    await rig.frontendLinks.queue.set({ kind: 'blackhole' });
+    const begun = performance.now();
+    const answer = await rig.ask(frontend, path, { headers: { prefer: 'wait=2' } });
+    expect(answer.headers['location']).toBe(rig.originUrl(path));
+    expect(performance.now() - begun).toBeLessThan(3_000);
+    rig.frontendLinks.queue.drop('reset');
+    await rig.frontendLinks.queue.set({ kind: 'pass' });
+    await using _worker = await rig.startCopier();
+    expect((await copyOf(path)).equals(rig.origin.bodyOf(path).bytes())).toBe(true);
+  });
+
+  test('for workers: they wait with backoff and resume by themselves', async () => {
+    await using worker = await rig.startCopier();
+    await rig.copierLinks.queue.set({ kind: 'refuse' });
+    await worker.log((line) => line['msg'] === 'a part did not answer');
+    const path = fresh('/bytes/5000');
+    await rig.ask(frontend, path, NOT_WAITING);
+    await rig.copierLinks.queue.set({ kind: 'pass' });
+    expect((await copyOf(path)).equals(rig.origin.bodyOf(path).bytes())).toBe(true);
+    await worker.log((line) => line['msg'] === 'the queue answers again');
+  });
+
+  test('for a worker in a copy, past the visibility: another makes the copy, once', async () => {
+    const path = fresh(`/bytes/${6 * 1024 ** 2}`);
+    await using worker = await rig.startCopier();
+    using hold = rig.origin.hold(path, { afterBytes: 1_000_000 });
+    await rig.ask(frontend, path, NOT_WAITING);
+    await hold.arrived;
+    await rig.copierLinks.queue.set({ kind: 'blackhole' });
+    await worker.log((line) => line['outcome'] === 'given_back');
+    hold.release();
+    await rig.copierLinks.queue.set({ kind: 'pass' });
+    expect((await copyOf(path)).equals(rig.origin.bodyOf(path).bytes())).toBe(true);
+    expect(await rig.copies(path)).toBe(1);
+    expect(rig.protocols.openUploads).toEqual([]);
+    await emptied();
+  });
+
+  test('that is missing is made again, and its jobs with it', async () => {
+    await jobs.delete();
+    await using _worker = await rig.startCopier();
+    const path = fresh('/bytes/6000');
+    expect((await copyOf(path)).equals(rig.origin.bodyOf(path).bytes())).toBe(true);
+    await emptied();
+  });
+});
+
+describe('a poison job', () => {
+  test('becomes a dead letter after its deliveries, its entry an error; others are unaffected', async () => {
+    const poison = fresh('/flaky/5000?failures=99&status=500');
+    await rig.ask(frontend, poison, NOT_WAITING);
+    await jobs.send('not a job');
+    await using _worker = await rig.startCopier();
+    const good = fresh('/bytes/7000');
+    expect((await copyOf(good)).equals(rig.origin.bodyOf(good).bytes())).toBe(true);
+    await eventually(async () => {
+      const letters = await deadLetters.peek();
+      return letters.includes('not a job') && letters.some((body) => body.includes(rig.originUrl(poison)));
+    });
+    // A delivery that a dead worker's long poll swallows counts as well.
+    expect(rig.origin.count('GET', poison)).toBeGreaterThan(0);
+    expect(rig.origin.count('GET', poison)).toBeLessThanOrEqual(3);
+    expect(await rig.entry(frontend, poison)).toMatchObject({ state: 'error', originStatus: 500 });
+  });
+
+  test('one that kills its worker each time ends there as well, and the object can be asked for again', async () => {
+    const path = fresh(`/bytes/${6 * 1024 ** 2}`);
+    using hold = rig.origin.hold(path, { afterBytes: 1_000_000 });
+    await rig.ask(frontend, path, NOT_WAITING);
+    const gaveUp = async (): Promise<boolean> =>
+      (await deadLetters.peek()).some((body) => body.includes(rig.originUrl(path)));
+    for (let time = 1; !(await gaveUp()); time += 1) {
+      expect(time).toBeLessThanOrEqual(4);
+      const before = rig.origin.count('GET', path);
+      await using worker = await rig.startCopier();
+      await eventually(async () => rig.origin.count('GET', path) > before || (await gaveUp()));
+      await worker.kill();
+    }
+    await using _worker = await rig.startCopier();
+    hold.release();
+    expect((await copyOf(path)).equals(rig.origin.bodyOf(path).bytes())).toBe(true);
+  });
+});
+
+describe('a backlog longer than a lease on a hot object', () => {
+  test('no job is bred while it waits, none is dropped: one copy in the end', async () => {
+    const [slow, hot] = [fresh('/bytes/8000'), fresh('/bytes/9000')];
+    using hold = rig.origin.hold(slow);
+    await using _worker = await rig.startCopier({
+      overrides: {
+        copier: { concurrency: 1 },
+        sources: { timeouts: { firstByteSeconds: 60, totalSeconds: 60 } },
+      },
+    });
+    await rig.ask(frontend, slow, NOT_WAITING);
+    await hold.arrived;
+    const sent = rig.protocols.count('SendMessage');
+    // Three copying leases long.
+    const until = performance.now() + 6_000;
+    while (performance.now() < until) {
+      const answer = await timely(rig.ask(frontend, hot, NOT_WAITING));
+      expect(answer.headers['location']).toBe(rig.originUrl(hot));
+    }
+    expect(rig.protocols.count('SendMessage') - sent).toBe(1);
+    hold.release();
+    expect((await copyOf(hot)).equals(rig.origin.bodyOf(hot).bytes())).toBe(true);
+    expect(rig.origin.count('GET', hot)).toBe(1);
+    await emptied();
+  });
+
+  test('a job that got lost, or too old, is sent again when its lease is over', async () => {
+    const lease = { entries: { queuedLeaseSeconds: 3 } };
+    const hasty = await rig.startFrontend({ overrides: { ...lease, server: { port: 0 } } });
+    const path = fresh('/bytes/9500');
+    await rig.ask(hasty, path, NOT_WAITING);
+    await eventually(async () => (await jobs.count()) === 1);
+    await jobs.delete();
+    await using _worker = await rig.startCopier();
+    expect((await copyOf(path, hasty)).equals(rig.origin.bodyOf(path).bytes())).toBe(true);
+  });
+});
+
+/** One request after the other, ten a second. */
+async function timely<T>(answer: Promise<T>): Promise<T> {
+  const [value] = await Promise.all([answer, new Promise((resolve) => setTimeout(resolve, 100))]);
+  return value;
+}
