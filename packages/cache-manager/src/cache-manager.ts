@@ -72,9 +72,7 @@ export class CacheManager implements AsyncDisposable {
    */
   async purge(service: string, region: string, url: URL): Promise<PurgeResult[]> {
     const objects = this.backendsOf(service, region).map((backend) => mirroredObject(backend, url.href));
-    return this.#keep(
-      purge(objects, { entries: this.#options.entries, markers: this.#markers }, this.#ended.signal),
-    );
+    return this.#keep(purge(objects, { ...this.#options, markers: this.#markers }, this.#ended.signal));
   }
 
   /**

@@ -1,5 +1,6 @@
 import type { CacheManagerOptions } from './cache-manager-options.ts';
 import { lookUpCopy, type CopyLookup } from './copy-lookup.ts';
+import { jobFor } from './job-for.ts';
 import type { MarkerLists } from './marker-lists.ts';
 import type { MirroredObject } from './mirrored-object.ts';
 import { freshToken } from './token.ts';
@@ -87,19 +88,7 @@ export class DirectLookUps {
     }
     const { backend } = object;
     try {
-      await backend.queue.enqueue(
-        {
-          v: 1,
-          service: backend.service,
-          region: backend.region,
-          url: object.url,
-          token: freshToken(),
-          generation,
-          requestId,
-          enqueuedAt: new Date().toISOString(),
-        },
-        { signal },
-      );
+      await backend.queue.enqueue(jobFor(object, { token: freshToken(), generation, requestId }), { signal });
       this.#options.events?.jobEnqueued?.(backend.name);
     } catch (error) {
       this.#lastJob.delete(name);

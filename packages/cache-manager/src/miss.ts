@@ -3,8 +3,10 @@ import type { CacheManagerOptions } from './cache-manager-options.ts';
 import { entryLifeMs } from './copy-life.ts';
 import { lookUpCopy, type CopyLookup } from './copy-lookup.ts';
 import { EntryStoreError, type Copy, type Failure } from './entry-store.ts';
+import { jobFor } from './job-for.ts';
 import type { MarkerLists } from './marker-lists.ts';
 import type { MirroredObject } from './mirrored-object.ts';
+import { publicCause } from './public-cause.ts';
 
 /** The claim that this process won for an object. */
 export interface WonClaim {
@@ -127,21 +129,10 @@ export class Miss {
   ): Promise<MissResult> {
     const { backend } = object;
     try {
-      await backend.queue.enqueue(
-        {
-          v: 1,
-          service: backend.service,
-          region: backend.region,
-          url: object.url,
-          token: claim.token,
-          generation: lookup.generation,
-          ...(lookup.replaces === null ? {} : { replaces: lookup.replaces }),
-          originBytes,
-          requestId: claim.requestId,
-          enqueuedAt: new Date().toISOString(),
-        },
-        { signal },
-      );
+      const { token, requestId } = claim;
+      const replaces = lookup.replaces ?? undefined;
+      const job = jobFor(object, { token, requestId, generation: lookup.generation, replaces, originBytes });
+      await backend.queue.enqueue(job, { signal });
     } catch (error) {
       this.#options.events?.partFailed?.('queue', backend.name, error);
       await this.#release(object, claim);
@@ -165,14 +156,17 @@ export class Miss {
   }
 }
 
-/** What an `error` entry says of a failure; how long it is kept and whether a job will come again is the caller's. */
+/**
+ * What an `error` entry says of a failure, to the public and in private; how long it is kept and whether a job will
+ * come again is the caller's.
+ */
 export function describeFailure(
   error: Error & { readonly code: string; readonly status?: number | null; readonly host?: string | null },
   times: Pick<CacheManagerOptions['times'], 'errorSeconds'>,
 ): Omit<Failure, 'retryAfterMs' | 'willRetry' | 'ttlMs'> {
   return {
     code: error.code,
-    cause: error.message,
+    cause: publicCause(error),
     stack: (error.stack ?? error.message).slice(0, 4096),
     originStatus: error.status ?? null,
     originHost: error.host ?? null,

@@ -4,7 +4,7 @@ import type { Entry } from './entry-store.ts';
 export interface PurgeResult {
   readonly backend: string;
   readonly purged: boolean;
-  /** For operators, where `purged` is false. */
+  /** The rough cause, where `purged` is false. */
   readonly error: string | null;
 }
 

@@ -1,16 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CacheManagerOptions } from './cache-manager-options.ts';
 import { readMarker } from './copy-lookup.ts';
+import { EntryStoreError } from './entry-store.ts';
 import type { MarkerLists } from './marker-lists.ts';
 import { copyKey, type MirroredObject } from './mirrored-object.ts';
 import { GENERATION_METADATA } from './object-key.ts';
 import type { PurgeResult } from './operator.ts';
+import { publicCause } from './public-cause.ts';
 import { freshToken } from './token.ts';
 
 /** How long a hit may be answered from a front end's memory, in milliseconds: entries are read anew for each request. */
 const GREATEST_MEMORY_AGE_MS = 0;
 
-type PurgeOptions = Pick<CacheManagerOptions, 'entries'> & { readonly markers: MarkerLists };
+type PurgeOptions = Pick<CacheManagerOptions, 'entries' | 'events'> & { readonly markers: MarkerLists };
 
 /**
  * Forgets and deletes one object in the back ends given (all of them one object, so of one URL).
@@ -45,12 +47,10 @@ export async function purge(
   );
   return objects.map(({ id }, index) => {
     const result = removed[index];
-    const failed = result?.status === 'rejected' ? result : null;
-    return {
-      backend: id.backend,
-      purged: failed === null,
-      error: failed === null ? null : causeOf(failed.reason),
-    };
+    if (result?.status !== 'rejected') return { backend: id.backend, purged: true, error: null };
+    const part = result.reason instanceof EntryStoreError ? 'entries' : 'store';
+    options.events?.partFailed?.(part, id.backend, result.reason);
+    return { backend: id.backend, purged: false, error: publicCause(result.reason) };
   });
 }
 
@@ -83,8 +83,4 @@ async function deleteCopies(object: MirroredObject, previous: string, signal: Ab
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
-}
-
-function causeOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -4,6 +4,7 @@ import type { ChangeWaiter, ChangeWaiters } from './change-waiters.ts';
 import { lookUpGeneration } from './copy-lookup.ts';
 import { TooManyLookUps, type DirectLookUps } from './direct-lookups.ts';
 import { EntryStoreError, type Copy, type Entry, type ErrorEntry, type PresentEntry } from './entry-store.ts';
+import { accepted, refusalOf, toOrigin } from './fallback.ts';
 import type { MarkerLists } from './marker-lists.ts';
 import { copyKey, type MirroredObject } from './mirrored-object.ts';
 import type { Miss } from './miss.ts';
@@ -16,7 +17,6 @@ const LOOK_MS = 1000;
 /** Looks at one entry without any wait between them, before something must be wrong. */
 const LOOKS_AT_ONCE = 25;
 const LEAST_MISSES_AT_ONCE = 1000;
-const RETRY_AFTER_SECONDS = 2;
 
 export interface RedirectorParts {
   readonly options: CacheManagerOptions;
@@ -160,41 +160,14 @@ export class Redirector {
     const now = Date.now();
     const remembered = now - entry.since < times.originAnswerSeconds * 1000;
     if (remembered || !entry.willRetry) {
-      const refusal = this.#refusal(progress, {
-        ...entry,
-        status: entry.originStatus,
-        host: entry.originHost,
-      });
+      const { code, cause, originStatus: status, originHost: host } = entry;
+      const refusal = refusalOf(progress.request.url, { code, cause, status, host });
       if (refusal !== null) return refusal;
     }
     // Overdue: its job got lost, or there never was one.
     if (now > entry.retryAt + times.copyingLeaseSeconds * 1000) return this.#claim(progress, entry);
     if (entry.willRetry && entry.retryAt - now < remainingMs(progress)) return this.#wait(progress);
     return this.#toOrigin(progress, 'copy_failed', 'error', entry.cause);
-  }
-
-  /** The answer to a failure that waiting does not mend; `null` for failures that another try may mend. */
-  #refusal(
-    progress: Progress,
-    failure: { code: string; cause: string; status: number | null; host: string | null },
-  ): RedirectOutcome | null {
-    const message = failure.cause;
-    if (failure.status !== null) {
-      const host = failure.host ?? progress.request.url.host;
-      return { kind: 'origin_status', status: failure.status, host, message };
-    }
-    switch (failure.code) {
-      case 'not_allowed':
-        return { kind: 'not_allowed', message };
-      case 'origin_redirects':
-        return { kind: 'origin_redirects', message };
-      case 'too_large':
-        return this.#toOrigin(progress, 'too_large', 'error', message);
-      case 'origin_unreachable':
-        return this.#toOrigin(progress, 'origin_unreachable', 'error', message);
-      default:
-        return null;
-    }
   }
 
   async #claim(progress: Progress, overdue: ErrorEntry | null = null): Promise<Step> {
@@ -249,7 +222,7 @@ export class Redirector {
       case 'origin_failed': {
         const { code, message: cause, status, host } = result.error;
         return (
-          this.#refusal(progress, { code, cause, status, host }) ??
+          refusalOf(progress.request.url, { code, cause, status, host }) ??
           this.#toOrigin(progress, 'copy_failed', 'error', cause)
         );
       }
@@ -294,7 +267,7 @@ export class Redirector {
       if (lookup === null) return this.#toOrigin(progress, 'store_unavailable');
       if (lookup.copy !== null) return await this.#toCopy(progress, lookup.copy);
       void background(direct.sendJob(object, lookup.generation, request.requestId, ended));
-      if (request.respondAsync) return this.#accepted();
+      if (request.respondAsync) return accepted();
       return this.#toOrigin(progress, 'entries_unavailable');
     } catch (error) {
       if (error instanceof TooManyLookUps) return this.#toOrigin(progress, 'entries_unavailable');
@@ -325,21 +298,17 @@ export class Redirector {
 
   /** The wait is over, or there was none. */
   #notNow(progress: Progress): RedirectOutcome {
-    if (progress.request.respondAsync) return this.#accepted();
+    if (progress.request.respondAsync) return accepted();
     return this.#toOrigin(progress, progress.request.waitMs > 0 ? 'wait_over' : 'not_waiting');
-  }
-
-  #accepted(): RedirectOutcome {
-    return { kind: 'accepted', retryAfterSeconds: RETRY_AFTER_SECONDS, message: 'the copy is being made' };
   }
 
   #toOrigin(
     progress: Progress,
     reason: FallbackReason,
-    state: 'pending' | 'error' = FAILED.has(reason) ? 'error' : 'pending',
-    message: string = MESSAGES[reason],
+    state?: 'pending' | 'error',
+    message?: string,
   ): RedirectOutcome {
-    return { kind: 'origin', location: progress.request.url.href, state, reason, message };
+    return toOrigin(progress.request.url, reason, state, message);
   }
 
   /** Asks the object store within the request's time. */
@@ -367,26 +336,3 @@ export class Redirector {
 function remainingMs({ request }: Progress): number {
   return request.waitMs - (performance.now() - request.arrivedAtMs);
 }
-
-const FAILED: ReadonlySet<FallbackReason> = new Set([
-  'copy_failed',
-  'too_large',
-  'origin_unreachable',
-  'store_unavailable',
-  'queue_unavailable',
-  'entries_unavailable',
-  'internal_error',
-]);
-
-const MESSAGES: Readonly<Record<FallbackReason, string>> = {
-  wait_over: 'the copy is still being made; this is the origin',
-  not_waiting: 'the copy is being made behind this answer; this is the origin',
-  too_many_waiting: 'too many requests are waiting already; this is the origin',
-  copy_failed: 'the last try to copy failed; this is the origin',
-  too_large: 'the object is larger than this mirror copies; this is the origin',
-  origin_unreachable: 'the mirror cannot reach the origin; you may',
-  store_unavailable: 'the object store of this region does not answer; this is the origin',
-  queue_unavailable: 'the copy could not be asked for; this is the origin',
-  entries_unavailable: 'the mirror cannot tell whether there is a copy; this is the origin',
-  internal_error: 'something went wrong in the mirror; this is the origin',
-};

@@ -1,0 +1,69 @@
+import type { FallbackReason, RedirectOutcome } from './redirect.ts';
+
+const RETRY_AFTER_SECONDS = 2;
+
+/** What a client is told that gets the origin, and whether that is for want of time or because something failed. */
+const FALLBACKS: Readonly<
+  Record<FallbackReason, { readonly state: 'pending' | 'error'; readonly message: string }>
+> = {
+  wait_over: { state: 'pending', message: 'the copy is still being made; this is the origin' },
+  not_waiting: { state: 'pending', message: 'the copy is being made behind this answer; this is the origin' },
+  too_many_waiting: {
+    state: 'pending',
+    message: 'too many requests are waiting already; this is the origin',
+  },
+  copy_failed: { state: 'error', message: 'the last try to copy failed; this is the origin' },
+  too_large: { state: 'error', message: 'the object is larger than this mirror copies; this is the origin' },
+  origin_unreachable: { state: 'error', message: 'the mirror cannot reach the origin; you may' },
+  store_unavailable: {
+    state: 'error',
+    message: 'the object store of this region does not answer; this is the origin',
+  },
+  queue_unavailable: { state: 'error', message: 'the copy could not be asked for; this is the origin' },
+  entries_unavailable: {
+    state: 'error',
+    message: 'the mirror cannot tell whether there is a copy; this is the origin',
+  },
+  internal_error: { state: 'error', message: 'something went wrong in the mirror; this is the origin' },
+};
+
+/** Sends the client to the origin: whatever breaks here, it gets its artifact. */
+export function toOrigin(
+  url: URL,
+  reason: FallbackReason,
+  state: 'pending' | 'error' = FALLBACKS[reason].state,
+  message: string = FALLBACKS[reason].message,
+): RedirectOutcome {
+  return { kind: 'origin', location: url.href, state, reason, message };
+}
+
+/** For a client that asked not to be sent to the origin. */
+export function accepted(): RedirectOutcome {
+  return { kind: 'accepted', retryAfterSeconds: RETRY_AFTER_SECONDS, message: 'the copy is being made' };
+}
+
+/** The answer to a failure that waiting does not mend; `null` for failures that another try may mend. */
+export function refusalOf(
+  url: URL,
+  failure: {
+    readonly code: string;
+    readonly cause: string;
+    readonly status: number | null;
+    readonly host: string | null;
+  },
+): RedirectOutcome | null {
+  const { code, cause: message, status } = failure;
+  if (status !== null) return { kind: 'origin_status', status, host: failure.host ?? url.host, message };
+  switch (code) {
+    case 'not_allowed':
+      return { kind: 'not_allowed', message };
+    case 'origin_redirects':
+      return { kind: 'origin_redirects', message };
+    case 'too_large':
+      return toOrigin(url, 'too_large', 'error', message);
+    case 'origin_unreachable':
+      return toOrigin(url, 'origin_unreachable', 'error', message);
+    default:
+      return null;
+  }
+}

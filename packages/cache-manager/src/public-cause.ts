@@ -1,0 +1,24 @@
+import { OriginError } from '@cloud-mirror/origin';
+import { StorageError, type StorageErrorCode } from '@cloud-mirror/storage-provider';
+import { EntryStoreError } from './entry-store.ts';
+
+/**
+ * What strangers may be told of a failure. An origin's failures are worded for them; the messages of stores name hosts,
+ * buckets and what policies say, and stay in the logs.
+ */
+export function publicCause(error: unknown): string {
+  if (error instanceof OriginError) return error.message;
+  if (error instanceof StorageError) return STORE_CAUSES[error.code];
+  if (error instanceof EntryStoreError) return 'the entry store does not answer';
+  return 'something went wrong in the mirror';
+}
+
+const STORE_CAUSES: Readonly<Record<StorageErrorCode, string>> = {
+  store_unavailable: 'the object store does not answer',
+  store_forbidden: 'the object store refuses the mirror access',
+  store_missing: 'the object store has no such bucket or folder',
+  store_exists: 'the object store has another object in this place',
+  store_rejected: 'the object store refused the object',
+  store_corrupt: 'the object store gave an answer that cannot be right',
+  store_full: 'the object store has no room left',
+};
