@@ -1,0 +1,89 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { objectKey } from '@cloud-mirror/cache-manager';
+import { OriginUrlError } from '@cloud-mirror/origin';
+import {
+  decodeOriginUrlParameter,
+  ParameterError,
+} from '../../services/frontend/src/redirect/origin-url-parameter.ts';
+
+/*
+ * From the path of a request to the key in the store: however a URL is spelled it is one object, and no two of them
+ * share a key.
+ */
+
+const MAX_URL_BYTES = 3000;
+const MAX_KEY_BYTES = 1024;
+
+/** Every spelling that clients use: base64 of either alphabet, padded, in lines, and the URL itself. */
+const SPELLINGS: readonly ((url: string) => string)[] = [
+  (url) => Buffer.from(url).toString('base64url'),
+  (url) => encodeURIComponent(Buffer.from(url).toString('base64')),
+  (url) => Buffer.from(url).toString('base64'),
+  (url) => `${Buffer.from(url).toString('base64url')}/artifact.tar.gz`,
+  (url) => encodeURIComponent(lines(Buffer.from(url).toString('base64'))),
+  (url) => encodeURIComponent(url),
+];
+
+/** As Python 2 writes base64: 76 characters a line, and each line with its end. */
+function lines(base64: string): string {
+  return base64.replace(/.{1,76}/g, '$&\n');
+}
+
+const url = fc
+  .tuple(
+    fc.webUrl({ withQueryParameters: true, validSchemes: ['http', 'https'] }),
+    fc.array(
+      fc.constantFrom('/..', '/.', '%2e', '%2F', '?', '&', 'é', '日', '🚀', ';', '=', 'x'.repeat(500)),
+      { maxLength: 6 },
+    ),
+  )
+  .map(([start, rest]) => start + rest.join(''));
+
+function keyOf(parameter: string, generation: string): string | null {
+  try {
+    return objectKey(decodeOriginUrlParameter(parameter, MAX_URL_BYTES).href, generation, MAX_KEY_BYTES);
+  } catch (error) {
+    if (error instanceof ParameterError || error instanceof OriginUrlError) return null;
+    throw error;
+  }
+}
+
+test('all spellings of one URL have one key', () => {
+  fc.assert(
+    fc.property(url, fc.constantFrom('', 'n0nce'), (one, generation) => {
+      const keys = new Set(SPELLINGS.map((spell) => keyOf(spell(one), generation)));
+      expect([...keys]).toHaveLength(1);
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+test('two URLs have two keys, in whichever generations', () => {
+  const generation = fc.constantFrom('', 'a', 'b');
+  fc.assert(
+    fc.property(url, url, generation, generation, (one, other, g1, g2) => {
+      const [first, second] = [keyOf(encodeURIComponent(one), g1), keyOf(encodeURIComponent(other), g2)];
+      if (first === null || second === null) return;
+      const same = new URL(one).href === new URL(other).href && g1 === g2;
+      expect(first === second).toBe(same);
+    }),
+    { numRuns: 3000 },
+  );
+});
+
+test('a parameter with one character changed is another URL, or none', () => {
+  fc.assert(
+    fc.property(url, fc.nat(), fc.constantFrom(...'ABab01-_+/=%.~!$'), (one, at, character) => {
+      const parameter = Buffer.from(one).toString('base64url');
+      const place = at % parameter.length;
+      const changed = parameter.slice(0, place) + character + parameter.slice(place + 1);
+      fc.pre(changed !== parameter);
+      const [before, after] = [keyOf(parameter, ''), keyOf(changed, '')];
+      if (before === null || after === null || before !== after) return;
+      // The digit is the same in the other alphabet, or the URL parser itself takes both for one: letters of the host, say.
+      expect(new URL(Buffer.from(changed, 'base64url').toString()).href).toBe(new URL(one).href);
+    }),
+    { numRuns: 3000 },
+  );
+});
