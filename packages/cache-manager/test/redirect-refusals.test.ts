@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { StorageError } from '@cloud-mirror/storage-provider';
 import { OriginError } from '@cloud-mirror/origin';
 import { describeFailure } from '../src/index.ts';
 import { MAX_OBJECT_BYTES, openMirror, TIMES, type MirrorFixture } from './mirror-fixture.ts';
@@ -109,7 +110,7 @@ describe('a copy that failed after a good HEAD', () => {
   const PATH = '/bytes/100';
   /** Takes the job that the waiting request sent, as a copier does, and fails it. */
   async function failCopy(
-    error: OriginError,
+    error: OriginError | StorageError,
     plan: { willRetry: boolean; retryAfterMs: number },
   ): Promise<void> {
     const { job, delivery } = await mirror.nextJob();
@@ -154,6 +155,19 @@ describe('a copy that failed after a good HEAD', () => {
       state: 'error',
       reason: 'copy_failed',
       message: 'the origin broke off',
+    });
+  });
+
+  test('because of the store is told by its rough cause, without the address and the policies of the bucket', async () => {
+    const waiting = mirror.redirect(PATH);
+    const denied = new StorageError(
+      'store_forbidden',
+      'PUT to 10.1.2.3: no policy allows arn:aws:iam::1:role/r',
+    );
+    await failCopy(denied, { willRetry: false, retryAfterMs: 60_000 });
+    expect(await waiting).toMatchObject({
+      reason: 'copy_failed',
+      message: 'the object store refuses the mirror access',
     });
   });
 
