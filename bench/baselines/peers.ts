@@ -1,0 +1,130 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePort } from '../../test/support/free-port.ts';
+import { onPath } from '../../test/support/redis-server-path.ts';
+import { eventually } from '../../test/support/eventually.ts';
+import { startProcess } from '../processes/bench-process.ts';
+
+/** A server that somebody would use instead, answering each of the paths with a redirect. */
+export interface Peer extends AsyncDisposable {
+  readonly address: string;
+}
+
+export interface PeerOptions {
+  readonly cores: string;
+  /** Every request target with the address that it leads to. */
+  readonly redirects: ReadonlyMap<string, string>;
+  /** `host:port`; nginx with Lua finds what `redirects` has under `nginx:<request target>` there. */
+  readonly redis: { readonly host: string; readonly port: number };
+}
+
+const MODULES = '/usr/share/nginx/modules';
+
+/** What is missing on this machine for comparisons, by Debian's names. */
+export async function missingPackages(): Promise<ReadonlySet<string>> {
+  const missing = new Set<string>();
+  for (const name of ['nginx', 'haproxy', 'rclone', 'wrk'])
+    if ((await onPath(name)) === null) missing.add(name);
+  if (!existsSync(`${MODULES}/ngx_http_lua_module.so`)) missing.add('libnginx-mod-http-lua');
+  return missing;
+}
+
+/** nginx that answers every request with one constant redirect. */
+export async function startNginxConstant({ cores }: Pick<PeerOptions, 'cores'>): Promise<Peer> {
+  return startNginx(cores, () => `return 302 https://example.com/the/copy;`);
+}
+
+/** nginx with Lua that looks each request target up in Redis over kept-alive connections. */
+export async function startNginxLua({ cores, redis }: PeerOptions): Promise<Peer> {
+  return startNginx(
+    cores,
+    () => `content_by_lua_block {
+      local redis = ngx.socket.tcp()
+      redis:settimeouts(500, 500, 500)
+      if not redis:connect("${redis.host}", ${redis.port}) then return ngx.exit(503) end
+      local key = "nginx:" .. ngx.var.request_uri
+      redis:send("*2\\r\\n$3\\r\\nGET\\r\\n$" .. #key .. "\\r\\n" .. key .. "\\r\\n")
+      local length = redis:receive("*l")
+      if not length then return ngx.exit(503) end
+      if length == "$-1" then redis:setkeepalive(60000, 128) return ngx.exit(404) end
+      local location = redis:receive(tonumber(length:sub(2)) + 2)
+      redis:setkeepalive(60000, 128)
+      ngx.header["Location"] = location:sub(1, -3)
+      return ngx.exit(302)
+    }`,
+    `load_module ${MODULES}/ndk_http_module.so;\nload_module ${MODULES}/ngx_http_lua_module.so;`,
+  );
+}
+
+/** Writes an access log as the mirror does, buffered. */
+async function startNginx(cores: string, handler: () => string, modules = ''): Promise<Peer> {
+  const folder = await mkdtemp(join(tmpdir(), 'bench-nginx-'));
+  const port = await freePort();
+  const file = join(folder, 'nginx.conf');
+  await writeFile(
+    file,
+    `${modules}
+daemon off; worker_processes 1; pid ${folder}/pid; error_log ${folder}/error.log;
+${process.getuid?.() === 0 ? 'user root;' : ''}
+events { worker_connections 4096; }
+http {
+  access_log ${folder}/access.log combined buffer=64k;
+  keepalive_requests 1000000000;
+  client_body_temp_path ${folder}/body; proxy_temp_path ${folder}/proxy; fastcgi_temp_path ${folder}/fastcgi;
+  uwsgi_temp_path ${folder}/uwsgi; scgi_temp_path ${folder}/scgi;
+  server { listen 127.0.0.1:${port} backlog=4096; location / { ${handler()} } }
+}
+`,
+  );
+  const nginx = await startProcess(['nginx', '-p', folder, '-c', file], { cores });
+  return peerAt(port, nginx, folder);
+}
+
+/** haproxy with all redirects in a map in its memory. */
+export async function startHaproxyMap({ cores, redirects }: PeerOptions): Promise<Peer> {
+  const folder = await mkdtemp(join(tmpdir(), 'bench-haproxy-'));
+  const port = await freePort();
+  await writeFile(
+    join(folder, 'map'),
+    [...redirects].map(([path, location]) => `${path} ${location}\n`).join(''),
+  );
+  const file = join(folder, 'haproxy.cfg');
+  await writeFile(
+    file,
+    `global
+  nbthread 1
+  maxconn 4096
+defaults
+  mode http
+  timeout client 60s
+  timeout server 60s
+  timeout connect 5s
+frontend redirects
+  bind 127.0.0.1:${port}
+  http-request redirect code 302 location %[path,map_str(${folder}/map)]
+`,
+  );
+  return peerAt(port, await startProcess(['haproxy', '-f', file, '-db'], { cores }), folder);
+}
+
+async function peerAt(
+  port: number,
+  server: AsyncDisposable & { output(): Promise<string>; readonly exit: Promise<string> },
+  folder: string,
+): Promise<Peer> {
+  const address = `http://127.0.0.1:${port}`;
+  const stop = async (): Promise<void> => {
+    await server[Symbol.asyncDispose]();
+    await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    await eventually(async () => (await fetch(address, { redirect: 'manual' })).status > 0);
+  } catch (cause) {
+    const said = await server.output();
+    await stop();
+    throw new Error(`a peer did not answer at ${address}; it said:\n${said}`, { cause });
+  }
+  return { address, [Symbol.asyncDispose]: stop };
+}

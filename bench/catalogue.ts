@@ -1,0 +1,11 @@
+import type { Benchmark } from './benchmark.ts';
+import { backlog } from './benchmarks/backlog.ts';
+import { calls } from './benchmarks/calls.ts';
+import { copies } from './benchmarks/copies.ts';
+import { growth } from './benchmarks/growth.ts';
+import { hits } from './benchmarks/hits.ts';
+import { misses } from './benchmarks/misses.ts';
+import { waiting } from './benchmarks/waiting.ts';
+
+/** In the order in which they run. */
+export const BENCHMARKS: readonly Benchmark[] = [hits, misses, copies, calls, growth, waiting, backlog];

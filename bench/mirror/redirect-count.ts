@@ -1,0 +1,9 @@
+/** How many redirects a front end answered by now with `outcome`, as its own metrics say. */
+export async function redirectCount(frontend: string, outcome: string): Promise<number> {
+  const text = await (await fetch(`${frontend}/metrics`)).text();
+  const line = new RegExp(
+    `^cloud_mirror_redirects_total\\{[^}]*outcome="${outcome}"[^}]*\\} (\\S+)$`,
+    'm',
+  ).exec(text);
+  return Number(line?.[1] ?? 0);
+}

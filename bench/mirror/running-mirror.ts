@@ -1,0 +1,68 @@
+import type { Cores } from '../processes/cores.ts';
+import { startScript, type BenchProcess } from '../processes/bench-process.ts';
+import { startPinnedRedis } from '../processes/pinned-redis.ts';
+import { MirrorUnderTest } from './mirror-under-test.ts';
+import type { ConfigObject } from '../../test/support/mirror-config.ts';
+
+type Addressed = BenchProcess & { readonly address: string };
+
+/** A mirror with all the servers around it, each in a process of its own. Disposing ends everything. */
+export interface RunningMirror extends AsyncDisposable {
+  readonly mirror: MirrorUnderTest;
+  readonly frontend: Addressed;
+  /** As many as were asked for. */
+  readonly copiers: readonly Addressed[];
+  readonly origin: string;
+  readonly store: string;
+  readonly queue: string;
+  readonly redisUrl: string;
+  /** Starts another; ended with the rest. */
+  startCopier(cores: string): Promise<Addressed>;
+}
+
+export interface RunningMirrorOptions {
+  readonly cores: Cores;
+  readonly copiers: number;
+  /** `sink`: uploads are thrown away; `protocol`: the tests' S3 server, which keeps them. */
+  readonly store: 'sink' | 'protocol';
+  readonly frontendCores?: string;
+  readonly overrides?: ConfigObject;
+}
+
+export async function startMirror(options: RunningMirrorOptions): Promise<RunningMirror> {
+  const { cores, overrides } = options;
+  const around = { cores: cores.around };
+  await using opened = new AsyncDisposableStack();
+  const redis = opened.use(await startPinnedRedis(cores.around));
+  const queue = opened.use(await startScript('servers/protocol-server-main.ts', around));
+  const origin = opened.use(await startScript('servers/fast-origin-main.ts', around));
+  const store =
+    options.store === 'protocol'
+      ? queue.address
+      : opened.use(await startScript('servers/object-sink-main.ts', around)).address;
+  const servers = { redisUrl: redis.url, queue: queue.address, store, origin: origin.address };
+  const mirror = new MirrorUnderTest(servers, overrides);
+  const frontend = opened.use(await mirror.startFrontend(options.frontendCores ?? cores.measured));
+  const startCopier = async (pinned: string): Promise<Addressed> =>
+    running.use(await mirror.startCopier(pinned));
+  const running = opened.move();
+  const copiers: Addressed[] = [];
+  try {
+    for (let number = 0; number < options.copiers; number += 1)
+      copiers.push(await startCopier(cores.measured));
+  } catch (error) {
+    await running.disposeAsync();
+    throw error;
+  }
+  return {
+    mirror,
+    frontend,
+    copiers,
+    origin: origin.address,
+    store,
+    queue: queue.address,
+    redisUrl: redis.url,
+    startCopier,
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  };
+}

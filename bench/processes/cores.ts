@@ -1,0 +1,23 @@
+import { availableParallelism } from 'node:os';
+import { onPath } from '../../test/support/redis-server-path.ts';
+
+/** Which processors the parts run on, so that what is measured has one to itself. Empty: not pinned. */
+export interface Cores {
+  /** Of what is measured. */
+  readonly measured: string;
+  /** Of a second process of the same kind. */
+  readonly second: string;
+  /** Of all that stands around it: load, Redis, stores, origins. */
+  readonly around: string;
+  /** Whether `second` and `around` share a processor. */
+  readonly secondIsShared: boolean;
+}
+
+const NOT_PINNED: Cores = { measured: '', second: '', around: '', secondIsShared: true };
+
+export async function layOutCores(): Promise<Cores> {
+  const count = availableParallelism();
+  if (count < 2 || (await onPath('taskset')) === null) return NOT_PINNED;
+  if (count < 4) return { measured: '0', second: '1', around: `1-${count - 1}`, secondIsShared: true };
+  return { measured: '0', second: '1', around: `2-${count - 1}`, secondIsShared: false };
+}

@@ -1,0 +1,5 @@
+/** The tests' server for the SQS and S3 protocols, in a process of its own. */
+import { startProtocolServer } from '../../test/support/protocol-server.ts';
+
+const server = await startProtocolServer();
+process.stdout.write(`${JSON.stringify({ msg: 'ready', address: server.endpoint })}\n`);
