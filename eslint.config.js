@@ -25,6 +25,8 @@ export default tseslint.config(
       ],
       'no-control-regex': 'off',
       'no-restricted-exports': ['error', { restrictDefaultExports: { direct: true } }],
+      // A promise returned from within `using` or `try` outlives what was to guard it.
+      '@typescript-eslint/return-await': ['error', 'in-try-catch'],
       eqeqeq: ['error', 'always'],
     },
   },

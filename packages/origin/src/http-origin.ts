@@ -64,7 +64,7 @@ export class HttpOrigin implements Origin {
     using lifetime = this.#lifetime(options);
     const head = await this.#follower.follow(url, { method: 'HEAD', lifetime });
     head.discard();
-    if (HEAD_REFUSED.has(head.status)) return this.#inspectByRange(url, lifetime);
+    if (HEAD_REFUSED.has(head.status)) return await this.#inspectByRange(url, lifetime);
     if (head.status !== 200) throw statusError(head);
     return this.#describe(head, head.headers.contentLength());
   }

@@ -208,6 +208,18 @@ describe('inspect', () => {
     expect(await origin.inspect(at(server.port))).toMatchObject({ sizeBytes });
   });
 
+  test('may be cancelled while the first byte is asked for', async () => {
+    const cancel = new AbortController();
+    await using server = await serveHttp((request, response) => {
+      if (request.method === 'HEAD') response.writeHead(405).end();
+      else cancel.abort(new Error('no longer wanted'));
+    });
+    await using origin = localOrigin();
+    await expect(origin.inspect(at(server.port), { signal: cancel.signal })).rejects.toThrow(
+      'no longer wanted',
+    );
+  });
+
   test.each([
     [403, 403],
     [405, 404],

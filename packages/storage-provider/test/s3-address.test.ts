@@ -20,7 +20,7 @@ async function address(
     credentials: { accessKeyId: 'id', secretAccessKey: 'secret', sessionToken: 'token' },
     ...options,
   });
-  return provider.urlFor(KEY, method);
+  return await provider.urlFor(KEY, method);
 }
 
 describe('public addresses', () => {

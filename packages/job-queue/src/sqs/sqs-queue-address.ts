@@ -59,7 +59,7 @@ export class SqsQueueAddress {
       if (queueError(this.name, error).code !== 'queue_missing') throw error;
       this.forget();
       if (this.#make === null) throw error;
-      return await use(await this.url());
+      return use(await this.url());
     }
   }
 
