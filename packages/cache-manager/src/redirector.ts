@@ -167,6 +167,7 @@ export class Redirector {
     // Overdue: its job got lost, or there never was one.
     if (now > entry.retryAt + times.copyingLeaseSeconds * 1000) return this.#claim(progress, entry);
     if (entry.willRetry && entry.retryAt - now < remainingMs(progress)) return this.#wait(progress);
+    if (entry.willRetry && progress.request.respondAsync) return accepted();
     return this.#toOrigin(progress, 'copy_failed', 'error', entry.cause);
   }
 
@@ -203,13 +204,15 @@ export class Redirector {
           this.#misses -= 1;
         }),
     );
-    // Who does not want to wait still learns of a copy that is there, but not of what the origin says.
-    const wanted = remainingMs(progress) > 0 ? work : Promise.race([work, notStored.promise]);
-    const limit = Math.max(remainingMs(progress), LOOK_MS);
+    const waits = this.#takesPlace(progress);
+    // Who does not wait still learns of a copy that is there, but not of what the origin says.
+    const wanted = waits ? work : Promise.race([work, notStored.promise]);
+    const limit = waits ? Math.max(remainingMs(progress), LOOK_MS) : LOOK_MS;
     const result = await settleWithin(wanted, limit, 'late' as const, request.signal);
     if (result === 'late') {
       work.catch((error: unknown) => options.events?.unexpected?.(error));
-      return this.#notNow(progress);
+      const wantedTo = !waits && remainingMs(progress) > 0;
+      return wantedTo ? this.#toOrigin(progress, 'too_many_waiting') : this.#notNow(progress);
     }
     switch (result.kind) {
       case 'found':
@@ -241,10 +244,8 @@ export class Redirector {
     progress.waited = true;
     const listening = progress.waiter;
     if (listening === null) {
-      if (waiters.count >= options.maxWaiting) return this.#toOrigin(progress, 'too_many_waiting');
       // Listen first, then look again: no change can fall between the two.
-      progress.waiter = waiters.listen(progress.object.id);
-      return 'look_again';
+      return this.#takesPlace(progress) ? 'look_again' : this.#toOrigin(progress, 'too_many_waiting');
     }
     const pollMs = options.pollMs ?? 2000;
     const signal = AbortSignal.any([progress.request.signal, ended]);
@@ -254,6 +255,15 @@ export class Redirector {
     progress.looks = 0;
     if (progress.request.signal.aborted) return this.#notNow(progress);
     return 'look_again';
+  }
+
+  /** Whether the request waits: it wants to, and has a place among those that may, which it keeps to its end. */
+  #takesPlace(progress: Progress): boolean {
+    const { waiters, options } = this.#parts;
+    if (remainingMs(progress) <= 0) return false;
+    if (progress.waiter === null && waiters.count >= options.maxWaiting) return false;
+    progress.waiter ??= waiters.listen(progress.object.id);
+    return true;
   }
 
   /** Without the entry store: what the object store has, else the origin. */

@@ -158,6 +158,15 @@ describe('a copy that failed after a good HEAD', () => {
     });
   });
 
+  test('and that will be tried again stays promised to who asked for that', async () => {
+    const waiting = mirror.redirect(PATH);
+    await failCopy(broken, { willRetry: true, retryAfterMs: 60_000 });
+    await waiting;
+    expect(await mirror.redirect(PATH, { waitMs: 0, respondAsync: true })).toMatchObject({
+      kind: 'accepted',
+    });
+  });
+
   test('because of the store is told by its rough cause, without the address and the policies of the bucket', async () => {
     const waiting = mirror.redirect(PATH);
     const denied = new StorageError(

@@ -168,6 +168,21 @@ describe('a copy that is not there', () => {
     expect(await waiting).toMatchObject({ kind: 'present' });
   });
 
+  test('is waited for by as many as may wait also while its origin is asked; it is made for the others too', async () => {
+    await using small = await openMirror({ maxWaiting: 1 });
+    using asking = small.gate.pause({ part: 'origin', method: 'inspect' });
+    const waiting = small.redirect('/bytes/1');
+    await asking.reached;
+    expect(await small.redirect('/bytes/2')).toMatchObject({ kind: 'origin', reason: 'too_many_waiting' });
+    await small.store('/bytes/3');
+    expect(await small.redirect('/bytes/3')).toMatchObject({ kind: 'present', how: 'hit' });
+    asking.resume();
+    await small.copyNext();
+    await small.copyNext();
+    expect(await waiting).toMatchObject({ kind: 'present' });
+    expect(await small.redirect('/bytes/2')).toMatchObject({ kind: 'present' });
+  });
+
   test('is not begun while so many others are that origins and stores are busy enough', async () => {
     await using small = await openMirror({ missesAtOnce: 1 });
     using asking = small.gate.pause({ part: 'origin', method: 'inspect' });
