@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { localOrigin, readAll, serveHttp, serveRaw } from './support/local-origin.ts';
+import { LONG, localOrigin, readAll, serveHttp, serveRaw } from './support/local-origin.ts';
 
 function error(code: string, more: object = {}): Error {
   return expect.objectContaining({ name: 'OriginError', code, ...more }) as Error;
