@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
-import { fetchThrough } from '../support/fetch.ts';
 import type { Program } from '../support/program.ts';
-import { FaultRig } from './support/fault-rig.ts';
+import { fresh, FaultRig } from './support/fault-rig.ts';
 import { QueueMessages } from './support/queue-messages.ts';
 
 let rig: FaultRig;
@@ -10,32 +9,11 @@ let frontend: Program;
 let copier: Program;
 let seed = 0;
 
-/** An origin path that no other test has used; without its query, as logs have it, neither. */
-function fresh(template: string): string {
-  const [path = '', query = ''] = template.split('?');
-  return `${path}/${++seed}?${query}${query === '' ? '' : '&'}seed=${seed}`;
-}
-
 beforeAll(async () => {
   rig = await FaultRig.start({ overrides: { queue: { maxReceiveCount: 3 } } });
   [frontend, copier] = await Promise.all([rig.startFrontend(), rig.startCopier()]);
 });
 afterAll(() => rig?.[Symbol.asyncDispose]());
-
-/** What a client gets in the end, which must be the copy. */
-async function copyOf(path: string): Promise<Buffer> {
-  return eventually(async () => {
-    const { artifact, location } = await fetchThrough(rig.redirectUrl(frontend, path));
-    return location.startsWith(rig.originUrl('/')) ? null : artifact.bytes;
-  });
-}
-
-/** How many tries at the object ended as `outcome`. */
-function outcomes(program: Program, path: string, outcome: string): number {
-  const { host, pathname } = new URL(rig.originUrl(path));
-  return program.logs.filter((line) => line['outcome'] === outcome && line['origin'] === host + pathname)
-    .length;
-}
 
 const MIB = 1024 ** 2;
 /** Of several parts, so that an upload is open when the fault comes. */
@@ -52,8 +30,8 @@ describe('an origin that does not send its object whole', () => {
     const expected = rig.origin.bodyOf(path).bytes();
     const first = rig.ask(frontend, path, { headers: { prefer: 'wait=0' } });
     expect((await first).headers['location']).toBe(rig.originUrl(path));
-    await eventually(() => outcomes(copier, path, 'will_retry') > 0);
-    expect((await copyOf(path)).equals(expected)).toBe(true);
+    await eventually(() => rig.outcomes(copier, path, 'will_retry') > 0);
+    expect((await rig.copyOf(frontend, path)).equals(expected)).toBe(true);
     expect(rig.origin.count('GET', path)).toBeGreaterThan(1);
     expect(await rig.copies(path)).toBe(1);
     expect(rig.protocols.openUploads).toEqual([]);
@@ -62,7 +40,7 @@ describe('an origin that does not send its object whole', () => {
   test('a body that is always cut short is never stored, and its job becomes a dead letter', async () => {
     const path = fresh(`/cut/${LARGE}?at=${11 * MIB}&ranges=none`);
     await rig.ask(frontend, path, { headers: { prefer: 'wait=0' } });
-    await eventually(() => outcomes(copier, path, 'dead_letter') === 1);
+    await eventually(() => rig.outcomes(copier, path, 'dead_letter') === 1);
     expect(await rig.copies(path)).toBe(0);
     expect(rig.protocols.openUploads).toEqual([]);
     const [letter] = await new QueueMessages(rig.protocols, `${rig.queue()}_dead`).peek();
@@ -90,15 +68,15 @@ describe('an origin that does not send its object whole', () => {
   test('one that drops after 90 % of a large object is continued, not begun again', async () => {
     const path = fresh(`/cut/${LARGE}?at=${Math.floor(LARGE * 0.9)}&times=1`);
     const expected = rig.origin.bodyOf(path).bytes();
-    expect((await copyOf(path)).equals(expected)).toBe(true);
+    expect((await rig.copyOf(frontend, path)).equals(expected)).toBe(true);
     const [, rest, ...more] = rig.origin.requests.filter((one) => one.method === 'GET' && one.path === path);
     expect(rest?.headers).toMatchObject({
       range: `bytes=${Math.floor(LARGE * 0.9)}-`,
       'if-range': expect.stringMatching(/^"/) as string,
     });
     expect(more).toEqual([]);
-    await eventually(() => outcomes(copier, path, 'copied') === 1);
-    expect(outcomes(copier, path, 'will_retry')).toBe(0);
+    await eventually(() => rig.outcomes(copier, path, 'copied') === 1);
+    expect(rig.outcomes(copier, path, 'will_retry')).toBe(0);
   });
 
   test('one whose object changed meanwhile is begun again', async () => {
@@ -111,7 +89,7 @@ describe('an origin that does not send its object whole', () => {
     rig.origin.set(name, Buffer.alloc(LARGE, 'new'));
     rig.originLink.drop('reset');
     hold.release();
-    expect((await copyOf(path)).equals(Buffer.alloc(LARGE, 'new'))).toBe(true);
+    expect((await rig.copyOf(frontend, path)).equals(Buffer.alloc(LARGE, 'new'))).toBe(true);
     const conditions = rig.origin.requests
       .filter((one) => one.method === 'GET' && one.path === path)
       .map((one) => one.headers['if-range'] ?? null);
@@ -124,8 +102,8 @@ describe('an origin that does not send its object whole', () => {
 describe('an origin whose GET is not what its HEAD said', () => {
   test('200 then 503 is tried again', async () => {
     const path = fresh('/flaky/5000?failures=1&status=503');
-    expect((await copyOf(path)).equals(rig.origin.bodyOf(path).bytes())).toBe(true);
-    await eventually(() => outcomes(copier, path, 'copied') === 1);
+    expect((await rig.copyOf(frontend, path)).equals(rig.origin.bodyOf(path).bytes())).toBe(true);
+    await eventually(() => rig.outcomes(copier, path, 'copied') === 1);
   });
 
   test.each([
@@ -137,13 +115,15 @@ describe('an origin whose GET is not what its HEAD said', () => {
     const path = fresh(template);
     const answer = await rig.ask(frontend, path, { headers: { prefer: 'wait=2' } });
     if (answer.status === 302) expect(answer.headers['location']).toBe(rig.originUrl(path));
-    await eventually(() => outcomes(copier, path, 'will_retry') + outcomes(copier, path, 'failed') > 0);
+    await eventually(
+      () => rig.outcomes(copier, path, 'will_retry') + rig.outcomes(copier, path, 'failed') > 0,
+    );
     expect(await rig.copies(path)).toBe(0);
     expect(await rig.entry(frontend, path)).not.toMatchObject({ state: 'present' });
   });
 
   test('a body of another length that a digest proves is stored', async () => {
     const path = fresh('/longer/5000?get=6000&sha256=good');
-    expect((await copyOf(path)).length).toBe(6000);
+    expect((await rig.copyOf(frontend, path)).length).toBe(6000);
   });
 });

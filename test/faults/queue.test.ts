@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
-import { fetchThrough } from '../support/fetch.ts';
 import type { Program } from '../support/program.ts';
-import { FaultRig } from './support/fault-rig.ts';
+import { fresh, FaultRig } from './support/fault-rig.ts';
 import { QueueMessages } from './support/queue-messages.ts';
 
 let rig: FaultRig;
@@ -11,7 +10,6 @@ let jobs: QueueMessages;
 let deadLetters: QueueMessages;
 let seed = 0;
 
-const fresh = (path: string): string => `${path}${path.includes('?') ? '&' : '?'}seed=${++seed}`;
 const NOT_WAITING = { headers: { prefer: 'wait=0' } };
 
 beforeAll(async () => {
@@ -22,13 +20,6 @@ beforeAll(async () => {
   await emptied();
 });
 afterAll(() => rig?.[Symbol.asyncDispose]());
-
-async function copyOf(path: string, from = frontend): Promise<Buffer> {
-  return eventually(async () => {
-    const { artifact, location } = await fetchThrough(rig.redirectUrl(from, path));
-    return location.startsWith(rig.originUrl('/')) ? null : artifact.bytes;
-  });
-}
 
 /** Asks for a copy while no worker runs. @returns the job that was sent, as it is in the queue */
 async function jobFor(path: string): Promise<string> {
@@ -45,8 +36,8 @@ describe('a job delivered twice, late, or out of order', () => {
     const second = await jobFor(two);
     for (const body of [second, first, first, second, first]) await jobs.send(body);
     await using _worker = await rig.startCopier();
-    expect((await copyOf(one)).equals(rig.origin.bodyOf(one).bytes())).toBe(true);
-    expect((await copyOf(two)).equals(rig.origin.bodyOf(two).bytes())).toBe(true);
+    expect((await rig.copyOf(frontend, one)).equals(rig.origin.bodyOf(one).bytes())).toBe(true);
+    expect((await rig.copyOf(frontend, two)).equals(rig.origin.bodyOf(two).bytes())).toBe(true);
     await emptied();
     expect(rig.origin.count('GET', one)).toBe(1);
     expect(rig.origin.count('GET', two)).toBe(1);
@@ -62,12 +53,12 @@ describe('a job delivered twice, late, or out of order', () => {
     rig.origin.set(name, Buffer.from('old'));
     const job = await jobFor(path);
     await using _worker = await rig.startCopier();
-    expect((await copyOf(path)).toString()).toBe('old');
+    expect((await rig.copyOf(frontend, path)).toString()).toBe('old');
     rig.origin.set(name, Buffer.from('new'));
     expect((await rig.operate(frontend, 'purge', path)).status).toBe(204);
     await jobs.send(job);
     await emptied();
-    expect((await copyOf(path)).toString()).toBe('new');
+    expect((await rig.copyOf(frontend, path)).toString()).toBe('new');
     expect((await rig.keys()).filter((key) => key.endsWith(rig.originUrl(path)))).toHaveLength(1);
   });
 });
@@ -82,7 +73,7 @@ describe('a queue that is down', () => {
     expect(answer.headers['cache-status']).toBe('cloud-mirror; fwd=miss; detail=queue_unavailable');
     expect(await rig.entry(frontend, path)).toBeNull();
     await rig.frontendLinks.queue.set({ kind: 'pass' });
-    expect((await copyOf(path)).equals(rig.origin.bodyOf(path).bytes())).toBe(true);
+    expect((await rig.copyOf(frontend, path)).equals(rig.origin.bodyOf(path).bytes())).toBe(true);
   });
 
   test('when enqueuing, hung: the client has its answer within its wait', async () => {
@@ -95,7 +86,7 @@ describe('a queue that is down', () => {
     rig.frontendLinks.queue.drop('reset');
     await rig.frontendLinks.queue.set({ kind: 'pass' });
     await using _worker = await rig.startCopier();
-    expect((await copyOf(path)).equals(rig.origin.bodyOf(path).bytes())).toBe(true);
+    expect((await rig.copyOf(frontend, path)).equals(rig.origin.bodyOf(path).bytes())).toBe(true);
   });
 
   test('for workers: they wait with backoff and resume by themselves', async () => {
@@ -105,7 +96,7 @@ describe('a queue that is down', () => {
     const path = fresh('/bytes/5000');
     await rig.ask(frontend, path, NOT_WAITING);
     await rig.copierLinks.queue.set({ kind: 'pass' });
-    expect((await copyOf(path)).equals(rig.origin.bodyOf(path).bytes())).toBe(true);
+    expect((await rig.copyOf(frontend, path)).equals(rig.origin.bodyOf(path).bytes())).toBe(true);
     await worker.log((line) => line['msg'] === 'the queue answers again');
   });
 
@@ -119,7 +110,7 @@ describe('a queue that is down', () => {
     await worker.log((line) => line['outcome'] === 'given_back');
     hold.release();
     await rig.copierLinks.queue.set({ kind: 'pass' });
-    expect((await copyOf(path)).equals(rig.origin.bodyOf(path).bytes())).toBe(true);
+    expect((await rig.copyOf(frontend, path)).equals(rig.origin.bodyOf(path).bytes())).toBe(true);
     expect(await rig.copies(path)).toBe(1);
     expect(rig.protocols.openUploads).toEqual([]);
     await emptied();
@@ -129,7 +120,7 @@ describe('a queue that is down', () => {
     await jobs.delete();
     await using _worker = await rig.startCopier();
     const path = fresh('/bytes/6000');
-    expect((await copyOf(path)).equals(rig.origin.bodyOf(path).bytes())).toBe(true);
+    expect((await rig.copyOf(frontend, path)).equals(rig.origin.bodyOf(path).bytes())).toBe(true);
     await emptied();
   });
 });
@@ -141,7 +132,7 @@ describe('a poison job', () => {
     await jobs.send('not a job');
     await using _worker = await rig.startCopier();
     const good = fresh('/bytes/7000');
-    expect((await copyOf(good)).equals(rig.origin.bodyOf(good).bytes())).toBe(true);
+    expect((await rig.copyOf(frontend, good)).equals(rig.origin.bodyOf(good).bytes())).toBe(true);
     await eventually(async () => {
       const letters = await deadLetters.peek();
       return letters.includes('not a job') && letters.some((body) => body.includes(rig.originUrl(poison)));
@@ -167,7 +158,7 @@ describe('a poison job', () => {
     }
     await using _worker = await rig.startCopier();
     hold.release();
-    expect((await copyOf(path)).equals(rig.origin.bodyOf(path).bytes())).toBe(true);
+    expect((await rig.copyOf(frontend, path)).equals(rig.origin.bodyOf(path).bytes())).toBe(true);
   });
 });
 
@@ -192,7 +183,7 @@ describe('a backlog longer than a lease on a hot object', () => {
     }
     expect(rig.protocols.count('SendMessage') - sent).toBe(1);
     hold.release();
-    expect((await copyOf(hot)).equals(rig.origin.bodyOf(hot).bytes())).toBe(true);
+    expect((await rig.copyOf(frontend, hot)).equals(rig.origin.bodyOf(hot).bytes())).toBe(true);
     expect(rig.origin.count('GET', hot)).toBe(1);
     await emptied();
   });
@@ -205,7 +196,7 @@ describe('a backlog longer than a lease on a hot object', () => {
     await eventually(async () => (await jobs.count()) === 1);
     await jobs.delete();
     await using _worker = await rig.startCopier();
-    expect((await copyOf(path, hasty)).equals(rig.origin.bodyOf(path).bytes())).toBe(true);
+    expect((await rig.copyOf(hasty, path)).equals(rig.origin.bodyOf(path).bytes())).toBe(true);
   });
 });
 

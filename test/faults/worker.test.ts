@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
-import { fetchOnWire, fetchThrough } from '../support/fetch.ts';
+import { fetchOnWire } from '../support/fetch.ts';
 import type { Program } from '../support/program.ts';
-import { FaultRig, OPERATOR } from './support/fault-rig.ts';
+import { fresh, FaultRig, OPERATOR } from './support/fault-rig.ts';
 
 let rig: FaultRig;
 let frontend: Program;
@@ -10,7 +10,6 @@ let seed = 0;
 
 const MIB = 1024 ** 2;
 const LARGE = 12 * MIB;
-const fresh = (path: string): string => `${path}?seed=${++seed}`;
 const NOT_WAITING = { headers: { prefer: 'wait=0' } };
 
 beforeAll(async () => {
@@ -18,13 +17,6 @@ beforeAll(async () => {
   frontend = await rig.startFrontend();
 });
 afterAll(() => rig?.[Symbol.asyncDispose]());
-
-async function copyOf(path: string): Promise<Buffer> {
-  return eventually(async () => {
-    const { artifact, location } = await fetchThrough(rig.redirectUrl(frontend, path));
-    return location.startsWith(rig.originUrl('/')) ? null : artifact.bytes;
-  });
-}
 
 const ended = (worker: Program, outcome: string): boolean =>
   worker.logs.some((line) => line['outcome'] === outcome);
@@ -40,7 +32,7 @@ describe('a worker killed (-9) in a copy', () => {
     await using other = await rig.startCopier();
     await killed.kill();
     hold.release();
-    expect((await copyOf(path)).equals(expected)).toBe(true);
+    expect((await rig.copyOf(frontend, path)).equals(expected)).toBe(true);
     await eventually(() => ended(other, 'copied'));
     expect(await rig.copies(path)).toBe(1);
     expect(rig.origin.count('GET', path)).toBe(2);
@@ -74,7 +66,7 @@ describe('a worker frozen (SIGSTOP) past its lease, then woken', () => {
     frozen.signal('SIGSTOP');
     hold.release();
     await using other = await rig.startCopier();
-    expect((await copyOf(path)).subarray(0, 3).toString()).toBe('old');
+    expect((await rig.copyOf(frontend, path)).subarray(0, 3).toString()).toBe('old');
     await eventually(() => ended(other, 'copied'));
 
     rig.origin.set(name, Buffer.from('new'));
@@ -82,9 +74,9 @@ describe('a worker frozen (SIGSTOP) past its lease, then woken', () => {
     frozen.signal('SIGCONT');
     await eventually(() => frozen.logs.some((line) => 'outcome' in line));
     expect(frozen.logs.some((line) => line['present'] === true)).toBe(false);
-    expect((await copyOf(path)).toString()).toBe('new');
+    expect((await rig.copyOf(frontend, path)).toString()).toBe('new');
     await fetchOnWire(frontend.url('/v1/cache'), { method: 'DELETE', headers: OPERATOR });
-    expect((await copyOf(path)).toString()).toBe('new');
+    expect((await rig.copyOf(frontend, path)).toString()).toBe('new');
   });
 });
 
@@ -104,7 +96,7 @@ describe('a worker told to stop (SIGTERM) in a copy', () => {
     expect(ended(worker, 'copied')).toBe(true);
     expect(rig.origin.count('GET', later)).toBe(0);
     await using _next = await rig.startCopier();
-    expect((await copyOf(later)).equals(rig.origin.bodyOf(later).bytes())).toBe(true);
+    expect((await rig.copyOf(frontend, later)).equals(rig.origin.bodyOf(later).bytes())).toBe(true);
     expect(rig.origin.count('GET', path)).toBe(1);
   });
 
@@ -121,6 +113,6 @@ describe('a worker told to stop (SIGTERM) in a copy', () => {
     expect(await rig.entry(frontend, path)).toBeNull();
     hold.release();
     await using _next = await rig.startCopier();
-    expect((await copyOf(path)).equals(rig.origin.bodyOf(path).bytes())).toBe(true);
+    expect((await rig.copyOf(frontend, path)).equals(rig.origin.bodyOf(path).bytes())).toBe(true);
   });
 });

@@ -31,6 +31,10 @@ export interface ProtocolServer extends AsyncDisposable {
   failNext(operation: string, status: number, times?: number): void;
   /** Answers the next `times` calls of `operation` with just that, without doing them. */
   answerNext(operation: string, answer: S3Answer, times?: number): void;
+  /** Goes on as before: what `failNext` and `answerNext` asked for and was not needed is forgotten. */
+  answerAsBefore(): void;
+  /** How many requests a rule of S3 has refused with this code, `BadDigest` say. */
+  refused(code: string): number;
   /** Multipart uploads that were begun and neither completed nor ended. */
   readonly openUploads: readonly OpenUpload[];
   /** Makes an upload that somebody began and left. */
@@ -98,6 +102,8 @@ export async function startProtocolServer(options: ProtocolServerOptions = {}): 
     answerNext: (operation, answer, times = 1) => {
       planned.push(...Array.from({ length: times }, () => ({ operation, answer })));
     },
+    answerAsBefore: () => void planned.splice(0),
+    refused: (code) => rules.refused(code),
     get openUploads() {
       return rules.openUploads;
     },

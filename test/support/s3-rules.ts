@@ -39,6 +39,7 @@ export class S3Rules {
   readonly #etagAt: EtagAt;
   readonly #writing = new Set<string>();
   readonly #uploads = new Map<string, OpenUpload>();
+  readonly #refusals = new Map<string, number>();
 
   constructor(etagAt: EtagAt) {
     this.#etagAt = etagAt;
@@ -46,6 +47,10 @@ export class S3Rules {
 
   get openUploads(): readonly OpenUpload[] {
     return [...this.#uploads.values()];
+  }
+
+  refused(code: string): number {
+    return this.#refusals.get(code) ?? 0;
   }
 
   /** An upload that somebody began and left, of any age. */
@@ -57,6 +62,13 @@ export class S3Rules {
 
   /** @returns the answer where a rule has one; `null` where the server is to do what was asked */
   async judge(request: S3Request): Promise<S3Answer | null> {
+    const answer = await this.#judge(request);
+    const code = /<Code>(\w+)<\/Code>/.exec(answer?.body ?? '')?.[1];
+    if (code !== undefined) this.#refusals.set(code, this.refused(code) + 1);
+    return answer;
+  }
+
+  async #judge(request: S3Request): Promise<S3Answer | null> {
     switch (request.operation) {
       case 'PutObject':
       case 'UploadPart':

@@ -330,6 +330,15 @@ describe('multipart upload', () => {
     await expect(putLong(provider)).rejects.toMatchObject({ name: 'StorageError', retryable: true });
   });
 
+  it.each([
+    ['CompleteMultipartUpload', errorAnswer(400, 'InvalidPart')],
+    ['UploadPart', errorAnswer(404, 'NoSuchUpload')],
+  ])('that lost its parts may succeed when begun anew: %s', async (operation, answer) => {
+    const { store, provider } = await open(always(operation, answer));
+    await expect(putLong(provider)).rejects.toMatchObject({ code: 'store_corrupt', retryable: true });
+    expect(store.requests.at(-1)).toMatchObject({ operation: 'AbortMultipartUpload' });
+  });
+
   it('does not believe a store that keeps another size', async () => {
     const script: Script = (request) => {
       if (request.operation !== 'CompleteMultipartUpload') return undefined;

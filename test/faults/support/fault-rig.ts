@@ -14,7 +14,8 @@ import { COPIER, FRONTEND, startProgram, type Program, type StartOptions } from 
 import { startProtocolServer, type ProtocolServer } from '../../support/protocol-server.ts';
 import { startRedis, type RedisServer } from '../../support/redis-server.ts';
 import { startTcpProxy, type TcpProxy } from '../../support/tcp-proxy.ts';
-import { fetchOnWire, type WireAnswer, type WireOptions } from '../../support/fetch.ts';
+import { eventually } from '../../support/eventually.ts';
+import { fetchOnWire, fetchThrough, type WireAnswer, type WireOptions } from '../../support/fetch.ts';
 
 /** What one kind of program reaches its servers by. */
 export interface Links extends AsyncDisposable {
@@ -126,6 +127,37 @@ export class FaultRig implements AsyncDisposable {
     return fetchOnWire(this.redirectUrl(frontend, path, options.region), options);
   }
 
+  /** An answer that came within its wait and a second, as every one has to, whatever the faults are. */
+  async askTimely(frontend: Program, path: string, waitSeconds = 2): Promise<WireAnswer> {
+    const begun = performance.now();
+    const answer = await this.ask(frontend, path, { headers: { prefer: `wait=${waitSeconds}` } });
+    const took = performance.now() - begun;
+    if (took > (waitSeconds + 1) * 1000)
+      throw new Error(`an answer that was to come within ${waitSeconds} s took ${Math.round(took)} ms`);
+    if (answer.status !== 302) throw new Error(`expected a redirect, got ${answer.status}: ${answer.text}`);
+    return answer;
+  }
+
+  /** The bytes of the copy, once there is one. */
+  async copyOf(frontend: Program, path: string): Promise<Buffer> {
+    return eventually(async () => {
+      const { artifact, location } = await fetchThrough(this.redirectUrl(frontend, path));
+      return location.startsWith(this.originUrl('/')) ? null : artifact.bytes;
+    });
+  }
+
+  /** Whether an answer leads to a copy. */
+  leadsToCopy(answer: WireAnswer): boolean {
+    return answer.headers['location']?.startsWith(`${this.protocols.endpoint}/`) ?? false;
+  }
+
+  /** How many jobs of `path` ended so on a worker. Logs have no query: only the rest of `path` counts. */
+  outcomes(worker: Program, path: string, outcome: string): number {
+    const { host, pathname } = new URL(this.originUrl(path));
+    const ended = worker.logs.filter((line) => line['origin'] === host + pathname);
+    return ended.filter((line) => line['outcome'] === outcome).length;
+  }
+
   /** An operator's call about one object. */
   operate(
     frontend: Program,
@@ -231,6 +263,14 @@ export function linkedBy(mirror: MirrorConfig, links: Links): ConfigObject {
 
 export function addressOf({ host, port }: { host: string; port: number }, scheme = 'http'): string {
   return `${scheme}://${host}:${port}`;
+}
+
+let seed = 0;
+
+/** An origin path that no other test of the file has used, without its query neither. */
+export function fresh(template: string): string {
+  const [path = '', query = ''] = template.split('?');
+  return `${path}/${++seed}?${query}${query === '' ? '' : '&'}seed=${seed}`;
 }
 
 function decoded(key: string): string {

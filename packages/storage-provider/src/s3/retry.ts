@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { StorageError } from '../storage-provider.ts';
+import { isUploadLost } from './s3-error.ts';
 
 export interface RetryOptions {
   /** Tries at most, the first included. */
@@ -36,7 +37,7 @@ export async function withRetries<T>(
  * only what the next packet may change.
  */
 function mayPassSoon(error: unknown): boolean {
-  if (!(error instanceof StorageError) || !error.retryable) return false;
+  if (!(error instanceof StorageError) || !error.retryable || isUploadLost(error.cause)) return false;
   return (
     error.code === 'store_unavailable' || error.code === 'store_rejected' || error.code === 'store_corrupt'
   );

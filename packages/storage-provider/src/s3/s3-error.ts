@@ -33,6 +33,8 @@ const DAMAGED = new Set([
   'XAmzContentChecksumMismatch',
   'XAmzContentSHA256Mismatch',
 ]);
+/** The upload is not what it was thought to be: this request will not succeed, but another upload will. */
+const UPLOAD = new Set(['InvalidPart', 'NoSuchUpload']);
 const FULL = new Set(['QuotaExceeded', 'InsufficientStorage', 'XMinioStorageFull', 'InsufficientCapacity']);
 const REGION = new Set([
   'PermanentRedirect',
@@ -63,6 +65,7 @@ export function toStorageError(thrown: unknown, what: string, bucket: string): S
   if (status === 412 || name === 'PreconditionFailed') return made('store_exists');
   // What came may have been damaged on its way; whether the bytes themselves are wrong shows when it happens again.
   if (DAMAGED.has(name)) return made('store_rejected', true);
+  if (UPLOAD.has(name)) return made('store_corrupt');
   if (PASSING.has(name)) return made('store_unavailable');
   const region = foreignRegion(error, status, name);
   if (region !== null) return made('store_rejected', false, `${text}. ${region}`);
@@ -93,6 +96,11 @@ export function isNotImplemented(thrown: unknown): boolean {
 /** Whether another conditional write of the same key was under way. */
 export function isConflict(thrown: unknown): boolean {
   return ((thrown ?? {}) as SdkError).name === 'ConditionalRequestConflict';
+}
+
+/** Whether the upload has lost parts, or is not there any more. */
+export function isUploadLost(thrown: unknown): boolean {
+  return UPLOAD.has(((thrown ?? {}) as SdkError).name ?? '');
 }
 
 export function hasName(thrown: unknown, ...names: readonly string[]): boolean {

@@ -1,0 +1,206 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { fetchOnWire, fetchThrough } from '../support/fetch.ts';
+import type { Program } from '../support/program.ts';
+import { failure } from '../support/s3-rules.ts';
+import { fresh, FaultRig } from './support/fault-rig.ts';
+
+let rig: FaultRig;
+let frontend: Program;
+let copier: Program;
+
+const LARGE = 12 * 1024 ** 2;
+
+beforeAll(async () => {
+  rig = await FaultRig.start();
+  [frontend, copier] = await Promise.all([rig.startFrontend(), rig.startCopier()]);
+  await rig.copyOf(frontend, fresh('/bytes/10'));
+});
+afterAll(() => rig?.[Symbol.asyncDispose]());
+
+async function isCopiedWell(path: string): Promise<void> {
+  expect((await rig.copyOf(frontend, path)).equals(rig.origin.bodyOf(path).bytes())).toBe(true);
+  expect(await rig.copies(path)).toBe(1);
+  expect(rig.protocols.openUploads).toEqual([]);
+}
+
+describe('a store that is away', () => {
+  test.each([
+    ['down', { kind: 'refuse' }],
+    ['hung', { kind: 'blackhole' }],
+    ['cutting connections', { kind: 'reset' }],
+  ] as const)(
+    '%s for the front end: the origin within the wait, known copies all the same',
+    async (_fault, mode) => {
+      const known = fresh('/bytes/400');
+      await rig.copyOf(frontend, known);
+      await rig.frontendLinks.store.set(mode);
+      try {
+        const path = fresh('/bytes/500');
+        const answer = await rig.askTimely(frontend, path);
+        expect(answer.headers['location']).toBe(rig.originUrl(path));
+        expect((await rig.askTimely(frontend, known)).headers['location']).toContain(rig.protocols.endpoint);
+        await rig.frontendLinks.store.set({ kind: 'pass' });
+        await isCopiedWell(path);
+      } finally {
+        await rig.frontendLinks.store.set({ kind: 'pass' });
+      }
+    },
+  );
+
+  test.each([
+    ['down', { kind: 'refuse' }],
+    ['hung', { kind: 'blackhole' }],
+  ] as const)('%s for the copier: the job is retried, nothing is present', async (_fault, mode) => {
+    const path = fresh(`/bytes/${LARGE}`);
+    await rig.copierLinks.store.set(mode);
+    try {
+      const answer = await rig.askTimely(frontend, path);
+      expect(answer.headers['location']).toBe(rig.originUrl(path));
+      await eventually(() => rig.outcomes(copier, path, 'will_retry') > 0);
+      expect(await rig.entry(frontend, path)).not.toMatchObject({ state: 'present' });
+    } finally {
+      // What was kept back must not reach the store: an upload begun there would be nobody's.
+      rig.copierLinks.store.drop('reset');
+      await rig.copierLinks.store.set({ kind: 'pass' });
+    }
+    await isCopiedWell(path);
+  });
+
+  test('cut in the middle of an upload: begun again, nothing left behind', async () => {
+    const path = fresh(`/bytes/${LARGE}`);
+    // Each part travels on a connection of its own.
+    const bytes = 3 * 1024 ** 2;
+    rig.copierLinks.store.drop('reset');
+    await rig.copierLinks.store.set({ kind: 'end-after', how: 'reset', bytes, direction: 'upstream' });
+    try {
+      expect((await rig.askTimely(frontend, path)).headers['location']).toBe(rig.originUrl(path));
+    } finally {
+      rig.copierLinks.store.drop('reset');
+      await rig.copierLinks.store.set({ kind: 'pass' });
+    }
+    await isCopiedWell(path);
+  });
+
+  test('a byte flipped on the way is refused by the checksum; the bytes served are right', async () => {
+    for (const path of [fresh('/bytes/1000000'), fresh(`/bytes/${LARGE}`)]) {
+      rig.copierLinks.store.drop('reset');
+      await rig.copierLinks.store.set({ kind: 'corrupt', afterBytes: 500_000, direction: 'upstream' });
+      const refused = await refusals(async () => isCopiedWell(path));
+      expect(refused).toBeGreaterThan(0);
+    }
+    await rig.copierLinks.store.set({ kind: 'pass' });
+  });
+
+  /** How many uploads with the wrong checksum the store refused meanwhile. */
+  async function refusals(work: () => Promise<void>): Promise<number> {
+    const before = rig.protocols.refused('BadDigest');
+    await work();
+    return rig.protocols.refused('BadDigest') - before;
+  }
+});
+
+describe('answers of S3', () => {
+  const small = (): string => fresh('/bytes/3000');
+  const large = (): string => fresh(`/bytes/${LARGE}`);
+  const slow = { status: 503, body: failure(503, 'SlowDown', 'Reduce your request rate').body };
+  const errorWith200 = { status: 200, body: failure(200, 'InternalError', 'We encountered an error').body };
+
+  test.each([
+    ['503 SlowDown to the writing', 'PutObject', slow, 2, small],
+    ['503 SlowDown to parts', 'UploadPart', slow, 4, large],
+    ['503 for longer than one job lasts', 'CreateMultipartUpload', slow, 5, large],
+    ['200 with an error body on complete', 'CompleteMultipartUpload', errorWith200, 1, large],
+    ['200 with an error body, again and again', 'CompleteMultipartUpload', errorWith200, 4, large],
+    ['409 on a conditional write', 'PutObject', failure(409, 'ConditionalRequestConflict', ''), 1, small],
+    [
+      '409 on a conditional completion',
+      'CompleteMultipartUpload',
+      failure(409, 'ConditionalRequestConflict', ''),
+      1,
+      large,
+    ],
+    ['412 although nothing is there', 'PutObject', failure(412, 'PreconditionFailed', ''), 1, small],
+    ['conditional writes not known', 'PutObject', failure(501, 'NotImplemented', ''), 1, small],
+    [
+      'a part that is missing on complete',
+      'CompleteMultipartUpload',
+      failure(400, 'InvalidPart', ''),
+      1,
+      large,
+    ],
+    ['an upload that is gone', 'UploadPart', failure(404, 'NoSuchUpload', ''), 1, large],
+    ['a checksum refused', 'PutObject', failure(400, 'BadDigest', ''), 1, small],
+    ['a checksum of a part refused', 'UploadPart', failure(400, 'BadDigest', ''), 2, large],
+    ['clocks that differ', 'PutObject', failure(403, 'RequestTimeTooSkewed', ''), 1, small],
+  ])(
+    '%s: the right copy in the end, nothing left uploading',
+    async (_what, operation, answer, times, pathOf) => {
+      const path = pathOf();
+      rig.protocols.answerNext(operation, answer, times);
+      await isCopiedWell(path);
+    },
+  );
+
+  test('503 to the front end: the origin, and a copy later', async () => {
+    const path = small();
+    rig.protocols.answerNext('HeadObject', { status: 503, body: '' }, 1_000);
+    expect((await rig.askTimely(frontend, path)).headers['location']).toBe(rig.originUrl(path));
+    rig.protocols.answerAsBefore();
+    await isCopiedWell(path);
+  });
+
+  test('403 is never taken for "absent": the origin, no copy, no job', async () => {
+    const path = small();
+    rig.protocols.answerNext('HeadObject', { status: 403, body: '' }, 2);
+    const sent = rig.protocols.count('SendMessage');
+    const answer = await rig.askTimely(frontend, path);
+    expect(answer.headers['cache-status']).toBe('cloud-mirror; fwd=miss; detail=store_unavailable');
+    expect(rig.protocols.count('SendMessage')).toBe(sent);
+    await isCopiedWell(path);
+  });
+
+  test('301 to another region is told to the operator, and the client gets the origin', async () => {
+    const path = small();
+    const moved = {
+      status: 301,
+      body: '<Error><Code>PermanentRedirect</Code><Message>elsewhere</Message><Region>eu-west-1</Region></Error>',
+    };
+    rig.protocols.answerNext('PutObject', moved, 1);
+    expect((await rig.askTimely(frontend, path)).headers['location']).toBe(rig.originUrl(path));
+    const line = await copier.log((one) => one['outcome'] === 'dead_letter');
+    expect(JSON.stringify(line)).toContain('eu-west-1');
+    expect(await rig.entry(frontend, path)).toMatchObject({ state: 'error', willRetry: false });
+  });
+});
+
+describe('an object deleted behind our back', () => {
+  test('Cache-Control: no-cache mends it', async () => {
+    const path = fresh('/bytes/1500');
+    const { location } = await fetchThrough(rig.redirectUrl(frontend, path));
+    expect((await fetchOnWire(location, { method: 'DELETE' })).status).toBe(204);
+    const mended = await fetchThrough(rig.redirectUrl(frontend, path), {
+      headers: { 'cache-control': 'no-cache' },
+    });
+    expect(mended.artifact.bytes).toEqual(rig.origin.bodyOf(path).bytes());
+    expect(mended.location).toBe(location);
+  });
+});
+
+describe('an object near the end of its life', () => {
+  test('is not redirected to after expiry less margin; a new copy replaces it', async () => {
+    // A day, of which all but four seconds are margin.
+    const overrides = { entries: { expiryMarginSeconds: 86_396 } };
+    await using short = await FaultRig.start({ overrides });
+    const [asked] = await Promise.all([short.startFrontend(), short.startCopier()]);
+    const path = fresh('/bytes/1700');
+    const first = await fetchThrough(short.redirectUrl(asked, path));
+    expect(first.redirect.headers['cache-status']).toBe('cloud-mirror; fwd=miss; stored');
+    await eventually(async () => (await short.entry(asked, path)) === null);
+    const second = await fetchThrough(short.redirectUrl(asked, path));
+    expect(second.redirect.headers['cache-status']).toBe('cloud-mirror; fwd=miss; stored');
+    expect(second.artifact.bytes).toEqual(short.origin.bodyOf(path).bytes());
+    expect(short.origin.count('GET', path)).toBe(2);
+    expect(await short.copies(path)).toBe(1);
+  });
+});
