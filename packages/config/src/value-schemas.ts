@@ -37,7 +37,10 @@ function mappingMessage(
 
 export function wholeNumber(smallest: number, largest: number, unit = '') {
   const error = `a whole number${unit === '' ? '' : ` of ${unit}`} from ${smallest} to ${largest}`;
-  return z.int({ error }).gte(smallest, { error }).lte(largest, { error });
+  // zod's own check of whole numbers would end the search for faults.
+  const isInRange = (value: number): boolean =>
+    Number.isSafeInteger(value) && value >= smallest && value <= largest;
+  return z.number({ error }).refine(isInRange, { error });
 }
 
 export function oneOf<const Words extends readonly [string, ...string[]]>(words: Words) {

@@ -319,6 +319,19 @@ test('every fault is told at once, those between keys beside those of single key
   );
 });
 
+test.each([1.5, -1, 1e300])('a number such as %d does not hide the faults between keys', (number) => {
+  const config = minimalConfig();
+  const text = JSON.stringify({
+    ...config,
+    server: { ...config['server'], keepAliveSeconds: number },
+    queue: { visibilityTimeoutSeconds: 61 },
+  });
+  expect(faultsOf(text).map((fault) => fault.path)).toEqual([
+    'server.keepAliveSeconds',
+    'queue.visibilityTimeoutSeconds',
+  ]);
+});
+
 test('the message has one line a fault, with path, found and expected', () => {
   const text = minimalWith('server.port', 'http');
   expect(() => parseConfig(text, {}, 'my.yaml')).toThrow(
