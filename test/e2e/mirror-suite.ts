@@ -310,6 +310,18 @@ export function mirrorSuite(start: (origin: OriginServer) => Promise<MirrorUnder
         expect((await fetchOnWire(under.mirror.frontend.url(path))).status).toBe(200);
       },
     );
+
+    test('every metric has the prefix, and every total is a counter', async () => {
+      const { text } = await fetchOnWire(under.mirror.frontend.url('/metrics'));
+      const types = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name = '', type]) => ({
+        name,
+        type,
+      }));
+      expect(types.length).toBeGreaterThan(20);
+      expect(types.filter(({ name }) => !name.startsWith('cloud_mirror_'))).toEqual([]);
+      const isTotal = ({ name }: { name: string }) => name.endsWith('_total');
+      expect(types.filter((one) => isTotal(one) !== (one.type === 'counter'))).toEqual([]);
+    });
   });
 }
 

@@ -17,6 +17,7 @@ export { loadConfig, parseConfig } from './load-config.ts';
 export type { Environment } from './environment.ts';
 export { createLogger, describeError, withoutQuery } from './logger.ts';
 export type { DescribedError, Logger, LoggerOptions } from './logger.ts';
+export { dropMisnamedMetrics } from './metric-names.ts';
 export { runProgram } from './program.ts';
 export type { Program, ProgramContext, RunningProgram } from './program.ts';
 export { programVersion } from './program-version.ts';

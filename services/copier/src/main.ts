@@ -1,4 +1,5 @@
 import {
+  dropMisnamedMetrics,
   openAdapters,
   prepareBackends,
   requireSharedParts,
@@ -21,6 +22,7 @@ async function start({ config, logger, signal }: ProgramContext): Promise<Runnin
   await using opening = new AsyncDisposableStack();
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, prefix: 'cloud_mirror_' });
+  dropMisnamedMetrics(registry, 'cloud_mirror_');
   const adapters = opening.use(await openAdapters(config, { logger }));
   const copier = new Copier({ config, adapters, logger, registry });
   let address: string | null = null;

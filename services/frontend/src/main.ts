@@ -1,4 +1,10 @@
-import { openAdapters, prepareBackends, requireSharedParts, runProgram } from '@cloud-mirror/config';
+import {
+  dropMisnamedMetrics,
+  openAdapters,
+  prepareBackends,
+  requireSharedParts,
+  runProgram,
+} from '@cloud-mirror/config';
 import type { ProgramContext, RunningProgram } from '@cloud-mirror/config';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { createFrontend } from './frontend.ts';
@@ -15,6 +21,7 @@ async function start({ config, logger, signal }: ProgramContext): Promise<Runnin
   await using opening = new AsyncDisposableStack();
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, prefix: 'cloud_mirror_' });
+  dropMisnamedMetrics(registry, 'cloud_mirror_');
   const adapters = opening.use(await openAdapters(config, { logger }));
   const cacheManager = opening.use(openCacheManager({ config, adapters, logger, registry }));
   const { entries, policy } = adapters;

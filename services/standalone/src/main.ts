@@ -1,5 +1,6 @@
 import { Copier } from '@cloud-mirror/copier';
 import {
+  dropMisnamedMetrics,
   openAdapters,
   prepareBackends,
   runProgram,
@@ -20,6 +21,7 @@ async function start({ config, logger, signal }: ProgramContext): Promise<Runnin
   await using opening = new AsyncDisposableStack();
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, prefix: 'cloud_mirror_' });
+  dropMisnamedMetrics(registry, 'cloud_mirror_');
   const adapters = opening.use(await openAdapters(config, { logger }));
   const sample = opening.use(await startSample(config.sampleOrigin));
   const cacheManager = opening.use(openCacheManager({ config, adapters, logger, registry }));
