@@ -183,6 +183,10 @@ describe('the file name', () => {
     expect(decode(`${base64url('https://a.example/x')}/100%.txt`)).toBe('https://a.example/x');
   });
 
+  test.each(['app%2Ewhl', 'app%2ewhl'])('may have its dot encoded: %s', (name) => {
+    expect(decode(`${base64url('https://a.example/x')}/${name}`)).toBe('https://a.example/x');
+  });
+
   test('only one is ignored', () => {
     expect(faultOf(`${base64url('https://a.example/x')}/a.b/c.d`)).toBe('url_not_decodable');
   });

@@ -151,6 +151,8 @@ test.each<[RedirectOutcome, number, string]>([
     requestId: response.headers.get('x-request-id'),
   });
   if (outcome.kind === 'unknown_backend') expect(body['known']).toEqual(['s3/us-west-1']);
+  // Where an origin redirects to shows only to who waits for it.
+  expect(response.headers.get('vary')).toBe(outcome.kind === 'unknown_backend' ? null : 'Prefer');
 });
 
 test('HEAD answers as GET, without a body', async () => {

@@ -39,10 +39,13 @@ export function decodeOriginUrlParameter(parameter: string, maxUrlBytes: number)
   return url;
 }
 
-/** A last segment with a `.` in it is a file name: no spelling of base64 has one. Alone, it is the URL itself. */
+/**
+ * A last segment with a `.` in it, as it is or percent-encoded, is a file name: no spelling of base64 has one. Alone, it
+ * is the URL itself.
+ */
 function withoutFileName(parameter: string): string {
   const lastSlash = parameter.lastIndexOf('/');
-  if (lastSlash === -1 || !parameter.includes('.', lastSlash)) return parameter;
+  if (lastSlash === -1 || !/\.|%2e/i.test(parameter.slice(lastSlash))) return parameter;
   // Of a URL that lost its encoding the last segment is not the client's file name.
   return startsWithScheme(parameter) ? parameter : parameter.slice(0, lastSlash);
 }

@@ -36,7 +36,8 @@ export function redirectAnswer(
     case 'origin_redirects':
       return new HttpProblem(502, 'origin_redirects', outcome.message, { headers: DEPENDS_ON_PREFER });
     case 'not_allowed':
-      return new HttpProblem(403, 'not_allowed', outcome.message);
+      // What the origin redirects to shows only to who waits for it.
+      return new HttpProblem(403, 'not_allowed', outcome.message, { headers: DEPENDS_ON_PREFER });
     case 'unknown_backend':
       return unknownBackend(outcome.known);
   }
