@@ -19,6 +19,8 @@ export interface ProgramOptions {
   /** Added to this process's environment; `undefined` takes a variable away. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly args?: readonly string[];
+  /** A command that runs the program, which follows it: `['faketime', '+2h']`. */
+  readonly under?: readonly string[];
   /** In a process group of its own, so that Ctrl-C on a terminal does not reach it. */
   readonly detached?: boolean;
   /** What happens to the lines that it prints. */
@@ -144,9 +146,15 @@ async function launch(
   options: ProgramOptions,
   opened: AsyncDisposableStack,
 ): Promise<Launched> {
+  const [command = process.execPath, ...before] = [...(options.under ?? []), process.execPath];
   const child = spawn(
-    process.execPath,
-    [join(PROJECT_ROOT, script), ...(await configArgs(options.config, opened)), ...(options.args ?? [])],
+    command,
+    [
+      ...before,
+      join(PROJECT_ROOT, script),
+      ...(await configArgs(options.config, opened)),
+      ...(options.args ?? []),
+    ],
     {
       cwd: PROJECT_ROOT,
       stdio: ['ignore', 'pipe', 'pipe'],
