@@ -10,7 +10,7 @@ export interface Mirror extends AsyncDisposable {
   redirectUrl(region: string, origin: string): string;
 }
 
-type Environment = Pick<StartOptions, 'env'>;
+type Environment = Pick<StartOptions, 'env' | 'lines'>;
 
 /** A front end, and a copier for each region that `copiersFor` names (all, where it names none). */
 export async function startDistributedMirror(

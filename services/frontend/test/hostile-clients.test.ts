@@ -53,6 +53,35 @@ describe('requests that are too much', () => {
     expect(answer.body).toContain('HTTP/1.1 200 OK');
   });
 
+  test.each(['hello', '\0'.repeat(100_000), 'GET / HTTP/9\r\n\r\n'])(
+    'by what follows them are answered, and their connection ends',
+    async (rest) => {
+      await using frontend = await startFrontend();
+      const slow = Promise.withResolvers<void>();
+      frontend.cacheManager.decide = async ({ url }) => {
+        await slow.promise;
+        return {
+          kind: 'present',
+          location: url.href,
+          access: 'public',
+          how: 'hit',
+          collapsed: false,
+          sha256: null,
+        };
+      };
+      const asking = rawRequest(
+        frontend.address,
+        `GET ${redirectPath(ORIGIN_URL)} HTTP/1.1\r\nHost: a\r\n\r\n${rest}`,
+      );
+      await expect.poll(() => frontend.cacheManager.requests.length).toBe(1);
+      slow.resolve();
+      expect(await asking).toMatchObject({
+        status: 302,
+        headers: { location: ORIGIN_URL, connection: 'close' },
+      });
+    },
+  );
+
   test.each([
     ['two lengths', 'Content-Length: 5\r\nContent-Length: 6\r\n'],
     ['a length and a coding', 'Content-Length: 5\r\nTransfer-Encoding: chunked\r\n'],

@@ -92,27 +92,6 @@ describe('what is no request', () => {
     expect(answer.status).toBe(200);
     expect(answer.headers['x-request-id']).toMatch(UUID);
   });
-
-  test('behind a request that is being answered cuts the connection, not the answer', async () => {
-    await using frontend = await startFrontend();
-    const decide = Promise.withResolvers<never>();
-    const asked = Promise.withResolvers<void>();
-    frontend.cacheManager.decide = () => {
-      asked.resolve();
-      return decide.promise;
-    };
-    const { hostname, port } = new URL(frontend.address);
-    const socket = connect(Number(port), hostname);
-    let received = '';
-    socket.on('data', (chunk: Buffer) => (received += chunk.toString()));
-    socket.write(`GET ${redirectPath(ORIGIN_URL)} HTTP/1.1\r\nHost: x\r\n\r\n`);
-    await asked.promise;
-    socket.on('error', () => undefined);
-    socket.write('garbage\r\n\r\n');
-    await once(socket, 'close');
-    expect(received).toBe('');
-    decide.reject(new Error('nobody waits any more'));
-  });
 });
 
 test('a connection that was reset disturbs nobody', async () => {

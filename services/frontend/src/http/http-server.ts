@@ -1,11 +1,11 @@
 import { createServer } from 'node:http';
-import type { IncomingMessage, RequestListener, Server } from 'node:http';
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Config } from '@cloud-mirror/config';
 import type { Logger } from '@cloud-mirror/config';
 import { maxConnections, shedConnections } from './connection-limit.ts';
-import { answerConnect, answerMalformedRequest } from './malformed-request.ts';
+import { answerConnect, answerMalformedRequest, lingerThenCut } from './malformed-request.ts';
 
 export type ServerLimits = Pick<
   Config['server'],
@@ -73,23 +73,35 @@ export class HttpServer {
   }
 
   #answerWhatIsNoRequest(logger: Logger): void {
-    // An answer under way on the same connection must not be cut in two by another.
-    const answering = new WeakSet<Duplex>();
-    this.#server.prependListener('request', (request: IncomingMessage, response) => {
-      answering.add(request.socket);
-      response.once('close', () => answering.delete(request.socket));
+    const answers = new WeakMap<Duplex, ServerResponse>();
+    this.#server.prependListener('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
+      answers.set(socket, response);
+      response.once('close', () => answers.delete(socket));
     });
     // The parser says so again for each packet that still comes.
     const refused = new WeakSet<Duplex>();
     this.#server.on('clientError', (error: Error, socket: Duplex) => {
-      if (answering.has(socket)) socket.destroy();
-      else if (!refused.has(socket)) {
-        refused.add(socket);
-        answerMalformedRequest(error, socket, logger);
-      }
+      const answer = answers.get(socket);
+      if (refused.has(socket)) return;
+      refused.add(socket);
+      if (answer === undefined) answerMalformedRequest(error, socket, logger);
+      else endAfter(answer, socket);
     });
     this.#server.on('connect', (request: IncomingMessage, socket: Duplex) =>
       answerConnect(request, socket, logger),
     );
   }
+}
+
+/**
+ * What follows a request on its connection is no request. The answer to the one before is not cut in two by another, and
+ * is the connection's last.
+ */
+function endAfter(answer: ServerResponse, socket: Duplex): void {
+  socket.pause();
+  if (!answer.headersSent) answer.shouldKeepAlive = false;
+  answer.once('finish', () => {
+    socket.end();
+    lingerThenCut(socket);
+  });
 }

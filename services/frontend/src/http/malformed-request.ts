@@ -83,10 +83,16 @@ function endWithProblem(socket: Duplex, problem: HttpProblem, logger: Logger): v
   socket.end(
     `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status] ?? ''}\r\n${lines.join('')}\r\n${body}`,
   );
-  // What the client still sends is read and thrown away: closing over unread bytes resets the connection, and a reset
-  // takes the answer with it.
+  lingerThenCut(socket);
+  logger.info({ requestId, route: 'unknown', status: problem.status, outcome: problem.code }, 'request');
+}
+
+/**
+ * For a socket whose last bytes are on their way. What the client still sends is read and thrown away: closing over
+ * unread bytes resets the connection, and a reset takes the answer with it.
+ */
+export function lingerThenCut(socket: Duplex): void {
   socket.resume();
   const cut = setTimeout(() => socket.destroy(), LINGER_MS).unref();
   socket.once('close', () => clearTimeout(cut));
-  logger.info({ requestId, route: 'unknown', status: problem.status, outcome: problem.code }, 'request');
 }

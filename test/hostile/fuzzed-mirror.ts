@@ -1,0 +1,89 @@
+import { readFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ADMIN_TOKEN, embeddedConfig, READER_TOKEN } from '../support/mirror-config.ts';
+import { startStandaloneMirror } from '../support/mirror.ts';
+import { startOriginServer } from '../support/origin-server.ts';
+import type { Program } from '../support/program.ts';
+import { fuzzRoutes, type FuzzReport } from './route-fuzzer.ts';
+
+export interface FuzzedMirrorReport extends FuzzReport {
+  /** Lines of the program's log that tell of a fault of its own: `error` and `fatal`, dead letters aside. */
+  readonly errors: readonly unknown[];
+  readonly residentMegabytes: { readonly before: number; readonly after: number };
+  /** Whether it answered after all this, and ended as it should. */
+  readonly alive: boolean;
+  readonly exit: number | null;
+}
+
+/** Paths of the origin that requests ask for: what works, what fails, and what redirects in odd ways. */
+const ORIGIN_PATHS = [
+  '/bytes/10',
+  '/bytes/100000',
+  '/status/404',
+  '/status/403',
+  '/loop',
+  '/redirect/3',
+  '/redirect-nowhere',
+  '/cut/1000?at=10',
+  '/head-405/10',
+  '/gzip',
+  '/redirect-to?url=http%3A%2F%2F169.254.169.254%2F',
+];
+
+/** Spawns the standalone program and sends made-up requests to it, for so long or so many. */
+export async function fuzzStandaloneMirror(options: {
+  readonly seed: number;
+  readonly seconds: number;
+  readonly requests?: number;
+}): Promise<FuzzedMirrorReport> {
+  await using opened = new AsyncDisposableStack();
+  const directory = await mkdtemp(join(tmpdir(), 'cloud-mirror-test-'));
+  opened.defer(() => rm(directory, { recursive: true, force: true }));
+  const origin = opened.use(await startOriginServer());
+  const config = await embeddedConfig({
+    origins: [origin.baseUrl],
+    directory,
+    overrides: { server: { maxWaitSeconds: 1, drainSeconds: 20 }, copier: { graceSeconds: 5 } },
+  });
+  const errors: unknown[] = [];
+  const { frontend } = opened.use(
+    await startStandaloneMirror(config, {
+      lines: {
+        keep: 100,
+        onLine(text) {
+          if (isFault(text)) errors.push(JSON.parse(text));
+        },
+      },
+    }),
+  );
+  const before = await residentMegabytes(frontend);
+  const report = await fuzzRoutes({
+    seed: options.seed,
+    address: frontend.address,
+    subjects: {
+      urls: ORIGIN_PATHS.map((path) => origin.url(path)),
+      backend: ['local', 'here'],
+      tokens: [ADMIN_TOKEN, READER_TOKEN],
+    },
+    signal: AbortSignal.timeout(options.seconds * 1000),
+    ...(options.requests === undefined ? {} : { requests: options.requests }),
+  });
+  const alive = await fetch(frontend.url('/livez')).then(
+    ({ ok }) => ok,
+    () => false,
+  );
+  const after = await residentMegabytes(frontend);
+  const { code } = await frontend.stop();
+  return { ...report, errors, residentMegabytes: { before, after }, alive, exit: code };
+}
+
+function isFault(line: string): boolean {
+  return /"level":"(?:error|fatal)"/.test(line) && !line.includes('"outcome":"dead_letter"');
+}
+
+async function residentMegabytes({ pid }: Program): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  return Math.round(Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) / 1024);
+}

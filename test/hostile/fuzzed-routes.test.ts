@@ -1,0 +1,13 @@
+import { expect, test } from 'vitest';
+import { fuzzStandaloneMirror } from './fuzzed-mirror.ts';
+
+test.each([1, 2])('made-up requests to every route break nothing (seed %d)', async (seed) => {
+  const report = await fuzzStandaloneMirror({ seed, seconds: 60, requests: 1500 });
+  expect(report.violations).toEqual([]);
+  expect(report.errors).toEqual([]);
+  expect(report).toMatchObject({ alive: true, exit: 0 });
+  // It got past the first checks, too.
+  expect(Object.keys(report.statuses)).toEqual(
+    expect.arrayContaining(['200', '204', '302', '400', '401', '403', '404', '405', '413', '431']),
+  );
+});

@@ -1,0 +1,128 @@
+import { connect } from 'node:net';
+import { STATUS_CODES } from 'node:http';
+import { Random } from './random.ts';
+import { RequestMaker, type RequestSubjects } from './request-maker.ts';
+
+export interface FuzzOptions {
+  readonly seed: number;
+  /** `http://127.0.0.1:port` */
+  readonly address: string;
+  readonly subjects: RequestSubjects;
+  /** No more requests are begun once it is aborted. */
+  readonly signal: AbortSignal;
+  /** No more than so many, even so. */
+  readonly requests?: number;
+  readonly concurrency?: number;
+}
+
+export interface FuzzReport {
+  readonly requests: number;
+  /** Answers by status; `none` where the connection ended without one. */
+  readonly statuses: Readonly<Record<string, number>>;
+  /** Answers of 5xx by their code, those that pass on what an origin did wrong among them. */
+  readonly serverErrors: Readonly<Record<string, number>>;
+  readonly routes: Readonly<Record<string, number>>;
+  readonly slowestMs: number;
+  /** What must not be: each with the request that led to it. */
+  readonly violations: readonly FuzzViolation[];
+}
+
+export interface FuzzViolation {
+  readonly what: string;
+  readonly request: string;
+  readonly answer: string;
+}
+
+/** Codes of 5xx that are an origin's fault. A HEAD shows none. */
+const PASSED_ON: ReadonlySet<string> = new Set(['origin_redirects', 'origin_status']);
+const ANSWER_LIMIT_MS = 20_000;
+/** Longer than the server under test lets requests wait: whoever has not been answered by then did not ask anything whole. */
+const PATIENCE_MS = 2_000;
+
+/** Sends made-up requests to every route, over connections of their own, and judges each answer. */
+export async function fuzzRoutes(options: FuzzOptions): Promise<FuzzReport> {
+  const maker = new RequestMaker(new Random(options.seed), options.subjects);
+  const statuses: Record<string, number> = {};
+  const serverErrors: Record<string, number> = {};
+  const routes: Record<string, number> = {};
+  const violations: FuzzViolation[] = [];
+  let requests = 0;
+  let slowestMs = 0;
+
+  const one = async (): Promise<void> => {
+    const { bytes, route } = maker.make();
+    requests += 1;
+    count(routes, route);
+    const begun = performance.now();
+    const answer = await send(options.address, bytes);
+    slowestMs = Math.max(slowestMs, performance.now() - begun);
+    const status = /^HTTP\/1\.1 (\d{3}) /.exec(answer)?.[1] ?? 'none';
+    count(statuses, status);
+    const code = /"code":"([a-z_]+)"/.exec(answer)?.[1] ?? 'none';
+    if (status.startsWith('5')) count(serverErrors, `${status} ${code}`);
+    const what = faultOf(answer, status, code, bytes.startsWith('HEAD '));
+    if (what !== null && violations.length < 20)
+      violations.push({ what, request: bytes, answer: answer.slice(0, 2000) });
+  };
+  const worker = async (): Promise<void> => {
+    while (!options.signal.aborted && requests < (options.requests ?? Infinity)) await one();
+  };
+  await Promise.all(Array.from({ length: options.concurrency ?? 64 }, worker));
+  return { requests, statuses, serverErrors, routes, slowestMs: Math.round(slowestMs), violations };
+}
+
+function faultOf(answer: string, status: string, code: string, isHead: boolean): string | null {
+  if (answer === 'time limit') return 'no answer and no end';
+  // Whatever is no request may be cut off without a word.
+  if (status === 'none') return answer === '' ? null : 'not HTTP';
+  if (STATUS_CODES[status] === undefined) return 'a status that is none';
+  if (status.startsWith('5') && !PASSED_ON.has(code) && !(isHead && status === '502'))
+    return 'an error of the server';
+  const head = answer.slice(0, answer.indexOf('\r\n\r\n'));
+  if (/^x-injected:/im.test(head)) return 'a header that the request made';
+  if (/[^\t\r\n\x20-\x7e\x80-\xff]/.test(head)) return 'a control character in a header';
+  if (!/^x-request-id: [!-~]{1,128}$/im.test(head) && status !== '100') return 'no request identifier';
+  if (/^[45]/.test(status) && !/^content-type: application\/problem\+json\r?$/im.test(head))
+    return 'an error that is no problem';
+  // Operators are shown the stack of what an object failed with.
+  if (/\\n +at |node_modules|\.ts:\d/.test(answer) && !/"entry":\{"state":"error"/.test(answer))
+    return 'a stack trace';
+  return null;
+}
+
+/** Sends all of it and reads one answer, or to the end. */
+function send(address: string, bytes: string): Promise<string> {
+  const { hostname, port } = new URL(address);
+  const { promise, resolve } = Promise.withResolvers<string>();
+  let answer = '';
+  const socket = connect({ host: hostname, port: Number(port) });
+  const patience = setTimeout(() => socket.end(), PATIENCE_MS);
+  const limit = setTimeout(() => {
+    answer = 'time limit';
+    socket.destroy();
+  }, ANSWER_LIMIT_MS);
+  socket.setEncoding('latin1').on('data', (text: string) => {
+    answer += text;
+    if (isWhole(answer, bytes.startsWith('HEAD '))) socket.end();
+  });
+  // A server that has answered may close over what it did not want to read.
+  socket.on('error', () => undefined);
+  socket.once('close', () => {
+    clearTimeout(patience);
+    clearTimeout(limit);
+    resolve(answer);
+  });
+  socket.write(bytes, 'latin1');
+  return promise;
+}
+
+function isWhole(answer: string, isHead: boolean): boolean {
+  const end = answer.indexOf('\r\n\r\n');
+  if (end < 0 || answer.startsWith('HTTP/1.1 100 ')) return false;
+  const length = /^content-length: (\d+)\r?$/im.exec(answer.slice(0, end + 2))?.[1];
+  return isHead || length === undefined || answer.length >= end + 4 + Number(length);
+}
+
+function count(counts: Record<string, number>, key: string): void {
+  counts[key] = (counts[key] ?? 0) + 1;
+}
