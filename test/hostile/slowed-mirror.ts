@@ -1,0 +1,33 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fetchThrough } from '../support/fetch.ts';
+import { embeddedConfig } from '../support/mirror-config.ts';
+import { redirectPath, startStandaloneMirror } from '../support/mirror.ts';
+import { startOriginServer } from '../support/origin-server.ts';
+import { holdSlowClients, type SlowClientsReport } from './slow-clients.ts';
+
+const LARGE_BYTES = 4 * 1024 ** 2;
+
+/** Spawns the standalone program and has slow clients hold so many connections to it. */
+export async function slowDownStandaloneMirror(options: {
+  readonly connections: number;
+  readonly goodRequests: number;
+}): Promise<SlowClientsReport & { readonly exit: number | null }> {
+  await using opened = new AsyncDisposableStack();
+  const directory = await mkdtemp(join(tmpdir(), 'cloud-mirror-test-'));
+  opened.defer(() => rm(directory, { recursive: true, force: true }));
+  const origin = opened.use(await startOriginServer());
+  const config = await embeddedConfig({
+    origins: [origin.baseUrl],
+    directory,
+    overrides: { server: { drainSeconds: 15 }, copier: { graceSeconds: 5 } },
+  });
+  const mirror = opened.use(await startStandaloneMirror(config, { lines: { keep: 100 } }));
+  const small = redirectPath('local', 'here', origin.url('/bytes/100'));
+  await fetchThrough(mirror.frontend.url(small));
+  const large = await fetchThrough(mirror.redirectUrl('here', origin.url(`/bytes/${LARGE_BYTES}`)));
+  const report = await holdSlowClients({ mirror, largeCopy: large.location, goodPath: small, ...options });
+  const { code } = await mirror.frontend.stop();
+  return { ...report, exit: code };
+}
