@@ -5,14 +5,14 @@ export interface Preferences {
   readonly respondAsync: boolean;
 }
 
-/** The header wins over `?wait=N` and `?async=1`. What cannot be parsed is ignored. */
+/** A header that prefers one of these wins over `?wait=N` and `?async=1` as a whole. What cannot be parsed is ignored. */
 export function readPreferences(header: string | undefined, rawQuery: string): Preferences {
   const preferred = parseDirectives(header);
-  const query = rawQuery === '' ? null : new URLSearchParams(rawQuery);
-  return {
-    waitSeconds: wholeSeconds(preferred.get('wait')) ?? wholeSeconds(query?.get('wait')),
-    respondAsync: preferred.has('respond-async') || query?.get('async') === '1',
-  };
+  const waitSeconds = wholeSeconds(preferred.get('wait'));
+  const respondAsync = preferred.has('respond-async');
+  if (rawQuery === '' || waitSeconds !== null || respondAsync) return { waitSeconds, respondAsync };
+  const query = new URLSearchParams(rawQuery);
+  return { waitSeconds: wholeSeconds(query.get('wait')), respondAsync: query.get('async') === '1' };
 }
 
 /** Whether `Cache-Control` of a request asks for a check of what is stored (RFC 9111, section 5.2.1.4). */
