@@ -13,6 +13,7 @@ export interface WireAnswer {
 export interface WireOptions {
   readonly method?: Dispatcher.HttpMethod;
   readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
 }
 
 const LIMIT_MS = 60_000;
@@ -25,6 +26,7 @@ export async function fetchOnWire(url: string, options: WireOptions = {}): Promi
       dispatcher,
       method: options.method ?? 'GET',
       headers: { ...options.headers },
+      ...(options.body === undefined ? {} : { body: options.body }),
       signal: AbortSignal.timeout(LIMIT_MS),
     });
     const bytes = Buffer.from(await answer.body.arrayBuffer());

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { buildApp } from 'fauxqs';
 import { operationOf } from './aws-operation.ts';
 import { failure, S3Rules, type OpenUpload, type S3Answer } from './s3-rules.ts';
@@ -9,6 +10,10 @@ export interface ProtocolCall {
   readonly method: string;
   /** Path with its query, the bucket first. */
   readonly path: string;
+  /** Who signed it; `null` where nobody did. */
+  readonly accessKeyId: string | null;
+  /** Name of the queue that a call of SQS is about, once its body was read. */
+  readonly queue: string | null;
 }
 
 /** A server that speaks the SQS and S3 protocols, on 127.0.0.1, everything in memory. */
@@ -53,6 +58,7 @@ const REGION = 'us-west-2';
 export async function startProtocolServer(options: ProtocolServerOptions = {}): Promise<ProtocolServer> {
   const app = buildApp({ logger: false, defaultRegion: REGION });
   let calls: ProtocolCall[] = [];
+  const callOf = new WeakMap<object, { queue: string | null }>();
   const planned: { operation: string; answer: S3Answer }[] = [];
   const rules = new S3Rules(async (path) => {
     const { statusCode, headers } = await app.inject({ method: 'HEAD', url: path });
@@ -61,11 +67,17 @@ export async function startProtocolServer(options: ProtocolServerOptions = {}): 
 
   app.addHook('onRequest', (request, _reply, done) => {
     const operation = operationOf(request.method, request.url, request.headers);
-    calls.push({ operation, method: request.method, path: request.url });
+    const { method, url: path } = request;
+    const call = { operation, method, path, accessKeyId: accessKeyIdOf(request.headers, path), queue: null };
+    calls.push(call);
+    callOf.set(request.raw, call);
     done();
   });
   // Only once the body is read: a refusal in the middle of an upload is another fault, that of a cut connection.
   app.addHook('preHandler', async (request, reply) => {
+    const call = callOf.get(request.raw);
+    if (call !== undefined && request.headers['x-amz-target'] !== undefined)
+      call.queue = queueOf(request.body);
     const operation = operationOf(request.method, request.url, request.headers);
     const index = planned.findIndex((one) => one.operation === operation);
     const [plan] = index === -1 ? [] : planned.splice(index, 1);
@@ -115,4 +127,17 @@ export async function startProtocolServer(options: ProtocolServerOptions = {}): 
 function errorAnswer(status: number): S3Answer {
   const code = status === 503 ? 'SlowDown' : status === 403 ? 'AccessDenied' : 'InternalError';
   return failure(status, code, 'as the test asked');
+}
+
+function accessKeyIdOf(headers: IncomingHttpHeaders, path: string): string | null {
+  const signed = /Credential=([^/]+)\//.exec(headers.authorization ?? '')?.[1];
+  return signed ?? /[?&]X-Amz-Credential=([^%/&]+)/.exec(path)?.[1] ?? null;
+}
+
+/** Bodies of SQS are JSON objects that name their queue, or its address, which ends in the name. */
+function queueOf(body: unknown): string | null {
+  const text = Buffer.isBuffer(body) ? body.toString() : body;
+  const fields = (typeof text === 'string' ? JSON.parse(text) : text) as Record<string, unknown> | null;
+  const queue = fields?.['QueueUrl'] ?? fields?.['QueueName'];
+  return typeof queue === 'string' ? queue.slice(queue.lastIndexOf('/') + 1) : null;
 }

@@ -1,0 +1,200 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { commandLine } from '../../packages/cli/test/command-line.ts';
+import { eventually } from '../support/eventually.ts';
+import { fetchOnWire, fetchThrough } from '../support/fetch.ts';
+import {
+  ADMIN_TOKEN,
+  copierConfig,
+  distributedConfig,
+  merged,
+  type MirrorConfig,
+} from '../support/mirror-config.ts';
+import { startOriginServer, type OriginServer } from '../support/origin-server.ts';
+import { COPIER, FRONTEND, startProgram, type Program } from '../support/program.ts';
+import { startProtocolServer, type ProtocolServer } from '../support/protocol-server.ts';
+import { redirectPath } from '../support/mirror.ts';
+import { startRedis } from '../support/redis-server.ts';
+import { IamPolicy, permissionsFor, type Permission } from './iam-policy.ts';
+
+/*
+ * Each program does all that it ever does with keys of its own, and every call that it made is held against its policy in
+ * docs/deploy/iam, whose names (buckets, queues) are the ones used here.
+ */
+
+const REGION = 'us-west-2';
+const OPERATOR = { Authorization: `Bearer ${ADMIN_TOKEN}` };
+
+let opened: AsyncDisposableStack;
+let aws: ProtocolServer;
+let origin: OriginServer;
+let frontend: Program;
+
+const keysOf = (who: string) => ({ AWS_ACCESS_KEY_ID: who, AWS_SECRET_ACCESS_KEY: 'secret' });
+
+async function setUp(config: MirrorConfig): Promise<void> {
+  // A queue that somebody made without its dead letters is mended.
+  await fetchOnWire(aws.endpoint, {
+    method: 'POST',
+    headers: { 'x-amz-target': 'AmazonSQS.CreateQueue', 'content-type': 'application/x-amz-json-1.0' },
+    body: JSON.stringify({ QueueName: `cloud-mirror-s3-${REGION}` }),
+  });
+  const folder = await mkdtemp(join(tmpdir(), 'cloud-mirror-test-'));
+  opened.defer(() => rm(folder, { recursive: true, force: true }));
+  const file = join(folder, 'mirror.yaml');
+  await writeFile(file, JSON.stringify(config.config));
+  const env = { ...keysOf('setup'), AWS_EC2_METADATA_DISABLED: 'true' };
+  const { status, stderr } = await commandLine(['setup', '--config', file], { env });
+  expect(status, stderr).toBe(0);
+}
+
+beforeAll(async () => {
+  opened = new AsyncDisposableStack();
+  aws = opened.use(await startProtocolServer());
+  origin = opened.use(await startOriginServer());
+  const redis = opened.use(await startRedis());
+  const servers = {
+    redisUrl: redis.url,
+    sqsEndpoint: aws.endpoint,
+    sqsRegion: aws.region,
+    s3: { endpoint: aws.endpoint, region: aws.region, accessKeyId: 'x', secretAccessKey: 'x', given: false },
+  };
+  const s3 = {
+    bucket: `example-mirror-${REGION}`,
+    endpoint: aws.endpoint,
+    region: aws.region,
+    forcePathStyle: true,
+  };
+  const config = await distributedConfig(servers, {
+    origins: [origin.baseUrl],
+    overrides: {
+      entries: { errorSeconds: { first: 1, longest: 1 }, originAnswerSeconds: 1 },
+      queue: { name: 'cloud-mirror-{service}-{region}', create: false, maxReceiveCount: 1 },
+      services: { s3: { create: false, access: 'signed', partBytes: 5 * 1024 ** 2 } },
+    },
+  });
+  // The regions are replaced whole.
+  const services = { s3: { ...(config.config['services'] as { s3: object }).s3, regions: { [REGION]: s3 } } };
+  const mirror = { ...config, config: { ...config.config, services }, regions: [REGION] } as MirrorConfig;
+  await setUp(mirror);
+  frontend = opened.use(await startProgram(FRONTEND, { config: mirror.config, env: keysOf('frontend') }));
+  const copier = merged(copierConfig(mirror, REGION), { copier: { graceSeconds: 5 } });
+  opened.use(await startProgram(COPIER, { config: copier, env: keysOf('copier') }));
+  await doEverything();
+}, 120_000);
+
+afterAll(() => opened.disposeAsync());
+
+const ask = (path: string) => fetchThrough(frontend.url(redirectPath('s3', REGION, origin.url(path))));
+const encoded = (path: string) => Buffer.from(origin.url(path)).toString('base64url');
+
+async function operate(method: 'GET' | 'POST' | 'DELETE', path: string, status = 200): Promise<void> {
+  const answer = await fetchOnWire(frontend.url(path), { method, headers: OPERATOR });
+  expect(answer.status, answer.text).toBe(status);
+}
+
+async function doEverything(): Promise<void> {
+  await ask('/bytes/100');
+  await ask(`/bytes/${11 * 1024 ** 2}`);
+  await ask(`/stream/${6 * 1024 ** 2}`);
+  await ask(`/bytes/10?${'x'.repeat(1200)}`);
+  // A hit, and one that is checked.
+  await ask('/bytes/100');
+  await fetchOnWire(frontend.url(redirectPath('s3', REGION, origin.url('/bytes/100'))), {
+    headers: { 'Cache-Control': 'no-cache' },
+  });
+  // Found in the store after the entries were lost.
+  await operate('DELETE', `/v1/cache/s3/${REGION}`);
+  await ask('/bytes/100');
+  // Purged, copied again below the new generation, and purged once more.
+  await operate('DELETE', `/v1/purge/s3/${REGION}/${encoded('/bytes/100')}`, 204);
+  await ask('/bytes/100');
+  await operate('DELETE', `/v1/purge/s3/all/${encoded('/bytes/100')}`);
+  await operate('GET', `/v1/status/s3/${REGION}/${encoded('/bytes/100')}`);
+  // An upload that breaks off is ended, and its job a dead letter at once.
+  await fetchOnWire(
+    frontend.url(
+      redirectPath('s3', REGION, origin.url(`/cut/${11 * 1024 ** 2}?at=9000000&times=99&ranges=none`)),
+    ),
+  );
+  await eventually(() => aws.calls.some(({ operation }) => operation === 'AbortMultipartUpload'));
+  await eventually(() =>
+    aws.calls.some(({ operation, queue }) => operation === 'SendMessage' && queue?.endsWith('_dead')),
+  );
+  const deadLetters = `/v1/dead-letters/s3/${REGION}`;
+  await eventually(async () => {
+    const { text } = await fetchOnWire(frontend.url(deadLetters), { headers: OPERATOR });
+    return text.includes('/cut/');
+  });
+  await operate('POST', `${deadLetters}/redrive`);
+  await operate('DELETE', deadLetters);
+  await operate('DELETE', `/v1/queue/s3/${REGION}`);
+  for (const path of ['/readyz', '/metrics', '/v1/backends']) await fetchOnWire(frontend.url(path));
+}
+
+describe.each([
+  ['frontend', 'frontend'],
+  ['copier', 'copier'],
+  ['setup', 'setup'],
+])('the policy of %s', (who, name) => {
+  test('allows every call that it made', async () => {
+    const policy = await IamPolicy.read(name);
+    const calls = aws.calls.filter(({ accessKeyId }) => accessKeyId === who);
+    // A client follows the signed addresses of the front end: those are calls in its name.
+    const needed = new Set(calls.flatMap(permissionsFor).map((one) => JSON.stringify(one)));
+    expect(needed.size).toBeGreaterThan(3);
+    const refused = [...needed].filter((one) => !policy.allows(JSON.parse(one) as Permission));
+    expect(refused).toEqual([]);
+  });
+
+  test('allows nothing that it did not use', async () => {
+    const policy = await IamPolicy.read(name);
+    const used = new Set<string>();
+    const calls = aws.calls.filter(({ accessKeyId }) => accessKeyId === who);
+    for (const permission of calls.flatMap(permissionsFor))
+      for (const { Sid } of policy.allowing(permission)) used.add(`${Sid} ${permission.action}`);
+    const granted = policy.statements.flatMap(({ Sid, Action }) =>
+      Action.map((action) => `${Sid} ${action}`),
+    );
+    expect(granted.filter((one) => !used.has(one))).toEqual([]);
+  });
+});
+
+const KEYS = ['http://a.test/x', 'https://a.test/x', 'g/n0nce/https://a.test/x', `sha256//${'0'.repeat(64)}`];
+const object = (key: string) => `arn:aws:s3:::example-mirror-${REGION}/${key}`;
+const MARKER = `purged/${'0'.repeat(64)}`;
+
+test('copiers can neither delete nor unmake a purge', async () => {
+  const copier = await IamPolicy.read('copier');
+  for (const key of [...KEYS, MARKER]) {
+    expect(copier.allows({ action: 's3:DeleteObject', resource: object(key) })).toBe(false);
+    expect(copier.allows({ action: 's3:GetObject', resource: object(key) })).toBe(true);
+    expect(copier.allows({ action: 's3:PutObject', resource: object(key) })).toBe(key !== MARKER);
+  }
+  expect(copier.statements.flatMap(({ Action }) => Action)).not.toContain('sqs:PurgeQueue');
+});
+
+test('front ends can store nothing but purges, and cannot unmake them', async () => {
+  const front = await IamPolicy.read('frontend');
+  for (const key of [...KEYS, MARKER]) {
+    expect(front.allows({ action: 's3:PutObject', resource: object(key) })).toBe(key === MARKER);
+    expect(front.allows({ action: 's3:DeleteObject', resource: object(key) })).toBe(key !== MARKER);
+  }
+});
+
+test.each(['frontend', 'copier', 'setup'])(
+  '%s names actions and resources, none of them all',
+  async (name) => {
+    const { statements } = await IamPolicy.read(name);
+    for (const { Effect, Action, Resource } of statements) {
+      expect(Effect).toBe('Allow');
+      for (const action of Action) expect(action).toMatch(/^(?:s3|sqs):[A-Za-z]+$/);
+      for (const resource of Resource)
+        expect(resource).toMatch(
+          /^arn:aws:(?:s3:::example-mirror-|sqs:us-west-2:123456789012:cloud-mirror-)/,
+        );
+    }
+  },
+);

@@ -1,0 +1,78 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PROJECT_ROOT } from '../support/program.ts';
+import type { ProtocolCall } from '../support/protocol-server.ts';
+
+interface Statement {
+  readonly Sid: string;
+  readonly Effect: 'Allow';
+  readonly Action: readonly string[];
+  readonly Resource: readonly string[];
+}
+
+/** What a call needs to be allowed. */
+export interface Permission {
+  readonly action: string;
+  readonly resource: string;
+}
+
+/** An IAM policy of docs/deploy/iam: statements that allow, with `*` in resources, and nothing else of the language. */
+export class IamPolicy {
+  readonly statements: readonly Statement[];
+
+  constructor(statements: readonly Statement[]) {
+    this.statements = statements;
+  }
+
+  static async read(name: string): Promise<IamPolicy> {
+    const text = await readFile(join(PROJECT_ROOT, 'docs', 'deploy', 'iam', `${name}.json`), 'utf8');
+    return new IamPolicy((JSON.parse(text) as { Statement: readonly Statement[] }).Statement);
+  }
+
+  /** The statements that allow it. */
+  allowing({ action, resource }: Permission): readonly Statement[] {
+    return this.statements.filter(
+      ({ Action, Resource }) =>
+        Action.includes(action) && Resource.some((pattern) => matches(pattern, resource)),
+    );
+  }
+
+  allows(permission: Permission): boolean {
+    return this.allowing(permission).length > 0;
+  }
+}
+
+/** Actions of operations that are not named like them. https://docs.aws.amazon.com/service-authorization/latest/reference/ */
+const ACTIONS: Readonly<Record<string, string>> = {
+  HeadObject: 's3:GetObject',
+  CreateMultipartUpload: 's3:PutObject',
+  UploadPart: 's3:PutObject',
+  CompleteMultipartUpload: 's3:PutObject',
+  HeadBucket: 's3:ListBucket',
+  ListObjectsV2: 's3:ListBucket',
+  ListMultipartUploads: 's3:ListBucketMultipartUploads',
+  GetBucketLifecycleConfiguration: 's3:GetLifecycleConfiguration',
+  PutBucketLifecycleConfiguration: 's3:PutLifecycleConfiguration',
+  SendMessageBatch: 'sqs:SendMessage',
+  DeleteMessageBatch: 'sqs:DeleteMessage',
+  ChangeMessageVisibilityBatch: 'sqs:ChangeMessageVisibility',
+};
+
+/** What AWS asks for, for a call that the protocol server got. Region and account are those of the policies. */
+export function permissionsFor({ operation, path, queue }: ProtocolCall): readonly Permission[] {
+  if (queue !== null) {
+    const resource = `arn:aws:sqs:us-west-2:123456789012:${queue}`;
+    return [{ action: ACTIONS[operation] ?? `sqs:${operation}`, resource }];
+  }
+  const { pathname } = new URL(path, 'http://s3.invalid');
+  const resource = `arn:aws:s3:::${decodeURIComponent(pathname.slice(1)).replace(/\/$/, '')}`;
+  const permission = { action: ACTIONS[operation] ?? `s3:${operation}`, resource };
+  if (operation !== 'HeadObject') return [permission];
+  // Without it the answer for an object that is not there is 403, which is no answer.
+  return [permission, { action: 's3:ListBucket', resource: resource.replace(/\/.*$/s, '') }];
+}
+
+function matches(pattern: string, resource: string): boolean {
+  const escaped = pattern.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
+  return new RegExp(`^${escaped.join('.*')}$`, 's').test(resource);
+}
