@@ -44,8 +44,9 @@ afterEach(async () => {
   await eventually(async () => (await rig.entry(frontend, path))?.['state'] === 'present');
   expect((await fetchOnWire(frontend.url('/livez'))).status).toBe(200);
   await eventually(async () => {
-    const ready = await fetchOnWire(frontend.url('/readyz'));
-    return ready.status === 200 && ready.json()['status'] === 'ready';
+    const ready = (await fetchOnWire(frontend.url('/readyz'))).json();
+    expect(ready).toMatchObject({ status: 'ready', failing: [] });
+    return true;
   });
   expect(copier.logs.some((line) => line['msg'] === 'stopped')).toBe(false);
 });

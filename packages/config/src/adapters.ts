@@ -3,6 +3,8 @@ import type { Backends, EntryStore, RedisConnection } from '@cloud-mirror/cache-
 import { HttpOrigin, createSourcePolicy } from '@cloud-mirror/origin';
 import type { Origin, SourcePolicy } from '@cloud-mirror/origin';
 import { openBackends } from './backends.ts';
+import { breakerLog } from './breakers/breaker-log.ts';
+import { GuardedEntryStore } from './breakers/guarded-entry-store.ts';
 import type { Config, SourceRule } from './config-schema.ts';
 import type { Logger } from './logger.ts';
 import { programVersion } from './program-version.ts';
@@ -32,7 +34,7 @@ export async function openAdapters(
     ownAddresses: ownAddresses(config),
   });
   const origin = resources.use(openOrigin(config, policy));
-  const backends = openBackends(config, entries, resources);
+  const backends = openBackends(config, { entries, logger }, resources);
   const opened = resources.move();
   return { entries, policy, origin, backends, [Symbol.asyncDispose]: () => opened.disposeAsync() };
 }
@@ -51,13 +53,15 @@ function openEntries({ entries }: Config, logger: Logger): EntryStore {
   switch (entries.kind) {
     case 'memory':
       return new MemoryEntryStore({ onError });
-    case 'redis':
-      return new RedisEntryStore({
+    case 'redis': {
+      const store = new RedisEntryStore({
         connection: redisConnection(entries),
         keyPrefix: entries.keyPrefix,
         commandTimeoutMs: entries.commandTimeoutMs,
         onError,
       });
+      return new GuardedEntryStore(store, { onChange: breakerLog(logger, { part: 'entries' }) });
+    }
   }
 }
 

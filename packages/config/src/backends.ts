@@ -3,29 +3,34 @@ import { backendName, urlSha256OfKey } from '@cloud-mirror/cache-manager';
 import type { Backend, Backends, EntryStore } from '@cloud-mirror/cache-manager';
 import { FilesystemStorageProvider, S3StorageProvider } from '@cloud-mirror/storage-provider';
 import type { StorageProvider } from '@cloud-mirror/storage-provider';
+import { breakerLog } from './breakers/breaker-log.ts';
+import { GuardedStore } from './breakers/guarded-store.ts';
 import type { Config, FilesystemService, S3Region, S3Service } from './config-schema.ts';
+import type { Logger } from './logger.ts';
 import { openQueue } from './queues.ts';
 
-/**
- * Every back end of the configuration. What is opened is put on `resources`.
- * @param entries forget an object before a store of limited room removes it
- */
-export function openBackends(
-  config: Config,
-  entries: Pick<EntryStore, 'drop'>,
-  resources: AsyncDisposableStack,
-): Backends {
+export interface BackendParts {
+  /** Forget an object before a store of limited room removes it. */
+  readonly entries: Pick<EntryStore, 'drop'>;
+  readonly logger: Logger;
+}
+
+/** Every back end of the configuration. What is opened is put on `resources`. */
+export function openBackends(config: Config, parts: BackendParts, resources: AsyncDisposableStack): Backends {
   const backends = new Map<string, Backend>();
   for (const [service, settings] of Object.entries(config.services)) {
     for (const region of Object.keys(settings.regions)) {
       const name = backendName(service, region);
-      const store = resources.use(openStore(config, { service, region, settings }, entries));
-      const queue = resources.use(openQueue(config, service, region));
+      const store = resources.use(openStore(config, { service, region, settings }, parts));
+      const queue = resources.use(openQueue(config, { service, region }, parts.logger));
       backends.set(name, { service, region, name, kind: settings.kind, store, queue, ...lifespan(settings) });
     }
   }
   return backends;
 }
+
+/** A HEAD that takes longer helps no client: requests wait for it. */
+const LONGEST_SMALL_CALL_MS = 5_000;
 
 interface Place {
   readonly service: string;
@@ -45,11 +50,14 @@ function lifespan(settings: S3Service | FilesystemService): Pick<Backend, 'lifes
 function openStore(
   config: Config,
   { service, region, settings }: Place,
-  entries: Pick<EntryStore, 'drop'>,
+  { entries, logger }: BackendParts,
 ): StorageProvider {
   switch (settings.kind) {
     case 's3':
-      return openBucket(settings, region, regionOf(settings, region));
+      return new GuardedStore(openBucket(settings, region, regionOf(settings, region)), {
+        smallCallMs: Math.min(settings.requestTimeoutMs, LONGEST_SMALL_CALL_MS),
+        onChange: breakerLog(logger, { part: 'store', backend: backendName(service, region) }),
+      });
     case 'filesystem':
       return new FilesystemStorageProvider({
         directory: resolve(settings.directory, region),

@@ -1,17 +1,25 @@
+import { backendName } from '@cloud-mirror/cache-manager';
 import { MemoryJobQueue, SqsJobQueue } from '@cloud-mirror/job-queue';
 import type { JobQueue } from '@cloud-mirror/job-queue';
+import { breakerLog } from './breakers/breaker-log.ts';
+import { GuardedJobQueue } from './breakers/guarded-job-queue.ts';
 import type { Config } from './config-schema.ts';
+import type { Logger } from './logger.ts';
 import { queueName } from './queue-name.ts';
 
 /** The queue of one back end. */
-export function openQueue({ queue }: Config, service: string, region: string): JobQueue {
+export function openQueue(
+  { queue }: Config,
+  { service, region }: { readonly service: string; readonly region: string },
+  logger: Logger,
+): JobQueue {
   const { maxReceiveCount, visibilityTimeoutSeconds } = queue;
   switch (queue.kind) {
     case 'memory':
       return new MemoryJobQueue({ maxReceiveCount, visibilityTimeoutSeconds });
     case 'sqs': {
       const name = queueName(queue.name, service, region);
-      return new SqsJobQueue({
+      const sqs = new SqsJobQueue({
         name,
         deadLetterName: name + queue.deadLetterSuffix,
         region: queue.region,
@@ -21,6 +29,8 @@ export function openQueue({ queue }: Config, service: string, region: string): J
         requestTimeoutMs: queue.requestTimeoutMs,
         create: queue.create,
       });
+      const backend = backendName(service, region);
+      return new GuardedJobQueue(sqs, { onChange: breakerLog(logger, { part: 'queue', backend }) });
     }
   }
 }

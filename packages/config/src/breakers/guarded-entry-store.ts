@@ -1,0 +1,88 @@
+import { EntryStoreError } from '@cloud-mirror/cache-manager';
+import type {
+  ChangeListener,
+  Claim,
+  ClaimResult,
+  Copy,
+  Entry,
+  EntryStore,
+  Failure,
+  ObjectId,
+  Take,
+  TakeResult,
+} from '@cloud-mirror/cache-manager';
+import { PartBreaker, type PartBreakerOptions } from './part-breaker.ts';
+
+/**
+ * An entry store that is not asked what it has while it is silent. What would leave something behind if it were not
+ * said (release, commit, failure, purge) is always tried.
+ */
+export class GuardedEntryStore implements EntryStore {
+  readonly #entries: EntryStore;
+  readonly #breaker: PartBreaker;
+
+  constructor(entries: EntryStore, options: Pick<PartBreakerOptions, 'failures' | 'retryMs' | 'onChange'>) {
+    this.#entries = entries;
+    this.#breaker = new PartBreaker({
+      ...options,
+      isSilence: (error) => error instanceof EntryStoreError,
+      refusal: () => new EntryStoreError('the entry store did not answer lately: not asked now'),
+    });
+  }
+
+  get epoch(): number {
+    return this.#entries.epoch;
+  }
+
+  get timeLimitMs(): number {
+    return this.#entries.timeLimitMs;
+  }
+
+  get(id: ObjectId): Promise<Entry | null> {
+    return this.#breaker.call(() => this.#entries.get(id));
+  }
+
+  claim(id: ObjectId, claim: Claim): Promise<ClaimResult> {
+    return this.#breaker.call(() => this.#entries.claim(id, claim));
+  }
+
+  take(id: ObjectId, take: Take): Promise<TakeResult> {
+    return this.#breaker.call(() => this.#entries.take(id, take));
+  }
+
+  renew(id: ObjectId, token: string, renewal: { leaseMs: number; bytes: number }): Promise<boolean> {
+    return this.#entries.renew(id, token, renewal);
+  }
+
+  commit(id: ObjectId, token: string, copy: Copy, ttlMs: number): Promise<boolean> {
+    return this.#entries.commit(id, token, copy, ttlMs);
+  }
+
+  fail(id: ObjectId, token: string, failure: Failure): Promise<boolean> {
+    return this.#entries.fail(id, token, failure);
+  }
+
+  release(id: ObjectId, token: string): Promise<boolean> {
+    return this.#entries.release(id, token);
+  }
+
+  drop(id: ObjectId, token?: string): Promise<boolean> {
+    return this.#entries.drop(id, token);
+  }
+
+  flush(backends: readonly string[]): Promise<number> {
+    return this.#entries.flush(backends);
+  }
+
+  subscribe(listener: ChangeListener): Disposable {
+    return this.#entries.subscribe(listener);
+  }
+
+  check(): Promise<void> {
+    return this.#entries.check();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#entries[Symbol.asyncDispose]();
+  }
+}

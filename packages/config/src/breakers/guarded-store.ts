@@ -1,0 +1,92 @@
+import { StorageError } from '@cloud-mirror/storage-provider';
+import type {
+  CallOptions,
+  ListedObject,
+  PrepareOptions,
+  PutOptions,
+  StorageProvider,
+  StoredObject,
+  UploadSweeper,
+} from '@cloud-mirror/storage-provider';
+import { PartBreaker, type PartBreakerOptions } from './part-breaker.ts';
+
+export interface GuardedStoreOptions extends Pick<PartBreakerOptions, 'failures' | 'retryMs' | 'onChange'> {
+  /** Longest time of a HEAD or DELETE with all its tries, in milliseconds. */
+  readonly smallCallMs: number;
+}
+
+type SweptStore = StorageProvider & UploadSweeper;
+
+/**
+ * A store whose small calls, on which clients wait, have one time limit for all their tries and are not made while the
+ * store is silent. Writing and listing go on as they are: a job that fails has a backoff of its own, and `check` has to
+ * see the truth.
+ */
+export class GuardedStore implements StorageProvider, UploadSweeper {
+  readonly maxKeyBytes: number;
+  readonly access: 'public' | 'signed';
+  readonly #store: SweptStore;
+  readonly #breaker: PartBreaker;
+  readonly #smallCallMs: number;
+
+  constructor(store: SweptStore, options: GuardedStoreOptions) {
+    this.maxKeyBytes = store.maxKeyBytes;
+    this.access = store.access;
+    this.#store = store;
+    this.#smallCallMs = options.smallCallMs;
+    this.#breaker = new PartBreaker({
+      ...options,
+      isSilence: (error) => error instanceof StorageError && error.code === 'store_unavailable',
+      refusal: () => new StorageError('store_unavailable', 'the store did not answer lately: not asked now'),
+    });
+  }
+
+  urlFor(key: string, method: 'GET' | 'HEAD'): Promise<string> {
+    return this.#store.urlFor(key, method);
+  }
+
+  head(key: string, options: CallOptions = {}): Promise<StoredObject | null> {
+    return this.#small(options, (signal) => this.#store.head(key, { signal }));
+  }
+
+  delete(key: string, options: CallOptions = {}): Promise<void> {
+    return this.#small(options, (signal) => this.#store.delete(key, { signal }));
+  }
+
+  put(key: string, body: AsyncIterable<Uint8Array>, options: PutOptions): Promise<StoredObject> {
+    return this.#store.put(key, body, options);
+  }
+
+  list(prefix: string, options?: CallOptions): AsyncIterable<ListedObject> {
+    return this.#store.list(prefix, options);
+  }
+
+  prepare(options: PrepareOptions): Promise<readonly string[]> {
+    return this.#store.prepare(options);
+  }
+
+  check(options?: CallOptions): Promise<void> {
+    return this.#store.check(options);
+  }
+
+  sweepUploads(olderThanMs: number, options?: CallOptions): Promise<number> {
+    return this.#store.sweepUploads(olderThanMs, options);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#store[Symbol.asyncDispose]();
+  }
+
+  #small<T>({ signal }: CallOptions, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    return this.#breaker.call(async () => {
+      const limit = AbortSignal.timeout(this.#smallCallMs);
+      try {
+        return await call(signal === undefined ? limit : AbortSignal.any([signal, limit]));
+      } catch (error) {
+        if (!limit.aborted || signal?.aborted === true) throw error;
+        const message = `no answer of the store within ${this.#smallCallMs} ms`;
+        throw new StorageError('store_unavailable', message, { cause: error });
+      }
+    });
+  }
+}
