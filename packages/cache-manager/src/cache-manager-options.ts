@@ -40,6 +40,11 @@ export interface CacheManagerOptions {
    * origin, and nothing is begun for them. As many as may wait unless given, but at least 1,000.
    */
   readonly missesAtOnce?: number | undefined;
+  /**
+   * Answer hits from memory for a moment: see {@link EntryMemory}. All front ends of an installation do, or none, for a
+   * purge waits as long as the longest memory. Not unless given.
+   */
+  readonly remembersHits?: boolean | undefined;
   readonly events?: CacheManagerEvents | undefined;
   /** Between two looks of a waiting request when no change was told, in milliseconds. 2,000 unless given. */
   readonly pollMs?: number | undefined;

@@ -2,8 +2,11 @@ import { backendName, type Backend, type Backends } from './backend.ts';
 import type { CacheManagerOptions } from './cache-manager-options.ts';
 import { ChangeWaiters } from './change-waiters.ts';
 import { DirectLookUps } from './direct-lookups.ts';
+import { EntryMemory } from './entry-memory.ts';
+import type { Copy } from './entry-store.ts';
+import { HitFinder } from './hit-finder.ts';
 import { MarkerLists } from './marker-lists.ts';
-import { mirroredObject } from './mirrored-object.ts';
+import { mirroredObject, type MirroredObject } from './mirrored-object.ts';
 import { Miss } from './miss.ts';
 import type { PurgeResult, StatusReport } from './operator.ts';
 import { purge } from './purge.ts';
@@ -23,6 +26,8 @@ export class CacheManager implements AsyncDisposable {
   readonly backends: Backends;
   readonly #options: CacheManagerOptions;
   readonly #markers: MarkerLists;
+  readonly #memory: EntryMemory | null;
+  readonly #hits: HitFinder | null;
   readonly #waiters = new ChangeWaiters();
   readonly #redirector: Redirector;
   readonly #subscription: Disposable;
@@ -36,8 +41,15 @@ export class CacheManager implements AsyncDisposable {
       options.events?.partFailed?.('store', backend, error),
     );
     const parts = { ...options, markers: this.#markers };
+    // Before all other subscriptions: who is told of a change and looks again must not be shown what was remembered.
+    this.#memory = options.remembersHits === true ? new EntryMemory(options) : null;
+    this.#hits =
+      this.#memory === null
+        ? null
+        : new HitFinder({ ...parts, memory: this.#memory, ended: this.#ended.signal });
     this.#redirector = new Redirector({
       options,
+      memory: this.#memory,
       waiters: this.#waiters,
       markers: this.#markers,
       miss: new Miss(parts),
@@ -67,6 +79,26 @@ export class CacheManager implements AsyncDisposable {
   }
 
   /**
+   * What requests for `url` are about, for {@link recallHit} and {@link findHit}; may be kept. `null`: `redirect` has
+   * another answer to them than a copy.
+   */
+  objectOf(service: string, region: string, url: URL): MirroredObject | null {
+    const backend = this.backends.get(backendName(service, region));
+    if (backend === undefined || !this.#options.policy.decide(url).allowed) return null;
+    return mirroredObject(backend, url.href);
+  }
+
+  /** The copy that `redirect` leads to, where memory alone says so; `null`: ask further. */
+  recallHit(object: MirroredObject): Copy | null {
+    return this.#hits?.recall(object) ?? null;
+  }
+
+  /** The copy that `redirect` leads to, where one read of the entry says so; `null`: ask `redirect`. */
+  async findHit(object: MirroredObject): Promise<Copy | null> {
+    return this.#hits?.find(object) ?? null;
+  }
+
+  /**
    * Purges an object in one region of a service, or in `all` of them; see {@link purge}.
    * @throws UnknownBackendError
    */
@@ -83,7 +115,9 @@ export class CacheManager implements AsyncDisposable {
   async flush(service?: string, region?: string): Promise<number> {
     const backends =
       service === undefined ? [...this.backends.values()] : this.backendsOf(service, region ?? 'all');
-    return this.#options.entries.flush(backends.map(({ name }) => name));
+    const forgotten = await this.#options.entries.flush(backends.map(({ name }) => name));
+    this.#memory?.forgetAll();
+    return forgotten;
   }
 
   /** Tells what is known of an object in one back end. @throws UnknownBackendError */
@@ -104,6 +138,7 @@ export class CacheManager implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#subscription[Symbol.dispose]();
+    this.#memory?.[Symbol.dispose]();
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, LAST_WORK_MS);
     await Promise.race([Promise.allSettled(this.#background), promise]);

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CacheManagerOptions } from './cache-manager-options.ts';
 import { readMarker } from './copy-lookup.ts';
+import { GREATEST_MEMORY_AGE_MS } from './entry-memory.ts';
 import { EntryStoreError } from './entry-store.ts';
 import type { MarkerLists } from './marker-lists.ts';
 import { copyKey, type MirroredObject } from './mirrored-object.ts';
@@ -9,10 +10,9 @@ import type { PurgeResult } from './operator.ts';
 import { publicCause } from './public-cause.ts';
 import { freshToken } from './token.ts';
 
-/** How long a hit may be answered from a front end's memory, in milliseconds: entries are read anew for each request. */
-const GREATEST_MEMORY_AGE_MS = 0;
-
-type PurgeOptions = Pick<CacheManagerOptions, 'entries' | 'events'> & { readonly markers: MarkerLists };
+type PurgeOptions = Pick<CacheManagerOptions, 'entries' | 'events' | 'remembersHits'> & {
+  readonly markers: MarkerLists;
+};
 
 /**
  * Forgets and deletes one object in the back ends given (all of them one object, so of one URL).
@@ -39,9 +39,10 @@ export async function purge(
       const mark = marked[index];
       if (mark === undefined || mark.status === 'rejected') throw mark?.reason;
       await options.entries.drop(object.id);
-      // A request that read the entry just before has been answered, or has given up, by the end of this wait; those
-      // that begin later cannot see the entry. Only then do the objects go.
-      await sleep(GREATEST_MEMORY_AGE_MS + options.entries.timeLimitMs, undefined, { signal });
+      // A request that read the entry just before has been answered, or has given up, by the end of this wait, and no
+      // front end remembers it any more; those that begin later cannot see it. Only then do the objects go.
+      const memoryAgeMs = options.remembersHits === true ? GREATEST_MEMORY_AGE_MS : 0;
+      await sleep(memoryAgeMs + options.entries.timeLimitMs, undefined, { signal });
       await deleteCopies(object, mark.value, signal);
     }),
   );

@@ -3,6 +3,7 @@ import type { CacheManagerOptions } from './cache-manager-options.ts';
 import type { ChangeWaiter, ChangeWaiters } from './change-waiters.ts';
 import { lookUpGeneration } from './copy-lookup.ts';
 import { TooManyLookUps, type DirectLookUps } from './direct-lookups.ts';
+import type { EntryMemory } from './entry-memory.ts';
 import { EntryStoreError, type Copy, type Entry, type ErrorEntry, type PresentEntry } from './entry-store.ts';
 import { accepted, refusalOf, toOrigin } from './fallback.ts';
 import type { MarkerLists } from './marker-lists.ts';
@@ -20,6 +21,8 @@ const LEAST_MISSES_AT_ONCE = 1000;
 
 export interface RedirectorParts {
   readonly options: CacheManagerOptions;
+  /** `null`: entries are read anew for each request. */
+  readonly memory: EntryMemory | null;
   readonly waiters: ChangeWaiters;
   readonly markers: MarkerLists;
   readonly miss: Miss;
@@ -86,7 +89,7 @@ export class Redirector {
     const epoch = entries.epoch;
     let entry: Entry | null;
     try {
-      entry = await entries.get(progress.object.id);
+      entry = await this.#entryFor(progress);
     } catch (error) {
       this.#entriesFailed(error);
       return this.#withoutEntries(progress);
@@ -104,6 +107,14 @@ export class Redirector {
       case 'error':
         return this.#error(progress, entry);
     }
+  }
+
+  /** A look for a copy may see the entry as it was a moment ago; what is to be checked, or has changed, is read anew. */
+  #entryFor({ object, request, looks }: Progress): Promise<Entry | null> {
+    const { memory, options } = this.#parts;
+    if (memory === null || request.revalidate) return options.entries.get(object.id);
+    const remembered = looks === 1 ? memory.recall(object.id) : null;
+    return remembered === null ? memory.read(object.id) : Promise.resolve(remembered);
   }
 
   /** A new connection to the entry store is not trusted before the purge markers were read. */
@@ -143,6 +154,7 @@ export class Redirector {
 
   /** Drops an entry that was wrong, unless somebody has replaced it by now. */
   async #forget(progress: Progress, token: string): Promise<Step> {
+    this.#parts.memory?.forget(progress.object.id);
     try {
       await this.#parts.options.entries.drop(progress.object.id, token);
     } catch (error) {

@@ -1,0 +1,79 @@
+import { randomUUID } from 'node:crypto';
+import { afterEach, expect, inject, test, vi } from 'vitest';
+import { EntryMemory } from '../src/entry-memory.ts';
+import { RedisEntryStore, type Change, type ObjectId } from '../src/index.ts';
+import { startTcpProxy } from '../../../test/support/tcp-proxy.ts';
+
+const { redisUrl } = inject('servers');
+const ID: ObjectId = { backend: 's3/us-west-1', sha256: 'a'.repeat(64) };
+const TIMES = { ttlSeconds: 3600, expiryMarginSeconds: 600 };
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** A front end's connections to Redis, and its memory over them. */
+async function openFrontend(url: string, keyPrefix: string, opened: AsyncDisposableStack) {
+  const entries = opened.use(
+    new RedisEntryStore({ connection: { url }, keyPrefix, commandTimeoutMs: 10_000 }),
+  );
+  const changes: Change[] = [];
+  const heard = Promise.withResolvers<void>();
+  const memory = opened.use(new EntryMemory({ entries, times: TIMES }));
+  entries.subscribe((change) => {
+    changes.push(change);
+    heard.resolve();
+  });
+  // The subscription stands once it has said that it may have missed something.
+  await heard.promise;
+  await entries.check();
+  return { entries, memory, changes };
+}
+
+async function commit(entries: RedisEntryStore): Promise<void> {
+  await entries.claim(ID, { token: 'a', leaseMs: 60_000, copyingLeaseMs: 60_000 });
+  const copy = {
+    generation: '',
+    sizeBytes: 1,
+    sha256: null,
+    etag: null,
+    storedAt: Date.now(),
+    expiresAt: null,
+  };
+  expect(await entries.commit(ID, 'a', copy, 3_600_000)).toBe(true);
+}
+
+test('an entry dropped by one front end leaves the memory of another one, by way of Redis alone', async () => {
+  await using opened = new AsyncDisposableStack();
+  const keyPrefix = `test-${randomUUID()}`;
+  const one = await openFrontend(redisUrl, keyPrefix, opened);
+  const other = await openFrontend(redisUrl, keyPrefix, opened);
+  await commit(one.entries);
+  await vi.waitFor(
+    () => expect(other.changes.filter(({ type }) => type === 'changed')).toHaveLength(2),
+    20_000,
+  );
+  // No memory ends by its age any more.
+  vi.useFakeTimers({ toFake: ['performance'] });
+  expect(await other.memory.read(ID)).toMatchObject({ state: 'present' });
+  expect(other.memory.recall(ID)).not.toBeNull();
+  await one.entries.drop(ID);
+  await vi.waitFor(() => expect(other.memory.recall(ID)).toBeNull(), 20_000);
+});
+
+test('a subscription that breaks empties the memory', async () => {
+  await using opened = new AsyncDisposableStack();
+  const keyPrefix = `test-${randomUUID()}`;
+  const { hostname, port } = new URL(redisUrl);
+  const proxy = opened.use(await startTcpProxy({ host: hostname, port: Number(port) }));
+  const direct = await openFrontend(redisUrl, keyPrefix, opened);
+  const proxied = await openFrontend(`redis://127.0.0.1:${proxy.port}`, keyPrefix, opened);
+  await commit(direct.entries);
+  vi.useFakeTimers({ toFake: ['performance'] });
+  await vi.waitFor(async () => {
+    await proxied.memory.read(ID);
+    expect(proxied.memory.recall(ID)).not.toBeNull();
+  }, 20_000);
+  proxy.drop('cut');
+  await vi.waitFor(() => expect(proxied.memory.recall(ID)).toBeNull(), 20_000);
+});

@@ -1,0 +1,147 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { EntryMemory, GREATEST_MEMORY_AGE_MS } from '../src/entry-memory.ts';
+import type { Copy, ObjectId } from '../src/index.ts';
+import { MemoryEntryStore } from '../src/index.ts';
+import { CallGate } from './wrappers/call-gate.ts';
+import { GatedEntryStore } from './wrappers/gated-entry-store.ts';
+import { ReplaceableEntryStore } from './wrappers/replaceable-entry-store.ts';
+
+const TIMES = { ttlSeconds: 3600, expiryMarginSeconds: 600 };
+const GET = { part: 'entries', method: 'get' };
+
+let entries: ReplaceableEntryStore;
+let gate: CallGate;
+let memory: EntryMemory;
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['Date', 'performance'] });
+  entries = new ReplaceableEntryStore(new MemoryEntryStore());
+  gate = new CallGate();
+  memory = new EntryMemory({ entries: new GatedEntryStore(entries, gate), times: TIMES });
+});
+afterEach(async () => {
+  memory[Symbol.dispose]();
+  await entries[Symbol.asyncDispose]();
+  vi.useRealTimers();
+});
+
+function objectOf(number: number): ObjectId {
+  return { backend: 'local/here', sha256: String(number).padStart(64, '0') };
+}
+
+const ID = objectOf(1);
+
+/** A `present` entry, as a copier leaves it. */
+async function commit(id: ObjectId, copy: Partial<Copy> = {}, ttlMs = 3_600_000): Promise<void> {
+  const token = `token of ${id.sha256}`;
+  await entries.drop(id);
+  await entries.claim(id, { token, leaseMs: 60_000, copyingLeaseMs: 60_000 });
+  const fields = {
+    generation: '',
+    sizeBytes: 1,
+    sha256: null,
+    etag: null,
+    storedAt: Date.now(),
+    expiresAt: null,
+  };
+  await entries.commit(id, token, { ...fields, ...copy }, ttlMs);
+}
+
+describe('hits in memory', () => {
+  test('a present entry is known for a moment after it was read, without another read', async () => {
+    await commit(ID);
+    expect(memory.recall(ID)).toBeNull();
+    const read = await memory.read(ID);
+    expect(memory.recall(ID)).toEqual(read);
+    vi.advanceTimersByTime(GREATEST_MEMORY_AGE_MS - 1);
+    expect(memory.recall(ID)).toEqual(read);
+    expect(gate.count(GET)).toBe(1);
+  });
+
+  test('its age counts from the start of the read, however long the answer takes', async () => {
+    await commit(ID);
+    using pause = gate.pause(GET, 'answer');
+    const reading = memory.read(ID);
+    await pause.reached;
+    vi.advanceTimersByTime(GREATEST_MEMORY_AGE_MS - 100);
+    pause.resume();
+    await reading;
+    expect(memory.recall(ID)).not.toBeNull();
+    vi.advanceTimersByTime(100);
+    expect(memory.recall(ID)).toBeNull();
+  });
+
+  test('entries that are not present are read each time', async () => {
+    await entries.claim(ID, { token: 'a', leaseMs: 60_000, copyingLeaseMs: 60_000 });
+    expect(await memory.read(ID)).toMatchObject({ state: 'pending' });
+    expect(memory.recall(ID)).toBeNull();
+  });
+
+  test('no entry is known beyond the life of its copy', async () => {
+    await commit(ID, { expiresAt: Date.now() + TIMES.expiryMarginSeconds * 1000 + 300 });
+    await memory.read(ID);
+    vi.advanceTimersByTime(299);
+    expect(memory.recall(ID)).not.toBeNull();
+    vi.advanceTimersByTime(1);
+    expect(memory.recall(ID)).toBeNull();
+  });
+
+  test('no entry is known beyond its own life', async () => {
+    await commit(ID);
+    vi.advanceTimersByTime(TIMES.ttlSeconds * 1000 - 300);
+    await memory.read(ID);
+    expect(memory.recall(ID)).not.toBeNull();
+    vi.advanceTimersByTime(300);
+    expect(memory.recall(ID)).toBeNull();
+  });
+
+  test('a change that any process makes takes the entry away, and no other', async () => {
+    const other = objectOf(2);
+    for (const id of [ID, other]) {
+      await commit(id);
+      await memory.read(id);
+    }
+    await entries.drop(ID);
+    expect(memory.recall(ID)).toBeNull();
+    expect(memory.recall(other)).not.toBeNull();
+  });
+
+  test.each(['lost', 'flushed'] as const)('changes that were %s take everything away', async (type) => {
+    await commit(ID);
+    await memory.read(ID);
+    entries.tell({ type });
+    expect(memory.recall(ID)).toBeNull();
+  });
+
+  test('another connection takes everything away, whatever was told', async () => {
+    await commit(ID);
+    await memory.read(ID);
+    entries.deaf = true;
+    const other = new MemoryEntryStore();
+    const tell = vi.spyOn(entries, 'tell').mockImplementation(() => undefined);
+    entries.replace(other);
+    tell.mockRestore();
+    expect(memory.recall(ID)).toBeNull();
+    expect(await memory.read(ID)).toBeNull();
+  });
+
+  test('what was read across a change of the connection is not remembered', async () => {
+    await commit(ID);
+    using pause = gate.pause(GET, 'answer');
+    const reading = memory.read(ID);
+    await pause.reached;
+    entries.replace(new MemoryEntryStore());
+    pause.resume();
+    expect(await reading).not.toBeNull();
+    expect(memory.recall(ID)).toBeNull();
+  });
+
+  test('room is made for what was read last', async () => {
+    const count = 70_000;
+    for (let number = 1; number <= count; number += 1) {
+      await commit(objectOf(number));
+      await memory.read(objectOf(number));
+    }
+    expect(memory.recall(objectOf(1))).toBeNull();
+    expect(memory.recall(objectOf(count))).not.toBeNull();
+  });
+});

@@ -1,0 +1,135 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { CacheManager } from '../src/index.ts';
+import { copyKey } from '../src/index.ts';
+import { openMirror, type MirrorFixture } from './mirror-fixture.ts';
+
+const PATH = '/bytes/100';
+const GET = { part: 'entries', method: 'get' };
+
+let mirror: MirrorFixture;
+/** Another front end, which remembers as well. */
+let elsewhere: CacheManager;
+beforeEach(async () => {
+  mirror = await openMirror({ remembersHits: true });
+  elsewhere = mirror.otherManager({ remembersHits: true });
+  await mirror.store(PATH);
+});
+afterEach(async () => {
+  vi.useRealTimers();
+  await mirror[Symbol.asyncDispose]();
+});
+
+/** No memory ends by its age any more. */
+const stopTheClock = (): unknown => vi.useFakeTimers({ toFake: ['performance'] });
+
+const url = (): URL => new URL(mirror.origin.url(PATH));
+
+/** Until `manager` has the object in its memory: the first request makes the entry, the next one reads it. */
+async function remember(manager: CacheManager): Promise<void> {
+  do await manager.redirect(mirror.request(PATH));
+  while (manager.recallHit(mirror.object(PATH)) === null);
+}
+
+describe('a front end that remembers hits', () => {
+  test('answers the next request without reading the entry', async () => {
+    stopTheClock();
+    await remember(mirror.manager);
+    const reads = mirror.gate.count(GET);
+    expect(await mirror.redirect(PATH)).toMatchObject({ kind: 'present', how: 'hit' });
+    expect(mirror.gate.count(GET)).toBe(reads);
+  });
+
+  test('finds a hit by one read where it remembers none', async () => {
+    stopTheClock();
+    await remember(elsewhere);
+    const object = mirror.object(PATH);
+    expect(mirror.manager.recallHit(object)).toBeNull();
+    expect(await mirror.manager.findHit(object)).toMatchObject({ generation: '' });
+    expect(mirror.gate.count(GET)).toBe(1);
+    expect(mirror.manager.recallHit(object)).toMatchObject({ generation: '' });
+  });
+
+  test('a purge reaches the memory of every other front end as soon as the entry is dropped', async () => {
+    stopTheClock();
+    await remember(mirror.manager);
+    await remember(elsewhere);
+    using dropped = mirror.gate.pause({ part: 'entries', method: 'drop' }, 'answer');
+    const purging = mirror.manager.purge('local', 'here', url());
+    await dropped.reached;
+    expect(elsewhere.recallHit(mirror.object(PATH))).toBeNull();
+    expect(await elsewhere.findHit(mirror.object(PATH))).toBeNull();
+    dropped.resume();
+    await purging;
+  });
+
+  test('a purge outlasts the memory of a front end that hears of no change', async () => {
+    await remember(elsewhere);
+    mirror.entries.deaf = true;
+    const [result] = await mirror.manager.purge('local', 'here', url());
+    expect(result?.purged).toBe(true);
+    expect(elsewhere.recallHit(mirror.object(PATH))).toBeNull();
+  });
+
+  test('a purge deletes nothing that a front end may still lead to', async () => {
+    await remember(elsewhere);
+    mirror.entries.deaf = true;
+    using deleting = mirror.gate.pause({ part: 'store here', method: 'delete' });
+    const purging = mirror.manager.purge('local', 'here', url());
+    await deleting.reached;
+    expect(elsewhere.recallHit(mirror.object(PATH))).toBeNull();
+    deleting.resume();
+    await purging;
+  });
+
+  test('what this front end purged is not remembered, though its marker list alone knows so', async () => {
+    stopTheClock();
+    await remember(mirror.manager);
+    mirror.entries.deaf = true;
+    using deleting = mirror.gate.pause({ part: 'entries', method: 'drop' });
+    const purging = mirror.manager.purge('local', 'here', url());
+    await deleting.reached;
+    expect(mirror.manager.recallHit(mirror.object(PATH))).toBeNull();
+    deleting.resume();
+    await purging;
+  });
+
+  test('a flush is felt at once by who asked for it', async () => {
+    stopTheClock();
+    await remember(mirror.manager);
+    mirror.entries.deaf = true;
+    await mirror.manager.flush();
+    expect(mirror.manager.recallHit(mirror.object(PATH))).toBeNull();
+  });
+
+  test('a request that wants a check reads the entry, and mends what was remembered', async () => {
+    stopTheClock();
+    await remember(mirror.manager);
+    mirror.entries.deaf = true;
+    await mirror.here.objects.delete(copyKey(mirror.object(PATH), ''));
+    const checked = mirror.redirect(PATH, { revalidate: true, waitMs: 0 });
+    expect(await checked).toMatchObject({ kind: 'origin' });
+    expect(mirror.manager.recallHit(mirror.object(PATH))).toBeNull();
+  });
+
+  test('nothing is a hit before the purge markers were read', async () => {
+    await remember(elsewhere);
+    using listing = mirror.gate.pause({ part: 'store here', method: 'list' });
+    const fresh = mirror.otherManager({ remembersHits: true, backends: mirror.manager.backends });
+    await listing.reached;
+    expect(await fresh.findHit(mirror.object(PATH))).toBeNull();
+    expect(fresh.recallHit(mirror.object(PATH))).toBeNull();
+  });
+
+  test('what the policy refuses, and unknown regions, are no objects', () => {
+    expect(mirror.manager.objectOf('local', 'here', url())).toMatchObject({ url: url().href });
+    expect(mirror.manager.objectOf('local', 'nowhere', url())).toBeNull();
+    expect(mirror.manager.objectOf('local', 'here', new URL('http://127.0.0.2/'))).toBeNull();
+  });
+
+  test('a process that ends has no hits', async () => {
+    await remember(elsewhere);
+    await elsewhere[Symbol.asyncDispose]();
+    expect(elsewhere.recallHit(mirror.object(PATH))).toBeNull();
+    expect(await elsewhere.findHit(mirror.object(PATH))).toBeNull();
+  });
+});
