@@ -54,7 +54,7 @@ export async function fuzzRoutes(options: FuzzOptions): Promise<FuzzReport> {
     requests += 1;
     count(routes, route);
     const begun = performance.now();
-    const answer = await send(options.address, bytes);
+    const answer = withoutInterim(await send(options.address, bytes));
     slowestMs = Math.max(slowestMs, performance.now() - begun);
     const status = /^HTTP\/1\.1 (\d{3}) /.exec(answer)?.[1] ?? 'none';
     count(statuses, status);
@@ -81,7 +81,7 @@ function faultOf(answer: string, status: string, code: string, isHead: boolean):
   const head = answer.slice(0, answer.indexOf('\r\n\r\n'));
   if (/^x-injected:/im.test(head)) return 'a header that the request made';
   if (/[^\t\r\n\x20-\x7e\x80-\xff]/.test(head)) return 'a control character in a header';
-  if (!/^x-request-id: [!-~]{1,128}$/im.test(head) && status !== '100') return 'no request identifier';
+  if (!/^x-request-id: [!-~]{1,128}$/im.test(head)) return 'no request identifier';
   if (/^[45]/.test(status) && !/^content-type: application\/problem\+json\r?$/im.test(head))
     return 'an error that is no problem';
   // Operators are shown the stack of what an object failed with.
@@ -103,7 +103,7 @@ function send(address: string, bytes: string): Promise<string> {
   }, ANSWER_LIMIT_MS);
   socket.setEncoding('latin1').on('data', (text: string) => {
     answer += text;
-    if (isWhole(answer, bytes.startsWith('HEAD '))) socket.end();
+    if (isWhole(withoutInterim(answer), bytes.startsWith('HEAD '))) socket.end();
   });
   // A server that has answered may close over what it did not want to read.
   socket.on('error', () => undefined);
@@ -116,9 +116,13 @@ function send(address: string, bytes: string): Promise<string> {
   return promise;
 }
 
+function withoutInterim(answer: string): string {
+  return answer.replace(/^(?:HTTP\/1\.1 1\d\d [^\r]*\r\n\r\n)+/, '');
+}
+
 function isWhole(answer: string, isHead: boolean): boolean {
   const end = answer.indexOf('\r\n\r\n');
-  if (end < 0 || answer.startsWith('HTTP/1.1 100 ')) return false;
+  if (end < 0) return false;
   const length = /^content-length: (\d+)\r?$/im.exec(answer.slice(0, end + 2))?.[1];
   return isHead || length === undefined || answer.length >= end + 4 + Number(length);
 }
