@@ -7,7 +7,8 @@ import { isAbsent, systemCode, toStorageError } from './filesystem-error.ts';
 import type { ObjectDescription } from './object-file.ts';
 import { readDescription, toStoredObject } from './object-file.ts';
 
-const CHUNK_BYTES = 256 * 1024;
+/** A reader that stalls holds a few of them, and there may be thousands of readers. */
+const CHUNK_BYTES = 128 * 1024;
 
 /** An object's file, open: it stays readable when the object is replaced or removed. */
 export class OpenObjectFile implements OpenObject {

@@ -3,7 +3,6 @@ import { Readable } from 'node:stream';
 import type { Backends } from '@cloud-mirror/cache-manager';
 import type { Logger } from '@cloud-mirror/config';
 import { isLocallyServed } from '@cloud-mirror/storage-provider';
-import type { OpenObject } from '@cloud-mirror/storage-provider';
 import { HttpProblem } from '../http/http-problem.ts';
 import type { RequestContext } from '../http/request-context.ts';
 import { knownBackend } from '../operators/known-backends.ts';
@@ -11,6 +10,7 @@ import { recordBackend } from '../redirect/object-record.ts';
 import { parseByteRange } from './byte-range.ts';
 import { evaluatePreconditions, rangeApplies } from './conditional-request.ts';
 import { objectHeaders } from './object-headers.ts';
+import { ObjectReaders, type ObjectReader } from './object-readers.ts';
 
 export interface ObjectsRouteParts {
   readonly backends: Backends;
@@ -26,10 +26,12 @@ export interface ObjectName {
 
 /** `GET|HEAD /v1/objects/:service/:region/:name`: copies of `filesystem` back ends. */
 export function objectsRoute({ backends, logger }: ObjectsRouteParts) {
+  const readers = new ObjectReaders();
   return async (ctx: RequestContext, { service, region, name }: ObjectName): Promise<void> => {
     recordBackend(ctx.state.record, service, region);
     const { store } = knownBackend(backends, service, region);
     if (!isLocallyServed(store) || !/^[0-9a-f]{64}$/.test(name)) throw noSuchObject();
+    using reader = ctx.req.method === 'GET' ? await readers.enter(ctx.res) : null;
     await using opened = await store.open(name);
     if (opened === null) throw noSuchObject();
 
@@ -55,32 +57,36 @@ export function objectsRoute({ backends, logger }: ObjectsRouteParts) {
     ctx.res.setHeader('Content-Length', endExclusive - start);
     if (range !== null)
       ctx.res.setHeader('Content-Range', `bytes ${start}-${endExclusive - 1}/${object.sizeBytes}`);
-    if (ctx.req.method === 'HEAD') return;
-    await stream(ctx, opened, start, endExclusive, logger);
+    if (reader === null) return;
+    await stream(ctx, opened.read(start, endExclusive), reader, logger);
   };
 }
 
 /** Reads no faster than the client does, and stops when it goes away. */
 async function stream(
   ctx: RequestContext,
-  opened: OpenObject,
-  start: number,
-  endExclusive: number,
+  bytes: AsyncIterable<Uint8Array>,
+  reader: ObjectReader,
   logger: Logger,
 ): Promise<void> {
   // The length is announced: should reading fail now, cutting the connection is the only honest end.
   ctx.respond = false;
   try {
-    await pipeline(
-      Readable.from(opened.read(start, endExclusive), { objectMode: true, highWaterMark: 1 }),
-      ctx.res,
-    );
+    await pipeline(Readable.from(watched(bytes, reader), { objectMode: true, highWaterMark: 1 }), ctx.res);
     ctx.state.record.outcome = 'served';
   } catch (error) {
     const gone = (error as NodeJS.ErrnoException).code === 'ERR_STREAM_PREMATURE_CLOSE';
     ctx.state.record.outcome = gone ? 'client_gone' : 'read_failed';
     if (!gone) logger.error({ requestId: ctx.state.requestId, err: error }, 'reading a copy failed');
     ctx.res.destroy();
+  }
+}
+
+/** More is asked for when the client has taken what came before. */
+async function* watched(bytes: AsyncIterable<Uint8Array>, reader: ObjectReader): AsyncIterable<Uint8Array> {
+  for await (const chunk of bytes) {
+    reader.progress();
+    yield chunk;
   }
 }
 

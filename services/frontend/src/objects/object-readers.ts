@@ -1,0 +1,90 @@
+import type { ServerResponse } from 'node:http';
+import { HttpProblem } from '../http/http-problem.ts';
+
+/** Each holds an open file and some hundred kilobytes that its client has not taken yet. */
+const READERS_AT_ONCE = 2_000;
+/** A client that has taken nothing for so long makes room where others wait for it. */
+const STALLED_MS = 5_000;
+/** How long others wait. */
+const LONGEST_WAIT_MS = 30_000;
+const LOOK_INTERVAL_MS = 500;
+
+export interface ObjectReader extends Disposable {
+  /** To be called whenever the client has taken something. */
+  progress(): void;
+}
+
+/**
+ * Who reads copies from this host, so many at once and no more: clients that do not take what they asked for must cost
+ * neither all memory nor all files. Others wait for their turn; a client that takes nothing meanwhile loses its own.
+ */
+export class ObjectReaders {
+  readonly #most: number;
+  readonly #stalledMs: number;
+  /** When each of them last took something. */
+  readonly #reading = new Map<ServerResponse, number>();
+  readonly #waiting = new Set<() => void>();
+  #look: NodeJS.Timeout | null = null;
+
+  constructor(most = READERS_AT_ONCE, stalledMs = STALLED_MS) {
+    this.#most = most;
+    this.#stalledMs = stalledMs;
+  }
+
+  /** @throws HttpProblem 503 where no turn came */
+  async enter(response: ServerResponse): Promise<ObjectReader> {
+    if (this.#reading.size >= this.#most) await this.#turn(response);
+    this.#reading.set(response, performance.now());
+    return {
+      progress: () => void this.#reading.set(response, performance.now()),
+      [Symbol.dispose]: () => {
+        this.#reading.delete(response);
+        this.#next();
+      },
+    };
+  }
+
+  async #turn(response: ServerResponse): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const giveUp = () => reject(busy());
+    const limit = setTimeout(giveUp, LONGEST_WAIT_MS);
+    response.once('close', giveUp);
+    this.#waiting.add(resolve);
+    this.#look ??= setInterval(() => this.#cutStalled(), LOOK_INTERVAL_MS).unref();
+    try {
+      await promise;
+    } finally {
+      clearTimeout(limit);
+      response.off('close', giveUp);
+      this.#waiting.delete(resolve);
+      if (this.#waiting.size === 0 && this.#look !== null) {
+        clearInterval(this.#look);
+        this.#look = null;
+      }
+    }
+  }
+
+  #next(): void {
+    const [resolve] = this.#waiting;
+    if (resolve === undefined) return;
+    this.#waiting.delete(resolve);
+    resolve();
+  }
+
+  #cutStalled(): void {
+    const now = performance.now();
+    let wanted = this.#waiting.size;
+    for (const [response, progressAt] of this.#reading) {
+      if (wanted === 0) return;
+      if (now - progressAt < this.#stalledMs) continue;
+      wanted -= 1;
+      response.destroy();
+    }
+  }
+}
+
+function busy(): HttpProblem {
+  return new HttpProblem(503, 'too_many_readers', 'Too many clients read copies from here at the moment.', {
+    headers: { 'Retry-After': '5' },
+  });
+}
