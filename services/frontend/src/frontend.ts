@@ -1,3 +1,4 @@
+import type { RequestListener } from 'node:http';
 import Koa from 'koa';
 import type { CacheManager, EntryStore } from '@cloud-mirror/cache-manager';
 import type { Config, Logger } from '@cloud-mirror/config';
@@ -8,16 +9,17 @@ import { clientAddressReader } from './http/client-address.ts';
 import { HttpServer } from './http/http-server.ts';
 import { rateLimit, RateLimiter } from './http/rate-limit.ts';
 import { receiveRequest } from './http/receive-request.ts';
-import type { RequestState } from './http/request-context.ts';
+import type { Exchange, RequestState } from './http/request-context.ts';
 import { FrontendMetrics } from './machines/metrics.ts';
 import { PartProbe } from './machines/part-states.ts';
 import { OperatorAuth } from './operators/operator-auth.ts';
 import { operatorGate } from './operators/operator-call.ts';
+import { HitShortcut } from './redirect/hit-shortcut.ts';
 import { objectCalls, ordinaryRoutes, routerOf, unrouted } from './routes.ts';
 
 export type FrontendCacheManager = Pick<
   CacheManager,
-  'redirect' | 'purge' | 'flush' | 'status' | 'backends' | 'waiting'
+  'redirect' | 'objectOf' | 'recallHit' | 'findHit' | 'purge' | 'flush' | 'status' | 'backends' | 'waiting'
 >;
 
 export interface FrontendParts {
@@ -53,16 +55,11 @@ export function createFrontend(parts: FrontendParts): Frontend {
   app.on('error', (error: unknown) =>
     logger.debug({ err: error }, 'a connection ended in the middle of an answer'),
   );
-  app.use(
-    receiveRequest({
-      logger,
-      isDraining,
-      onEnd(ctx, durationMs) {
-        metrics.countRequest(ctx, durationMs);
-        logAccess(accessLog, ctx, durationMs);
-      },
-    }),
-  );
+  const onEnd = (exchange: Exchange, durationMs: number): void => {
+    metrics.countRequest(exchange, durationMs);
+    logAccess(accessLog, exchange, durationMs);
+  };
+  app.use(receiveRequest({ logger, isDraining, onEnd }));
   const { rateLimit: limit, trustedProxies } = config.server;
   if (limit !== null) app.use(rateLimit(new RateLimiter(limit), clientAddressReader(trustedProxies)));
   app.use(objectCalls(routesParts));
@@ -70,7 +67,15 @@ export function createFrontend(parts: FrontendParts): Frontend {
   app.use(unrouted(router));
 
   const handle = app.callback();
-  const server = new HttpServer((request, response) => void handle(request, response), config.server, logger);
+  // Budgets of clients are the application's to keep.
+  const shortcut =
+    limit === null ? new HitShortcut({ server: config.server, cacheManager, isDraining, onEnd }) : null;
+  const listener: RequestListener = (request, response) => {
+    const application = (): void => void handle(request, response);
+    if (shortcut === null) application();
+    else shortcut.handle(request, response, application);
+  };
+  const server = new HttpServer(listener, config.server, logger);
   return {
     listen: () => server.listen(),
     async drain() {

@@ -20,6 +20,8 @@ export function openCacheManager({ config, adapters, logger, registry }: CacheMa
     policy,
     times: config.entries,
     maxWaiting: config.server.maxWaiting,
+    // Entries in this process's own memory need no second one.
+    remembersHits: config.entries.kind === 'redis',
     events: cacheManagerEvents({ backends, logger, registry }),
   });
 }

@@ -1,5 +1,5 @@
 import type { Logger } from '@cloud-mirror/config';
-import type { RequestContext } from './request-context.ts';
+import type { Exchange } from './request-context.ts';
 
 /**
  * A logger for lines whose every field is chosen below. Looking through each of them for credentials, as the program's
@@ -10,15 +10,15 @@ export function accessLogger(logger: Logger): Logger {
 }
 
 /** One line for each request. What it may say of an object is in the record; the address itself is never logged. */
-export function logAccess(logger: Logger, ctx: RequestContext, durationMs: number): void {
-  const { requestId, record } = ctx.state;
+export function logAccess(logger: Logger, { req, res, state }: Exchange, durationMs: number): void {
+  const { requestId, record } = state;
   logger.info(
     {
       requestId,
-      method: ctx.req.method,
-      status: ctx.res.statusCode,
+      method: req.method,
+      status: res.statusCode,
       durationMs: Math.round(durationMs * 1000) / 1000,
-      ...(!ctx.res.writableFinished && { clientGone: true }),
+      ...(!res.writableFinished && { clientGone: true }),
       ...record,
     },
     'request',

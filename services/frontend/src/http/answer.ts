@@ -14,11 +14,11 @@ export function sendJson(
   body: unknown,
   headers: Readonly<Record<string, string>> = {},
 ): void {
-  sendText(ctx, status, JSON.stringify(body), {
-    'Content-Type': 'application/json',
-    'Cache-Control': 'no-store',
-    ...headers,
-  });
+  sendText(ctx, status, JSON.stringify(body), jsonHeaders(headers));
+}
+
+export function jsonHeaders(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return { 'Content-Type': 'application/json', 'Cache-Control': 'no-store', ...headers };
 }
 
 export function sendText(

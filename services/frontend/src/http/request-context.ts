@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { DefaultContext, ParameterizedContext } from 'koa';
 import type { RequestTarget } from './request-target.ts';
 
@@ -24,6 +25,13 @@ export interface RequestState {
   arrivedAtMs: number;
   target: RequestTarget;
   record: RequestRecord;
+}
+
+/** What logs and metrics see of a request. */
+export interface Exchange {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  readonly state: Pick<RequestState, 'requestId' | 'record'>;
 }
 
 export type RequestContext = ParameterizedContext<RequestState, DefaultContext>;

@@ -2,7 +2,7 @@ import type { Backends, CacheManager } from '@cloud-mirror/cache-manager';
 import { backendName } from '@cloud-mirror/cache-manager';
 import { Counter, Gauge, Histogram } from 'prom-client';
 import type { Registry } from 'prom-client';
-import type { RequestContext } from '../http/request-context.ts';
+import type { Exchange } from '../http/request-context.ts';
 import type { PartProbe } from './part-states.ts';
 
 /** Redirects from memory take less than a millisecond, waiting ones as long as the server lets them. */
@@ -56,7 +56,7 @@ export class FrontendMetrics {
     registerPartGauges(registry, probe);
   }
 
-  countRequest({ req, res, state }: RequestContext, durationMs: number): void {
+  countRequest({ req, res, state }: Exchange, durationMs: number): void {
     const { route, outcome = 'unknown', service = '', region = '' } = state.record;
     this.#requests.inc({ route, method: req.method ?? 'unknown', status: res.statusCode });
     this.#durations.observe({ route }, durationMs / 1000);

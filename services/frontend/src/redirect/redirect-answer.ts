@@ -26,7 +26,7 @@ export function redirectAnswer(
 ): RedirectAnswer | HttpProblem {
   switch (outcome.kind) {
     case 'present':
-      return present(outcome, context);
+      return presentAnswer(outcome, context);
     case 'origin':
       return toOrigin(outcome, context);
     case 'accepted':
@@ -58,7 +58,11 @@ type Outcome<Kind extends RedirectOutcome['kind']> = Extract<RedirectOutcome, { 
 
 const DEPENDS_ON_PREFER = { Vary: 'Prefer' };
 
-function present(outcome: Outcome<'present'>, context: AnswerContext): RedirectAnswer {
+/** Where the copy is; for hits, also what {@link HitShortcut} sends. */
+export function presentAnswer(
+  outcome: Outcome<'present'>,
+  context: Pick<AnswerContext, 'redirectMaxAgeSeconds'>,
+): RedirectAnswer {
   const { location, access, how, collapsed, sha256 } = outcome;
   const stored = `cloud-mirror; fwd=miss; stored${collapsed ? '; collapsed' : ''}`;
   return {

@@ -22,6 +22,19 @@ export class FakeCacheManager implements FrontendCacheManager {
   purgeError: string | null = null;
   flush = (_service?: string, _region?: string): Promise<number> => Promise.resolve(7);
 
+  /** Leaves every request to {@link redirect}. */
+  objectOf(): null {
+    return null;
+  }
+
+  recallHit(): null {
+    return null;
+  }
+
+  async findHit(): Promise<null> {
+    return null;
+  }
+
   async redirect(request: RedirectRequest): Promise<RedirectOutcome> {
     this.requests.push(request);
     return this.decide(request);

@@ -1,0 +1,153 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { copyKey } from '@cloud-mirror/cache-manager';
+import type { CacheManager, Copy, MirroredObject } from '@cloud-mirror/cache-manager';
+import type { Config } from '@cloud-mirror/config';
+import { jsonHeaders } from '../http/answer.ts';
+import type { Exchange, RequestRecord } from '../http/request-context.ts';
+import { requestIdOf } from '../http/request-id.ts';
+import { parseRequestTarget } from '../http/request-target.ts';
+import { parseObjectPath } from './object-path.ts';
+import { recordObject } from './object-record.ts';
+import { decodeOriginUrlParameter } from './origin-url-parameter.ts';
+import { RecentlyUsed } from './recently-used.ts';
+import { presentAnswer } from './redirect-answer.ts';
+
+export interface HitShortcutParts {
+  readonly server: Pick<Config['server'], 'maxUrlBytes' | 'redirectMaxAgeSeconds'>;
+  readonly cacheManager: Pick<CacheManager, 'objectOf' | 'recallHit' | 'findHit'>;
+  readonly isDraining: () => boolean;
+  /** Called once for each request that was answered here, when its answer went out or its client went away. */
+  readonly onEnd: (exchange: Exchange, durationMs: number) => void;
+}
+
+/** What a request target stands for. Depends on the configuration alone, so that it may be kept. */
+interface Target {
+  readonly object: MirroredObject;
+  readonly record: RequestRecord;
+  /** The answer to the last hit on it. */
+  last: Answer | null;
+}
+
+interface Answer {
+  readonly generation: string;
+  readonly sha256: string | null;
+  /** The second, and the method, for which a signed address is what would be signed again; `null`: always. */
+  readonly signedFor: string | null;
+  readonly headers: readonly string[];
+  readonly body: string;
+}
+
+/** Targets that are kept. Each takes about a kilobyte. */
+const MOST_TARGETS = 32_768;
+const REDIRECT = '/v1/redirect/';
+
+/**
+ * Answers plain requests for copies that are there, without the application: most requests are no other, and the
+ * application takes twice the time of everything else about them. It decides nothing by itself: what is not plain, and
+ * what the cache manager does not call a hit, is left to the application, which begins from the start.
+ */
+export class HitShortcut {
+  readonly #parts: HitShortcutParts;
+  readonly #targets = new RecentlyUsed<string, Target>(MOST_TARGETS);
+
+  constructor(parts: HitShortcutParts) {
+    this.#parts = parts;
+  }
+
+  /** @param otherwise takes the request, now or later, where it is no plain hit */
+  handle(req: IncomingMessage, res: ServerResponse, otherwise: () => void): void {
+    const arrivedAtMs = performance.now();
+    const target = this.#plainTarget(req);
+    if (target === null) return otherwise();
+    const copy = this.#parts.cacheManager.recallHit(target.object);
+    const answer = copy === null ? null : keptAnswer(target, copy, req.method);
+    if (answer !== null) return this.#send(req, res, target, answer, arrivedAtMs);
+    this.#find(target, copy, req.method).then(
+      (found) => {
+        if (found === null || this.#parts.isDraining()) otherwise();
+        else this.#send(req, res, target, found, arrivedAtMs);
+      },
+      // The application meets the same fault, and knows what to say of it.
+      otherwise,
+    );
+  }
+
+  /** `null`: a request that the application must judge. */
+  #plainTarget({ method, url = '', headers, httpVersion }: IncomingMessage): Target | null {
+    if ((method !== 'GET' && method !== 'HEAD') || !url.startsWith(REDIRECT) || this.#parts.isDraining())
+      return null;
+    if (headers['cache-control'] !== undefined || headers['pragma'] !== undefined) return null;
+    if (headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined) return null;
+    if (headers.host === undefined && httpVersion === '1.1') return null;
+    const known = this.#targets.get(url);
+    if (known !== undefined) return known;
+    const target = this.#readTarget(url);
+    if (target !== null) this.#targets.set(url, target);
+    return target;
+  }
+
+  #readTarget(url: string): Target | null {
+    const path = parseObjectPath(parseRequestTarget(url).rawPath);
+    if (path === null) return null;
+    const { service, region, parameter } = path;
+    try {
+      const origin = decodeOriginUrlParameter(parameter, this.#parts.server.maxUrlBytes);
+      const object = this.#parts.cacheManager.objectOf(service, region, origin);
+      if (object === null) return null;
+      const record: RequestRecord = { route: 'redirect', outcome: 'hit' };
+      recordObject(record, service, region, origin);
+      return { object, record, last: null };
+    } catch {
+      // The application says what is wrong with it.
+      return null;
+    }
+  }
+
+  async #find(target: Target, recalled: Copy | null, method: string | undefined): Promise<Answer | null> {
+    const { cacheManager, server } = this.#parts;
+    const { object } = target;
+    const copy = recalled ?? (await cacheManager.findHit(object));
+    if (copy === null) return null;
+    const kept = keptAnswer(target, copy, method);
+    if (kept !== null) return kept;
+    const { store } = object.backend;
+    const signedFor = signature(object, method);
+    const location = await store.urlFor(copyKey(object, copy.generation), method === 'HEAD' ? 'HEAD' : 'GET');
+    const { access } = store;
+    const { generation, sha256 } = copy;
+    const answer = presentAnswer(
+      { kind: 'present', location, access, how: 'hit', collapsed: false, sha256 },
+      server,
+    );
+    const body = JSON.stringify(answer.body);
+    const headers = Object.entries(jsonHeaders(answer.headers)).flat();
+    headers.push('Content-Length', String(Buffer.byteLength(body)));
+    target.last = { generation, sha256, signedFor, headers, body };
+    return target.last;
+  }
+
+  #send(
+    req: IncomingMessage,
+    res: ServerResponse,
+    { record }: Target,
+    answer: Answer,
+    arrivedAtMs: number,
+  ): void {
+    const { onEnd } = this.#parts;
+    const requestId = requestIdOf(req.headers['x-request-id']);
+    res.on('close', () => onEnd({ req, res, state: { requestId, record } }, performance.now() - arrivedAtMs));
+    res.writeHead(302, ['X-Request-Id', requestId, ...answer.headers]);
+    res.end(req.method === 'HEAD' ? undefined : answer.body);
+  }
+}
+
+/** The answer to the last hit, where it is what would be answered again. */
+function keptAnswer({ object, last }: Target, copy: Copy, method: string | undefined): Answer | null {
+  if (last === null || last.generation !== copy.generation || last.sha256 !== copy.sha256) return null;
+  return last.signedFor === null || last.signedFor === signature(object, method) ? last : null;
+}
+
+/** Signatures tell the time in seconds: within one, the same is signed again. */
+function signature({ backend }: MirroredObject, method: string | undefined): string | null {
+  return backend.store.access === 'public' ? null : `${method} ${Math.floor(Date.now() / 1000)}`;
+}
