@@ -53,6 +53,8 @@ export default defineConfig({
           globalSetup: ['test/support/global-setup.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
+          // They wait more than they work.
+          maxWorkers: 3,
         },
       },
     ],

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import type { Program } from '../support/program.ts';
-import { fresh, FaultRig } from './support/fault-rig.ts';
+import { fresh, reportFailures, FaultRig } from './support/fault-rig.ts';
 import { QueueMessages } from './support/queue-messages.ts';
 
 let rig: FaultRig;
@@ -9,6 +9,7 @@ let frontend: Program;
 let copier: Program;
 let seed = 0;
 
+reportFailures(() => rig);
 beforeAll(async () => {
   rig = await FaultRig.start({ overrides: { queue: { maxReceiveCount: 3 } } });
   [frontend, copier] = await Promise.all([rig.startFrontend(), rig.startCopier()]);

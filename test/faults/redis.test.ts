@@ -4,7 +4,7 @@ import { eventually } from '../support/eventually.ts';
 import { fetchOnWire, fetchThrough } from '../support/fetch.ts';
 import type { Program } from '../support/program.ts';
 import { startRedis, type RedisServer } from '../support/redis-server.ts';
-import { fresh, FaultRig } from './support/fault-rig.ts';
+import { fresh, reportFailures, FaultRig } from './support/fault-rig.ts';
 
 let rig: FaultRig;
 let frontend: Program;
@@ -23,6 +23,7 @@ function operatorOf(server: RedisServer): Redis {
   return client;
 }
 
+reportFailures(() => rig);
 beforeAll(async () => {
   rig = await FaultRig.start();
   operator = operatorOf(rig.redis);
@@ -41,7 +42,11 @@ afterEach(async () => {
     return fetched.location.startsWith(rig.originUrl('/')) ? null : fetched;
   });
   expect(redirect.status).toBe(302);
-  await eventually(async () => (await rig.entry(frontend, path))?.['state'] === 'present');
+  // What was found without Redis is written down by the next request that has it.
+  await eventually(async () => {
+    await rig.ask(frontend, path);
+    return (await rig.entry(frontend, path))?.['state'] === 'present';
+  });
   expect((await fetchOnWire(frontend.url('/livez'))).status).toBe(200);
   await eventually(async () => {
     const ready = (await fetchOnWire(frontend.url('/readyz'))).json();

@@ -3,9 +3,11 @@ import { eventually } from '../support/eventually.ts';
 import { fetchOnWire } from '../support/fetch.ts';
 import type { Program } from '../support/program.ts';
 import type { ProxyMode } from '../support/tcp-proxy.ts';
-import { fresh, FaultRig } from './support/fault-rig.ts';
+import { fresh, reportFailures, FaultRig } from './support/fault-rig.ts';
 
 let rig: FaultRig;
+
+reportFailures(() => rig);
 beforeEach(async () => {
   rig = await FaultRig.start();
 });

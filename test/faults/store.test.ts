@@ -3,7 +3,7 @@ import { eventually } from '../support/eventually.ts';
 import { fetchOnWire, fetchThrough } from '../support/fetch.ts';
 import type { Program } from '../support/program.ts';
 import { failure } from '../support/s3-rules.ts';
-import { fresh, FaultRig } from './support/fault-rig.ts';
+import { fresh, reportFailures, FaultRig } from './support/fault-rig.ts';
 
 let rig: FaultRig;
 let frontend: Program;
@@ -11,6 +11,7 @@ let copier: Program;
 
 const LARGE = 12 * 1024 ** 2;
 
+reportFailures(() => rig);
 beforeAll(async () => {
   rig = await FaultRig.start();
   [frontend, copier] = await Promise.all([rig.startFrontend(), rig.startCopier()]);

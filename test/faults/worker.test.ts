@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { fetchOnWire } from '../support/fetch.ts';
 import type { Program } from '../support/program.ts';
-import { fresh, FaultRig, OPERATOR } from './support/fault-rig.ts';
+import { fresh, reportFailures, FaultRig, OPERATOR } from './support/fault-rig.ts';
 
 let rig: FaultRig;
 let frontend: Program;
@@ -12,6 +12,7 @@ const MIB = 1024 ** 2;
 const LARGE = 12 * MIB;
 const NOT_WAITING = { headers: { prefer: 'wait=0' } };
 
+reportFailures(() => rig);
 beforeAll(async () => {
   rig = await FaultRig.start();
   frontend = await rig.startFrontend();

@@ -1,4 +1,4 @@
-import { inject } from 'vitest';
+import { beforeEach, inject, onTestFailed } from 'vitest';
 import {
   ADMIN_TOKEN,
   copierConfig,
@@ -53,6 +53,7 @@ export class FaultRig implements AsyncDisposable {
   readonly copierLinks: Links;
   readonly mirror: MirrorConfig;
   readonly #opened: AsyncDisposableStack;
+  readonly #programs: { readonly name: string; readonly program: Program }[] = [];
 
   private constructor(
     parts: Pick<
@@ -107,7 +108,7 @@ export class FaultRig implements AsyncDisposable {
   async startFrontend(options: ProgramStart = {}): Promise<Program> {
     const { overrides = {}, ...start } = options;
     const config = merged(this.mirror.config, overrides);
-    return this.#opened.use(await startProgram(FRONTEND, { config, ...start }));
+    return this.#run('front end', await startProgram(FRONTEND, { config, ...start }));
   }
 
   /** Starts a copier of one region; the rig ends it. */
@@ -115,7 +116,22 @@ export class FaultRig implements AsyncDisposable {
     const { overrides = {}, ...start } = options;
     const linked = { ...this.mirror, config: linkedBy(this.mirror, this.copierLinks) };
     const config = merged(copierConfig(linked, WEST), overrides);
-    return this.#opened.use(await startProgram(COPIER, { config, ...start }));
+    return this.#run('copier', await startProgram(COPIER, { config, ...start }));
+  }
+
+  #run(name: string, program: Program): Program {
+    this.#programs.push({ name, program });
+    return this.#opened.use(program);
+  }
+
+  /** The last lines of every program that the rig has started, for the report of a test that failed. */
+  lastLines(count = 25): string {
+    return this.#programs
+      .map(({ name, program }) => {
+        const lines = program.logs.slice(-count).map((line) => JSON.stringify(line).slice(0, 500));
+        return [`${name} ${program.pid}:`, ...lines].join('\n  ');
+      })
+      .join('\n');
   }
 
   redirectUrl(frontend: Program, path: string, region = WEST): string {
@@ -263,6 +279,13 @@ export function linkedBy(mirror: MirrorConfig, links: Links): ConfigObject {
 
 export function addressOf({ host, port }: { host: string; port: number }, scheme = 'http'): string {
   return `${scheme}://${host}:${port}`;
+}
+
+/** After each test: where it failed, what the programs said is printed. */
+export function reportFailures(rig: () => FaultRig | undefined): void {
+  beforeEach(() => {
+    onTestFailed(() => console.error(rig()?.lastLines()));
+  });
 }
 
 let seed = 0;
