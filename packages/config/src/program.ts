@@ -60,7 +60,7 @@ export async function runProgram(program: Program, argv: readonly string[] = pro
     if (!(error instanceof ConfigError)) throw error;
     return exitWithFaults(error);
   }
-  const destination = pino.destination({ dest: 1, sync: false });
+  const destination = pino.destination({ dest: 1, sync: false, ...LINES_AT_ONCE });
   const logger = createLogger({ level: config.log.level, program: program.name, version, destination });
   const exit = exitOnceWritten(destination);
   watchForCrashes(logger, exit);
@@ -127,6 +127,12 @@ function listenForSignals(): Stopping {
 
 /** For a reader of the log that does not read. */
 const LAST_LINES_MS = 2000;
+
+/**
+ * Lines wait a tenth of a second for others to be written with. Each by itself, they took a third of a busy front end's
+ * time. Bytes and milliseconds.
+ */
+const LINES_AT_ONCE = { minLength: 32_768, maxWrite: 65_536, periodicFlush: 100 };
 
 type Destination = ReturnType<typeof pino.destination>;
 
