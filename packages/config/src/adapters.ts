@@ -1,6 +1,6 @@
 import { MemoryEntryStore, RedisEntryStore } from '@cloud-mirror/cache-manager';
 import type { Backends, EntryStore, RedisConnection } from '@cloud-mirror/cache-manager';
-import { HttpOrigin, createSourcePolicy } from '@cloud-mirror/origin';
+import { HttpOrigin, createSourcePolicy, patternOpensAnyHost } from '@cloud-mirror/origin';
 import type { Origin, SourcePolicy } from '@cloud-mirror/origin';
 import { openBackends } from './backends.ts';
 import { breakerLog } from './breakers/breaker-log.ts';
@@ -28,6 +28,7 @@ export async function openAdapters(
 ): Promise<Adapters> {
   await using resources = new AsyncDisposableStack();
   const entries = resources.use(openEntries(config, logger));
+  warnOfOpenRules(config, logger);
   const policy = createSourcePolicy({
     requireTls: config.sources.requireTls,
     allow: config.sources.allow.map(policyRule),
@@ -37,6 +38,17 @@ export async function openAdapters(
   const backends = openBackends(config, { entries, logger }, resources);
   const opened = resources.move();
   return { entries, policy, origin, backends, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+}
+
+/** On loopback such a rule is for trying things out; elsewhere it lets strangers fill the stores. */
+function warnOfOpenRules({ server, sources }: Config, logger: Logger): void {
+  if (/^(?:127\.|::1$|localhost$)/.test(server.host)) return;
+  for (const [index, { pattern }] of sources.allow.entries())
+    if (pattern !== undefined && patternOpensAnyHost(pattern))
+      logger.warn(
+        { rule: `sources.allow[${index}].pattern`, pattern },
+        'this rule lets objects of any host be mirrored: name your origins',
+      );
 }
 
 /** Where the front ends answer, and AWS's address of the queues. Servers of one's own are on networks that the guard closes. */

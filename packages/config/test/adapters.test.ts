@@ -96,6 +96,21 @@ test('the mirror itself is no source, whatever the rules say', async () => {
   expect(allowed('https://artifacts.example.com/')).toBe(true);
 });
 
+test.each([
+  ['0.0.0.0', '^https://[a-z0-9.-]+/', ['sources.allow[0].pattern']],
+  ['127.0.0.1', '^https://[a-z0-9.-]+/', []],
+  ['0.0.0.0', '^https://[a-z0-9-]+\\.example\\.com/', []],
+])('a mirror on %s is warned of the rule %s: %j', async (host, pattern, warned) => {
+  const lines: { readonly rule?: string }[] = [];
+  const destination = { write: (line: string) => void lines.push(JSON.parse(line) as { rule?: string }) };
+  const log = createLogger({ level: 'warn', program: 'test', version: '0', destination });
+  const server = { publicUrl: 'https://mirror.example.com', host };
+  await using _adapters = await openAdapters(config({ server, sources: { allow: [{ pattern }] } }), {
+    logger: log,
+  });
+  expect(lines.map(({ rule }) => rule)).toEqual(warned);
+});
+
 test('copies of a filesystem service are in a folder for each region and have addresses of the front end', async () => {
   await using adapters = await openAdapters(config(), { logger });
   const store = adapters.backends.get('local/here')?.store;

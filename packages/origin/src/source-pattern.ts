@@ -44,6 +44,23 @@ export function patternLimitsPath(text: string): boolean {
   return path.length > 0 && !(path.length === 1 && isAnything(path[0]));
 }
 
+/** Whether a pattern that {@link checkPattern} accepts lets through hosts of any domain: its last label is not written out. */
+export function patternOpensAnyHost(text: string): boolean {
+  const sequence = parsePattern(text)[0] ?? [];
+  const host = sequence.slice(hostBegin(sequence), hostEnd(sequence));
+  const last = host.findLast((node) => !isPort(node));
+  return last?.kind === 'characters' && last.literal === null && last.set.has('a');
+}
+
+/** A group that begins with a colon, or the digits after one: what follows the host. */
+function isPort(node: PatternNode): boolean {
+  if (node.kind === 'group')
+    return node.alternatives.every(([first]) => first !== undefined && isLiteral(first, ':'));
+  return (
+    node.kind === 'characters' && (node.literal === ':' || [...node.set].every((each) => /\d/.test(each)))
+  );
+}
+
 function faultOfShape(alternatives: readonly PatternSequence[]): string | null {
   const [sequence, ...others] = alternatives;
   if (sequence === undefined || others.length > 0)

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { checkPattern } from '../src/source-pattern.ts';
+import { checkPattern, patternOpensAnyHost } from '../src/source-pattern.ts';
 
 test.each([
   '^https://[a-z0-9-]+\\.example\\.com/',
@@ -80,4 +80,20 @@ describe('refused:', () => {
   ])('%s (%s)', (pattern) => {
     expect(checkPattern(pattern)).toEqual(expect.any(String));
   });
+});
+
+test.each([
+  ['^https://[a-z0-9.-]+/', true],
+  ['^https?://[a-z0-9.-]+(?::[0-9]+)?/', true],
+  ['^https?://[a-z0-9.-]+:[0-9]+/', true],
+  ['^https://artifacts\\.[a-z]+/', true],
+  ['^https://\\w+/', true],
+  ['^https://[a-z0-9-]+\\.example\\.com/', false],
+  ['^https://[a-z0-9.-]+\\.example\\.com:8443/', false],
+  ['^https://(?:a|b)\\.example/', false],
+  ['^http://10\\.1\\.[0-9]+\\.[0-9]+/', false],
+  ['^http://127\\.0\\.0\\.1:\\d+/', false],
+])('%s opens any host: %s', (pattern, expected) => {
+  expect(checkPattern(pattern)).toBeNull();
+  expect(patternOpensAnyHost(pattern)).toBe(expected);
 });
