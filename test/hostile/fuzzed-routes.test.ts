@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { fuzzStandaloneMirror } from './fuzzed-mirror.ts';
 
-test.each([1, 2])('made-up requests to every route break nothing (seed %d)', async (seed) => {
-  const report = await fuzzStandaloneMirror({ seed, seconds: 60, requests: 1500 });
+test('made-up requests to every route break nothing', async () => {
+  const report = await fuzzStandaloneMirror({ seed: 1, seconds: 60, requests: 2000 });
   expect(report.violations).toEqual([]);
   expect(report.errors).toEqual([]);
   expect(report).toMatchObject({ alive: true, exit: 0 });
