@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import type { Program } from '../support/program.ts';
-import { fresh, reportFailures, FaultRig } from './support/fault-rig.ts';
+import { fresh, FaultRig } from './support/fault-rig.ts';
+import { reportFailures } from './support/report-failures.ts';
 import { QueueMessages } from './support/queue-messages.ts';
 
 let rig: FaultRig;

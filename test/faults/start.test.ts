@@ -3,7 +3,8 @@ import { eventually } from '../support/eventually.ts';
 import { fetchOnWire } from '../support/fetch.ts';
 import type { Program } from '../support/program.ts';
 import type { ProxyMode } from '../support/tcp-proxy.ts';
-import { fresh, reportFailures, FaultRig } from './support/fault-rig.ts';
+import { fresh, FaultRig } from './support/fault-rig.ts';
+import { reportFailures } from './support/report-failures.ts';
 
 let rig: FaultRig;
 
@@ -36,7 +37,7 @@ describe('a process that starts before its parts are up', () => {
   ])('%s: it starts, says so, leads to the origin, and recovers', async (_what, parts, mode, said) => {
     await set(parts, mode);
     const [frontend] = await Promise.all([rig.startFrontend(), rig.startCopier()]);
-    expect(await readiness(frontend)).toBe(said);
+    await eventually(async () => (await readiness(frontend)) === said);
     expect((await fetchOnWire(frontend.url('/livez'))).status).toBe(200);
     const path = fresh('/bytes/2000');
     const answer = await rig.askTimely(frontend, path);

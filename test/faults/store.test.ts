@@ -3,7 +3,8 @@ import { eventually } from '../support/eventually.ts';
 import { fetchOnWire, fetchThrough } from '../support/fetch.ts';
 import type { Program } from '../support/program.ts';
 import { failure } from '../support/s3-rules.ts';
-import { fresh, reportFailures, FaultRig } from './support/fault-rig.ts';
+import { fresh, FaultRig } from './support/fault-rig.ts';
+import { reportFailures } from './support/report-failures.ts';
 
 let rig: FaultRig;
 let frontend: Program;

@@ -14,6 +14,8 @@ export interface ProtocolCall {
   readonly accessKeyId: string | null;
   /** Name of the queue that a call of SQS is about, once its body was read. */
   readonly queue: string | null;
+  /** Of the answer; `null` until there is one. */
+  readonly status: number | null;
 }
 
 /** A server that speaks the SQS and S3 protocols, on 127.0.0.1, everything in memory. */
@@ -58,7 +60,7 @@ const REGION = 'us-west-2';
 export async function startProtocolServer(options: ProtocolServerOptions = {}): Promise<ProtocolServer> {
   const app = buildApp({ logger: false, defaultRegion: REGION });
   let calls: ProtocolCall[] = [];
-  const callOf = new WeakMap<object, { queue: string | null }>();
+  const callOf = new WeakMap<object, { queue: string | null; status: number | null }>();
   const planned: { operation: string; answer: S3Answer }[] = [];
   const rules = new S3Rules(async (path) => {
     const { statusCode, headers } = await app.inject({ method: 'HEAD', url: path });
@@ -68,7 +70,8 @@ export async function startProtocolServer(options: ProtocolServerOptions = {}): 
   app.addHook('onRequest', (request, _reply, done) => {
     const operation = operationOf(request.method, request.url, request.headers);
     const { method, url: path } = request;
-    const call = { operation, method, path, accessKeyId: accessKeyIdOf(request.headers, path), queue: null };
+    const accessKeyId = accessKeyIdOf(request.headers, path);
+    const call = { operation, method, path, accessKeyId, queue: null, status: null };
     calls.push(call);
     callOf.set(request.raw, call);
     done();
@@ -89,6 +92,8 @@ export async function startProtocolServer(options: ProtocolServerOptions = {}): 
   app.addHook('onSend', (request, reply, payload, done) => {
     const operation = operationOf(request.method, request.url, request.headers);
     const asked = { operation, path: request.url, headers: request.headers, body: null };
+    const call = callOf.get(request.raw);
+    if (call !== undefined) call.status = reply.statusCode;
     rules.answered(asked, reply.statusCode, typeof payload === 'string' ? payload : '');
     done();
   });

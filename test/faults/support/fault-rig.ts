@@ -1,4 +1,3 @@
-import { beforeEach, inject, onTestFailed } from 'vitest';
 import {
   ADMIN_TOKEN,
   copierConfig,
@@ -76,7 +75,7 @@ export class FaultRig implements AsyncDisposable {
     await using opened = new AsyncDisposableStack();
     const origin = opened.use(await startOriginServer());
     const originLink = opened.use(await startTcpProxy({ host: '127.0.0.1', port: origin.port }));
-    const redis = options.redis ?? opened.use(await startRedis({ path: inject('servers').redisServerPath }));
+    const redis = options.redis ?? opened.use(await startRedis());
     const protocols = opened.use(await startProtocolServer({ strict: true }));
     const frontendLinks = opened.use(await openLinks(redis.port, protocols.port));
     const copierLinks = opened.use(await openLinks(redis.port, protocols.port));
@@ -87,6 +86,10 @@ export class FaultRig implements AsyncDisposable {
     const mirror = { ...base, config: merged(readDirectly(base, protocols), options.overrides ?? {}) };
     const parts = { origin, originLink, redis, protocols, frontendLinks, copierLinks, mirror };
     return new FaultRig(parts, opened.move());
+  }
+
+  get everyLink(): readonly Links[] {
+    return [this.frontendLinks, this.copierLinks];
   }
 
   /** Name of the bucket of a region. */
@@ -112,10 +115,10 @@ export class FaultRig implements AsyncDisposable {
   }
 
   /** Starts a copier of one region; the rig ends it. */
-  async startCopier(options: ProgramStart = {}): Promise<Program> {
-    const { overrides = {}, ...start } = options;
+  async startCopier(options: ProgramStart & { readonly region?: string } = {}): Promise<Program> {
+    const { overrides = {}, region = WEST, ...start } = options;
     const linked = { ...this.mirror, config: linkedBy(this.mirror, this.copierLinks) };
-    const config = merged(copierConfig(linked, WEST), overrides);
+    const config = merged(copierConfig(linked, region), overrides);
     return this.#run('copier', await startProgram(COPIER, { config, ...start }));
   }
 
@@ -279,13 +282,6 @@ export function linkedBy(mirror: MirrorConfig, links: Links): ConfigObject {
 
 export function addressOf({ host, port }: { host: string; port: number }, scheme = 'http'): string {
   return `${scheme}://${host}:${port}`;
-}
-
-/** After each test: where it failed, what the programs said is printed. */
-export function reportFailures(rig: () => FaultRig | undefined): void {
-  beforeEach(() => {
-    onTestFailed(() => console.error(rig()?.lastLines()));
-  });
 }
 
 let seed = 0;

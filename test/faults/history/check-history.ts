@@ -1,0 +1,144 @@
+import type { ClientRequest, FaultSpan, History, Purge, Span, Version } from './history.ts';
+
+/** Time beyond its wait that an answer may take, in milliseconds. */
+const GRACE_MS = 1_000;
+/** Time after the faults within which every object is served from its region, in milliseconds. */
+const RECOVERY_MS = 60_000;
+/** Work of a purge that did not succeed may go on so long after its answer, in milliseconds. */
+const LATE_PURGE_MS = 20_000;
+/** A fault shows itself so long after it ended, in milliseconds: retries and time limits have to run out. */
+const LATE_FAULT_MS = 12_000;
+
+/** @returns what the mirror promised and did not keep, one sentence each; empty where all holds */
+export function checkHistory(history: History): readonly string[] {
+  return [
+    ...history.requests.flatMap((request) => [
+      ...wrongBytes(request, history.purges),
+      ...purgedBytes(request, history),
+      ...lateAnswer(request, history.faults),
+      ...unexpectedAnswer(request, history.faults),
+    ]),
+    ...recovery(history),
+    ...leftovers(history),
+    ...copies(history),
+  ];
+}
+
+/** No redirect leads to wrong, partial or missing bytes. What a purge removes meanwhile may be missing. */
+function wrongBytes(request: ClientRequest, purges: readonly Purge[]): string[] {
+  const { outcome } = request;
+  if (outcome.kind !== 'copy') return [];
+  const { found } = outcome;
+  switch (found.kind) {
+    case 'whole':
+      return found.object === request.object
+        ? []
+        : [`${nameOf(request)} was led to the bytes of ${found.object}`];
+    case 'wrong':
+      return [`${nameOf(request)} was led to wrong bytes at ${outcome.location}: ${found.what}`];
+    case 'missing': {
+      const reading = { begin: request.begin, end: request.fetchedAt };
+      const removed = purges.some(
+        (purge) =>
+          concerns(purge, request) &&
+          overlap(reading, { begin: purge.begin, end: purge.done ? purge.end : purge.end + LATE_PURGE_MS }),
+      );
+      return removed
+        ? []
+        : [`${nameOf(request)} was led to nothing (${found.status}) at ${outcome.location}`];
+    }
+  }
+}
+
+/** No request begun after a purge returned is led to bytes that were read before that purge began. */
+function purgedBytes(request: ClientRequest, { purges, versions }: History): string[] {
+  const { outcome } = request;
+  if (outcome.kind !== 'copy' || outcome.found.kind !== 'whole') return [];
+  const { object, version } = outcome.found;
+  const served = versions.find((one: Version) => one.object === object && one.version === version);
+  if (served === undefined) return [`${nameOf(request)} got version ${version}, which the origin never had`];
+  const broken = purges.find(
+    (purge) =>
+      purge.done && concerns(purge, request) && purge.end < request.begin && served.end < purge.begin,
+  );
+  if (broken === undefined) return [];
+  return [
+    `${nameOf(request)} got version ${version}, which the origin had until ${ms(served.end)}, ` +
+      `after the purge that began at ${ms(broken.begin)} and returned at ${ms(broken.end)}`,
+  ];
+}
+
+/** Every request is answered within its wait and a second, unless its front end itself was stopped or killed. */
+function lateAnswer(request: ClientRequest, faults: readonly FaultSpan[]): string[] {
+  const took = request.end - request.begin;
+  const allowed = request.waitMs + GRACE_MS + request.lagMs;
+  if (request.outcome.kind === 'no_answer' || took <= allowed || wasDown(request, faults)) return [];
+  return [`${nameOf(request)} was answered after ${ms(took)}, its wait was ${ms(request.waitMs)}`];
+}
+
+function unexpectedAnswer(request: ClientRequest, faults: readonly FaultSpan[]): string[] {
+  const { outcome } = request;
+  if (outcome.kind === 'unexpected') return [`${nameOf(request)} got ${outcome.what}`];
+  if (outcome.kind !== 'no_answer' || wasDown(request, faults)) return [];
+  return [`${nameOf(request)} got no answer (${outcome.what}) of a front end that was up`];
+}
+
+function recovery({ aftermath }: History): string[] {
+  const { quietAt, served } = aftermath;
+  return served.flatMap(({ object, region, at }) =>
+    at !== null && at - quietAt <= RECOVERY_MS
+      ? []
+      : [
+          `${object} in ${region} was not served from its region within ${ms(RECOVERY_MS)} after the last fault`,
+        ],
+  );
+}
+
+function leftovers({ aftermath, faults }: History): string[] {
+  const uploads = aftermath.openUploads.filter(
+    ({ begunAt }) =>
+      // Nobody can end the upload of a worker that died, or one whose id was lost on the way: their age tells later.
+      !faults.some(
+        ({ target, begin, end }) =>
+          (target === 'copier' || target === 'store') &&
+          overlap({ begin: begunAt, end: begunAt + LATE_FAULT_MS }, { begin, end: end + LATE_FAULT_MS }),
+      ),
+  );
+  const pending = aftermath.pending.filter(({ leftMs }) => leftMs < 0 || leftMs > aftermath.longestLeaseMs);
+  return [
+    ...uploads.map(({ key, begunAt }) => `the upload of ${key}, begun at ${ms(begunAt)}, is still open`),
+    ...pending.map(({ key, leftMs }) => `the entry ${key} is pending for ${leftMs} ms more`),
+    ...aftermath.deletedByCopiers.map((key) => `a copier deleted ${key}`),
+  ];
+}
+
+/** Copies made are those that were asked for, and what a fault made a worker lose is made once more. */
+function copies({ aftermath, faults }: History): string[] {
+  const { copiesMade, jobsSent, concurrency } = aftermath;
+  const lost =
+    faults.filter(({ target }) => target !== 'front end' && target !== 'origin').length * concurrency;
+  if (copiesMade <= jobsSent + lost) return [];
+  return [`${copiesMade} copies were made for ${jobsSent} jobs; faults explain ${lost} more`];
+}
+
+function wasDown(request: ClientRequest, faults: readonly FaultSpan[]): boolean {
+  return faults.some(
+    (fault) => fault.target === 'front end' && fault.of === request.frontend && overlap(fault, request),
+  );
+}
+
+function concerns(purge: Purge, request: ClientRequest): boolean {
+  return purge.object === request.object && (purge.region === 'all' || purge.region === request.region);
+}
+
+function overlap(one: Span, other: Span): boolean {
+  return one.begin <= other.end && other.begin <= one.end;
+}
+
+function nameOf({ object, region, frontend, begin }: ClientRequest): string {
+  return `the request for ${object} in ${region} to ${frontend} at ${ms(begin)}`;
+}
+
+function ms(time: number): string {
+  return `${Math.round(time)} ms`;
+}

@@ -1,0 +1,177 @@
+import { Redis } from 'ioredis';
+import { eventually } from '../../support/eventually.ts';
+import { EAST, WEST } from '../../support/mirror-config.ts';
+import type { Program } from '../../support/program.ts';
+import { startRedis, type RedisServer } from '../../support/redis-server.ts';
+import { FaultRig, LEASE_MS } from '../support/fault-rig.ts';
+import { artifactBytes } from './artifact.ts';
+import type { Version } from './history.ts';
+import type { SeededRandom } from './random.ts';
+
+export const REGIONS: readonly string[] = [WEST, EAST];
+/** Copies that one worker makes at once. */
+export const CONCURRENCY = 4;
+/** Longest lease of a pending entry: that of a job which waits. */
+export const QUEUED_LEASE_SECONDS = 10;
+export const COPIER_KEY = 'a-copier';
+
+const LARGE_BYTES = 6 * 1024 ** 2;
+
+/** A program that is killed and begun anew under one name. */
+export interface Member {
+  readonly name: string;
+  program: Program;
+  readonly restart: () => Promise<Program>;
+}
+
+/** Two front ends, three copiers, two regions, and everything between them. */
+export class World implements AsyncDisposable {
+  readonly rig: FaultRig;
+  readonly frontends: readonly Member[];
+  readonly copiers: readonly Member[];
+  readonly objects: readonly string[];
+  readonly versions: Version[] = [];
+  readonly #sizes = new Map<string, number>();
+  readonly #begun = performance.now();
+  readonly #opened: AsyncDisposableStack;
+  #primary: RedisServer;
+  #spare: RedisServer;
+
+  private constructor(
+    rig: FaultRig,
+    members: { frontends: readonly Member[]; copiers: readonly Member[] },
+    servers: { primary: RedisServer; spare: RedisServer },
+    opened: AsyncDisposableStack,
+    random: SeededRandom,
+  ) {
+    this.rig = rig;
+    this.frontends = members.frontends;
+    this.copiers = members.copiers;
+    this.#primary = servers.primary;
+    this.#spare = servers.spare;
+    this.#opened = opened;
+    this.objects = Array.from({ length: 12 }, (_, index) => `object-${index}`);
+    for (const [index, object] of this.objects.entries()) {
+      this.#sizes.set(object, index < 2 ? LARGE_BYTES + index : random.whole(100, 200_000));
+      this.publish(object);
+    }
+  }
+
+  static async open(random: SeededRandom): Promise<World> {
+    await using opened = new AsyncDisposableStack();
+    const primary = opened.use(await startRedis());
+    const spare = opened.use(await startRedis());
+    const rig = opened.use(
+      await FaultRig.start({
+        redis: primary,
+        overrides: {
+          entries: { queuedLeaseSeconds: QUEUED_LEASE_SECONDS },
+          copier: { concurrency: CONCURRENCY, graceSeconds: 2 },
+          queue: { maxReceiveCount: 10 },
+        },
+      }),
+    );
+    const member = async (name: string, start: () => Promise<Program>): Promise<Member> => ({
+      name,
+      program: await start(),
+      restart: start,
+    });
+    const env = { AWS_ACCESS_KEY_ID: COPIER_KEY };
+    const copier = (name: string, region: string): Promise<Member> =>
+      member(name, () => rig.startCopier({ env, region }));
+    const [first, second, ...copiers] = await Promise.all([
+      member('front end 1', () => rig.startFrontend({ overrides: { server: { port: 0 } } })),
+      member('front end 2', () => rig.startFrontend({ overrides: { server: { port: 0 } } })),
+      copier('copier 1', WEST),
+      copier('copier 2', WEST),
+      copier('copier 3', EAST),
+    ]);
+    const world = new World(
+      rig,
+      { frontends: [first, second], copiers },
+      { primary, spare },
+      opened.move(),
+      random,
+    );
+    await world.follow();
+    return world;
+  }
+
+  /** Milliseconds since the run began. */
+  now(): number {
+    return performance.now() - this.#begun;
+  }
+
+  get redis(): RedisServer {
+    return this.#primary;
+  }
+
+  pathOf(object: string): string {
+    return `/mutable/${object}`;
+  }
+
+  /** Gives an object other bytes at its origin. @returns the new version's number */
+  publish(object: string): number {
+    const before = this.versions.findLastIndex((one) => one.object === object);
+    const former = this.versions[before];
+    const version = (former?.version ?? 0) + 1;
+    const now = this.now();
+    if (former !== undefined) this.versions[before] = { ...former, end: now };
+    this.versions.push({ object, version, begin: now, end: Infinity });
+    this.rig.origin.set(object, artifactBytes(object, version, this.#sizes.get(object) ?? 100));
+    return version;
+  }
+
+  /** The spare Redis becomes a copy of the other one, as it is from now on. */
+  async follow(): Promise<void> {
+    await this.ask(this.#spare, (client) =>
+      client.call('REPLICAOF', '127.0.0.1', String(this.#primary.port)),
+    );
+  }
+
+  /** The spare hears nothing from now on. */
+  async detach(): Promise<void> {
+    await this.ask(this.#spare, (client) => client.call('REPLICAOF', 'NO', 'ONE'));
+  }
+
+  /** Every connection leads to the spare from now on, which knows what it heard before it was detached. */
+  failOver(): void {
+    [this.#primary, this.#spare] = [this.#spare, this.#primary];
+    for (const { redis } of this.rig.everyLink) {
+      redis.retarget({ host: '127.0.0.1', port: this.#primary.port });
+      redis.drop('reset');
+    }
+  }
+
+  async ask<T>(server: RedisServer, command: (client: Redis) => Promise<T>): Promise<T> {
+    const client = new Redis(server.url, { commandTimeout: 2_000 });
+    client.on('error', () => undefined);
+    try {
+      return await eventually(async () => ({ answer: await command(client) })).then(({ answer }) => answer);
+    } finally {
+      client.disconnect();
+    }
+  }
+
+  /** Entries that say pending, with the time that Redis leaves them. */
+  async pendingEntries(): Promise<{ key: string; leftMs: number }[]> {
+    return this.ask(this.#primary, async (client) => {
+      const keys = await client.keys('{*');
+      const found: { key: string; leftMs: number }[] = [];
+      for (const key of keys) {
+        const [text, leftMs] = [await client.get(key), await client.pttl(key)];
+        // -2: it has ended since it was listed.
+        if (text?.includes('"pending"') && leftMs !== -2) found.push({ key, leftMs });
+      }
+      return found;
+    });
+  }
+
+  get longestLeaseMs(): number {
+    return Math.max(LEASE_MS, QUEUED_LEASE_SECONDS * 1_000);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#opened.disposeAsync();
+  }
+}
