@@ -69,7 +69,9 @@ export function createFrontend(parts: FrontendParts): Frontend {
   const handle = app.callback();
   // Budgets of clients are the application's to keep.
   const shortcut =
-    limit === null ? new HitShortcut({ server: config.server, cacheManager, isDraining, onEnd }) : null;
+    limit === null
+      ? new HitShortcut({ server: config.server, cacheManager, isDraining, metrics, accessLog })
+      : null;
   const listener: RequestListener = (request, response) => {
     const application = (): void => void handle(request, response);
     if (shortcut === null) application();

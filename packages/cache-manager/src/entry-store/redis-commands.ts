@@ -61,6 +61,10 @@ export class RedisCommands implements AsyncDisposable {
     return this.#epoch;
   }
 
+  get isCluster(): boolean {
+    return this.#client instanceof Cluster;
+  }
+
   /** The servers that hold entries: one, or every primary of a cluster. */
   primaries(): readonly Redis[] {
     return this.#client instanceof Cluster ? this.#client.nodes('master') : [this.#client];

@@ -16,6 +16,7 @@ import { RedisChangeFeed, changeMessage } from './redis-change-feed.ts';
 import { RedisCommands } from './redis-commands.ts';
 import type { RedisConnection } from './redis-connection.ts';
 import { flushEntries } from './redis-flush.ts';
+import { RedisReads } from './redis-reads.ts';
 
 export interface RedisEntryStoreOptions {
   readonly connection: RedisConnection;
@@ -46,6 +47,7 @@ export class RedisEntryStore implements EntryStore {
   readonly #keyPrefix: string;
   readonly #channel: string;
   readonly #commands: RedisCommands;
+  readonly #reads: RedisReads;
   readonly #feed: RedisChangeFeed;
 
   constructor(options: RedisEntryStoreOptions) {
@@ -58,6 +60,7 @@ export class RedisEntryStore implements EntryStore {
     this.#keyPrefix = options.keyPrefix;
     this.#channel = `${options.keyPrefix}:changes`;
     this.#commands = new RedisCommands({ connection, limits, commandTimeoutMs, onError });
+    this.#reads = new RedisReads(this.#commands);
     this.#feed = new RedisChangeFeed({ connection, channel: this.#channel, limits, onError });
   }
 
@@ -66,8 +69,7 @@ export class RedisEntryStore implements EntryStore {
   }
 
   async get(id: ObjectId): Promise<Entry | null> {
-    const key = this.#key(id);
-    const text = await this.#commands.call((client) => client.get(key));
+    const text = await this.#reads.read(this.#key(id));
     return text === null ? null : parseEntry(text);
   }
 

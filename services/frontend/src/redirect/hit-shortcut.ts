@@ -1,11 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { copyKey } from '@cloud-mirror/cache-manager';
 import type { CacheManager, Copy, MirroredObject } from '@cloud-mirror/cache-manager';
-import type { Config } from '@cloud-mirror/config';
+import type { Config, Logger } from '@cloud-mirror/config';
+import { logAccess } from '../http/access-log.ts';
 import { jsonHeaders } from '../http/answer.ts';
-import type { Exchange, RequestRecord } from '../http/request-context.ts';
+import type { RequestRecord } from '../http/request-context.ts';
 import { requestIdOf } from '../http/request-id.ts';
 import { parseRequestTarget } from '../http/request-target.ts';
+import type { FrontendMetrics } from '../machines/metrics.ts';
 import { parseObjectPath } from './object-path.ts';
 import { recordObject } from './object-record.ts';
 import { decodeOriginUrlParameter } from './origin-url-parameter.ts';
@@ -16,14 +18,16 @@ export interface HitShortcutParts {
   readonly server: Pick<Config['server'], 'maxUrlBytes' | 'redirectMaxAgeSeconds'>;
   readonly cacheManager: Pick<CacheManager, 'objectOf' | 'recallHit' | 'findHit'>;
   readonly isDraining: () => boolean;
-  /** Called once for each request that was answered here, when its answer went out or its client went away. */
-  readonly onEnd: (exchange: Exchange, durationMs: number) => void;
+  readonly metrics: Pick<FrontendMetrics, 'countRequest'>;
+  readonly accessLog: Logger;
 }
 
 /** What a request target stands for. Depends on the configuration alone, so that it may be kept. */
 interface Target {
   readonly object: MirroredObject;
   readonly record: RequestRecord;
+  /** Has what the record says in each of its lines. */
+  readonly log: Logger;
   /** The answer to the last hit on it. */
   last: Answer | null;
 }
@@ -40,6 +44,7 @@ interface Answer {
 /** Targets that are kept. Each takes about a kilobyte. */
 const MOST_TARGETS = 32_768;
 const REDIRECT = '/v1/redirect/';
+const NOTHING_MORE = {};
 
 /**
  * Answers plain requests for copies that are there, without the application: most requests are no other, and the
@@ -96,7 +101,7 @@ export class HitShortcut {
       if (object === null) return null;
       const record: RequestRecord = { route: 'redirect', outcome: 'hit' };
       recordObject(record, service, region, origin);
-      return { object, record, last: null };
+      return { object, record, log: this.#parts.accessLog.child(record), last: null };
     } catch {
       // The application says what is wrong with it.
       return null;
@@ -129,13 +134,17 @@ export class HitShortcut {
   #send(
     req: IncomingMessage,
     res: ServerResponse,
-    { record }: Target,
+    target: Target,
     answer: Answer,
     arrivedAtMs: number,
   ): void {
-    const { onEnd } = this.#parts;
+    const { metrics } = this.#parts;
     const requestId = requestIdOf(req.headers['x-request-id']);
-    res.on('close', () => onEnd({ req, res, state: { requestId, record } }, performance.now() - arrivedAtMs));
+    res.on('close', () => {
+      const durationMs = performance.now() - arrivedAtMs;
+      metrics.countRequest({ req, res, state: { requestId, record: target.record } }, durationMs);
+      logAccess(target.log, { req, res, state: { requestId, record: NOTHING_MORE } }, durationMs);
+    });
     res.writeHead(302, ['X-Request-Id', requestId, ...answer.headers]);
     res.end(req.method === 'HEAD' ? undefined : answer.body);
   }

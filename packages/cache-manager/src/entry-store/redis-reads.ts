@@ -1,0 +1,48 @@
+import type { RedisCommands } from './redis-commands.ts';
+
+/** The most keys of one command: the server does nothing else meanwhile. */
+const MOST_AT_ONCE = 500;
+
+interface Read {
+  readonly key: string;
+  readonly resolve: (text: string | null) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Reads of single keys. Those asked for in one turn of the event loop travel as one MGET, which takes a fifth of the time
+ * of as many GETs, pipelined or not; in a cluster, where keys are on many servers, as a GET each.
+ */
+export class RedisReads {
+  readonly #commands: RedisCommands;
+  #asked: Read[] = [];
+
+  constructor(commands: RedisCommands) {
+    this.#commands = commands;
+  }
+
+  /** @throws EntryStoreError within the time limit of a call, counted from the end of this turn */
+  read(key: string): Promise<string | null> {
+    if (this.#commands.isCluster) return this.#commands.call((client) => client.get(key));
+    return new Promise((resolve, reject) => {
+      if (this.#asked.push({ key, resolve, reject }) === 1) setImmediate(() => this.#send());
+    });
+  }
+
+  #send(): void {
+    const asked = this.#asked;
+    this.#asked = [];
+    for (let first = 0; first < asked.length; first += MOST_AT_ONCE)
+      this.#sendTogether(asked.slice(first, first + MOST_AT_ONCE));
+  }
+
+  #sendTogether(reads: readonly Read[]): void {
+    const keys = reads.map(({ key }) => key);
+    this.#commands
+      .call((client) => client.mget(keys))
+      .then(
+        (texts) => reads.forEach(({ resolve }, index) => resolve(texts[index] ?? null)),
+        (error: unknown) => reads.forEach(({ reject }) => reject(error)),
+      );
+  }
+}
