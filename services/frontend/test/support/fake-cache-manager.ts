@@ -1,6 +1,6 @@
 import type { Backend, RedirectOutcome, RedirectRequest, StatusReport } from '@cloud-mirror/cache-manager';
 import { urlSha256 } from '@cloud-mirror/cache-manager';
-import type { PurgeResult } from '@cloud-mirror/cache-manager';
+import type { Copy, MirroredObject, PurgeResult } from '@cloud-mirror/cache-manager';
 import type { JobQueue } from '@cloud-mirror/job-queue';
 import type { StorageProvider } from '@cloud-mirror/storage-provider';
 import type { FrontendCacheManager } from '../../src/index.ts';
@@ -23,15 +23,15 @@ export class FakeCacheManager implements FrontendCacheManager {
   flush = (_service?: string, _region?: string): Promise<number> => Promise.resolve(7);
 
   /** Leaves every request to {@link redirect}. */
-  objectOf(): null {
+  objectOf(_service: string, _region: string, _url: URL): MirroredObject | null {
     return null;
   }
 
-  recallHit(): null {
+  recallHit(_object: MirroredObject): Copy | null {
     return null;
   }
 
-  async findHit(): Promise<null> {
+  async findHit(_object: MirroredObject): Promise<Copy | null> {
     return null;
   }
 

@@ -1,0 +1,238 @@
+import { mirroredObject } from '@cloud-mirror/cache-manager';
+import type { Copy, MirroredObject } from '@cloud-mirror/cache-manager';
+import { S3StorageProvider } from '@cloud-mirror/storage-provider';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { RecentlyUsed } from '../src/redirect/recently-used.ts';
+import { FakeCacheManager, fakeBackend } from './support/fake-cache-manager.ts';
+import { base64url, startFrontend } from './support/frontend-under-test.ts';
+import type { FrontendOptions, FrontendUnderTest } from './support/frontend-under-test.ts';
+import { rawRequest, type RawAnswer } from './support/raw-request.ts';
+
+const URL_OF_OBJECT = 'https://artifacts.example.com/builds/a%20b.tar.zst?x=1';
+const COPY: Copy = {
+  generation: '',
+  sizeBytes: 7,
+  sha256: 'ab'.repeat(32),
+  etag: '"e"',
+  storedAt: 0,
+  expiresAt: null,
+};
+
+/** Knows one copy, by its memory, by its entry, or by the rules of a request only. */
+class KnowingCacheManager extends FakeCacheManager {
+  knows: 'in_memory' | 'by_entry' | 'by_rules' | 'nothing' | 'a_fault' = 'in_memory';
+  copy = COPY;
+
+  override objectOf(service: string, region: string, url: URL): MirroredObject | null {
+    const backend = this.backends.get(`${service}/${region}`);
+    return backend === undefined || url.host === 'refused.example' ? null : mirroredObject(backend, url.href);
+  }
+
+  override recallHit(): Copy | null {
+    return this.knows === 'in_memory' ? this.copy : null;
+  }
+
+  override async findHit(): Promise<Copy | null> {
+    if (this.knows === 'a_fault') throw new Error('a fault of this program');
+    return this.knows === 'by_entry' ? this.copy : null;
+  }
+}
+
+let opened: AsyncDisposableStack;
+beforeEach(() => {
+  opened = new AsyncDisposableStack();
+});
+afterEach(async () => {
+  vi.useRealTimers();
+  await opened.disposeAsync();
+});
+
+type Knowing = FrontendUnderTest & { readonly manager: KnowingCacheManager };
+
+async function start(
+  access: 'public' | 'signed' = 'public',
+  server: FrontendOptions['server'] = {},
+): Promise<Knowing> {
+  vi.stubEnv('AWS_ACCESS_KEY_ID', 'test');
+  vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'test');
+  const store = opened.use(
+    new S3StorageProvider({
+      bucket: 'copies',
+      region: 'us-west-1',
+      access,
+      signedUrlSeconds: 60,
+      lifespanDays: 1,
+    }),
+  );
+  const manager = new KnowingCacheManager();
+  const backend = { ...fakeBackend('s3/us-west-1'), store };
+  manager.backends.set(backend.name, backend);
+  // The rules of a request come to the same end.
+  manager.decide = async ({ url, method }) =>
+    manager.knows === 'nothing'
+      ? { kind: 'origin', location: url.href, state: 'pending', reason: 'not_waiting', message: '' }
+      : {
+          kind: 'present',
+          location: await store.urlFor(url.href, method),
+          access,
+          how: 'hit',
+          collapsed: false,
+          sha256: manager.copy.sha256,
+        };
+  const frontend = opened.use(await startFrontend({ cacheManager: manager, backends: [], server }));
+  return Object.assign(frontend, { manager });
+}
+
+interface Asked {
+  readonly method?: string;
+  readonly target?: string;
+  readonly headers?: readonly string[];
+}
+
+const TARGET = `/v1/redirect/s3/us-west-1/${base64url(URL_OF_OBJECT)}`;
+
+function ask(
+  { address }: Knowing,
+  { method = 'GET', target = TARGET, headers = ['Host: mirror'] }: Asked = {},
+) {
+  return rawRequest(
+    address,
+    [`${method} ${target} HTTP/1.1`, 'Connection: close', ...headers, '', ''].join('\r\n'),
+  );
+}
+
+/** What of an answer is the same each time. */
+function lasting({ status, headers, body }: RawAnswer) {
+  const { date: _date, 'x-request-id': requestId, ...others } = headers;
+  return { status, headers: others, body, hasRequestId: requestId !== undefined };
+}
+
+const same: readonly { readonly what: string; readonly asked: Asked }[] = [
+  { what: 'GET', asked: {} },
+  { what: 'HEAD', asked: { method: 'HEAD' } },
+  { what: 'a file name', asked: { target: `${TARGET}/a-b.tar.zst` } },
+  { what: 'a query', asked: { target: `${TARGET}?wait=0` } },
+  { what: 'a preference', asked: { headers: ['Host: mirror', 'Prefer: respond-async'] } },
+  { what: 'a request identifier', asked: { headers: ['Host: mirror', 'X-Request-Id: mine'] } },
+];
+
+describe.each(['public', 'signed'] as const)('a plain hit on a %s copy', (access) => {
+  test.each(same)('is answered as the application answers it: $what', async ({ asked }) => {
+    const frontend = await start(access);
+    vi.useFakeTimers({ toFake: ['Date'] });
+    frontend.manager.knows = 'by_rules';
+    const byApplication = await ask(frontend, asked);
+    expect(byApplication.status).toBe(302);
+    expect(frontend.manager.requests).toHaveLength(1);
+    for (const knows of ['by_entry', 'in_memory', 'in_memory'] as const) {
+      frontend.manager.knows = knows;
+      const answer = await ask(frontend, asked);
+      expect(lasting(answer)).toEqual(lasting(byApplication));
+      if (asked.headers?.includes('X-Request-Id: mine')) expect(answer.headers['x-request-id']).toBe('mine');
+    }
+    expect(frontend.manager.requests).toHaveLength(1);
+  });
+});
+
+test('a lifetime of redirects is told', async () => {
+  const frontend = await start('public', { redirectMaxAgeSeconds: 60 });
+  expect((await ask(frontend)).headers['cache-control']).toBe('private, max-age=60');
+});
+
+test('logs and metrics have the same to say', async () => {
+  const frontend = await start();
+  const lines: unknown[] = [];
+  for (const knows of ['by_rules', 'by_entry', 'in_memory'] as const) {
+    frontend.manager.knows = knows;
+    await ask(frontend, { headers: ['Host: mirror', 'X-Request-Id: mine'] });
+    await vi.waitFor(() =>
+      expect(frontend.log.filter(({ msg }) => msg === 'request')).toHaveLength(lines.length + 1),
+    );
+    const { time: _time, durationMs, ...line } = frontend.log.findLast(({ msg }) => msg === 'request') ?? {};
+    expect(durationMs).toBeTypeOf('number');
+    lines.push(line);
+  }
+  expect(lines[0]).toMatchObject({ requestId: 'mine', status: 302, route: 'redirect', outcome: 'hit' });
+  expect(lines[1]).toEqual(lines[0]);
+  expect(lines[2]).toEqual(lines[0]);
+  expect(frontend.manager.requests).toHaveLength(1);
+  const metrics = await (await frontend.fetch('/metrics')).text();
+  expect(metrics).toContain('cloud_mirror_http_requests_total{route="redirect",method="GET",status="302"} 3');
+  expect(metrics).toContain('cloud_mirror_redirects_total{service="s3",region="us-west-1",outcome="hit"} 3');
+  expect(metrics).toContain('cloud_mirror_http_request_duration_seconds_count{route="redirect"} 3');
+});
+
+const forTheRules: readonly { readonly what: string; readonly asked: Asked; readonly status: number }[] = [
+  { what: 'a check is wanted', asked: { headers: ['Host: mirror', 'Cache-Control: no-cache'] }, status: 302 },
+  { what: 'a body comes', asked: { headers: ['Host: mirror', 'Content-Length: 0'] }, status: 302 },
+  { what: 'no host is named', asked: { headers: [] }, status: 400 },
+  { what: 'another method is asked for', asked: { method: 'OPTIONS' }, status: 405 },
+  { what: 'the region is unknown', asked: { target: TARGET.replace('us-west-1', 'nowhere') }, status: 302 },
+  { what: 'the parameter is none', asked: { target: '/v1/redirect/s3/us-west-1/a' }, status: 400 },
+  {
+    what: 'the source is refused',
+    asked: { target: `/v1/redirect/s3/us-west-1/${base64url('https://refused.example/')}` },
+    status: 302,
+  },
+];
+
+test.each(forTheRules)('is left to the rules of a request where $what', async ({ asked, status }) => {
+  const frontend = await start();
+  await ask(frontend);
+  expect(frontend.manager.requests).toHaveLength(0);
+  expect((await ask(frontend, asked)).status).toBe(status);
+  // The fake answers 302 to whatever reaches it.
+  expect(frontend.manager.requests).toHaveLength(status === 302 ? 1 : 0);
+});
+
+test.each(['nothing', 'by_rules', 'a_fault'] as const)(
+  'what is no plain hit is decided once: %s',
+  async (knows) => {
+    const frontend = await start();
+    frontend.manager.knows = knows;
+    const { headers } = await ask(frontend);
+    expect(headers['cache-status']).toBe(
+      knows === 'nothing' ? 'cloud-mirror; fwd=miss; detail=not_waiting' : 'cloud-mirror; hit',
+    );
+    expect(frontend.manager.requests).toHaveLength(1);
+    await vi.waitFor(() => expect(frontend.log.filter(({ msg }) => msg === 'request')).toHaveLength(1));
+  },
+);
+
+test('a copy of another generation has another address', async () => {
+  const frontend = await start();
+  const before = (await ask(frontend)).headers['location'];
+  frontend.manager.copy = { ...COPY, generation: 'fresh' };
+  const after = (await ask(frontend)).headers['location'];
+  expect(before).toBe(`https://copies.s3.us-west-1.amazonaws.com/${encodeURIComponent(URL_OF_OBJECT)}`);
+  expect(after).toContain('/g%2Ffresh%2F');
+});
+
+test('a signed address is signed anew each second, and for each method', async () => {
+  const frontend = await start('signed');
+  vi.useFakeTimers({ toFake: ['Date'], now: new Date('2030-01-01T00:00:00.000Z') });
+  const location = async (method: string) => (await ask(frontend, { method })).headers['location'] ?? '';
+  const first = await location('GET');
+  expect(first).toContain('X-Amz-Date=20300101T000000Z');
+  expect(await location('HEAD')).not.toBe(first);
+  expect(await location('GET')).toBe(first);
+  vi.setSystemTime(new Date('2030-01-01T00:00:01.000Z'));
+  expect(await location('GET')).toContain('X-Amz-Date=20300101T000001Z');
+});
+
+test('clients with budgets are counted by the application', async () => {
+  const frontend = await start('public', { rateLimit: { requestsPerSecond: 0.001, burst: 1 } });
+  expect((await ask(frontend)).status).toBe(302);
+  expect((await ask(frontend)).status).toBe(429);
+});
+
+test('what was used of late is kept, of what was not half goes', () => {
+  const kept = new RecentlyUsed<number, string>(4);
+  for (const number of [1, 2, 3]) kept.set(number, String(number));
+  expect(kept.get(1)).toBe('1');
+  kept.set(4, '4');
+  kept.set(5, '5');
+  expect(kept.get(2)).toBeUndefined();
+  expect(kept.get(1)).toBe('1');
+  expect(kept.size).toBeLessThanOrEqual(4);
+});
