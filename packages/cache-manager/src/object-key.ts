@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** Where purge markers are, one for each purged object: `purged/<sha256 of the URL>`. */
 export const MARKER_PREFIX = 'purged/';
@@ -8,7 +8,7 @@ export const GENERATION_METADATA = 'generation';
 
 /** SHA-256 of the normal form of an origin URL, lower-case hex: how entries, markers and logs name an object. */
 export function urlSha256(url: string): string {
-  return createHash('sha256').update(url).digest('hex');
+  return hash('sha256', url);
 }
 
 /** Key of the marker that remembers an object's last purge. */

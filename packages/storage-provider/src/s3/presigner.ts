@@ -1,0 +1,102 @@
+import { createHmac, hash } from 'node:crypto';
+
+/** What signs; as the SDK's own providers of credentials give it. */
+export interface SigningCredentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string | undefined;
+}
+
+/** What is signed: nothing but the host binds whoever follows the address. */
+export interface UnsignedAddress {
+  readonly method: 'GET' | 'HEAD';
+  /** With its port where that is not the scheme's own. */
+  readonly host: string;
+  /** Percent-encoded, segment by segment. */
+  readonly path: string;
+}
+
+const ALGORITHM = 'AWS4-HMAC-SHA256';
+
+/**
+ * Query parameters that sign an address of S3, AWS Signature Version 4:
+ * https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html. The SDK's presigner gives the same ones in
+ * five times the time, which on the path of every redirect was more than all else.
+ */
+export class Presigner {
+  readonly #region: string;
+  readonly #seconds: string;
+  /** Signing keys hold for a day, a region and a secret. */
+  #key: { readonly day: string; readonly secret: string; readonly hmac: HmacSha256 } | null = null;
+
+  constructor(region: string, seconds: number) {
+    this.#region = region;
+    this.#seconds = String(seconds);
+  }
+
+  /** The query, without its `?`. */
+  sign(address: UnsignedAddress, credentials: SigningCredentials, date: Date): string {
+    const time = date.toISOString().replace(/[-:]|\.\d+/g, '');
+    const day = time.slice(0, 8);
+    const scope = `${day}/${this.#region}/s3/aws4_request`;
+    const { accessKeyId, secretAccessKey, sessionToken } = credentials;
+    // In the order of their names, which is the one that is signed.
+    const query = [
+      `X-Amz-Algorithm=${ALGORITHM}`,
+      'X-Amz-Content-Sha256=UNSIGNED-PAYLOAD',
+      `X-Amz-Credential=${encodeText(`${accessKeyId}/${scope}`)}`,
+      `X-Amz-Date=${time}`,
+      `X-Amz-Expires=${this.#seconds}`,
+      ...(sessionToken === undefined ? [] : [`X-Amz-Security-Token=${encodeText(sessionToken)}`]),
+      'X-Amz-SignedHeaders=host',
+    ].join('&');
+    const { method, path, host } = address;
+    const request = `${method}\n${path}\n${query}\nhost:${host}\n\nhost\nUNSIGNED-PAYLOAD`;
+    const requestHash = hash('sha256', request);
+    const signature = this.#signing(day, secretAccessKey).hex(
+      `${ALGORITHM}\n${time}\n${scope}\n${requestHash}`,
+    );
+    return `${query}&X-Amz-Signature=${signature}`;
+  }
+
+  #signing(day: string, secret: string): HmacSha256 {
+    if (this.#key?.day !== day || this.#key.secret !== secret) {
+      let key = Buffer.from(`AWS4${secret}`);
+      for (const part of [day, this.#region, 's3', 'aws4_request'])
+        key = createHmac('sha256', key).update(part).digest();
+      this.#key = { day, secret, hmac: new HmacSha256(key) };
+    }
+    return this.#key.hmac;
+  }
+}
+
+const BLOCK_BYTES = 64;
+
+/**
+ * HMAC-SHA-256 (RFC 2104) with a key of at most a block, by two plain digests: `createHmac` sets up the key anew for each
+ * text, which takes six times as long.
+ */
+class HmacSha256 {
+  readonly #inner = Buffer.alloc(BLOCK_BYTES, 0x36);
+  readonly #outer = Buffer.alloc(BLOCK_BYTES, 0x5c);
+
+  constructor(key: Buffer) {
+    for (const [index, byte] of key.entries()) {
+      this.#inner.writeUInt8(byte ^ 0x36, index);
+      this.#outer.writeUInt8(byte ^ 0x5c, index);
+    }
+  }
+
+  hex(text: string): string {
+    const inner = hash('sha256', Buffer.concat([this.#inner, Buffer.from(text)]), 'buffer');
+    return hash('sha256', Buffer.concat([this.#outer, inner]));
+  }
+}
+
+/** For a path segment or a query. S3 wants the characters encoded as well that encodeURIComponent leaves: `!'()*`. */
+export function encodeText(text: string): string {
+  return encodeURIComponent(text).replace(
+    /[!'()*]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+}
