@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { buildApp } from 'fauxqs';
 import { operationOf } from './aws-operation.ts';
+import { CallHolds } from './call-holds.ts';
 import { failure, S3Rules, type OpenUpload, type S3Answer } from './s3-rules.ts';
 
 /** One request that the server got. */
@@ -38,6 +39,11 @@ export interface ProtocolServer extends AsyncDisposable {
   failNext(operation: string, status: number, times?: number): void;
   /** Answers the next `times` calls of `operation` with just that, without doing them. */
   answerNext(operation: string, answer: S3Answer, times?: number): void;
+  /**
+   * Keeps the next call back: its doing, or the answer to what was done. It is done even where its caller has gone away
+   * meanwhile, as on a network that delivers late.
+   */
+  holdNext(operation: string, options?: HoldOptions): CallHold;
   /** Goes on as before: what `failNext` and `answerNext` asked for and was not needed is forgotten. */
   answerAsBefore(): void;
   /** How many requests a rule of S3 has refused with this code, `BadDigest` say. */
@@ -46,6 +52,22 @@ export interface ProtocolServer extends AsyncDisposable {
   readonly openUploads: readonly OpenUpload[];
   /** Makes an upload that somebody began and left. */
   addUpload(bucket: string, key: string, begunAt: Date): OpenUpload;
+}
+
+export interface HoldOptions {
+  /** `before` it is done, or `after` it was; `before` where not given. */
+  readonly when?: 'before' | 'after';
+  /** Only a call whose path contains this. */
+  readonly path?: string;
+  /** Only a call that was signed with this access key. */
+  readonly accessKeyId?: string;
+}
+
+/** A call that is kept back until `release`, which also happens at the end of a `using` block. */
+export interface CallHold extends Disposable {
+  /** Resolves when a call has come to that place. */
+  readonly arrived: Promise<void>;
+  release(): void;
 }
 
 export interface ProtocolServerOptions {
@@ -60,8 +82,9 @@ const REGION = 'us-west-2';
 export async function startProtocolServer(options: ProtocolServerOptions = {}): Promise<ProtocolServer> {
   const app = buildApp({ logger: false, defaultRegion: REGION });
   let calls: ProtocolCall[] = [];
-  const callOf = new WeakMap<object, { queue: string | null; status: number | null }>();
+  const callOf = new WeakMap<object, ProtocolCall & { queue: string | null; status: number | null }>();
   const planned: { operation: string; answer: S3Answer }[] = [];
+  const holds = new CallHolds();
   const rules = new S3Rules(async (path) => {
     const { statusCode, headers } = await app.inject({ method: 'HEAD', url: path });
     return statusCode === 200 ? (headers['etag'] ?? '') : null;
@@ -84,18 +107,20 @@ export async function startProtocolServer(options: ProtocolServerOptions = {}): 
     const operation = operationOf(request.method, request.url, request.headers);
     const index = planned.findIndex((one) => one.operation === operation);
     const [plan] = index === -1 ? [] : planned.splice(index, 1);
+    if (call !== undefined) await holds.pass(call, 'before');
     const ruled = options.strict === true || operation === 'ListMultipartUploads';
     const asked = { operation, path: request.url, headers: request.headers, body: request.body };
     const answer = plan?.answer ?? (ruled ? await rules.judge(asked) : null);
     if (answer !== null) return reply.code(answer.status).type('application/xml').send(answer.body);
   });
-  app.addHook('onSend', (request, reply, payload, done) => {
+  app.addHook('onSend', async (request, reply, payload) => {
     const operation = operationOf(request.method, request.url, request.headers);
     const asked = { operation, path: request.url, headers: request.headers, body: null };
     const call = callOf.get(request.raw);
     if (call !== undefined) call.status = reply.statusCode;
     rules.answered(asked, reply.statusCode, typeof payload === 'string' ? payload : '');
-    done();
+    if (call !== undefined) await holds.pass(call, 'after');
+    return payload;
   });
 
   const endpoint = await app.listen({ host: '127.0.0.1', port: options.port ?? 0 });
@@ -119,13 +144,17 @@ export async function startProtocolServer(options: ProtocolServerOptions = {}): 
     answerNext: (operation, answer, times = 1) => {
       planned.push(...Array.from({ length: times }, () => ({ operation, answer })));
     },
+    holdNext: (operation, hold = {}) => holds.add(operation, hold),
     answerAsBefore: () => void planned.splice(0),
     refused: (code) => rules.refused(code),
     get openUploads() {
       return rules.openUploads;
     },
     addUpload: (bucket, key, begunAt) => rules.addUpload(bucket, key, begunAt),
-    [Symbol.asyncDispose]: () => app.close(),
+    [Symbol.asyncDispose]: () => {
+      holds.releaseAll();
+      return app.close();
+    },
   };
 }
 

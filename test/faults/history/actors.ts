@@ -22,8 +22,10 @@ export async function runClient(
     const waitSeconds = random.pick([0, 1, 2, 4, 8]);
     const asynchronous = random.chance(0.1);
     const revalidate = random.chance(0.1);
-    record(await ask(world, { object, region, waitSeconds, asynchronous, revalidate, random, lag }));
-    await delay(random.between(20, 300), undefined, { signal }).catch(() => undefined);
+    const request = await ask(world, { object, region, waitSeconds, asynchronous, revalidate, random, lag });
+    record(request);
+    const longest = request.outcome.kind === 'no_answer' ? 3_000 : 300;
+    await delay(random.between(20, longest), undefined, { signal }).catch(() => undefined);
   }
 }
 

@@ -56,6 +56,7 @@ function purgedBytes(request: ClientRequest, { purges, versions }: History): str
   if (outcome.kind !== 'copy' || outcome.found.kind !== 'whole') return [];
   const { object, version } = outcome.found;
   const served = versions.find((one: Version) => one.object === object && one.version === version);
+  if (object !== request.object) return [];
   if (served === undefined) return [`${nameOf(request)} got version ${version}, which the origin never had`];
   const broken = purges.find(
     (purge) =>

@@ -1,0 +1,55 @@
+import type { CallHold, HoldOptions, ProtocolCall } from './protocol-server.ts';
+
+interface Held {
+  readonly operation: string;
+  readonly options: HoldOptions;
+  readonly arrive: () => void;
+  readonly opened: Promise<void>;
+  readonly open: () => void;
+}
+
+/** Calls that are kept back, each once. */
+export class CallHolds {
+  readonly #waiting = new Set<Held>();
+  readonly #open = new Set<() => void>();
+
+  add(operation: string, options: HoldOptions): CallHold {
+    const arrived = Promise.withResolvers<void>();
+    const opened = Promise.withResolvers<void>();
+    const one: Held = {
+      operation,
+      options,
+      arrive: arrived.resolve,
+      opened: opened.promise,
+      open: opened.resolve,
+    };
+    this.#waiting.add(one);
+    this.#open.add(one.open);
+    const release = (): void => {
+      this.#waiting.delete(one);
+      this.#open.delete(one.open);
+      one.open();
+    };
+    return { arrived: arrived.promise, release, [Symbol.dispose]: release };
+  }
+
+  /** Resolves when the call may go on. */
+  async pass(call: ProtocolCall, when: 'before' | 'after'): Promise<void> {
+    const one = [...this.#waiting].find(
+      ({ operation, options }) =>
+        operation === call.operation &&
+        (options.when ?? 'before') === when &&
+        call.path.includes(options.path ?? '') &&
+        (options.accessKeyId ?? call.accessKeyId) === call.accessKeyId,
+    );
+    if (one === undefined) return;
+    this.#waiting.delete(one);
+    one.arrive();
+    await one.opened;
+  }
+
+  releaseAll(): void {
+    for (const open of this.#open) open();
+    this.#waiting.clear();
+  }
+}
