@@ -80,7 +80,8 @@ export class RedisCommands implements AsyncDisposable {
         reject(entryStoreError(cause));
       };
       const limit = setTimeout(
-        () => fail(new Error(`no answer within ${this.#commandTimeoutMs} ms`)),
+        // An answer that came while this process was busy is read first: its own lateness is not the server's.
+        () => setImmediate(() => fail(new Error(`no answer within ${this.#commandTimeoutMs} ms`))),
         this.#commandTimeoutMs,
       );
       const send = (): void => {
