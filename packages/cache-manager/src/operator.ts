@@ -30,7 +30,7 @@ export interface StatusReport {
   } | null;
   /** Where a redirect would go now, and why. No signature. */
   readonly redirect: {
-    readonly to: 'copy' | 'origin' | 'wait' | 'origin_status';
+    readonly to: 'copy' | 'origin' | 'wait' | 'origin_status' | 'refused';
     readonly location: string | null;
     readonly why: string;
   };

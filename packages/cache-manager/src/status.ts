@@ -84,6 +84,9 @@ async function foresee(
       if (entry.originStatus !== null) {
         return { to: 'origin_status', location: null, why: `the origin answered ${entry.originStatus}` };
       }
+      if (entry.code === 'not_allowed' || entry.code === 'origin_redirects') {
+        return { to: 'refused', location: null, why: entry.cause };
+      }
       return { to: 'origin', location: origin, why: entry.cause };
     case undefined:
       break;

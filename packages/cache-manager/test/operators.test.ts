@@ -138,6 +138,16 @@ describe('the status', () => {
     });
   });
 
+  test.each(['not_allowed', 'origin_redirects'] as const)(
+    'of what requests are refused for: %s',
+    async (code) => {
+      await entryWith(new OriginError(code, 'that is why'));
+      expect(await status()).toMatchObject({
+        redirect: { to: 'refused', location: null, why: 'that is why' },
+      });
+    },
+  );
+
   test('of a copy that failed', async () => {
     await entryWith(new OriginError('origin_interrupted', 'the origin broke off'));
     expect(await status()).toMatchObject({

@@ -34,6 +34,7 @@ const REDIRECTS: Readonly<Record<StatusReport['redirect']['to'], string>> = {
   origin: 'to the origin',
   wait: 'after the copy, which is being made',
   origin_status: "none, the origin's error is answered",
+  refused: 'none, the request is refused',
 };
 
 function entryRows(report: StatusReport): [string, string][] {

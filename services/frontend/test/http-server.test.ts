@@ -151,6 +151,15 @@ describe('drain', () => {
     expect(received).toContain('"code":"draining"');
   });
 
+  test('does not wait for connections on which nothing was asked', async () => {
+    const frontend = await startFrontend({ server: { drainSeconds: 3600 } });
+    const { hostname, port } = new URL(frontend.address);
+    const silent = connect(Number(port), hostname);
+    await once(silent, 'ready');
+    await (await frontend.fetch('/livez')).text();
+    await Promise.all([once(silent, 'close'), frontend.frontend.drain()]);
+  });
+
   test('cuts what takes longer than drainSeconds', async () => {
     const frontend = await startFrontend({ server: { drainSeconds: 1 } });
     const asked = Promise.withResolvers<void>();

@@ -21,8 +21,9 @@ export function maxConnections(maxWaiting: number): number {
 /**
  * Makes room when a connection had to be turned away: closes idle ones, then those that have been open longest without a
  * whole request. So clients that only hold connections do not keep out the others. Requests under way are never cut.
+ * @returns the connections that wait for a request, for the end
  */
-export function shedConnections(server: Server): void {
+export function shedConnections(server: Server): SilentConnections {
   /** Connections without a request under way, the one that has waited longest first, and since when. */
   const silent = new Map<Socket, number>();
   let shedAt = -Infinity;
@@ -49,6 +50,17 @@ export function shedConnections(server: Server): void {
       socket.destroy();
     }
   });
+  return {
+    close() {
+      for (const socket of silent.keys()) socket.destroy();
+    },
+  };
+}
+
+/** Connections that have no whole request under way. */
+export interface SilentConnections {
+  /** Cuts them: nothing that was asked is lost. */
+  close(): void;
 }
 
 /** The limit of open files that the system set; unlimited where it does not tell. */

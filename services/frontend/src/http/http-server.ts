@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Config } from '@cloud-mirror/config';
 import type { Logger } from '@cloud-mirror/config';
-import { maxConnections, shedConnections } from './connection-limit.ts';
+import { maxConnections, shedConnections, type SilentConnections } from './connection-limit.ts';
 import { answerConnect, answerMalformedRequest, lingerThenCut } from './malformed-request.ts';
 
 export type ServerLimits = Pick<
@@ -21,10 +21,14 @@ const MAX_HEADERS = 200;
 /** A socket on which nothing moves, its client waits for nothing: one who stopped reading a file, say. */
 const STALLED_SOCKET_MS = 120_000;
 
+/** How long a connection may take to send the request that it is to be drained for. */
+const SILENT_AT_THE_END_MS = 1_000;
+
 /** node:http with limits on all that a client can make last or grow, and an end that answers what it has begun. */
 export class HttpServer {
   readonly #server: Server;
   readonly #limits: ServerLimits;
+  readonly #silent: SilentConnections;
 
   constructor(listener: RequestListener, limits: ServerLimits, logger: Logger) {
     this.#limits = limits;
@@ -43,7 +47,7 @@ export class HttpServer {
     );
     this.#server.maxHeadersCount = MAX_HEADERS;
     this.#server.maxConnections = maxConnections(limits.maxWaiting);
-    shedConnections(this.#server);
+    this.#silent = shedConnections(this.#server);
     this.#server.timeout = Math.max(STALLED_SOCKET_MS, (limits.maxWaitSeconds + 30) * 1000);
     // An Expect that nobody knows may be ignored (RFC 9110, section 10.1.1).
     this.#server.on('checkExpectation', listener);
@@ -67,8 +71,11 @@ export class HttpServer {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#server.close(() => resolve());
     this.#server.closeIdleConnections();
+    // Connections on which nothing was asked yet are none of Node's idle ones.
+    const hush = setTimeout(() => this.#silent.close(), SILENT_AT_THE_END_MS);
     const cut = setTimeout(() => this.#server.closeAllConnections(), this.#limits.drainSeconds * 1000);
     await promise;
+    clearTimeout(hush);
     clearTimeout(cut);
   }
 

@@ -89,7 +89,7 @@ export const schemas = {
         type: 'object',
         required: ['to', 'location', 'why'],
         properties: {
-          to: { enum: ['copy', 'origin', 'wait', 'origin_status'] },
+          to: { enum: ['copy', 'origin', 'wait', 'origin_status', 'refused'] },
           location: nullable('string'),
           why: text,
         },
