@@ -1,6 +1,6 @@
 import type { BenchContext, Benchmark, Findings } from '../benchmark.ts';
 import { interleaved, valuesOf } from '../interleaved.ts';
-import { detoursOf, FirstRequests, mustBeStored, storedOf } from '../load/first-requests.ts';
+import { detoursOf, FirstRequests, mustBeStored, copiesIn } from '../load/first-requests.ts';
 import { startMirror } from '../mirror/running-mirror.ts';
 import { startScript } from '../processes/bench-process.ts';
 import { originCounts, resetOrigin, resetSink, sinkCounts } from '../servers/server-counts.ts';
@@ -79,7 +79,7 @@ async function run({ sizes, cores, say }: BenchContext): Promise<Findings> {
         what: 'mirror',
         turn: async () => {
           const { answers, seconds } = await requests.atOnce(fresh(sizes.simultaneous));
-          const stored = storedOf(answers);
+          const stored = copiesIn(answers);
           if (stored < answers.length) say(`  sent to the origin: ${detoursOf(answers)}`);
           return { perSecond: stored / seconds, lastMs: seconds * 1000, toOrigin: answers.length - stored };
         },
@@ -124,7 +124,7 @@ async function run({ sizes, cores, say }: BenchContext): Promise<Findings> {
         what: `mirror: ${sizes.simultaneous} at once for one object`,
         values: {
           'last ms': rounded(same.seconds * 1000),
-          'sent to origin': same.answers.length - storedOf(same.answers),
+          'sent to origin': same.answers.length - copiesIn(same.answers),
           'origin GETs': gets,
           'store PUTs': puts,
         },

@@ -3,6 +3,7 @@ import { pino } from 'pino';
 import { ConfigError } from './config-fault.ts';
 import type { Config } from './config-schema.ts';
 import { CONFIG_VARIABLE, loadConfig } from './load-config.ts';
+import { LineBatches } from './line-batches.ts';
 import { createLogger } from './logger.ts';
 import type { Logger } from './logger.ts';
 import { programVersion } from './program-version.ts';
@@ -60,9 +61,15 @@ export async function runProgram(program: Program, argv: readonly string[] = pro
     if (!(error instanceof ConfigError)) throw error;
     return exitWithFaults(error);
   }
-  const destination = pino.destination({ dest: 1, sync: false, ...LINES_AT_ONCE });
-  const logger = createLogger({ level: config.log.level, program: program.name, version, destination });
-  const exit = exitOnceWritten(destination);
+  const destination = pino.destination({ dest: 1, sync: false });
+  const lines = new LineBatches(destination);
+  const logger = createLogger({
+    level: config.log.level,
+    program: program.name,
+    version,
+    destination: lines,
+  });
+  const exit = exitOnceWritten(lines, destination);
   watchForCrashes(logger, exit);
   stopping.onSecondSignal = () => {
     logger.fatal('a second signal: ending at once');
@@ -128,22 +135,17 @@ function listenForSignals(): Stopping {
 /** For a reader of the log that does not read. */
 const LAST_LINES_MS = 2000;
 
-/**
- * Lines wait a tenth of a second for others to be written with. Each by itself, they took a third of a busy front end's
- * time. Bytes and milliseconds.
- */
-const LINES_AT_ONCE = { minLength: 32_768, maxWrite: 65_536, periodicFlush: 100 };
-
 type Destination = ReturnType<typeof pino.destination>;
 
 /** Ends the process when the lines logged so far are written; the status of the first call counts. */
-function exitOnceWritten(destination: Destination): (status: number) => void {
+function exitOnceWritten(lines: LineBatches, destination: Destination): (status: number) => void {
   let ending = false;
   return (status) => {
     if (ending) return;
     ending = true;
     const end = (): void => process.exit(status);
     setTimeout(end, LAST_LINES_MS);
+    lines.end();
     destination.once('close', end).once('error', end);
     destination.end();
   };

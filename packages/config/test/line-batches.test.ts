@@ -1,0 +1,58 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { LineBatches } from '../src/line-batches.ts';
+
+let written: string[];
+let events: string[];
+let batches: LineBatches;
+beforeEach(() => {
+  vi.useFakeTimers();
+  written = [];
+  events = [];
+  batches = new LineBatches({
+    write: (text) => {
+      written.push(text);
+      events.push('write');
+    },
+    flushSync: () => events.push('flushSync'),
+  });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+test('lines are written together, in their order, after a tenth of a second', () => {
+  batches.write('one\n');
+  vi.advanceTimersByTime(60);
+  batches.write('two\n');
+  expect(written).toEqual([]);
+  vi.advanceTimersByTime(40);
+  expect(written).toEqual(['one\ntwo\n']);
+  batches.write('three\n');
+  vi.advanceTimersByTime(100);
+  expect(written).toEqual(['one\ntwo\n', 'three\n']);
+});
+
+test('many lines do not wait', () => {
+  const line = `${'x'.repeat(999)}\n`;
+  for (let number = 0; number < 40; number += 1) batches.write(line);
+  expect(written).toEqual([line.repeat(33)]);
+  vi.advanceTimersByTime(100);
+  expect(written.join('')).toBe(line.repeat(40));
+});
+
+test('before the end of the process everything is handed on, and written', () => {
+  batches.write('last words\n');
+  batches.flushSync();
+  expect(written).toEqual(['last words\n']);
+  expect(events).toEqual(['write', 'flushSync']);
+  vi.advanceTimersByTime(1000);
+  expect(written).toHaveLength(1);
+});
+
+test('nothing is written after the end', () => {
+  batches.write('one\n');
+  batches.end();
+  batches.write('two\n');
+  vi.advanceTimersByTime(1000);
+  expect(written).toEqual(['one\n']);
+});
