@@ -13,7 +13,7 @@ import type { FallbackReason, RedirectOutcome, RedirectRequest } from './redirec
 import { freshToken } from './token.ts';
 import { releaseUnanswered } from './unanswered-claim.ts';
 
-/** Time that even a request which does not want to wait gives the stores to say what they have, in milliseconds. */
+/** Time from its arrival that even a request which does not want to wait gives the stores, in milliseconds. */
 const LOOK_MS = 1000;
 /** Looks at one entry without any wait between them, before something must be wrong. */
 const LOOKS_AT_ONCE = 25;
@@ -75,6 +75,8 @@ export class Redirector {
     try {
       for (;;) {
         if (this.#parts.ended.aborted) return this.#notNow(progress);
+        // What is slow has used up the time: another look, whatever it finds, would come too late.
+        if (progress.looks > 0 && lookMs(progress) <= 0) return this.#notNow(progress);
         if (++progress.looks > LOOKS_AT_ONCE) return this.#toOrigin(progress, 'internal_error');
         const step = await this.#look(progress);
         if (step !== 'look_again') return step;
@@ -120,7 +122,7 @@ export class Redirector {
   /** A new connection to the entry store is not trusted before the purge markers were read. */
   async #readMarkers(progress: Progress, epoch: number): Promise<Step> {
     const reading = this.#parts.background(this.#parts.markers.refresh(progress.object.id.backend, epoch));
-    const limit = Math.max(remainingMs(progress), LOOK_MS);
+    const limit = lookMs(progress);
     const read = await settleWithin(reading, limit, false, progress.request.signal);
     return read ? 'look_again' : this.#withoutEntries(progress);
   }
@@ -219,7 +221,7 @@ export class Redirector {
     const waits = this.#takesPlace(progress);
     // Who does not wait still learns of a copy that is there, but not of what the origin says.
     const wanted = waits ? work : Promise.race([work, notStored.promise]);
-    const limit = waits ? Math.max(remainingMs(progress), LOOK_MS) : LOOK_MS;
+    const limit = waits ? lookMs(progress) : Math.min(LOOK_MS, lookMs(progress));
     const result = await settleWithin(wanted, limit, 'late' as const, request.signal);
     if (result === 'late') {
       work.catch((error: unknown) => options.events?.unexpected?.(error));
@@ -282,8 +284,9 @@ export class Redirector {
   async #withoutEntries(progress: Progress): Promise<RedirectOutcome> {
     const { direct, background, ended, options } = this.#parts;
     const { object, request } = progress;
+    if (lookMs(progress) <= 0) return this.#toOrigin(progress, 'entries_unavailable');
     const looking = background(direct.lookUp(object, ended));
-    const limit = Math.max(remainingMs(progress), LOOK_MS);
+    const limit = lookMs(progress);
     try {
       const lookup = await settleWithin(looking, limit, null, request.signal);
       if (lookup === null) return this.#toOrigin(progress, 'store_unavailable');
@@ -335,7 +338,7 @@ export class Redirector {
 
   /** Asks the object store within the request's time. */
   async #ask<T>(progress: Progress, asked: Promise<T>): Promise<T | 'failed'> {
-    const limit = Math.max(remainingMs(progress), LOOK_MS);
+    const limit = lookMs(progress);
     try {
       return await settleWithin(
         this.#parts.background(asked),
@@ -356,5 +359,14 @@ export class Redirector {
 }
 
 function remainingMs({ request }: Progress): number {
-  return request.waitMs - (performance.now() - request.arrivedAtMs);
+  return request.waitMs - elapsedMs(request);
+}
+
+/** What all looks of a request together may take from now on, however many parts are slow one after the other. */
+function lookMs({ request }: Progress): number {
+  return Math.max(request.waitMs, LOOK_MS) - elapsedMs(request);
+}
+
+function elapsedMs({ arrivedAtMs }: RedirectRequest): number {
+  return performance.now() - arrivedAtMs;
 }

@@ -55,6 +55,18 @@ describe('without the object store', () => {
     });
   });
 
+  test('parts that are slow one after the other have one time for all of it: no look begins after that', async () => {
+    await mirror.store(PATH);
+    using _slow = mirror.gate.fail({ part: 'entries', method: 'get' }, entriesDown);
+    const begun = mirror.gate.count({ ...STORE, method: 'head' });
+    const late = { waitMs: 1500, arrivedAtMs: performance.now() - 1501 };
+    expect(await mirror.redirect(PATH, late)).toMatchObject({
+      kind: 'origin',
+      reason: 'entries_unavailable',
+    });
+    expect(mirror.gate.count({ ...STORE, method: 'head' })).toBe(begun);
+  });
+
   test('an entry that is present is answered all the same', async () => {
     await mirror.store(PATH);
     await mirror.redirect(PATH);
