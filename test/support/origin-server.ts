@@ -14,6 +14,10 @@ export interface OriginRequest {
   readonly at: Date;
 }
 
+export interface OriginSpeed {
+  readonly bytesPerSecond: number;
+}
+
 export interface ExpectedBody {
   readonly sizeBytes: number;
   /** Lower-case hex. */
@@ -42,7 +46,7 @@ export interface OriginServer extends AsyncDisposable {
   /** Forgets the requests, and how often each path was tried. */
   reset(): void;
   /** What `/mutable/<name>` has from now on. A fresh strong ETag each time, unless `headers` names one. */
-  set(name: string, bytes: Uint8Array, headers?: Readonly<Record<string, string>>): void;
+  set(name: string, bytes: Uint8Array, headers?: Readonly<Record<string, string>>, speed?: OriginSpeed): void;
   /** Makes `/mutable/<name>` a 404 again. */
   remove(name: string): void;
   /** Makes GETs of `path` (with its query) wait: before their headers, or after so many bytes of the body. */
@@ -116,10 +120,10 @@ export async function startOriginServer(options: { readonly port?: number } = {}
       requests = [];
       tries.clear();
     },
-    set: (name, bytes, headers = {}) => {
+    set: (name, bytes, headers = {}, speed = undefined) => {
       version += 1;
       const answer = bodyAnswer(fixedBody(bytes), new URLSearchParams(), `"version-${version}"`);
-      mutable.set(name, { ...answer, headers: { ...answer.headers, ...headers } });
+      mutable.set(name, { ...answer, ...speed, headers: { ...answer.headers, ...headers } });
     },
     remove: (name) => void mutable.delete(name),
     hold: (path, { afterBytes } = {}) => {

@@ -16,8 +16,7 @@ export async function runClient(
   { lag, record, signal }: { lag: LagMeter; record: (request: ClientRequest) => void; signal: AbortSignal },
 ): Promise<void> {
   while (!signal.aborted) {
-    // A few objects are hot.
-    const object = random.chance(0.5) ? random.pick(world.objects.slice(0, 4)) : random.pick(world.objects);
+    const object = anObject(world, random);
     const region = random.pick(REGIONS);
     const waitSeconds = random.pick([0, 1, 2, 4, 8]);
     const asynchronous = random.chance(0.1);
@@ -27,6 +26,11 @@ export async function runClient(
     const longest = request.outcome.kind === 'no_answer' ? 3_000 : 300;
     await delay(random.between(20, longest), undefined, { signal }).catch(() => undefined);
   }
+}
+
+/** A few objects are hot. */
+function anObject(world: World, random: SeededRandom): string {
+  return random.pick(random.chance(0.6) ? world.objects.slice(0, 4) : world.objects);
 }
 
 interface Asked {
@@ -93,14 +97,14 @@ export async function runOperator(
   { record, signal }: { record: (purge: Purge) => void; signal: AbortSignal },
 ): Promise<void> {
   while (!signal.aborted) {
-    await delay(random.between(200, 2_000), undefined, { signal }).catch(() => undefined);
+    await delay(random.between(100, 1_500), undefined, { signal }).catch(() => undefined);
     if (random.chance(0.1)) await flush(world, random);
     else record(await purge(world, random));
   }
 }
 
 async function purge(world: World, random: SeededRandom): Promise<Purge> {
-  const object = random.pick(world.objects);
+  const object = anObject(world, random);
   const region = random.pick([...REGIONS, 'all']);
   const member = random.pick(world.frontends);
   if (random.chance(0.8)) world.publish(object);

@@ -64,8 +64,10 @@ export class FaultPlan {
       () => this.#killed(random.pick(this.#world.copiers), 'copier'),
       () => this.#frozen(random.pick(this.#world.copiers), 'copier'),
       () => this.#drained(random.pick(this.#world.copiers)),
-      () => this.#killed(random.pick(this.#world.frontends), 'front end'),
-      () => this.#frozen(random.pick(this.#world.frontends), 'front end'),
+      () =>
+        random.chance(0.4)
+          ? this.#killed(random.pick(this.#world.frontends), 'front end')
+          : this.#frozen(random.pick(this.#world.frontends), 'front end'),
       () => this.#redis(),
       () => this.#redis(),
       () => this.#store(),

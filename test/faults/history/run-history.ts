@@ -16,7 +16,7 @@ export interface HistoryOptions {
 }
 
 const CLIENTS = 24;
-const OPERATORS = 2;
+const OPERATORS = 4;
 const GIVE_UP_MS = 75_000;
 
 /** Lets a whole mirror live through random faults, and then through quiet. @returns all that happened */

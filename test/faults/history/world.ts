@@ -34,6 +34,7 @@ export class World implements AsyncDisposable {
   readonly #sizes = new Map<string, number>();
   readonly #begun = performance.now();
   readonly #opened: AsyncDisposableStack;
+  readonly #random: SeededRandom;
   #primary: RedisServer;
   #spare: RedisServer;
 
@@ -50,6 +51,7 @@ export class World implements AsyncDisposable {
     this.#primary = servers.primary;
     this.#spare = servers.spare;
     this.#opened = opened;
+    this.#random = random;
     this.objects = Array.from({ length: 12 }, (_, index) => `object-${index}`);
     for (const [index, object] of this.objects.entries()) {
       this.#sizes.set(object, index < 2 ? LARGE_BYTES + index : random.whole(100, 200_000));
@@ -118,7 +120,10 @@ export class World implements AsyncDisposable {
     const now = this.now();
     if (former !== undefined) this.versions[before] = { ...former, end: now };
     this.versions.push({ object, version, begin: now, end: Infinity });
-    this.rig.origin.set(object, artifactBytes(object, version, this.#sizes.get(object) ?? 100));
+    const sizeBytes = this.#sizes.get(object) ?? 100;
+    // Copies last long enough for something to come between.
+    const bytesPerSecond = Math.max(30_000, Math.round(sizeBytes / this.#random.between(0.1, 2)));
+    this.rig.origin.set(object, artifactBytes(object, version, sizeBytes), {}, { bytesPerSecond });
     return version;
   }
 

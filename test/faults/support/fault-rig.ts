@@ -28,6 +28,8 @@ export interface FaultRigOptions {
   readonly overrides?: ConfigObject;
   /** A Redis in place of one of the rig's own. */
   readonly redis?: RedisServer;
+  /** `sentinels` or `cluster` of `entries`, in place of one server by way of the proxies. */
+  readonly redisTopology?: ConfigObject;
 }
 
 type ProgramStart = Pick<StartOptions, 'env' | 'readyMs'> & {
@@ -52,6 +54,7 @@ export class FaultRig implements AsyncDisposable {
   readonly copierLinks: Links;
   readonly mirror: MirrorConfig;
   readonly #opened: AsyncDisposableStack;
+  readonly #redisTopology: ConfigObject | null;
   readonly #programs: { readonly name: string; readonly program: Program }[] = [];
 
   private constructor(
@@ -60,7 +63,9 @@ export class FaultRig implements AsyncDisposable {
       'origin' | 'originLink' | 'redis' | 'protocols' | 'frontendLinks' | 'copierLinks' | 'mirror'
     >,
     opened: AsyncDisposableStack,
+    redisTopology: ConfigObject | null,
   ) {
+    this.#redisTopology = redisTopology;
     this.origin = parts.origin;
     this.originLink = parts.originLink;
     this.redis = parts.redis;
@@ -85,7 +90,7 @@ export class FaultRig implements AsyncDisposable {
     });
     const mirror = { ...base, config: merged(readDirectly(base, protocols), options.overrides ?? {}) };
     const parts = { origin, originLink, redis, protocols, frontendLinks, copierLinks, mirror };
-    return new FaultRig(parts, opened.move());
+    return new FaultRig(parts, opened.move(), options.redisTopology ?? null);
   }
 
   get everyLink(): readonly Links[] {
@@ -110,7 +115,7 @@ export class FaultRig implements AsyncDisposable {
   /** Starts a front end; the rig ends it. */
   async startFrontend(options: ProgramStart = {}): Promise<Program> {
     const { overrides = {}, ...start } = options;
-    const config = merged(this.mirror.config, overrides);
+    const config = merged(this.#connected(this.mirror.config), overrides);
     return this.#run('front end', await startProgram(FRONTEND, { config, ...start }));
   }
 
@@ -118,8 +123,14 @@ export class FaultRig implements AsyncDisposable {
   async startCopier(options: ProgramStart & { readonly region?: string } = {}): Promise<Program> {
     const { overrides = {}, region = WEST, ...start } = options;
     const linked = { ...this.mirror, config: linkedBy(this.mirror, this.copierLinks) };
-    const config = merged(copierConfig(linked, region), overrides);
+    const config = merged(this.#connected(copierConfig(linked, region)), overrides);
     return this.#run('copier', await startProgram(COPIER, { config, ...start }));
+  }
+
+  #connected(config: ConfigObject): ConfigObject {
+    if (this.#redisTopology === null) return config;
+    const { url: _one, ...entries } = config['entries'] as ConfigObject;
+    return { ...config, entries: { ...entries, ...this.#redisTopology } };
   }
 
   #run(name: string, program: Program): Program {
