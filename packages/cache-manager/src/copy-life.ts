@@ -30,11 +30,17 @@ export function copyOf(
   return {
     generation,
     sizeBytes: object.sizeBytes,
-    sha256: object.metadata['sha256'] ?? null,
+    sha256: sha256In(object.metadata),
     etag: object.etag,
     storedAt: object.storedAt.getTime(),
     expiresAt: expiryOf(backend, object),
   };
+}
+
+/** Others may write to the bucket, too; what they call a digest would be sent in headers. */
+function sha256In(metadata: StoredObject['metadata']): string | null {
+  const sha256 = metadata['sha256'];
+  return sha256 !== undefined && /^[0-9a-f]{64}$/.test(sha256) ? sha256 : null;
 }
 
 /**

@@ -35,16 +35,23 @@ describe('when the store removes an object', () => {
 
 describe('an entry of a stored object', () => {
   test('says what the store says, and the digest where the object carries it', () => {
-    expect(copyOf({ lifespanDays: 1 }, stored({ metadata: { sha256: 'ab' } }), 'g1')).toEqual({
+    expect(copyOf({ lifespanDays: 1 }, stored({ metadata: { sha256: 'ab'.repeat(32) } }), 'g1')).toEqual({
       generation: 'g1',
       sizeBytes: 5,
-      sha256: 'ab',
+      sha256: 'ab'.repeat(32),
       etag: '"tag"',
       storedAt: NOW,
       expiresAt: NOW + 24 * HOUR_MS,
     });
     expect(copyOf({ lifespanDays: null }, stored(), '').sha256).toBeNull();
   });
+
+  test.each(['ab', 'AB'.repeat(32), 'a\nb: c', '\u0100', `${'ab'.repeat(32)}\n`])(
+    'takes no digest from its metadata that is none: %j',
+    (sha256) => {
+      expect(copyOf({ lifespanDays: 1 }, stored({ metadata: { sha256 } }), '').sha256).toBeNull();
+    },
+  );
 
   test.each([
     ['no expiry', null, LIFE.ttlSeconds * 1000],
