@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { mirroredObject } from '@cloud-mirror/cache-manager';
 import type { Copy, MirroredObject } from '@cloud-mirror/cache-manager';
 import { S3StorageProvider } from '@cloud-mirror/storage-provider';
@@ -22,8 +24,15 @@ const COPY: Copy = {
 class KnowingCacheManager extends FakeCacheManager {
   knows: 'in_memory' | 'by_entry' | 'by_rules' | 'nothing' | 'a_fault' = 'in_memory';
   copy = COPY;
+  /** Targets that were read. */
+  read = 0;
+  readonly #asked = Promise.withResolvers<void>();
+  readonly asked = this.#asked.promise;
+  /** What the entry store's answers wait for. */
+  answered: Promise<void> = Promise.resolve();
 
   override objectOf(service: string, region: string, url: URL): MirroredObject | null {
+    this.read += 1;
     const backend = this.backends.get(`${service}/${region}`);
     return backend === undefined || url.host === 'refused.example' ? null : mirroredObject(backend, url.href);
   }
@@ -33,6 +42,8 @@ class KnowingCacheManager extends FakeCacheManager {
   }
 
   override async findHit(): Promise<Copy | null> {
+    this.#asked.resolve();
+    await this.answered;
     if (this.knows === 'a_fault') throw new Error('a fault of this program');
     return this.knows === 'by_entry' ? this.copy : null;
   }
@@ -198,6 +209,37 @@ test.each(['nothing', 'by_rules', 'a_fault'] as const)(
     await vi.waitFor(() => expect(frontend.log.filter(({ msg }) => msg === 'request')).toHaveLength(1));
   },
 );
+
+test.each(['nothing', 'by_entry'] as const)(
+  'a client that goes away is told of once and waited for by nobody: %s',
+  async (knows) => {
+    const frontend = await start();
+    frontend.manager.knows = knows;
+    const answer = Promise.withResolvers<void>();
+    frontend.manager.answered = answer.promise;
+    const client = connect(Number(new URL(frontend.address).port), '127.0.0.1');
+    client.write(`GET ${TARGET} HTTP/1.1\r\nHost: mirror\r\nX-Request-Id: mine\r\n\r\n`);
+    await frontend.manager.asked;
+    client.destroy();
+    await once(client, 'close');
+    const told = () => frontend.log.filter(({ msg }) => msg === 'request');
+    await vi.waitFor(() => expect(told()).toHaveLength(1));
+    answer.resolve();
+    frontend.manager.answered = Promise.resolve();
+    await ask(frontend, { headers: ['Host: mirror', 'X-Request-Id: next'] });
+    await vi.waitFor(() => expect(told()).toHaveLength(2));
+    expect(told().map(({ requestId }) => requestId)).toEqual(['mine', 'next']);
+    expect(told()[0]).toMatchObject({ route: 'redirect', outcome: 'client_gone', clientGone: true });
+    expect(frontend.manager.requests).toHaveLength(knows === 'nothing' ? 1 : 0);
+  },
+);
+
+test('targets that clients made long are not kept', async () => {
+  const frontend = await start();
+  const padded = { target: `${TARGET}?${'x'.repeat(4_000)}` };
+  for (const asked of [{}, padded, {}, padded]) expect((await ask(frontend, asked)).status).toBe(302);
+  expect(frontend.manager.read).toBe(3);
+});
 
 test('a copy of another generation has another address', async () => {
   const frontend = await start();

@@ -41,8 +41,10 @@ interface Answer {
   readonly body: string;
 }
 
-/** Targets that are kept. Each takes about a kilobyte. */
+/** Targets that are kept. Most take about a kilobyte. */
 const MOST_TARGETS = 32_768;
+/** Longer ones are read each time: clients may pad them with queries and file names of any length. */
+const LONGEST_KEPT_TARGET = 2_048;
 const REDIRECT = '/v1/redirect/';
 const NOTHING_MORE = {};
 
@@ -67,13 +69,19 @@ export class HitShortcut {
     const copy = this.#parts.cacheManager.recallHit(target.object);
     const answer = copy === null ? null : keptAnswer(target, copy, req.method);
     if (answer !== null) return this.#send(req, res, target, answer, arrivedAtMs);
+    // Who goes away meanwhile is told of here: the application would wait for an end that has been.
+    const gone = (): void => this.#tellGone(req, res, target, arrivedAtMs);
+    res.once('close', gone);
+    const goOn = (found: Answer | null): void => {
+      if (res.closed) return;
+      res.off('close', gone);
+      if (found === null || this.#parts.isDraining()) otherwise();
+      else this.#send(req, res, target, found, arrivedAtMs);
+    };
     this.#find(target, copy, req.method).then(
-      (found) => {
-        if (found === null || this.#parts.isDraining()) otherwise();
-        else this.#send(req, res, target, found, arrivedAtMs);
-      },
+      goOn,
       // The application meets the same fault, and knows what to say of it.
-      otherwise,
+      () => goOn(null),
     );
   }
 
@@ -87,7 +95,7 @@ export class HitShortcut {
     const known = this.#targets.get(url);
     if (known !== undefined) return known;
     const target = this.#readTarget(url);
-    if (target !== null) this.#targets.set(url, target);
+    if (target !== null && url.length <= LONGEST_KEPT_TARGET) this.#targets.set(url, target);
     return target;
   }
 
@@ -147,6 +155,17 @@ export class HitShortcut {
     });
     res.writeHead(302, ['X-Request-Id', requestId, ...answer.headers]);
     res.end(req.method === 'HEAD' ? undefined : answer.body);
+  }
+
+  #tellGone(req: IncomingMessage, res: ServerResponse, { record }: Target, arrivedAtMs: number): void {
+    const { metrics, accessLog } = this.#parts;
+    const durationMs = performance.now() - arrivedAtMs;
+    const requestId = requestIdOf(req.headers['x-request-id']);
+    // What the application's answers are before they are any.
+    res.statusCode = 404;
+    const exchange = { req, res, state: { requestId, record: { ...record, outcome: 'client_gone' } } };
+    metrics.countRequest(exchange, durationMs);
+    logAccess(accessLog, exchange, durationMs);
   }
 }
 
