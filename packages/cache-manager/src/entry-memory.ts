@@ -33,6 +33,8 @@ export class EntryMemory implements Disposable {
   #recent = new Map<string, Remembered>();
   #older = new Map<string, Remembered>();
   #turnedAtMs = 0;
+  /** Reads under way, each object's counted together. A change takes them away: they may have missed it. */
+  readonly #reads = new Map<string, { count: number }>();
   #epoch: number;
 
   constructor(options: EntryMemoryOptions) {
@@ -54,20 +56,32 @@ export class EntryMemory implements Disposable {
     const { entries } = this.#options;
     const epoch = entries.epoch;
     const startedAtMs = performance.now();
-    const entry = await entries.get(id);
-    if (entry?.state === 'present' && entries.epoch === epoch) this.#remember(id, entry, startedAtMs, epoch);
-    return entry;
+    const name = nameOf(id);
+    const reads = this.#reads.get(name) ?? { count: 0 };
+    this.#reads.set(name, reads);
+    reads.count += 1;
+    try {
+      const entry = await entries.get(id);
+      const unchanged = this.#reads.get(name) === reads && entries.epoch === epoch;
+      if (entry?.state === 'present' && unchanged) this.#remember(name, entry, startedAtMs, epoch);
+      return entry;
+    } finally {
+      reads.count -= 1;
+      if (reads.count === 0 && this.#reads.get(name) === reads) this.#reads.delete(name);
+    }
   }
 
   forget(id: ObjectId): void {
     const name = nameOf(id);
     this.#recent.delete(name);
     this.#older.delete(name);
+    this.#reads.delete(name);
   }
 
   forgetAll(): void {
     this.#recent.clear();
     this.#older.clear();
+    this.#reads.clear();
   }
 
   [Symbol.dispose](): void {
@@ -85,7 +99,7 @@ export class EntryMemory implements Disposable {
     }
   }
 
-  #remember(id: ObjectId, entry: PresentEntry, startedAtMs: number, epoch: number): void {
+  #remember(name: string, entry: PresentEntry, startedAtMs: number, epoch: number): void {
     if (epoch !== this.#epoch) {
       this.forgetAll();
       this.#epoch = epoch;
@@ -98,7 +112,7 @@ export class EntryMemory implements Disposable {
       this.#recent = new Map();
       this.#turnedAtMs = nowMs;
     }
-    this.#recent.set(nameOf(id), { entry, endsAtMs });
+    this.#recent.set(name, { entry, endsAtMs });
   }
 
   /** The entry store ends the entry by its own clock; what is known of it here is when it was made, and of which copy. */

@@ -135,6 +135,33 @@ describe('hits in memory', () => {
     expect(memory.recall(ID)).toBeNull();
   });
 
+  test.each(['changed', 'flushed', 'lost'] as const)(
+    'what was read while a change was told (%s) is not remembered, but what is read afterwards',
+    async (type) => {
+      await commit(ID);
+      using pause = gate.pause(GET, 'answer');
+      const reading = memory.read(ID);
+      await pause.reached;
+      entries.tell(type === 'changed' ? { type, id: ID } : { type });
+      pause.resume();
+      expect(await reading).not.toBeNull();
+      expect(memory.recall(ID)).toBeNull();
+      await memory.read(ID);
+      expect(memory.recall(ID)).not.toBeNull();
+    },
+  );
+
+  test('a change of another object takes nothing away from a read under way', async () => {
+    await commit(ID);
+    using pause = gate.pause(GET, 'answer');
+    const reading = memory.read(ID);
+    await pause.reached;
+    entries.tell({ type: 'changed', id: objectOf(2) });
+    pause.resume();
+    await reading;
+    expect(memory.recall(ID)).not.toBeNull();
+  });
+
   test('room is made for what was read last', async () => {
     const count = 70_000;
     for (let number = 1; number <= count; number += 1) {
