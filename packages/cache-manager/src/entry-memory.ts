@@ -18,7 +18,7 @@ export interface EntryMemoryOptions {
 interface Remembered {
   readonly entry: PresentEntry;
   /** By `performance.now()`. */
-  readonly endsAtMs: number;
+  endsAtMs: number;
 }
 
 /**
@@ -32,7 +32,6 @@ export class EntryMemory implements Disposable {
   /** What was remembered last, and what before that: the older half goes as a whole. */
   #recent = new Map<string, Remembered>();
   #older = new Map<string, Remembered>();
-  #turnedAtMs = 0;
   /** Reads under way, each object's counted together. A change takes them away: they may have missed it. */
   readonly #reads = new Map<string, { count: number }>();
   #epoch: number;
@@ -105,14 +104,15 @@ export class EntryMemory implements Disposable {
       this.#epoch = epoch;
     }
     const endsAtMs = startedAtMs + Math.min(GREATEST_MEMORY_AGE_MS, this.#remainingMs(entry));
-    const nowMs = performance.now();
-    if (endsAtMs <= nowMs) return;
-    if (this.#recent.size >= MOST_ENTRIES / 2 || nowMs - this.#turnedAtMs >= GREATEST_MEMORY_AGE_MS) {
+    const before = this.#recent.get(name) ?? this.#older.get(name);
+    // The same entry again: objects that live on are cheaper than new ones that have to be collected after a second.
+    const remembered = before?.entry.token === entry.token ? before : { entry, endsAtMs };
+    remembered.endsAtMs = endsAtMs;
+    if (this.#recent.size >= MOST_ENTRIES / 2) {
       this.#older = this.#recent;
       this.#recent = new Map();
-      this.#turnedAtMs = nowMs;
     }
-    this.#recent.set(name, { entry, endsAtMs });
+    this.#recent.set(name, remembered);
   }
 
   /** The entry store ends the entry by its own clock; what is known of it here is when it was made, and of which copy. */
