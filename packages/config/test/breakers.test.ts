@@ -3,7 +3,7 @@ import { EntryStoreError, MemoryEntryStore } from '@cloud-mirror/cache-manager';
 import { MemoryJobQueue, QueueError, type Job } from '@cloud-mirror/job-queue';
 import { GuardedEntryStore } from '../src/breakers/guarded-entry-store.ts';
 import { GuardedJobQueue } from '../src/breakers/guarded-job-queue.ts';
-import { PartBreaker } from '../src/breakers/part-breaker.ts';
+import { PATIENCE_MS, PartBreaker } from '../src/breakers/part-breaker.ts';
 
 const RETRY_MS = 1_000;
 const FAILURES = 3;
@@ -41,16 +41,80 @@ describe('a part that does not answer', () => {
     expect(work).not.toHaveBeenCalled();
   });
 
-  test('is asked by one call after a time; the others do not wait for it', async () => {
+  test('is asked by one call after a time; the others wait for it, but not for long', async () => {
     const { made, changes } = breaker();
     await open(made);
     vi.advanceTimersByTime(RETRY_MS);
     const answer = Promise.withResolvers<string>();
     const trying = made.call(() => answer.promise);
-    await expect(made.call(async () => 'another')).rejects.toThrow('refused');
+    const impatient = expect(made.call(async () => 'another')).rejects.toThrow('refused');
+    await vi.advanceTimersByTimeAsync(PATIENCE_MS);
+    await impatient;
+    const waiting = made.call(async () => 'another');
+    answer.resolve('here');
+    expect(await trying).toBe('here');
+    expect(await waiting).toBe('another');
+    expect(changes).toEqual([true, false]);
+  });
+
+  test('answers all that come at once when it is well again', async () => {
+    const { made } = breaker();
+    await open(made);
+    vi.advanceTimersByTime(60 * RETRY_MS);
+    const numbers = Array.from({ length: 100 }, (_, number) => number);
+    expect(await Promise.all(numbers.map((number) => made.call(async () => number)))).toEqual(numbers);
+  });
+
+  test('makes those fail that waited for the call that tried, where it failed', async () => {
+    const { made } = breaker();
+    await open(made);
+    vi.advanceTimersByTime(RETRY_MS);
+    const trying = made.call(silent);
+    const work = vi.fn(silent);
+    const waiting = made.call(work);
+    await expect(trying).rejects.toThrow('silent');
+    await expect(waiting).rejects.toThrow('refused');
+    expect(work).not.toHaveBeenCalled();
+  });
+
+  test('is tried again in time although the clock was set back', async () => {
+    const { made } = breaker();
+    vi.setSystemTime(3_600_000);
+    await open(made);
+    vi.setSystemTime(0);
+    vi.advanceTimersByTime(RETRY_MS);
+    expect(await made.call(async () => 'here')).toBe('here');
+  });
+
+  test('is not taken for silent again by calls that were begun before', async () => {
+    const { made, changes } = breaker();
+    const late = Promise.withResolvers<never>();
+    const old = Array.from({ length: 3 * FAILURES }, () => made.call(() => late.promise));
+    const failed = Promise.all(old.map((call) => expect(call).rejects.toThrow('silent')));
+    await open(made);
+    vi.advanceTimersByTime(RETRY_MS);
+    const answer = Promise.withResolvers<string>();
+    const trying = made.call(() => answer.promise);
+    late.reject(new Error('silent'));
+    await failed;
     answer.resolve('here');
     expect(await trying).toBe('here');
     expect(await made.call(async () => 'another')).toBe('another');
+    expect(changes).toEqual([true, false]);
+  });
+
+  test('is asked at once when it was heard of by other means, whatever the call that tried finds', async () => {
+    const { made, changes } = breaker();
+    await open(made);
+    vi.advanceTimersByTime(RETRY_MS);
+    const late = Promise.withResolvers<never>();
+    const trying = made.call(() => late.promise);
+    const waiting = made.call(async () => 'waited');
+    made.reset();
+    expect(await waiting).toBe('waited');
+    late.reject(new Error('silent'));
+    await expect(trying).rejects.toThrow('silent');
+    expect(await made.call(async () => 'here')).toBe('here');
     expect(changes).toEqual([true, false]);
   });
 
@@ -86,6 +150,17 @@ test('claims of a silent entry store are released, committed and dropped all the
   await expect(entries.get(OBJECT)).rejects.toMatchObject({ code: 'entry_store_unavailable' });
   await expect(entries.take(OBJECT, { token: 't', jobToken: 'j', leaseMs: 1 })).rejects.toThrow('not asked');
   expect(await entries.release(OBJECT, 'one')).toBe(true);
+});
+
+test('an entry store is asked again as soon as it has another connection', async () => {
+  const memory = new MemoryEntryStore();
+  const epoch = vi.spyOn(memory as { epoch: number }, 'epoch', 'get').mockReturnValue(1);
+  const entries = new GuardedEntryStore(memory, OPTIONS);
+  vi.spyOn(memory, 'get').mockRejectedValueOnce(new EntryStoreError('silent'));
+  await expect(entries.get(OBJECT)).rejects.toThrow('silent');
+  await expect(entries.get(OBJECT)).rejects.toThrow('not asked');
+  epoch.mockReturnValue(2);
+  expect(await entries.get(OBJECT)).toBeNull();
 });
 
 test('a silent queue gets no jobs, but is asked for deliveries', async () => {

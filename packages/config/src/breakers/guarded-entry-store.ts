@@ -20,9 +20,11 @@ import { PartBreaker, type PartBreakerOptions } from './part-breaker.ts';
 export class GuardedEntryStore implements EntryStore {
   readonly #entries: EntryStore;
   readonly #breaker: PartBreaker;
+  #epoch: number;
 
   constructor(entries: EntryStore, options: Pick<PartBreakerOptions, 'failures' | 'retryMs' | 'onChange'>) {
     this.#entries = entries;
+    this.#epoch = entries.epoch;
     this.#breaker = new PartBreaker({
       ...options,
       isSilence: (error) => error instanceof EntryStoreError,
@@ -39,15 +41,15 @@ export class GuardedEntryStore implements EntryStore {
   }
 
   get(id: ObjectId): Promise<Entry | null> {
-    return this.#breaker.call(() => this.#entries.get(id));
+    return this.#ask(() => this.#entries.get(id));
   }
 
   claim(id: ObjectId, claim: Claim): Promise<ClaimResult> {
-    return this.#breaker.call(() => this.#entries.claim(id, claim));
+    return this.#ask(() => this.#entries.claim(id, claim));
   }
 
   take(id: ObjectId, take: Take): Promise<TakeResult> {
-    return this.#breaker.call(() => this.#entries.take(id, take));
+    return this.#ask(() => this.#entries.take(id, take));
   }
 
   renew(id: ObjectId, token: string, renewal: { leaseMs: number; bytes: number }): Promise<boolean> {
@@ -84,5 +86,15 @@ export class GuardedEntryStore implements EntryStore {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.#entries[Symbol.asyncDispose]();
+  }
+
+  /** A new connection stands because the store has answered: one that was cut must not cost all calls of a second. */
+  #ask<T>(work: () => Promise<T>): Promise<T> {
+    const { epoch } = this.#entries;
+    if (epoch !== this.#epoch) {
+      this.#epoch = epoch;
+      this.#breaker.reset();
+    }
+    return this.#breaker.call(work);
   }
 }
