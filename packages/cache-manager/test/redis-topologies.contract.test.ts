@@ -79,6 +79,24 @@ test('a cluster that is not there rejects within the limit', async () => {
   await expect(store.flush(['s3/a'])).rejects.toMatchObject({ code: 'entry_store_unavailable' });
 });
 
+test('entries of a cluster that is one server behind one address are read many at a time', async () => {
+  const args = ['--cluster-enabled', 'yes', '--cluster-port', String(await freePort())];
+  const server = opened.use(await startRedis({ args }));
+  await operatorOf(server).call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
+  await until(async () =>
+    String(await operatorOf(server).call('CLUSTER', 'INFO')).includes('cluster_state:ok'),
+  );
+  await using store = storeAt({ url: server.url });
+  await untilItAnswers(store);
+  const ids = Array.from({ length: 20 }, () => objectIn('s3/a'));
+  for (const [index, id] of ids.entries()) await store.claim(id, claimOf(`token ${index}`));
+  for (const time of ['first', 'again']) {
+    const entries = await Promise.all(ids.map((id) => store.get(id)));
+    const tokens = entries.map((entry) => entry?.token);
+    expect(tokens, time).toEqual(ids.map((_, index) => `token ${index}`));
+  }
+});
+
 describe('RedisEntryStore behind Sentinels', () => {
   test('follows the primary when another takes its place', async () => {
     const primary = opened.use(await startRedis());
