@@ -32,7 +32,7 @@ export interface FaultRigOptions {
   readonly redisTopology?: ConfigObject;
 }
 
-type ProgramStart = Pick<StartOptions, 'env' | 'readyMs'> & {
+type ProgramStart = Pick<StartOptions, 'env' | 'readyMs' | 'under'> & {
   /** Laid over the configuration of this program. */
   readonly overrides?: ConfigObject;
 };
