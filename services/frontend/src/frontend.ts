@@ -1,4 +1,4 @@
-import type { RequestListener } from 'node:http';
+import type { IncomingMessage, RequestListener } from 'node:http';
 import Koa from 'koa';
 import type { CacheManager, EntryStore } from '@cloud-mirror/cache-manager';
 import type { Config, Logger } from '@cloud-mirror/config';
@@ -59,7 +59,9 @@ export function createFrontend(parts: FrontendParts): Frontend {
     metrics.countRequest(exchange, durationMs);
     logAccess(accessLog, exchange, durationMs);
   };
-  app.use(receiveRequest({ logger, isDraining, onEnd }));
+  /** Of requests that the shortcut looked at first: waits count from there. */
+  const arrivals = new WeakMap<IncomingMessage, number>();
+  app.use(receiveRequest({ logger, isDraining, arrivals, onEnd }));
   const { rateLimit: limit, trustedProxies } = config.server;
   if (limit !== null) app.use(rateLimit(new RateLimiter(limit), clientAddressReader(trustedProxies)));
   app.use(objectCalls(routesParts));
@@ -73,9 +75,11 @@ export function createFrontend(parts: FrontendParts): Frontend {
       ? new HitShortcut({ server: config.server, cacheManager, isDraining, metrics, accessLog })
       : null;
   const listener: RequestListener = (request, response) => {
-    const application = (): void => void handle(request, response);
-    if (shortcut === null) application();
-    else shortcut.handle(request, response, application);
+    if (shortcut === null) return void handle(request, response);
+    shortcut.handle(request, response, (arrivedAtMs) => {
+      arrivals.set(request, arrivedAtMs);
+      void handle(request, response);
+    });
   };
   const server = new HttpServer(listener, config.server, logger);
   return {

@@ -234,6 +234,30 @@ test.each(['nothing', 'by_entry'] as const)(
   },
 );
 
+test('a wait counts from the arrival, not from when the shortcut gave up', async () => {
+  const frontend = await start();
+  frontend.manager.knows = 'nothing';
+  const answer = Promise.withResolvers<void>();
+  frontend.manager.answered = answer.promise;
+  const asking = ask(frontend);
+  await frontend.manager.asked;
+  const askedAtMs = performance.now();
+  answer.resolve();
+  await asking;
+  expect(frontend.manager.requests[0]?.arrivedAtMs).toBeLessThan(askedAtMs);
+});
+
+test('a digest that no header can carry is left to the application, and harms nobody else', async () => {
+  const frontend = await start();
+  frontend.manager.copy = { ...COPY, sha256: 'a\nb' };
+  for (const knows of ['in_memory', 'by_entry', 'in_memory'] as const) {
+    frontend.manager.knows = knows;
+    expect((await ask(frontend)).status).toBe(500);
+  }
+  frontend.manager.copy = COPY;
+  expect((await ask(frontend)).status).toBe(302);
+});
+
 test('targets that clients made long are not kept', async () => {
   const frontend = await start();
   const padded = { target: `${TARGET}?${'x'.repeat(4_000)}` };

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { Middleware } from 'koa';
 import type { Logger } from '@cloud-mirror/config';
 import { sendText } from './answer.ts';
@@ -10,6 +11,8 @@ import { parseRequestTarget } from './request-target.ts';
 export interface ReceiveParts {
   readonly logger: Logger;
   readonly isDraining: () => boolean;
+  /** When requests arrived, by `performance.now()`; those that are not in it arrive with their call. */
+  readonly arrivals: { get(request: IncomingMessage): number | undefined };
   /** Called once for each request, when its answer went out or its client went away. */
   readonly onEnd: (ctx: RequestContext, durationMs: number) => void;
 }
@@ -18,9 +21,14 @@ export interface ReceiveParts {
  * The outermost middleware: gives the request its identifier and its record, turns whatever is thrown into a problem,
  * and reports the end.
  */
-export function receiveRequest({ logger, isDraining, onEnd }: ReceiveParts): Middleware<RequestState> {
+export function receiveRequest({
+  logger,
+  isDraining,
+  arrivals,
+  onEnd,
+}: ReceiveParts): Middleware<RequestState> {
   return async (ctx, next) => {
-    const arrivedAtMs = performance.now();
+    const arrivedAtMs = arrivals.get(ctx.req) ?? performance.now();
     ctx.state = {
       requestId: requestIdOf(ctx.req.headers['x-request-id']),
       arrivedAtMs,

@@ -1,3 +1,4 @@
+import { validateHeaderValue } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { copyKey } from '@cloud-mirror/cache-manager';
 import type { CacheManager, Copy, MirroredObject } from '@cloud-mirror/cache-manager';
@@ -61,11 +62,11 @@ export class HitShortcut {
     this.#parts = parts;
   }
 
-  /** @param otherwise takes the request, now or later, where it is no plain hit */
-  handle(req: IncomingMessage, res: ServerResponse, otherwise: () => void): void {
+  /** @param otherwise takes the request, now or later, where it is no plain hit, with the time at which it arrived */
+  handle(req: IncomingMessage, res: ServerResponse, otherwise: (arrivedAtMs: number) => void): void {
     const arrivedAtMs = performance.now();
     const target = this.#plainTarget(req);
-    if (target === null) return otherwise();
+    if (target === null) return otherwise(arrivedAtMs);
     const copy = this.#parts.cacheManager.recallHit(target.object);
     const answer = copy === null ? null : keptAnswer(target, copy, req.method);
     if (answer !== null) return this.#send(req, res, target, answer, arrivedAtMs);
@@ -75,7 +76,7 @@ export class HitShortcut {
     const goOn = (found: Answer | null): void => {
       if (res.closed) return;
       res.off('close', gone);
-      if (found === null || this.#parts.isDraining()) otherwise();
+      if (found === null || this.#parts.isDraining()) otherwise(arrivedAtMs);
       else this.#send(req, res, target, found, arrivedAtMs);
     };
     this.#find(target, copy, req.method).then(
@@ -133,7 +134,10 @@ export class HitShortcut {
       server,
     );
     const body = JSON.stringify(answer.body);
-    const headers = Object.entries(jsonHeaders(answer.headers)).flat();
+    const fields = Object.entries(jsonHeaders(answer.headers));
+    // Where this is kept nobody could take the fault of a later answer any more.
+    for (const [name, value] of fields) validateHeaderValue(name, value);
+    const headers = fields.flat();
     headers.push('Content-Length', String(Buffer.byteLength(body)));
     target.last = { generation, sha256, signedFor, headers, body };
     return target.last;
