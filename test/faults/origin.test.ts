@@ -12,7 +12,9 @@ let seed = 0;
 
 reportFailures(() => rig);
 beforeAll(async () => {
-  rig = await FaultRig.start({ overrides: { queue: { maxReceiveCount: 3 } } });
+  rig = await FaultRig.start({
+    overrides: { queue: { maxReceiveCount: 3 }, sources: { timeouts: { totalSeconds: 6 } } },
+  });
   [frontend, copier] = await Promise.all([rig.startFrontend(), rig.startCopier()]);
 });
 afterAll(() => rig?.[Symbol.asyncDispose]());

@@ -89,6 +89,18 @@ describe('a purge that has returned, and what comes late', () => {
     await isNowEverywhere('new');
   });
 
+  test('a worker that comes to commit while the entry has just gone does not claim what was purged', async () => {
+    using put = rig.protocols.holdNext('PutObject', { accessKeyId: COPIER_KEY, when: 'after' });
+    await rig.ask(frontend, path, NOT_WAITING);
+    await put.arrived;
+    publish('new');
+    const purging = purge();
+    await eventually(async () => (await rig.entry(other, path)) === null, { intervalMs: 5 });
+    put.release();
+    expect(await purging).toBe(204);
+    await isNowEverywhere('new');
+  });
+
   test('a marker that a worker read before the purge, told late: its second claim does not commit', async () => {
     using hold = rig.origin.hold(path, { afterBytes: 100_000 });
     await rig.ask(frontend, path, NOT_WAITING);

@@ -33,8 +33,8 @@ export class CallHolds {
     return { arrived: arrived.promise, release, [Symbol.dispose]: release };
   }
 
-  /** Resolves when the call may go on. */
-  async pass(call: ProtocolCall, when: 'before' | 'after'): Promise<void> {
+  /** Resolves when the call may go on; `null` where it may at once. */
+  pass(call: ProtocolCall, when: 'before' | 'after'): Promise<void> | null {
     const one = [...this.#waiting].find(
       ({ operation, options }) =>
         operation === call.operation &&
@@ -42,10 +42,10 @@ export class CallHolds {
         call.path.includes(options.path ?? '') &&
         (options.accessKeyId ?? call.accessKeyId) === call.accessKeyId,
     );
-    if (one === undefined) return;
+    if (one === undefined) return null;
     this.#waiting.delete(one);
     one.arrive();
-    await one.opened;
+    return one.opened;
   }
 
   releaseAll(): void {

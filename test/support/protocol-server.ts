@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { buildApp } from 'fauxqs';
 import { operationOf } from './aws-operation.ts';
 import { CallHolds } from './call-holds.ts';
@@ -113,14 +113,14 @@ export async function startProtocolServer(options: ProtocolServerOptions = {}): 
     const answer = plan?.answer ?? (ruled ? await rules.judge(asked) : null);
     if (answer !== null) return reply.code(answer.status).type('application/xml').send(answer.body);
   });
-  app.addHook('onSend', async (request, reply, payload) => {
+  app.addHook('onSend', (request, reply, payload, done) => {
     const operation = operationOf(request.method, request.url, request.headers);
     const asked = { operation, path: request.url, headers: request.headers, body: null };
     const call = callOf.get(request.raw);
     if (call !== undefined) call.status = reply.statusCode;
     rules.answered(asked, reply.statusCode, typeof payload === 'string' ? payload : '');
-    if (call !== undefined) await holds.pass(call, 'after');
-    return payload;
+    if (call !== undefined) keepBack(reply.raw, () => holds.pass(call, 'after'));
+    done();
   });
 
   const endpoint = await app.listen({ host: '127.0.0.1', port: options.port ?? 0 });
@@ -156,6 +156,20 @@ export async function startProtocolServer(options: ProtocolServerOptions = {}): 
       return app.close();
     },
   };
+}
+
+/**
+ * Sends the answer once `pass` resolves. What keeps it back must be the response itself: a hook that waits lets the
+ * server's own handlers believe that they have not answered yet.
+ */
+function keepBack(response: ServerResponse, pass: () => Promise<void> | null): void {
+  const waiting = pass();
+  if (waiting === null) return;
+  const end = response.end.bind(response);
+  response.end = ((...answer: Parameters<typeof end>) => {
+    void waiting.then(() => end(...answer));
+    return response;
+  }) as typeof response.end;
 }
 
 function errorAnswer(status: number): S3Answer {

@@ -30,5 +30,6 @@ if (broken.length > 0) {
   await writeFile(join(folder, 'logs.txt'), logs);
   say(`seed ${seed}: ${broken.length} broken promises (all of it is in ${folder})`);
   for (const promise of broken.slice(0, 20)) say(`- ${promise}`);
-  process.exitCode = 1;
 } else say(`seed ${seed}: every promise was kept`);
+// Sockets that led to processes which were killed may linger.
+process.exit(broken.length > 0 ? 1 : 0);

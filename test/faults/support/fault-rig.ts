@@ -199,9 +199,14 @@ export class FaultRig implements AsyncDisposable {
     return fetchOnWire(url, { method: call === 'purge' ? 'DELETE' : 'GET', headers: OPERATOR });
   }
 
-  /** The object's entry as an operator sees it; `null` where there is none. */
+  /**
+   * The object's entry as an operator sees it; `null` where there is none.
+   * @throws Error where the entry store cannot be asked
+   */
   async entry(frontend: Program, path: string): Promise<Readonly<Record<string, unknown>> | null> {
     const report = (await this.operate(frontend, 'status', path)).json();
+    const unavailable = report['unavailable'] as readonly { readonly part: string }[];
+    if (unavailable.some(({ part }) => part === 'entries')) throw new Error('the entry cannot be seen');
     return report['entry'] as Readonly<Record<string, unknown>> | null;
   }
 
@@ -233,7 +238,7 @@ const SHORT_TIMES: ConfigObject = {
     timeouts: {
       connectSeconds: 1,
       firstByteSeconds: 1,
-      totalSeconds: 6,
+      totalSeconds: 30,
       minimumBytesPerSecond: 20_000,
     },
   },
