@@ -2,44 +2,69 @@ import { entryLifeMs, type CopyLifeOptions } from './copy-life.ts';
 import type { Change, Entry, EntryStore, ObjectId, PresentEntry } from './entry-store.ts';
 
 /**
- * How long a hit may be answered from a front end's memory, in milliseconds from the start of the entry's read. Every
- * purge waits so long, whether or not the changes that it tells reach each front end.
+ * How long a hit may be answered from a front end's memory when nothing is heard of the entry store, in milliseconds from
+ * the start of the entry's read, or of the last look that found the seal unbroken. Every purge waits so long, whether or
+ * not the changes that it tells reach each front end.
  */
 export const GREATEST_MEMORY_AGE_MS = 1000;
 
-/** The most entries that are kept. */
-const MOST_ENTRIES = 65_536;
+/** Between two looks at the seal. A look or two may fail before anything has to be read again. */
+const LOOK_EVERY_MS = 250;
+
+/**
+ * After so long an entry is read again, seal or not: when it ends is told by the entry store's clock, and this process's
+ * may be another. Well below any margin kept before the end of a copy.
+ */
+const LONGEST_MEMORY_MS = 60_000;
+
+/** The most entries that are kept, of about half a kilobyte each. */
+const MOST_ENTRIES = 131_072;
 
 export interface EntryMemoryOptions {
-  readonly entries: Pick<EntryStore, 'get' | 'epoch' | 'subscribe'>;
+  readonly entries: Pick<EntryStore, 'get' | 'seal' | 'epoch' | 'subscribe'>;
   readonly times: CopyLifeOptions;
+  /** {@link LOOK_EVERY_MS} unless given. */
+  readonly lookEveryMs?: number | undefined;
 }
 
 interface Remembered {
   readonly entry: PresentEntry;
+  /** Start of its read, by `performance.now()`. */
+  readAtMs: number;
   /** By `performance.now()`. */
   endsAtMs: number;
 }
 
 /**
- * Entries as they were read a moment ago, in front of the entry store: only `present` ones, for
- * {@link GREATEST_MEMORY_AGE_MS} at the most and never beyond their own end. Forgets an entry as soon as the entry store
- * tells that it changed, and everything when the subscription or the connection was lost.
+ * Entries as they were read, in front of the entry store: only `present` ones, and never beyond their own end. Forgets an
+ * entry as soon as the entry store tells that it changed, and everything when the subscription or the connection was
+ * lost. Messages may get lost, so nothing rests on them: what is remembered is worth {@link GREATEST_MEMORY_AGE_MS}, and
+ * as much again from the start of each look that finds the entry store's seal as it was, for then no entry was dropped.
  */
 export class EntryMemory implements Disposable {
   readonly #options: EntryMemoryOptions;
   readonly #subscription: Disposable;
+  readonly #timer: NodeJS.Timeout;
   /** What was remembered last, and what before that: the older half goes as a whole. */
   #recent = new Map<string, Remembered>();
   #older = new Map<string, Remembered>();
   /** Reads under way, each object's counted together. A change takes them away: they may have missed it. */
   readonly #reads = new Map<string, { count: number }>();
   #epoch: number;
+  /** As it was before anything that is remembered was read. `null`: not known. */
+  #seal: string | null = null;
+  /** Start of the last look that found the seal unbroken, by `performance.now()`. */
+  #unbrokenAtMs = -Infinity;
+  #looking = false;
 
   constructor(options: EntryMemoryOptions) {
     this.#options = options;
     this.#epoch = options.entries.epoch;
     this.#subscription = options.entries.subscribe((change) => this.#hear(change));
+    this.#timer = setInterval(() => {
+      // Who reads entries meets the same fault and tells of it; without the seal they are read more often.
+      this.look().catch(() => undefined);
+    }, options.lookEveryMs ?? LOOK_EVERY_MS).unref();
   }
 
   /** The entry as it was a moment ago, if that is known; never asks. */
@@ -47,7 +72,10 @@ export class EntryMemory implements Disposable {
     if (this.#options.entries.epoch !== this.#epoch) return null;
     const name = nameOf(id);
     const remembered = this.#recent.get(name) ?? this.#older.get(name);
-    return remembered !== undefined && performance.now() < remembered.endsAtMs ? remembered.entry : null;
+    if (remembered === undefined) return null;
+    const now = performance.now();
+    const knownAtMs = Math.max(remembered.readAtMs, this.#unbrokenAtMs);
+    return now < knownAtMs + GREATEST_MEMORY_AGE_MS && now < remembered.endsAtMs ? remembered.entry : null;
   }
 
   /** The entry as it is, remembered where it is `present`. @throws EntryStoreError */
@@ -70,6 +98,31 @@ export class EntryMemory implements Disposable {
     }
   }
 
+  /**
+   * Looks whether the seal is what it was before everything here was read. If not, all of it goes, also what is being
+   * read: whatever is remembered under a seal was read after that seal was seen. @throws EntryStoreError
+   */
+  async look(): Promise<void> {
+    if (this.#looking) return;
+    this.#looking = true;
+    try {
+      const { entries } = this.#options;
+      const epoch = entries.epoch;
+      const startedAtMs = performance.now();
+      const seal = await entries.seal();
+      if (entries.epoch !== epoch) return;
+      if (epoch === this.#epoch && seal === this.#seal) {
+        this.#unbrokenAtMs = startedAtMs;
+      } else {
+        this.forgetAll();
+        this.#epoch = epoch;
+        this.#seal = seal;
+      }
+    } finally {
+      this.#looking = false;
+    }
+  }
+
   forget(id: ObjectId): void {
     const name = nameOf(id);
     this.#recent.delete(name);
@@ -78,12 +131,15 @@ export class EntryMemory implements Disposable {
   }
 
   forgetAll(): void {
+    this.#seal = null;
+    this.#unbrokenAtMs = -Infinity;
     this.#recent.clear();
     this.#older.clear();
     this.#reads.clear();
   }
 
   [Symbol.dispose](): void {
+    clearInterval(this.#timer);
     this.#subscription[Symbol.dispose]();
     this.forgetAll();
   }
@@ -103,10 +159,12 @@ export class EntryMemory implements Disposable {
       this.forgetAll();
       this.#epoch = epoch;
     }
-    const endsAtMs = startedAtMs + Math.min(GREATEST_MEMORY_AGE_MS, this.#remainingMs(entry));
+    const endsAtMs = startedAtMs + Math.min(LONGEST_MEMORY_MS, this.#remainingMs(entry));
     const before = this.#recent.get(name) ?? this.#older.get(name);
-    // The same entry again: objects that live on are cheaper than new ones that have to be collected after a second.
-    const remembered = before?.entry.token === entry.token ? before : { entry, endsAtMs };
+    // The same entry again: objects that live on are cheaper than new ones that have to be collected later.
+    const remembered =
+      before?.entry.token === entry.token ? before : { entry, readAtMs: startedAtMs, endsAtMs };
+    remembered.readAtMs = startedAtMs;
     remembered.endsAtMs = endsAtMs;
     if (this.#recent.size >= MOST_ENTRIES / 2) {
       this.#older = this.#recent;

@@ -47,6 +47,13 @@ export interface EntryStore extends AsyncDisposable {
   flush(backends: readonly string[]): Promise<number>;
 
   /**
+   * A random text, which every `drop` and `flush` that may have removed something replaces for good: after the entries
+   * are gone, and before it resolves. So who gets the same twice, on one connection ({@link epoch}), knows that no drop
+   * or flush had ended in between. The store may lose it at any time and has another one then.
+   */
+  seal(): Promise<string>;
+
+  /**
    * Tells of every change. Nothing is promised about order, doubling or completeness: a message is a reason to read the
    * entry again, never a fact. `lost` says that messages may have been missed since; whoever keeps entries in memory
    * drops them all.

@@ -77,3 +77,34 @@ test('a subscription that breaks empties the memory', async () => {
   proxy.drop('cut');
   await vi.waitFor(() => expect(proxied.memory.recall(ID)).toBeNull(), 20_000);
 });
+
+test('an entry dropped by one front end leaves the memory of another one that is told of nothing', async () => {
+  await using opened = new AsyncDisposableStack();
+  const keyPrefix = `test-${randomUUID()}`;
+  const one = await openFrontend(redisUrl, keyPrefix, opened);
+  const other = await openFrontend(redisUrl, keyPrefix, opened);
+  await commit(one.entries);
+  const memory = opened.use(
+    new EntryMemory({
+      entries: {
+        get: (id) => other.entries.get(id),
+        seal: () => other.entries.seal(),
+        get epoch() {
+          return other.entries.epoch;
+        },
+        subscribe: () => ({ [Symbol.dispose]: () => undefined }),
+      },
+      times: TIMES,
+    }),
+  );
+  // Looks go on, by timers; nothing ends by its age.
+  vi.useFakeTimers({ toFake: ['performance'] });
+  await vi.waitFor(async () => {
+    await memory.look();
+    await memory.read(ID);
+    await memory.look();
+    expect(memory.recall(ID)).not.toBeNull();
+  }, 20_000);
+  await one.entries.drop(ID);
+  await vi.waitFor(() => expect(memory.recall(ID)).toBeNull(), 20_000);
+});

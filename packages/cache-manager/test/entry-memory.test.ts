@@ -8,6 +8,7 @@ import { ReplaceableEntryStore } from './wrappers/replaceable-entry-store.ts';
 
 const TIMES = { ttlSeconds: 3600, expiryMarginSeconds: 600 };
 const GET = { part: 'entries', method: 'get' };
+const SEAL = { part: 'entries', method: 'seal' };
 
 let entries: ReplaceableEntryStore;
 let gate: CallGate;
@@ -16,7 +17,8 @@ beforeEach(() => {
   vi.useFakeTimers({ toFake: ['Date', 'performance'] });
   entries = new ReplaceableEntryStore(new MemoryEntryStore());
   gate = new CallGate();
-  memory = new EntryMemory({ entries: new GatedEntryStore(entries, gate), times: TIMES });
+  // Tests look by themselves.
+  memory = new EntryMemory({ entries: new GatedEntryStore(entries, gate), times: TIMES, lookEveryMs: 1e6 });
 });
 afterEach(async () => {
   memory[Symbol.dispose]();
@@ -163,12 +165,123 @@ describe('hits in memory', () => {
   });
 
   test('room is made for what was read last', async () => {
-    const count = 70_000;
+    const count = 135_000;
     for (let number = 1; number <= count; number += 1) {
       await commit(objectOf(number));
       await memory.read(objectOf(number));
     }
     expect(memory.recall(objectOf(1))).toBeNull();
     expect(memory.recall(objectOf(count))).not.toBeNull();
+  });
+});
+
+describe('hits under an unbroken seal', () => {
+  /** In memory, and under a seal. */
+  async function remember(id: ObjectId = ID): Promise<void> {
+    await commit(id);
+    await memory.look();
+    await memory.read(id);
+  }
+
+  test('stay known with each look that finds it so, without another read', async () => {
+    await remember();
+    for (let looks = 0; looks < 5; looks += 1) {
+      vi.advanceTimersByTime(GREATEST_MEMORY_AGE_MS - 1);
+      await memory.look();
+      expect(memory.recall(ID)).not.toBeNull();
+    }
+    vi.advanceTimersByTime(GREATEST_MEMORY_AGE_MS);
+    expect(memory.recall(ID)).toBeNull();
+    expect(gate.count(GET)).toBe(1);
+  });
+
+  test('go with the first look after a drop that nobody told of', async () => {
+    await remember();
+    await memory.look();
+    entries.deaf = true;
+    await entries.drop(ID);
+    expect(memory.recall(ID)).not.toBeNull();
+    await memory.look();
+    expect(memory.recall(ID)).toBeNull();
+    // One that is learnt now says nothing of what was read before.
+    await memory.look();
+    expect(memory.recall(ID)).toBeNull();
+  });
+
+  test('go with their age after a drop, where the seal cannot be looked at', async () => {
+    await remember();
+    entries.deaf = true;
+    await entries.drop(ID);
+    using _silent = gate.fail(SEAL, () => new Error('no answer'));
+    await expect(memory.look()).rejects.toThrow('no answer');
+    vi.advanceTimersByTime(GREATEST_MEMORY_AGE_MS);
+    expect(memory.recall(ID)).toBeNull();
+  });
+
+  test('count from the start of the look, however long its answer takes', async () => {
+    await remember();
+    vi.advanceTimersByTime(GREATEST_MEMORY_AGE_MS / 2);
+    using pause = gate.pause(SEAL, 'answer');
+    const looking = memory.look();
+    await pause.reached;
+    entries.deaf = true;
+    await entries.drop(ID);
+    vi.advanceTimersByTime(GREATEST_MEMORY_AGE_MS - 1);
+    pause.resume();
+    await looking;
+    expect(memory.recall(ID)).not.toBeNull();
+    vi.advanceTimersByTime(1);
+    expect(memory.recall(ID)).toBeNull();
+  });
+
+  test('are none where the seal was learnt while they were read', async () => {
+    await commit(ID);
+    using pause = gate.pause(GET, 'answer');
+    const reading = memory.read(ID);
+    await pause.reached;
+    entries.deaf = true;
+    await entries.drop(ID);
+    await memory.look();
+    pause.resume();
+    expect(await reading).not.toBeNull();
+    await memory.look();
+    expect(memory.recall(ID)).toBeNull();
+  });
+
+  test('are none where the connection was replaced during the look', async () => {
+    await remember();
+    using pause = gate.pause(SEAL, 'answer');
+    const looking = memory.look();
+    await pause.reached;
+    const replacement = new MemoryEntryStore();
+    entries.deaf = true;
+    entries.replace(replacement);
+    await memory.read(ID);
+    pause.resume();
+    await looking;
+    vi.advanceTimersByTime(GREATEST_MEMORY_AGE_MS);
+    expect(memory.recall(ID)).toBeNull();
+  });
+
+  test('are read again after a minute: the entry store has a clock of its own', async () => {
+    await remember();
+    let known = 0;
+    while (known < 120_000) {
+      vi.advanceTimersByTime(GREATEST_MEMORY_AGE_MS / 2);
+      await memory.look();
+      if (memory.recall(ID) === null) break;
+      known += GREATEST_MEMORY_AGE_MS / 2;
+    }
+    expect(known).toBe(60_000 - GREATEST_MEMORY_AGE_MS / 2);
+  });
+
+  test('are looked after by the memory itself', async () => {
+    memory[Symbol.dispose]();
+    memory = new EntryMemory({ entries: new GatedEntryStore(entries, gate), times: TIMES, lookEveryMs: 1 });
+    await gate.seen(SEAL, 3);
+    memory[Symbol.dispose]();
+    const looks = gate.count(SEAL);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(gate.count(SEAL)).toBe(looks);
   });
 });

@@ -541,6 +541,38 @@ export function describeEntryStore(name: string, open: () => Promise<EntryStoreP
       });
     });
 
+    describe('the seal', () => {
+      test('is one for all processes, and outlives every write that takes nothing away', async () => {
+        const seal = await store.seal();
+        await present();
+        expect(await store.drop(id, 'stranger')).toBe(false);
+        const second = objectIn('s3/us-west-1');
+        await store.claim(second, claimOf('a'));
+        await store.release(second, 'a');
+        await store.take(second, takeOf('t'));
+        await store.renew(second, 't', { leaseMs: LEASE_MS, bytes: 1 });
+        await store.fail(second, 't', FAILURE);
+        expect(await other.seal()).toBe(seal);
+        expect(await store.seal()).toBe(seal);
+      });
+
+      test.each([
+        ['a drop', () => store.drop(id)],
+        ['a drop with its token', () => store.drop(id, 't')],
+        ['a drop of what is not there', () => store.drop(objectIn('s3/us-west-1'))],
+        ['a flush', () => store.flush(['s3/us-west-1'])],
+      ])('is broken by %s, for good', async (_name, remove) => {
+        const seen = new Set([await other.seal()]);
+        for (let time = 1; time <= 3; time += 1) {
+          await present('t');
+          await remove();
+          seen.add(await (time === 2 ? store : other).seal());
+          await store.drop(id);
+        }
+        expect(seen.size).toBe(4);
+      });
+    });
+
     describe('subscribe', () => {
       /** What `other` hears, once it hears at all: some stores need a moment to subscribe. */
       async function listening(): Promise<{ heard: Change[]; subscription: Disposable }> {

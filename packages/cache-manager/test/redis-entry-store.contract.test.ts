@@ -242,14 +242,19 @@ describe('RedisEntryStore when its server fails', () => {
     await untilItAnswers(store);
   });
 
-  test('rejects writes where the server has no memory left', async () => {
+  test('rejects writes where the server has no memory left, but for those that a purge needs', async () => {
     const server = opened.use(await startRedis());
     const store = storeAt({ url: server.url });
-    await store.check();
+    const present = objectIn('s3/us-west-1');
+    await store.claim(present, claimOf('a'));
+    await store.seal();
     await operatorOf(server.url).config('SET', 'maxmemory', '1');
     await expect(store.claim(ID, claimOf('a'))).rejects.toThrow(/OOM/);
     expect(await store.get(ID)).toBeNull();
     await expect(store.check()).rejects.toBeInstanceOf(EntryStoreError);
+    expect(await store.drop(present)).toBe(true);
+    // The seal is broken, and there is no room for another.
+    await expect(store.seal()).rejects.toThrow(/OOM/);
   });
 
   test('rejects where its credentials are wrong', async () => {

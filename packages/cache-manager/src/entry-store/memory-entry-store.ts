@@ -12,6 +12,7 @@ import type {
   Take,
   TakeResult,
 } from '../entry-store.ts';
+import { freshToken } from '../token.ts';
 import { ChangeListeners } from './change-listeners.ts';
 import { copyOf, retryDelayMs } from './entry-parts.ts';
 
@@ -43,6 +44,7 @@ export class MemoryEntryStore implements EntryStore {
   readonly #listeners: ChangeListeners;
   readonly #entries = new Map<string, Held>();
   #sweep = this.#entries.entries();
+  #seal = freshToken();
 
   constructor(options: MemoryEntryStoreOptions = {}) {
     this.#clock = options.clock ?? Date.now;
@@ -139,6 +141,7 @@ export class MemoryEntryStore implements EntryStore {
     const entry = this.#held(id)?.entry;
     if (token !== undefined && entry?.token !== token) return false;
     this.#entries.delete(nameOf(id));
+    this.#seal = freshToken();
     // Told also where nothing was: listeners may hold what this store has forgotten already.
     this.#changed(id);
     return entry !== undefined;
@@ -153,8 +156,13 @@ export class MemoryEntryStore implements EntryStore {
       this.#entries.delete(name);
       if (held.expiresAt > now) count += 1;
     }
+    this.#seal = freshToken();
     queueMicrotask(() => this.#listeners.tell({ type: 'flushed' }));
     return count;
+  }
+
+  async seal(): Promise<string> {
+    return this.#seal;
   }
 
   subscribe(listener: ChangeListener): Disposable {

@@ -12,11 +12,12 @@ import type {
   TakeResult,
 } from '../entry-store.ts';
 import { copyFields, failureFields, parseEntry } from './entry-json.ts';
-import { RedisChangeFeed, changeMessage } from './redis-change-feed.ts';
+import { changeMessage, FLUSH_MESSAGE, RedisChangeFeed } from './redis-change-feed.ts';
 import { RedisCommands } from './redis-commands.ts';
 import type { RedisConnection } from './redis-connection.ts';
 import { flushEntries } from './redis-flush.ts';
 import { RedisReads } from './redis-reads.ts';
+import { RedisSeal } from './redis-seal.ts';
 
 export interface RedisEntryStoreOptions {
   readonly connection: RedisConnection;
@@ -48,6 +49,7 @@ export class RedisEntryStore implements EntryStore {
   readonly #channel: string;
   readonly #commands: RedisCommands;
   readonly #reads: RedisReads;
+  readonly #seal: RedisSeal;
   readonly #feed: RedisChangeFeed;
 
   constructor(options: RedisEntryStoreOptions) {
@@ -61,6 +63,7 @@ export class RedisEntryStore implements EntryStore {
     this.#channel = `${options.keyPrefix}:changes`;
     this.#commands = new RedisCommands({ connection, limits, commandTimeoutMs, onError });
     this.#reads = new RedisReads(this.#commands);
+    this.#seal = new RedisSeal(this.#commands, `{${options.keyPrefix}:seal}`);
     this.#feed = new RedisChangeFeed({ connection, channel: this.#channel, limits, onError });
   }
 
@@ -125,11 +128,20 @@ export class RedisEntryStore implements EntryStore {
     const answer = await this.#commands.call((_client, scripts) =>
       scripts.dropEntry(...this.#about(id), ...(token === undefined ? [] : [token])),
     );
+    if (answer === 1 || token === undefined) await this.#seal.break();
     return answer === 1;
   }
 
   async flush(backends: readonly string[]): Promise<number> {
-    return flushEntries(this.#commands, { keyPrefix: this.#keyPrefix, channel: this.#channel, backends });
+    const tell = async (): Promise<void> => {
+      await this.#seal.break();
+      await this.#commands.call((client) => client.publish(this.#channel, FLUSH_MESSAGE));
+    };
+    return flushEntries(this.#commands, { keyPrefix: this.#keyPrefix, backends, tell });
+  }
+
+  async seal(): Promise<string> {
+    return this.#seal.read();
   }
 
   subscribe(listener: ChangeListener): Disposable {

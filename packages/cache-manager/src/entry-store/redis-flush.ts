@@ -1,11 +1,11 @@
 import type { Redis } from 'ioredis';
 import type { RedisCommands } from './redis-commands.ts';
-import { FLUSH_MESSAGE } from './redis-change-feed.ts';
 
 export interface FlushOptions {
   readonly keyPrefix: string;
-  readonly channel: string;
   readonly backends: readonly string[];
+  /** Says that entries are gone: at the end, also of a flush that failed in the middle. */
+  readonly tell: () => Promise<void>;
 }
 
 /** Keys that one SCAN looks at: some milliseconds of a server that does nothing else meanwhile. */
@@ -20,8 +20,7 @@ const SCAN_COUNT = 1_000;
 export async function flushEntries(commands: RedisCommands, options: FlushOptions): Promise<number> {
   const pattern = patternFor(options);
   const wanted = new Set(options.backends.map((backend) => `{${options.keyPrefix}:${backend}:`));
-  const tell = (): Promise<number> =>
-    commands.call((client) => client.publish(options.channel, FLUSH_MESSAGE));
+  const { tell } = options;
   let count = 0;
   try {
     for (const server of await commands.call(async () => commands.primaries())) {

@@ -66,6 +66,10 @@ export class GatedEntryStore implements EntryStore {
     return this.#through('flush', '', backends, () => this.#inner.flush(backends));
   }
 
+  seal(): Promise<string> {
+    return this.#through('seal', '', null, () => this.#inner.seal());
+  }
+
   subscribe(listener: ChangeListener): Disposable {
     return this.#inner.subscribe(listener);
   }

@@ -89,6 +89,10 @@ export class ReplaceableEntryStore implements EntryStore {
     return this.#server.flush(backends);
   }
 
+  seal(): Promise<string> {
+    return this.#server.seal();
+  }
+
   subscribe(listener: ChangeListener): Disposable {
     this.#listeners.add(listener);
     return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };

@@ -76,6 +76,10 @@ export class GuardedEntryStore implements EntryStore {
     return this.#entries.flush(backends);
   }
 
+  seal(): Promise<string> {
+    return this.#ask(() => this.#entries.seal());
+  }
+
   subscribe(listener: ChangeListener): Disposable {
     return this.#entries.subscribe(listener);
   }

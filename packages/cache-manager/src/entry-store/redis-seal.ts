@@ -1,0 +1,32 @@
+import { freshToken } from '../token.ts';
+import type { RedisCommands } from './redis-commands.ts';
+
+/**
+ * The seal of {@link EntryStore.seal}: one key beside the entries. It is broken by removing it, which a server without
+ * room for another byte does as well; who misses it puts a new one there, and no text comes twice.
+ */
+export class RedisSeal {
+  readonly #commands: RedisCommands;
+  readonly #key: string;
+
+  constructor(commands: RedisCommands, key: string) {
+    this.#commands = commands;
+    this.#key = key;
+  }
+
+  /** @throws EntryStoreError */
+  async read(): Promise<string> {
+    const key = this.#key;
+    const seal = await this.#commands.call((client) => client.get(key));
+    if (seal !== null) return seal;
+    const fresh = freshToken();
+    const set = await this.#commands.call((client) => client.set(key, fresh, 'NX'));
+    // Another process was faster; whichever it put there, this one has not been seen and is nobody's.
+    return set === 'OK' ? fresh : freshToken();
+  }
+
+  /** To be called when the entries are gone: in a cluster they are on other servers. @throws EntryStoreError */
+  async break(): Promise<void> {
+    await this.#commands.call((client) => client.del(this.#key));
+  }
+}
