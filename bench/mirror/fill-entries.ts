@@ -71,7 +71,7 @@ async function templateEntry(
   await entries.commit(id, token, copy, LIFE_MS);
   const redis = new Redis(redisUrl);
   try {
-    const [key] = await redis.keys(`*${sha256}*`);
+    const [key] = await redis.keys(`*${keyPrefix}*${sha256}*`);
     if (key === undefined)
       throw new Error('the entry store keeps its entries under other keys than this knows');
     return { key, value: (await redis.get(key)) ?? '', sha256 };

@@ -78,7 +78,10 @@ export class EntryMemory implements Disposable {
     return now < knownAtMs + GREATEST_MEMORY_AGE_MS && now < remembered.endsAtMs ? remembered.entry : null;
   }
 
-  /** The entry as it is, remembered where it is `present`. @throws EntryStoreError */
+  /**
+   * The entry as it is, remembered where it is `present`: one that was remembered already is the same object again.
+   * @throws EntryStoreError
+   */
   async read(id: ObjectId): Promise<Entry | null> {
     const { entries } = this.#options;
     const epoch = entries.epoch;
@@ -90,8 +93,8 @@ export class EntryMemory implements Disposable {
     try {
       const entry = await entries.get(id);
       const unchanged = this.#reads.get(name) === reads && entries.epoch === epoch;
-      if (entry?.state === 'present' && unchanged) this.#remember(name, entry, startedAtMs, epoch);
-      return entry;
+      if (entry?.state !== 'present' || !unchanged) return entry;
+      return this.#remember(name, entry, startedAtMs, epoch);
     } finally {
       reads.count -= 1;
       if (reads.count === 0 && this.#reads.get(name) === reads) this.#reads.delete(name);
@@ -154,7 +157,7 @@ export class EntryMemory implements Disposable {
     }
   }
 
-  #remember(name: string, entry: PresentEntry, startedAtMs: number, epoch: number): void {
+  #remember(name: string, entry: PresentEntry, startedAtMs: number, epoch: number): PresentEntry {
     if (epoch !== this.#epoch) {
       this.forgetAll();
       this.#epoch = epoch;
@@ -171,6 +174,7 @@ export class EntryMemory implements Disposable {
       this.#recent = new Map();
     }
     this.#recent.set(name, remembered);
+    return remembered.entry;
   }
 
   /** The entry store ends the entry by its own clock; what is known of it here is when it was made, and of which copy. */

@@ -15,7 +15,7 @@ export type {
 } from './config-schema.ts';
 export { loadConfig, parseConfig } from './load-config.ts';
 export type { Environment } from './environment.ts';
-export { createLogger, describeError, withoutQuery } from './logger.ts';
+export { createLogger, describeError, lineWriter, withoutQueries, withoutQuery } from './logger.ts';
 export type { DescribedError, Logger, LoggerOptions } from './logger.ts';
 export { dropMisnamedMetrics } from './metric-names.ts';
 export { runProgram } from './program.ts';

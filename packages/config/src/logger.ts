@@ -25,10 +25,21 @@ export function createLogger({ level, program, version, destination }: LoggerOpt
       redact: { paths: SECRET_FIELDS, censor: '[redacted]' },
       serializers: { err: describeError, error: describeError, cause: describeError },
       // The last gate, whatever field or message an address is in.
-      hooks: { streamWrite: lineWithoutQuery },
+      hooks: { streamWrite: withoutQueries },
     },
     destination ?? pino.destination({ dest: 1, sync: false }),
   );
+}
+
+/**
+ * Writes lines where `logger` writes its own, among them and in their order. Nothing is looked at: that each is JSON, and
+ * says no secret, is up to the caller.
+ */
+export function lineWriter(logger: Logger): (line: string) => void {
+  const holder = logger as unknown as Record<symbol, DestinationStream>;
+  const stream = holder[pino.symbols.streamSym];
+  if (stream === undefined) throw new TypeError('no logger of this program');
+  return (line) => stream.write(line);
 }
 
 const SECRET_NAMES = [
@@ -101,8 +112,8 @@ export function withoutQuery(text: string): string {
     .replace(/(\bhttps?:\/\/[^\s?"'<>]*)\?[^\s"'<>]*/gi, '$1?…');
 }
 
-/** As {@link withoutQuery}, for a line of JSON: an address ends at an escaped quote or line break, and escapes stay whole. */
-function lineWithoutQuery(line: string): string {
+/** As {@link withoutQuery}, for JSON: an address ends at an escaped quote or line break, and escapes stay whole. */
+export function withoutQueries(line: string): string {
   if (!line.includes('://')) return line;
   return line
     .replace(/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/@"'<>\\]*@/gi, '$1…@')

@@ -4,7 +4,7 @@ import type { CacheManager, EntryStore } from '@cloud-mirror/cache-manager';
 import type { Config, Logger } from '@cloud-mirror/config';
 import type { SourcePolicy } from '@cloud-mirror/origin';
 import type { Registry } from 'prom-client';
-import { accessLogger, logAccess } from './http/access-log.ts';
+import { AccessLog } from './http/access-log.ts';
 import { clientAddressReader } from './http/client-address.ts';
 import { HttpServer } from './http/http-server.ts';
 import { rateLimit, RateLimiter } from './http/rate-limit.ts';
@@ -42,7 +42,7 @@ export interface Frontend {
 /** The front end over HTTP. Opens nothing but its port, and closes nothing that it was given. */
 export function createFrontend(parts: FrontendParts): Frontend {
   const { config, cacheManager, entries, logger, registry } = parts;
-  const accessLog = accessLogger(logger);
+  const accessLog = new AccessLog(logger);
   let draining = false;
   const isDraining = () => draining;
   const probe = new PartProbe(entries, cacheManager.backends);
@@ -57,7 +57,9 @@ export function createFrontend(parts: FrontendParts): Frontend {
   );
   const onEnd = (exchange: Exchange, durationMs: number): void => {
     metrics.countRequest(exchange, durationMs);
-    logAccess(accessLog, exchange, durationMs);
+    const { req, res, state } = exchange;
+    const { requestId, record } = state;
+    accessLog.tell(req, res, { requestId, record: AccessLog.recordOf(record), durationMs });
   };
   /** Of requests that the shortcut looked at first: waits count from there. */
   const arrivals = new WeakMap<IncomingMessage, number>();

@@ -2,8 +2,9 @@ import { validateHeaderValue } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { copyKey } from '@cloud-mirror/cache-manager';
 import type { CacheManager, Copy, MirroredObject } from '@cloud-mirror/cache-manager';
-import type { Config, Logger } from '@cloud-mirror/config';
-import { logAccess } from '../http/access-log.ts';
+import type { Config } from '@cloud-mirror/config';
+import { AccessLog } from '../http/access-log.ts';
+import type { LoggedRecord } from '../http/access-log.ts';
 import { jsonHeaders } from '../http/answer.ts';
 import type { RequestRecord } from '../http/request-context.ts';
 import { requestIdOf } from '../http/request-id.ts';
@@ -20,22 +21,21 @@ export interface HitShortcutParts {
   readonly cacheManager: Pick<CacheManager, 'objectOf' | 'recallHit' | 'findHit'>;
   readonly isDraining: () => boolean;
   readonly metrics: Pick<FrontendMetrics, 'countRequest'>;
-  readonly accessLog: Logger;
+  readonly accessLog: AccessLog;
 }
 
 /** What a request target stands for. Depends on the configuration alone, so that it may be kept. */
 interface Target {
   readonly object: MirroredObject;
   readonly record: RequestRecord;
-  /** Has what the record says in each of its lines. */
-  readonly log: Logger;
+  readonly logged: LoggedRecord;
   /** The answer to the last hit on it. */
   last: Answer | null;
 }
 
 interface Answer {
-  readonly generation: string;
-  readonly sha256: string | null;
+  /** What it leads to: the very one, since entries that are remembered stay the objects that they are. */
+  readonly copy: Copy;
   /** The second, and the method, for which a signed address is what would be signed again; `null`: always. */
   readonly signedFor: string | null;
   readonly headers: readonly string[];
@@ -43,11 +43,10 @@ interface Answer {
 }
 
 /** Targets that are kept. Most take about a kilobyte. */
-const MOST_TARGETS = 32_768;
+const MOST_TARGETS = 131_072;
 /** Longer ones are read each time: clients may pad them with queries and file names of any length. */
 const LONGEST_KEPT_TARGET = 2_048;
 const REDIRECT = '/v1/redirect/';
-const NOTHING_MORE = {};
 
 /**
  * Answers plain requests for copies that are there, without the application: most requests are no other, and the
@@ -110,7 +109,7 @@ export class HitShortcut {
       if (object === null) return null;
       const record: RequestRecord = { route: 'redirect', outcome: 'hit' };
       recordObject(record, service, region, origin);
-      return { object, record, log: this.#parts.accessLog.child(record), last: null };
+      return { object, record, logged: AccessLog.recordOf(record), last: null };
     } catch {
       // The application says what is wrong with it.
       return null;
@@ -128,9 +127,8 @@ export class HitShortcut {
     const signedFor = signature(object, method);
     const location = await store.urlFor(copyKey(object, copy.generation), method === 'HEAD' ? 'HEAD' : 'GET');
     const { access } = store;
-    const { generation, sha256 } = copy;
     const answer = presentAnswer(
-      { kind: 'present', location, access, how: 'hit', collapsed: false, sha256 },
+      { kind: 'present', location, access, how: 'hit', collapsed: false, sha256: copy.sha256 },
       server,
     );
     const body = JSON.stringify(answer.body);
@@ -139,7 +137,7 @@ export class HitShortcut {
     for (const [name, value] of fields) validateHeaderValue(name, value);
     const headers = fields.flat();
     headers.push('Content-Length', String(Buffer.byteLength(body)));
-    target.last = { generation, sha256, signedFor, headers, body };
+    target.last = { copy, signedFor, headers, body };
     return target.last;
   }
 
@@ -150,12 +148,12 @@ export class HitShortcut {
     answer: Answer,
     arrivedAtMs: number,
   ): void {
-    const { metrics } = this.#parts;
+    const { metrics, accessLog } = this.#parts;
     const requestId = requestIdOf(req.headers['x-request-id']);
     res.on('close', () => {
       const durationMs = performance.now() - arrivedAtMs;
       metrics.countRequest({ req, res, state: { requestId, record: target.record } }, durationMs);
-      logAccess(target.log, { req, res, state: { requestId, record: NOTHING_MORE } }, durationMs);
+      accessLog.tell(req, res, { requestId, record: target.logged, durationMs });
     });
     res.writeHead(302, ['X-Request-Id', requestId, ...answer.headers]);
     res.end(req.method === 'HEAD' ? undefined : answer.body);
@@ -167,15 +165,15 @@ export class HitShortcut {
     const requestId = requestIdOf(req.headers['x-request-id']);
     // What the application's answers are before they are any.
     res.statusCode = 404;
-    const exchange = { req, res, state: { requestId, record: { ...record, outcome: 'client_gone' } } };
-    metrics.countRequest(exchange, durationMs);
-    logAccess(accessLog, exchange, durationMs);
+    const gone = { ...record, outcome: 'client_gone' };
+    metrics.countRequest({ req, res, state: { requestId, record: gone } }, durationMs);
+    accessLog.tell(req, res, { requestId, record: AccessLog.recordOf(gone), durationMs });
   }
 }
 
 /** The answer to the last hit, where it is what would be answered again. */
 function keptAnswer({ object, last }: Target, copy: Copy, method: string | undefined): Answer | null {
-  if (last === null || last.generation !== copy.generation || last.sha256 !== copy.sha256) return null;
+  if (last === null || last.copy !== copy) return null;
   return last.signedFor === null || last.signedFor === signature(object, method) ? last : null;
 }
 
