@@ -55,10 +55,10 @@ export function createFrontend(parts: FrontendParts): Frontend {
   app.on('error', (error: unknown) =>
     logger.debug({ err: error }, 'a connection ended in the middle of an answer'),
   );
-  const onEnd = (exchange: Exchange, durationMs: number): void => {
-    metrics.countRequest(exchange, durationMs);
-    const { req, res, state } = exchange;
+  const onEnd = ({ req, res, state }: Exchange, durationMs: number): void => {
     const { requestId, record } = state;
+    const answered = { method: req.method ?? 'unknown', status: res.statusCode };
+    metrics.countRequest(metrics.tallyOf(record, answered), durationMs);
     accessLog.tell(req, res, { requestId, record: AccessLog.recordOf(record), durationMs });
   };
   /** Of requests that the shortcut looked at first: waits count from there. */

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { clientNetwork } from '../src/http/client-address.ts';
-import { maxConnections, shedConnections } from '../src/http/connection-limit.ts';
+import { maxConnections, OpenConnections } from '../src/http/open-connections.ts';
 import { rawRequest } from './support/raw-request.ts';
 import {
   base64url,
@@ -104,7 +104,7 @@ describe('connections that only wait', () => {
   test('make room for others where there is none', async () => {
     const server = createServer((_, response) => response.end('answer'));
     server.maxConnections = 5;
-    shedConnections(server);
+    const _connections = new OpenConnections(server);
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;

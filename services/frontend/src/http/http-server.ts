@@ -4,8 +4,8 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Config } from '@cloud-mirror/config';
 import type { Logger } from '@cloud-mirror/config';
-import { maxConnections, shedConnections, type SilentConnections } from './connection-limit.ts';
 import { answerConnect, answerMalformedRequest, lingerThenCut } from './malformed-request.ts';
+import { maxConnections, OpenConnections } from './open-connections.ts';
 
 export type ServerLimits = Pick<
   Config['server'],
@@ -28,7 +28,7 @@ const SILENT_AT_THE_END_MS = 1_000;
 export class HttpServer {
   readonly #server: Server;
   readonly #limits: ServerLimits;
-  readonly #silent: SilentConnections;
+  readonly #connections: OpenConnections;
 
   constructor(listener: RequestListener, limits: ServerLimits, logger: Logger) {
     this.#limits = limits;
@@ -47,7 +47,7 @@ export class HttpServer {
     );
     this.#server.maxHeadersCount = MAX_HEADERS;
     this.#server.maxConnections = maxConnections(limits.maxWaiting);
-    this.#silent = shedConnections(this.#server);
+    this.#connections = new OpenConnections(this.#server);
     this.#server.timeout = Math.max(STALLED_SOCKET_MS, (limits.maxWaitSeconds + 30) * 1000);
     // An Expect that nobody knows may be ignored (RFC 9110, section 10.1.1).
     this.#server.on('checkExpectation', listener);
@@ -72,7 +72,7 @@ export class HttpServer {
     this.#server.close(() => resolve());
     this.#server.closeIdleConnections();
     // Connections on which nothing was asked yet are none of Node's idle ones.
-    const hush = setTimeout(() => this.#silent.close(), SILENT_AT_THE_END_MS);
+    const hush = setTimeout(() => this.#connections.cutSilent(), SILENT_AT_THE_END_MS);
     const cut = setTimeout(() => this.#server.closeAllConnections(), this.#limits.drainSeconds * 1000);
     await promise;
     clearTimeout(hush);
@@ -80,18 +80,13 @@ export class HttpServer {
   }
 
   #answerWhatIsNoRequest(logger: Logger): void {
-    const answers = new WeakMap<Duplex, ServerResponse>();
-    this.#server.prependListener('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
-      answers.set(socket, response);
-      response.once('close', () => answers.delete(socket));
-    });
     // The parser says so again for each packet that still comes.
     const refused = new WeakSet<Duplex>();
     this.#server.on('clientError', (error: Error, socket: Duplex) => {
-      const answer = answers.get(socket);
       if (refused.has(socket)) return;
       refused.add(socket);
-      if (answer === undefined) answerMalformedRequest(error, socket, logger);
+      const answer = this.#connections.answerOn(socket);
+      if (answer === null) answerMalformedRequest(error, socket, logger);
       else endAfter(answer, socket);
     });
     this.#server.on('connect', (request: IncomingMessage, socket: Duplex) =>

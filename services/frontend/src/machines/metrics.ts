@@ -2,7 +2,7 @@ import type { Backends, CacheManager } from '@cloud-mirror/cache-manager';
 import { backendName } from '@cloud-mirror/cache-manager';
 import { Counter, Gauge, Histogram } from 'prom-client';
 import type { Registry } from 'prom-client';
-import type { Exchange } from '../http/request-context.ts';
+import type { RequestRecord } from '../http/request-context.ts';
 import type { PartProbe } from './part-states.ts';
 
 /** Redirects from memory take less than a millisecond, waiting ones as long as the server lets them. */
@@ -16,27 +16,48 @@ export interface FrontendMetricsParts {
   readonly probe: PartProbe;
 }
 
+/** How a request was answered. */
+export interface Answered {
+  readonly method: string;
+  readonly status: number;
+}
+
+/** Requests of which the same is to be counted. */
+export interface Tally {
+  readonly requests: { readonly route: string; readonly method: string; readonly status: number };
+  /** `null`: none that asked for a redirect in a back end that there is. */
+  readonly redirect: { readonly service: string; readonly region: string; readonly outcome: string } | null;
+  readonly duration: { readonly route: string };
+  /** Since the last scrape. */
+  count: number;
+}
+
 /** What this process tells Prometheus. Labels hold names of the configuration and of routes only, never a URL. */
 export class FrontendMetrics {
   readonly #backends: Backends;
   readonly #requests: Counter<'route' | 'method' | 'status'>;
   readonly #redirects: Counter<'service' | 'region' | 'outcome'>;
   readonly #durations: Histogram<'route'>;
+  /** Requests counted since the last scrape: to find the counters of each took as long as to find its copy. */
+  readonly #tallies = new Map<string, Tally>();
 
   constructor({ registry, cacheManager, probe }: FrontendMetricsParts) {
     const registers = [registry];
     this.#backends = cacheManager.backends;
+    const collect = (): void => this.#collect();
     this.#requests = new Counter({
       name: 'cloud_mirror_http_requests_total',
       help: 'Requests answered, by route, method and status',
       labelNames: ['route', 'method', 'status'],
       registers,
+      collect,
     });
     this.#redirects = new Counter({
       name: 'cloud_mirror_redirects_total',
       help: 'Redirect requests, by back end and by what became of them',
       labelNames: ['service', 'region', 'outcome'],
       registers,
+      collect,
     });
     this.#durations = new Histogram({
       name: 'cloud_mirror_http_request_duration_seconds',
@@ -56,13 +77,34 @@ export class FrontendMetrics {
     registerPartGauges(registry, probe);
   }
 
-  countRequest({ req, res, state }: Exchange, durationMs: number): void {
-    const { route, outcome = 'unknown', service = '', region = '' } = state.record;
-    this.#requests.inc({ route, method: req.method ?? 'unknown', status: res.statusCode });
-    this.#durations.observe({ route }, durationMs / 1000);
+  /** For requests of which the same is to be counted; may be kept. */
+  tallyOf({ route, outcome = 'unknown', service = '', region = '' }: RequestRecord, answer: Answered): Tally {
+    const { method, status } = answer;
     // Names that a client made up would grow the metrics without end.
-    if (route === 'redirect' && this.#backends.has(backendName(service, region)))
-      this.#redirects.inc({ service, region, outcome });
+    const redirect =
+      route === 'redirect' && this.#backends.has(backendName(service, region))
+        ? { service, region, outcome }
+        : null;
+    const name = JSON.stringify([route, method, status, redirect]);
+    const known = this.#tallies.get(name);
+    if (known !== undefined) return known;
+    const tally = { requests: { route, method, status }, redirect, duration: { route }, count: 0 };
+    this.#tallies.set(name, tally);
+    return tally;
+  }
+
+  countRequest(tally: Tally, durationMs: number): void {
+    tally.count += 1;
+    this.#durations.observe(tally.duration, durationMs / 1000);
+  }
+
+  #collect(): void {
+    for (const tally of this.#tallies.values()) {
+      if (tally.count === 0) continue;
+      this.#requests.inc(tally.requests, tally.count);
+      if (tally.redirect !== null) this.#redirects.inc(tally.redirect, tally.count);
+      tally.count = 0;
+    }
   }
 }
 

@@ -9,7 +9,7 @@ import { jsonHeaders } from '../http/answer.ts';
 import type { RequestRecord } from '../http/request-context.ts';
 import { requestIdOf } from '../http/request-id.ts';
 import { parseRequestTarget } from '../http/request-target.ts';
-import type { FrontendMetrics } from '../machines/metrics.ts';
+import type { FrontendMetrics, Tally } from '../machines/metrics.ts';
 import { parseObjectPath } from './object-path.ts';
 import { recordObject } from './object-record.ts';
 import { decodeOriginUrlParameter } from './origin-url-parameter.ts';
@@ -20,7 +20,7 @@ export interface HitShortcutParts {
   readonly server: Pick<Config['server'], 'maxUrlBytes' | 'redirectMaxAgeSeconds'>;
   readonly cacheManager: Pick<CacheManager, 'objectOf' | 'recallHit' | 'findHit'>;
   readonly isDraining: () => boolean;
-  readonly metrics: Pick<FrontendMetrics, 'countRequest'>;
+  readonly metrics: Pick<FrontendMetrics, 'countRequest' | 'tallyOf'>;
   readonly accessLog: AccessLog;
 }
 
@@ -29,6 +29,8 @@ interface Target {
   readonly object: MirroredObject;
   readonly record: RequestRecord;
   readonly logged: LoggedRecord;
+  /** Of hits by GET. */
+  readonly tally: Tally;
   /** The answer to the last hit on it. */
   last: Answer | null;
 }
@@ -47,6 +49,7 @@ const MOST_TARGETS = 131_072;
 /** Longer ones are read each time: clients may pad them with queries and file names of any length. */
 const LONGEST_KEPT_TARGET = 2_048;
 const REDIRECT = '/v1/redirect/';
+const REDIRECTED = 302;
 
 /**
  * Answers plain requests for copies that are there, without the application: most requests are no other, and the
@@ -109,7 +112,8 @@ export class HitShortcut {
       if (object === null) return null;
       const record: RequestRecord = { route: 'redirect', outcome: 'hit' };
       recordObject(record, service, region, origin);
-      return { object, record, logged: AccessLog.recordOf(record), last: null };
+      const tally = this.#parts.metrics.tallyOf(record, { method: 'GET', status: REDIRECTED });
+      return { object, record, logged: AccessLog.recordOf(record), tally, last: null };
     } catch {
       // The application says what is wrong with it.
       return null;
@@ -150,12 +154,16 @@ export class HitShortcut {
   ): void {
     const { metrics, accessLog } = this.#parts;
     const requestId = requestIdOf(req.headers['x-request-id']);
+    const tally =
+      req.method === 'GET'
+        ? target.tally
+        : metrics.tallyOf(target.record, { method: 'HEAD', status: REDIRECTED });
     res.on('close', () => {
       const durationMs = performance.now() - arrivedAtMs;
-      metrics.countRequest({ req, res, state: { requestId, record: target.record } }, durationMs);
+      metrics.countRequest(tally, durationMs);
       accessLog.tell(req, res, { requestId, record: target.logged, durationMs });
     });
-    res.writeHead(302, ['X-Request-Id', requestId, ...answer.headers]);
+    res.writeHead(REDIRECTED, ['X-Request-Id', requestId, ...answer.headers]);
     res.end(req.method === 'HEAD' ? undefined : answer.body);
   }
 
@@ -166,7 +174,8 @@ export class HitShortcut {
     // What the application's answers are before they are any.
     res.statusCode = 404;
     const gone = { ...record, outcome: 'client_gone' };
-    metrics.countRequest({ req, res, state: { requestId, record: gone } }, durationMs);
+    const answered = { method: req.method ?? 'unknown', status: res.statusCode };
+    metrics.countRequest(metrics.tallyOf(gone, answered), durationMs);
     accessLog.tell(req, res, { requestId, record: AccessLog.recordOf(gone), durationMs });
   }
 }
