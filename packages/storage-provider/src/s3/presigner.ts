@@ -16,6 +16,17 @@ export interface UnsignedAddress {
   readonly path: string;
 }
 
+interface Unsigned {
+  /** Since 1970. */
+  readonly second: number;
+  /** The very ones: providers give new ones when they change. */
+  readonly credentials: SigningCredentials;
+  readonly query: string;
+  readonly time: string;
+  readonly scope: string;
+  readonly hmac: HmacSha256;
+}
+
 const ALGORITHM = 'AWS4-HMAC-SHA256';
 
 /**
@@ -28,6 +39,7 @@ export class Presigner {
   readonly #seconds: string;
   /** Signing keys hold for a day, a region and a secret. */
   #key: { readonly day: string; readonly secret: string; readonly hmac: HmacSha256 } | null = null;
+  #last: Unsigned | null = null;
 
   constructor(region: string, seconds: number) {
     this.#region = region;
@@ -35,11 +47,21 @@ export class Presigner {
   }
 
   /** The query, without its `?`. */
-  sign(address: UnsignedAddress, credentials: SigningCredentials, date: Date): string {
-    const time = date.toISOString().replace(/[-:]|\.\d+/g, '');
+  sign({ method, host, path }: UnsignedAddress, credentials: SigningCredentials, date: Date): string {
+    const { query, time, scope, hmac } = this.#unsigned(credentials, date);
+    const request = `${method}\n${path}\n${query}\nhost:${host}\n\nhost\nUNSIGNED-PAYLOAD`;
+    const signature = hmac.hex(`${ALGORITHM}\n${time}\n${scope}\n${hash('sha256', request)}`);
+    return `${query}&X-Amz-Signature=${signature}`;
+  }
+
+  /** What all addresses that are signed in one second have in common. */
+  #unsigned(credentials: SigningCredentials, date: Date): Unsigned {
+    const second = Math.floor(date.getTime() / 1000);
+    if (this.#last?.second === second && this.#last.credentials === credentials) return this.#last;
+    const { accessKeyId, secretAccessKey, sessionToken } = credentials;
+    const time = new Date(second * 1000).toISOString().replace(/[-:]|\.\d+/g, '');
     const day = time.slice(0, 8);
     const scope = `${day}/${this.#region}/s3/aws4_request`;
-    const { accessKeyId, secretAccessKey, sessionToken } = credentials;
     // In the order of their names, which is the one that is signed.
     const query = [
       `X-Amz-Algorithm=${ALGORITHM}`,
@@ -50,13 +72,8 @@ export class Presigner {
       ...(sessionToken === undefined ? [] : [`X-Amz-Security-Token=${encodeText(sessionToken)}`]),
       'X-Amz-SignedHeaders=host',
     ].join('&');
-    const { method, path, host } = address;
-    const request = `${method}\n${path}\n${query}\nhost:${host}\n\nhost\nUNSIGNED-PAYLOAD`;
-    const requestHash = hash('sha256', request);
-    const signature = this.#signing(day, secretAccessKey).hex(
-      `${ALGORITHM}\n${time}\n${scope}\n${requestHash}`,
-    );
-    return `${query}&X-Amz-Signature=${signature}`;
+    const hmac = this.#signing(day, secretAccessKey);
+    return (this.#last = { second, credentials, query, time, scope, hmac });
   }
 
   #signing(day: string, secret: string): HmacSha256 {

@@ -14,7 +14,7 @@ import { parseObjectPath } from './object-path.ts';
 import { recordObject } from './object-record.ts';
 import { decodeOriginUrlParameter } from './origin-url-parameter.ts';
 import { RecentlyUsed } from './recently-used.ts';
-import { presentAnswer } from './redirect-answer.ts';
+import { presentAnswer, type RedirectAnswer } from './redirect-answer.ts';
 
 export interface HitShortcutParts {
   readonly server: Pick<Config['server'], 'maxUrlBytes' | 'redirectMaxAgeSeconds'>;
@@ -131,17 +131,9 @@ export class HitShortcut {
     const signedFor = signature(object, method);
     const location = await store.urlFor(copyKey(object, copy.generation), method === 'HEAD' ? 'HEAD' : 'GET');
     const { access } = store;
-    const answer = presentAnswer(
-      { kind: 'present', location, access, how: 'hit', collapsed: false, sha256: copy.sha256 },
-      server,
-    );
-    const body = JSON.stringify(answer.body);
-    const fields = Object.entries(jsonHeaders(answer.headers));
-    // Where this is kept nobody could take the fault of a later answer any more.
-    for (const [name, value] of fields) validateHeaderValue(name, value);
-    const headers = fields.flat();
-    headers.push('Content-Length', String(Buffer.byteLength(body)));
-    target.last = { copy, signedFor, headers, body };
+    const { sha256 } = copy;
+    const how = { kind: 'present', location, access, how: 'hit', collapsed: false, sha256 } as const;
+    target.last = answerOf(copy, signedFor, presentAnswer(how, server));
     return target.last;
   }
 
@@ -178,6 +170,19 @@ export class HitShortcut {
     metrics.countRequest(metrics.tallyOf(gone, answered), durationMs);
     accessLog.tell(req, res, { requestId, record: AccessLog.recordOf(gone), durationMs });
   }
+}
+
+/** @throws TypeError where no header can carry it: once it is kept, nobody could take the fault of a later answer */
+function answerOf(copy: Copy, signedFor: string | null, answer: RedirectAnswer): Answer {
+  const body = JSON.stringify(answer.body);
+  const fields = jsonHeaders(answer.headers);
+  const headers: string[] = ['Content-Length', String(Buffer.byteLength(body))];
+  for (const name in fields) {
+    const value = fields[name] ?? '';
+    validateHeaderValue(name, value);
+    headers.push(name, value);
+  }
+  return { copy, signedFor, headers, body };
 }
 
 /** The answer to the last hit, where it is what would be answered again. */
