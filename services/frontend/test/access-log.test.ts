@@ -1,0 +1,50 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createLogger } from '@cloud-mirror/config';
+import { expect, test } from 'vitest';
+import { AccessLog } from '../src/http/access-log.ts';
+import type { RequestRecord } from '../src/http/request-context.ts';
+
+const RECORD: RequestRecord = { route: 'redirect', outcome: 'hit', service: 's3', region: 'us-west-1' };
+
+function logOf(level: string) {
+  const lines: string[] = [];
+  const destination = { write: (line: string) => void lines.push(line) };
+  const logger = createLogger({ level, program: 'a "program"', version: '1.2.3', destination });
+  return { lines, logger, access: new AccessLog(logger) };
+}
+
+function tell(access: AccessLog, record = RECORD, requestId = 'mine', writableFinished = true): void {
+  const request = { method: 'GET' } as IncomingMessage;
+  const response = { statusCode: 302, writableFinished } as ServerResponse;
+  access.tell(request, response, { requestId, record: AccessLog.recordOf(record), durationMs: 1.23456 });
+}
+
+test('a line is what the program’s logger would have written', () => {
+  const { lines, logger, access } = logOf('info');
+  tell(access);
+  logger.info({ requestId: 'mine', method: 'GET', status: 302, durationMs: 1.235, ...RECORD }, 'request');
+  const [own, loggers] = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+  expect({ ...own, time: '' }).toEqual({ ...loggers, time: '' });
+  expect(own?.['time']).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+  expect(lines[0]).toMatch(/^[^\n]*\n$/);
+});
+
+test('a client that went away is told of', () => {
+  const { lines, access } = logOf('info');
+  tell(access, RECORD, 'mine', false);
+  expect(JSON.parse(lines[0] ?? '')).toMatchObject({ clientGone: true });
+});
+
+test('no line is written where the level asks for less', () => {
+  const { lines, access } = logOf('warn');
+  tell(access);
+  expect(lines).toEqual([]);
+});
+
+test('whatever addresses a record or an identifier has, their queries and credentials are not in the line', () => {
+  const { lines, access } = logOf('info');
+  const path = '/a/https://user:S3cr3t@host.example/x?sig=S3cr3t"\n/b';
+  tell(access, { ...RECORD, path, host: 'artifacts.example' }, 'https://user:S3cr3t@host.example/y');
+  expect(lines[0]).not.toContain('S3cr3t');
+  expect(JSON.parse(lines[0] ?? '')).toMatchObject({ host: 'artifacts.example', status: 302 });
+});
