@@ -1,4 +1,5 @@
 import { entryLifeMs, type CopyLifeOptions } from './copy-life.ts';
+import { RecentObjects } from './recent-objects.ts';
 import type { Change, Entry, EntryStore, ObjectId, PresentEntry } from './entry-store.ts';
 
 /**
@@ -45,9 +46,7 @@ export class EntryMemory implements Disposable {
   readonly #options: EntryMemoryOptions;
   readonly #subscription: Disposable;
   readonly #timer: NodeJS.Timeout;
-  /** What was remembered last, and what before that: the older half goes as a whole. */
-  #recent = new Map<string, Remembered>();
-  #older = new Map<string, Remembered>();
+  readonly #remembered = new RecentObjects<Remembered>(MOST_ENTRIES);
   /** Reads under way, each object's counted together. A change takes them away: they may have missed it. */
   readonly #reads = new Map<string, { count: number }>();
   #epoch: number;
@@ -70,8 +69,7 @@ export class EntryMemory implements Disposable {
   /** The entry as it was a moment ago, if that is known; never asks. */
   recall(id: ObjectId): PresentEntry | null {
     if (this.#options.entries.epoch !== this.#epoch) return null;
-    const name = nameOf(id);
-    const remembered = this.#recent.get(name) ?? this.#older.get(name);
+    const remembered = this.#remembered.get(id);
     if (remembered === undefined) return null;
     const now = performance.now();
     const knownAtMs = Math.max(remembered.readAtMs, this.#unbrokenAtMs);
@@ -94,7 +92,7 @@ export class EntryMemory implements Disposable {
       const entry = await entries.get(id);
       const unchanged = this.#reads.get(name) === reads && entries.epoch === epoch;
       if (entry?.state !== 'present' || !unchanged) return entry;
-      return this.#remember(name, entry, startedAtMs, epoch);
+      return this.#remember(id, entry, startedAtMs, epoch);
     } finally {
       reads.count -= 1;
       if (reads.count === 0 && this.#reads.get(name) === reads) this.#reads.delete(name);
@@ -127,17 +125,14 @@ export class EntryMemory implements Disposable {
   }
 
   forget(id: ObjectId): void {
-    const name = nameOf(id);
-    this.#recent.delete(name);
-    this.#older.delete(name);
-    this.#reads.delete(name);
+    this.#remembered.delete(id);
+    this.#reads.delete(nameOf(id));
   }
 
   forgetAll(): void {
     this.#seal = null;
     this.#unbrokenAtMs = -Infinity;
-    this.#recent.clear();
-    this.#older.clear();
+    this.#remembered.clear();
     this.#reads.clear();
   }
 
@@ -157,23 +152,19 @@ export class EntryMemory implements Disposable {
     }
   }
 
-  #remember(name: string, entry: PresentEntry, startedAtMs: number, epoch: number): PresentEntry {
+  #remember(id: ObjectId, entry: PresentEntry, startedAtMs: number, epoch: number): PresentEntry {
     if (epoch !== this.#epoch) {
       this.forgetAll();
       this.#epoch = epoch;
     }
     const endsAtMs = startedAtMs + Math.min(LONGEST_MEMORY_MS, this.#remainingMs(entry));
-    const before = this.#recent.get(name) ?? this.#older.get(name);
+    const before = this.#remembered.get(id);
     // The same entry again: objects that live on are cheaper than new ones that have to be collected later.
     const remembered =
       before?.entry.token === entry.token ? before : { entry, readAtMs: startedAtMs, endsAtMs };
     remembered.readAtMs = startedAtMs;
     remembered.endsAtMs = endsAtMs;
-    if (this.#recent.size >= MOST_ENTRIES / 2) {
-      this.#older = this.#recent;
-      this.#recent = new Map();
-    }
-    this.#recent.set(name, remembered);
+    this.#remembered.set(id, remembered);
     return remembered.entry;
   }
 
