@@ -2,11 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { BenchContext, Benchmark, Findings, Ratio, Row } from '../benchmark.ts';
 import { missingPackages } from '../baselines/peers.ts';
-import { interleaved, valuesOf, type Competitor } from '../interleaved.ts';
+import { interleaved, valuesOf, type Competitor, type Medians } from '../interleaved.ts';
 import { FirstRequests, mustBeStored } from '../load/first-requests.ts';
 import { startMirror, type RunningMirror } from '../mirror/running-mirror.ts';
 import { runToEnd } from '../processes/bench-process.ts';
 import { cpuSeconds, forgetPeak, peakResidentMB } from '../processes/process-usage.ts';
+import { loopbackCertificate, type LoopbackCertificate } from '../servers/loopback-certificate.ts';
 import { resetSink } from '../servers/server-counts.ts';
 import { rounded } from '../statistics.ts';
 
@@ -16,8 +17,16 @@ const MOST_KEPT_MIB = 256;
 
 type Turn = { mbPerSecond: number; cpuSeconds: number; peakMB: number };
 
-const MIRROR = 'mirror, to a sink';
-const RCLONE = 'rclone copyurl, to a sink';
+interface Pair {
+  /** `http` or `https`, of origin and sink both. */
+  readonly scheme: string;
+  readonly running: RunningMirror;
+  readonly requests: FirstRequests;
+  readonly certificate?: LoopbackCertificate;
+}
+
+const mirrorVia = (scheme: string): string => `mirror, to a sink, ${scheme}`;
+const rcloneVia = (scheme: string): string => `rclone copyurl, to a sink, ${scheme}`;
 
 /** One large object from a loopback origin into a store. */
 export const copies: Benchmark = {
@@ -31,30 +40,31 @@ async function run({ sizes, cores, say }: BenchContext): Promise<Findings> {
   await using opened = new AsyncDisposableStack();
   const patient = { server: { maxWaitSeconds: 600, drainSeconds: 660 } };
   const options = { cores, copiers: 1, overrides: patient, frontendCores: cores.around };
-  const running = opened.use(await startMirror({ ...options, store: 'sink' }));
-  const requests = opened.use(new FirstRequests(running.frontend.address));
   const sizeBytes = sizes.copyMib * MEBIBYTE;
-  const fresh = (bytes: number): string => `${running.origin}/bytes/${bytes}/copy-${randomUUID()}`;
-  await copyOnce(running, requests, fresh(MEBIBYTE), MEBIBYTE);
-  await copyOnce(running, requests, fresh(64 * MEBIBYTE), 64 * MEBIBYTE);
+  const hasRclone = !(await missingPackages()).has('rclone');
+  const made = await loopbackCertificate();
+  const certificates = made === null ? [undefined] : [undefined, opened.use(made)];
+  const notes = notesOn(hasRclone, made !== null);
 
-  const competitors: Competitor<Turn>[] = [
-    { what: MIRROR, turn: () => copyOnce(running, requests, fresh(sizeBytes), sizeBytes) },
-  ];
-  const notes = [
-    'The mirror is warm, and measured from the request to its answer: queue, entry and verification included. rclone is one process a copy, its start included.',
-  ];
-  if ((await missingPackages()).has('rclone'))
-    notes.push('Not compared with rclone: the package rclone is missing.');
-  else
-    competitors.push({
-      what: RCLONE,
-      turn: () => rcloneOnce(fresh(sizeBytes), running.store, sizeBytes, cores.measured),
-    });
+  const pairs: Pair[] = [];
+  for (const certificate of certificates) {
+    const secure = certificate === undefined ? {} : { certificate };
+    const running = opened.use(await startMirror({ ...options, ...secure, store: 'sink' }));
+    const requests = opened.use(new FirstRequests(running.frontend.address));
+    for (const mebibytes of [1, 64])
+      await copyOnce(running, requests, fresh(running, mebibytes * MEBIBYTE), mebibytes * MEBIBYTE);
+    pairs.push({ scheme: certificate === undefined ? 'http' : 'https', running, requests, ...secure });
+  }
+  const competitors = pairs.flatMap(({ scheme, running, requests, certificate }): Competitor<Turn>[] => {
+    const mirror = () => copyOnce(running, requests, fresh(running, sizeBytes), sizeBytes);
+    const rclone = () => rcloneOnce(running, sizeBytes, cores.measured, certificate);
+    return [
+      { what: mirrorVia(scheme), turn: mirror },
+      ...(hasRclone ? [{ what: rcloneVia(scheme), turn: rclone }] : []),
+    ];
+  });
   const medians = await interleaved(competitors, sizes.rounds, say);
   const rows = medians.map(({ what, values }): Row => rowOf(`${what}, ${sizes.copyMib} MiB`, values));
-  const mirror = valuesOf(medians, MIRROR);
-  const rclone = medians.find(({ what }) => what === RCLONE)?.values;
 
   if (sizes.copyMib <= MOST_KEPT_MIB) {
     const kept = opened.use(await startMirror({ ...options, store: 'protocol' }));
@@ -70,24 +80,46 @@ async function run({ sizes, cores, say }: BenchContext): Promise<Findings> {
     notes.push(
       `Not copied to the S3 protocol server: it keeps in memory what it gets, ${MOST_KEPT_MIB} MiB at the most here.`,
     );
+  return { rows, ratios: pairs.flatMap(({ scheme }) => ratiosOf(medians, scheme, sizes.copyMib)), notes };
+}
 
-  const ratios: Ratio[] = [
-    ...(rclone === undefined
+function fresh({ origin }: RunningMirror, bytes: number): string {
+  return `${origin}/bytes/${bytes}/copy-${randomUUID()}`;
+}
+
+function notesOn(hasRclone: boolean, hasOpenssl: boolean): string[] {
+  return [
+    'The mirror is warm, and measured from the request to its answer: queue, entry and verification included. rclone is one process a copy, its start included.',
+    ...(hasRclone ? [] : ['Not compared with rclone: the package rclone is missing.']),
+    ...(hasOpenssl ? [] : ['Not measured over https: the package openssl is missing.']),
+  ];
+}
+
+function ratiosOf(medians: readonly Medians<Turn>[], scheme: string, copyMib: number): Ratio[] {
+  const mirror = valuesOf(medians, mirrorVia(scheme));
+  const rclone = medians.find(({ what }) => what === rcloneVia(scheme))?.values;
+  const compared: Ratio[] =
+    rclone === undefined
       ? []
       : [
           {
-            what: 'warm copy throughput ÷ rclone copyurl',
+            what: `warm copy throughput ÷ rclone copyurl, ${scheme}`,
             value: mirror.mbPerSecond / rclone.mbPerSecond,
             goal: { atLeast: 1, aim: 1.3 },
           },
-        ]),
+          {
+            what: `processor time of a copy ÷ rclone copyurl, ${scheme}`,
+            value: mirror.cpuSeconds / rclone.cpuSeconds,
+          },
+        ];
+  return [
+    ...compared,
     {
-      what: `copier's peak resident memory, MB, ${sizes.copyMib} MiB object`,
+      what: `copier's peak resident memory, MB, ${copyMib} MiB object, ${scheme}`,
       value: mirror.peakMB,
       goal: { atMost: 200, aim: 120 },
     },
   ];
-  return { rows, ratios, notes };
 }
 
 async function copyOnce(
@@ -107,12 +139,20 @@ async function copyOnce(
   return { mbPerSecond: sizeBytes / 1000 / answer.ms, cpuSeconds: spent, peakMB };
 }
 
-/** rclone as people call it: one process for the copy. */
-async function rcloneOnce(origin: string, store: string, sizeBytes: number, cores: string): Promise<Turn> {
+/** rclone as people call it: one process for the copy, with its own settings for parts. */
+async function rcloneOnce(
+  running: RunningMirror,
+  sizeBytes: number,
+  cores: string,
+  certificate: LoopbackCertificate | undefined,
+): Promise<Turn> {
+  const { store } = running;
   const remote = `:s3,provider=Other,endpoint="${store}",access_key_id=test,secret_access_key=test,force_path_style=true:rclone/${randomUUID()}`;
   const script = join(import.meta.dirname, '..', 'processes', 'measured-run-main.ts');
+  const trust = certificate === undefined ? [] : ['--ca-cert', certificate.certificate];
+  const copy = ['copyurl', fresh(running, sizeBytes), remote];
   const output = await runToEnd(
-    [process.execPath, script, 'rclone', '--config', '/dev/null', 'copyurl', origin, remote],
+    [process.execPath, script, 'rclone', '--config', '/dev/null', ...trust, ...copy],
     // rclone 1.60 refuses to start with a bundle of certificates, of which loopback needs none.
     { cores, env: { AWS_CA_BUNDLE: '' } },
   );

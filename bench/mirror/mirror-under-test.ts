@@ -21,14 +21,21 @@ export interface MirrorServers {
   readonly store: string;
   /** Origin that may be mirrored, beside {@link ARTIFACTS}. */
   readonly origin?: string;
+  /** File with the certificate of origin and store, where it is the benchmark's own. */
+  readonly trusts?: string;
 }
+
+/** As in the project's npm script; why: docs/deploy/docker.md. */
+const COPIER_FLAGS = ['--max-semi-space-size=2'];
 
 /** One configuration for front ends and copiers, with the defaults of production wherever a benchmark needs nothing else. */
 export class MirrorUnderTest {
   readonly name = `bench-${randomUUID().slice(0, 8)}`;
   readonly #config: ConfigObject;
+  readonly #env: Readonly<Record<string, string>>;
 
-  constructor({ redisUrl, queue, store, origin }: MirrorServers, overrides: ConfigObject = {}) {
+  constructor({ redisUrl, queue, store, origin, trusts }: MirrorServers, overrides: ConfigObject = {}) {
+    this.#env = trusts === undefined ? {} : { NODE_EXTRA_CA_CERTS: trusts };
     const loopback = origin === undefined ? [] : [origin];
     this.#config = merged(
       {
@@ -69,11 +76,15 @@ export class MirrorUnderTest {
 
   /** @returns the running program with its address */
   async startFrontend(cores: string): Promise<BenchProcess & { readonly address: string }> {
-    return startProgram(FRONTEND, merged(this.#config, { server: { port: await freePort() } }), cores);
+    const config = merged(this.#config, { server: { port: await freePort() } });
+    return startProgram([join(PROJECT_ROOT, FRONTEND)], config, { cores, env: this.#env });
   }
 
   async startCopier(cores: string): Promise<BenchProcess & { readonly address: string }> {
-    return startProgram(COPIER, this.#config, cores);
+    return startProgram([...COPIER_FLAGS, join(PROJECT_ROOT, COPIER)], this.#config, {
+      cores,
+      env: this.#env,
+    });
   }
 }
 
@@ -92,20 +103,21 @@ export function artifactUrl(number: number): string {
 }
 
 async function startProgram(
-  script: string,
+  program: readonly string[],
   config: ConfigObject,
-  cores: string,
+  { cores, env: more }: { readonly cores: string; readonly env: Readonly<Record<string, string>> },
 ): Promise<BenchProcess & { readonly address: string }> {
   const folder = await mkdtemp(join(tmpdir(), 'bench-config-'));
   try {
     const file = join(folder, 'config.yaml');
     // JSON is YAML.
     await writeFile(file, JSON.stringify(config));
-    const command = [process.execPath, join(PROJECT_ROOT, script), '--config', file];
+    const command = [process.execPath, ...program, '--config', file];
     const env = {
       AWS_ACCESS_KEY_ID: 'test',
       AWS_SECRET_ACCESS_KEY: 'test',
       AWS_EC2_METADATA_DISABLED: 'true',
+      ...more,
     };
     const started = await startUntilReady(command, { cores, env }, readyAddress);
     return { ...started, address: started.ready };

@@ -1,6 +1,7 @@
 import type { Cores } from '../processes/cores.ts';
 import { startScript, type BenchProcess } from '../processes/bench-process.ts';
 import { startPinnedRedis } from '../processes/pinned-redis.ts';
+import type { LoopbackCertificate } from '../servers/loopback-certificate.ts';
 import { MirrorUnderTest } from './mirror-under-test.ts';
 import type { ConfigObject } from '../../test/support/mirror-config.ts';
 
@@ -27,20 +28,30 @@ export interface RunningMirrorOptions {
   readonly store: 'sink' | 'protocol';
   readonly frontendCores?: string;
   readonly overrides?: ConfigObject;
+  /** Origin and sink speak TLS with it. */
+  readonly certificate?: LoopbackCertificate;
 }
 
 export async function startMirror(options: RunningMirrorOptions): Promise<RunningMirror> {
-  const { cores, overrides } = options;
+  const { cores, overrides, certificate } = options;
   const around = { cores: cores.around };
+  const outside =
+    certificate === undefined ? around : { ...around, args: [certificate.key, certificate.certificate] };
   await using opened = new AsyncDisposableStack();
   const redis = opened.use(await startPinnedRedis(cores.around));
   const queue = opened.use(await startScript('servers/protocol-server-main.ts', around));
-  const origin = opened.use(await startScript('servers/fast-origin-main.ts', around));
+  const origin = opened.use(await startScript('servers/fast-origin-main.ts', outside));
   const store =
     options.store === 'protocol'
       ? queue.address
-      : opened.use(await startScript('servers/object-sink-main.ts', around)).address;
-  const servers = { redisUrl: redis.url, queue: queue.address, store, origin: origin.address };
+      : opened.use(await startScript('servers/object-sink-main.ts', outside)).address;
+  const servers = {
+    redisUrl: redis.url,
+    queue: queue.address,
+    store,
+    origin: origin.address,
+    ...(certificate === undefined ? {} : { trusts: certificate.certificate }),
+  };
   const mirror = new MirrorUnderTest(servers, overrides);
   const frontend = opened.use(await mirror.startFrontend(options.frontendCores ?? cores.measured));
   const startCopier = async (pinned: string): Promise<Addressed> =>

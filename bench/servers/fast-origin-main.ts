@@ -2,21 +2,16 @@
  * An origin that costs little: `/bytes/<size>/<anything>` has so many bytes, `/slow/<anything>` never answers. Requests
  * are counted: `GET /.origin` tells by method, `DELETE /.origin` forgets.
  */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { once } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { serveOnLoopback } from './loopback-server.ts';
 
 const BLOCK = Buffer.alloc(1024 * 1024, 'sixteen bytes.\n\n');
 let requests: Record<string, number> = {};
 
-const server = createServer((request, response) => {
+const server = serveOnLoopback((request, response) => {
   answer(request, response).catch(() => response.destroy());
 });
 server.keepAliveTimeout = 75_000;
-server.listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, () => {
-  const { port } = server.address() as AddressInfo;
-  process.stdout.write(`${JSON.stringify({ msg: 'ready', address: `http://127.0.0.1:${port}` })}\n`);
-});
 
 async function answer(
   { method = 'GET', url = '/' }: IncomingMessage,
@@ -39,8 +34,17 @@ async function answer(
   if (method === 'HEAD') return void response.end();
   for (let left = sizeBytes; left > 0; left -= BLOCK.length) {
     const more = response.write(left < BLOCK.length ? BLOCK.subarray(0, left) : BLOCK);
-    if (!more) await Promise.race([once(response, 'drain'), once(response, 'close')]);
+    if (!more) await drainedOrClosed(response);
     if (response.destroyed) return;
   }
   response.end();
+}
+
+/** Leaves no listener behind: a large object has thousands of waits. */
+async function drainedOrClosed(response: ServerResponse): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const settle = (): void => resolve();
+  response.once('drain', settle).once('close', settle);
+  await promise;
+  response.off('drain', settle).off('close', settle);
 }

@@ -2,9 +2,9 @@
  * Speaks as much of S3 as uploads need, keeps headers and sizes, and throws the bytes away unread: what is measured is who
  * sends them. `GET /.sink` tells what came, `DELETE /.sink` forgets it.
  */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { operationOf } from '../../test/support/aws-operation.ts';
+import { serveOnLoopback } from './loopback-server.ts';
 
 interface KeptObject {
   sizeBytes: number;
@@ -16,11 +16,7 @@ const uploads = new Map<string, KeptObject>();
 let calls: Record<string, number> = {};
 let lastUpload = 0;
 
-const server = createServer((request, response) => void answer(request, response));
-server.listen(0, '127.0.0.1', () => {
-  const { port } = server.address() as AddressInfo;
-  process.stdout.write(`${JSON.stringify({ msg: 'ready', address: `http://127.0.0.1:${port}` })}\n`);
-});
+serveOnLoopback((request, response) => void answer(request, response));
 
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { method = 'GET', url = '/' } = request;

@@ -7,6 +7,7 @@ import { hostForClients } from './log-form.ts';
 import { OriginError } from './origin.ts';
 import { PacedReader, type PaceOptions } from './paced-reader.ts';
 import type { FollowedResponse } from './redirect-follower.ts';
+import { freeSpentChunk } from './spent-chunk.ts';
 import { strongValidator } from './validators.ts';
 
 export interface OriginBodyOptions {
@@ -75,7 +76,10 @@ export class OriginBody implements AsyncIterable<Uint8Array>, AsyncDisposable {
     if (this.#iterated) throw new TypeError('the body of an origin object can be iterated once');
     this.#iterated = true;
     try {
-      for (let chunk = await this.#next(); chunk !== null; chunk = await this.#next()) yield chunk;
+      for (let chunk = await this.#next(); chunk !== null; chunk = await this.#next()) {
+        yield chunk;
+        freeSpentChunk(chunk);
+      }
       this.#verify();
     } finally {
       await this[Symbol.asyncDispose]();

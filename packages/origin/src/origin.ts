@@ -44,6 +44,7 @@ export interface OriginObject extends OriginDescription, AsyncDisposable {
    * The bytes exactly as received, never decoded. May be iterated once. Continues by itself after a broken connection
    * where the origin offers ranges and a strong validator. Ends normally only when all that the origin claims about the
    * bytes holds: the length, and every digest it gave. Throws an {@link OriginError} otherwise, at the end at latest.
+   * A chunk is the reader's until it asks for the next one, which frees the memory: what is to be kept is copied.
    */
   readonly body: AsyncIterable<Uint8Array>;
   /** Whether the origin gave a digest of the bytes, so that `body` ends normally only for the right ones. */

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { LONG, localOrigin, readAll, serveHttp, serveRaw } from './support/local-origin.ts';
@@ -88,6 +88,35 @@ describe('open', () => {
     }
     expect(read).toBe(size);
     expect(object.sha256()).toBe(createHash('sha256').update(Buffer.alloc(size, 'x')).digest('hex'));
+  });
+
+  test('frees the memory of a large body as it is read', async () => {
+    const size = 1024 * 1024;
+    await using server = await serveHttp((_, response) => {
+      response.writeHead(200, { 'content-length': size }).end(Buffer.alloc(size, 'x'));
+    });
+    await using origin = localOrigin({ maxObjectBytes: size });
+    const chunks: Uint8Array[] = [];
+    let freed = 0;
+    for await (const chunk of (await origin.open(at(server.port))).body) {
+      freed += chunks.at(-1)?.length === 0 ? 1 : 0;
+      chunks.push(chunk);
+    }
+    expect(freed).toBeGreaterThan(0);
+  });
+
+  test('reads the same bytes however they are cut into chunks', async () => {
+    const bytes = randomBytes(1024 * 1024);
+    await using server = await serveHttp((_, response) => {
+      response.writeHead(200);
+      for (let from = 0, size = 1; from < bytes.length; from += size, size = (size * 7 + 3) % 50_021)
+        response.write(bytes.subarray(from, from + size));
+      response.end();
+    });
+    await using origin = localOrigin({ maxObjectBytes: bytes.length });
+    const object = await origin.open(at(server.port));
+    expect((await readAll(object.body)).equals(bytes)).toBe(true);
+    expect(object.sha256()).toBe(createHash('sha256').update(bytes).digest('hex'));
   });
 
   test('refuses what is announced larger than allowed, and takes what is just as large', async () => {

@@ -28,6 +28,7 @@ export interface StorageProvider extends AsyncDisposable {
    * Stores an object, all or nothing: no reader ever sees a part of it, and nothing stays behind (no open upload, no
    * temporary file) when it fails. `body` is read to its end before anything becomes visible, so a body that throws,
    * at the end as well, stores nothing and the error of the body is what `put` rejects with.
+   * A chunk of `body` may lose its bytes, or have others, as soon as the next one is asked for.
    * A body of another length than `options.sizeBytes` stores nothing: `store_rejected`, retryable.
    * Bytes are verified on their way: each request carries a checksum that the store checks.
    * @throws StorageError `store_exists` where `options.ifNoneMatch` is set, the store honours it and the key is taken

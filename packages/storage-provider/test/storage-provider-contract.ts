@@ -183,6 +183,19 @@ function describeObjects(subject: () => ContractSubject): void {
     expect(sha256(await storedContent(subject(), 'https://o.example.com/many'))).toBe(sha256(content));
   });
 
+  it.each<[string, (chunk: Uint8Array<ArrayBuffer>) => void]>([
+    ['are overwritten', (chunk) => void chunk.fill(0)],
+    ['lose their memory', (chunk) => void chunk.buffer.transfer(0)],
+  ])('has done with chunks, which then %s, when it asks for the next', async (_, spoil) => {
+    const { provider, pieceBytes } = subject();
+    for (const sizeBytes of [pieceBytes >>> 1, pieceBytes * 4 + 17]) {
+      const content = randomBytes(sizeBytes);
+      const key = `https://o.example.com/spoilt/${sizeBytes}`;
+      await provider.put(key, spoiling(cut(content, 65_536), spoil), plain(sizeBytes));
+      expect(sha256(await storedContent(subject(), key))).toBe(sha256(content));
+    }
+  });
+
   it.each([0, null])('stores an object of no bytes, announced as %s', async (sizeBytes) => {
     const { provider } = subject();
     await provider.put('https://o.example.com/empty', pieces([]), plain(sizeBytes));
@@ -455,6 +468,17 @@ export function cut(content: Buffer, pieceBytes: number): Buffer[] {
   const list: Buffer[] = [];
   for (let at = 0; at < content.length; at += pieceBytes) list.push(content.subarray(at, at + pieceBytes));
   return list;
+}
+
+async function* spoiling(
+  chunks: readonly Uint8Array[],
+  spoil: (chunk: Uint8Array<ArrayBuffer>) => void,
+): AsyncGenerator<Uint8Array> {
+  for (const original of chunks) {
+    const chunk = new Uint8Array(original);
+    yield chunk;
+    spoil(chunk);
+  }
 }
 
 async function* failing(content: Buffer, failure: Error): AsyncGenerator<Uint8Array> {

@@ -89,6 +89,6 @@ export const LONG = { connectSeconds: 10, firstByteSeconds: 10, totalSeconds: 60
 
 export async function readAll(body: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
-  for await (const chunk of body) chunks.push(chunk);
+  for await (const chunk of body) chunks.push(Buffer.from(chunk));
   return Buffer.concat(chunks);
 }

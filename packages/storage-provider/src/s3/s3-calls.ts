@@ -13,6 +13,7 @@ import {
   DEFAULT_REQUEST_TIMEOUT_MS,
   DEFAULT_RETRY_DELAY_MS,
 } from './s3-storage-provider-options.ts';
+import { slicePayloads } from './sliced-payload.ts';
 import { TimeLimit } from './time-limit.ts';
 
 export interface S3CallOptions {
@@ -62,8 +63,10 @@ export class S3Calls {
     const agentOptions = { keepAlive: true, maxSockets: options.maxConnections ?? DEFAULT_MAX_CONNECTIONS };
     this.#agents = [new HttpAgent(agentOptions), new HttpsAgent(agentOptions)];
     this.client = new S3Client({ ...clientConfig(options), requestHandler: this.#requestHandler() });
-    if (options.endpoint === undefined || options.endpoint.startsWith('https:'))
+    if (options.endpoint === undefined || options.endpoint.startsWith('https:')) {
       leavePayloadUnsigned(this.client);
+      slicePayloads(this.client);
+    }
   }
 
   /** Offset of the store's clock from this machine's, in milliseconds, as far as answers have told. */

@@ -1,0 +1,29 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { onPath } from '../../test/support/redis-server-path.ts';
+import { runToEnd } from '../processes/bench-process.ts';
+
+/** Files in PEM for servers on 127.0.0.1; who connects is told to trust the certificate. Disposing removes them. */
+export interface LoopbackCertificate extends AsyncDisposable {
+  readonly key: string;
+  readonly certificate: string;
+}
+
+/** @returns `null` where there is no openssl to make one with */
+export async function loopbackCertificate(): Promise<LoopbackCertificate | null> {
+  if ((await onPath('openssl')) === null) return null;
+  const folder = await mkdtemp(join(tmpdir(), 'bench-tls-'));
+  const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'certificate.pem')];
+  const dispose = (): Promise<void> => rm(folder, { recursive: true, force: true });
+  try {
+    const files = ['-keyout', key, '-out', certificate];
+    const kind = ['-x509', '-nodes', '-days', '1', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256'];
+    const name = ['-subj', '/CN=loopback', '-addext', 'subjectAltName=IP:127.0.0.1'];
+    await runToEnd(['openssl', 'req', ...kind, ...name, ...files], { cores: '' });
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+  return { key, certificate, [Symbol.asyncDispose]: dispose };
+}
