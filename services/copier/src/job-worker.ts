@@ -73,7 +73,13 @@ async function untilFreeWithin(
   count: number,
   stopping: AbortSignal,
 ): Promise<void> {
-  await slots.untilFree(count, AbortSignal.any([stopping, AbortSignal.timeout(ms)]));
+  const over = new AbortController();
+  const end = (): void => over.abort();
+  const timer = setTimeout(end, ms);
+  stopping.addEventListener('abort', end, { once: true });
+  await slots.untilFree(count, over.signal);
+  clearTimeout(timer);
+  stopping.removeEventListener('abort', end);
 }
 
 async function pause(ms: number, stopping: AbortSignal): Promise<void> {
