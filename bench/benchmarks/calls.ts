@@ -83,6 +83,10 @@ async function run({ cores, say }: BenchContext): Promise<Findings> {
   await count(`${TOGETHER} first requests of one object at once`, () =>
     requests.atOnce(Array.from({ length: TOGETHER }, () => origin.url('/bytes/1024?seed=together'))),
   );
+  const different = Array.from({ length: TOGETHER }, (_, seed) =>
+    origin.url(`/bytes/1024?seed=many-${seed}`),
+  );
+  await count(`miss, among ${TOGETHER} at once (mean)`, () => requests.atOnce(different), TOGETHER);
   await count('miss, client does not wait', () =>
     requests.one(origin.url('/bytes/1024?seed=unwaited'), { prefer: 'wait=0' }),
   );

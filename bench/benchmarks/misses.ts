@@ -3,12 +3,15 @@ import { interleaved, valuesOf } from '../interleaved.ts';
 import { detoursOf, FirstRequests, mustBeStored, copiesIn } from '../load/first-requests.ts';
 import { startMirror } from '../mirror/running-mirror.ts';
 import { startScript } from '../processes/bench-process.ts';
+import { cpuSeconds } from '../processes/process-usage.ts';
 import { originCounts, resetOrigin, resetSink, sinkCounts } from '../servers/server-counts.ts';
 import { median, percentile, rounded } from '../statistics.ts';
 
 const KIBIBYTE = 1024;
 /** First requests of one turn, one after the other. */
 const ONE_BY_ONE = 50;
+/** Turns of many at once before anything counts: V8 goes on compiling what so small an object takes for thousands of them. */
+const WARM_UPS = 2;
 const BY_HAND_CONCURRENCY = 64;
 
 /** Requests for objects of which there is no copy, each waiting for it. */
@@ -42,9 +45,20 @@ async function run({ sizes, cores, say }: BenchContext): Promise<Findings> {
     return (performance.now() - begun) / 1000;
   };
 
+  const cpuOfMirror = async (): Promise<number> => {
+    const seconds = await Promise.all(
+      [running.frontend, ...running.copiers].map(({ pid }) => cpuSeconds(pid)),
+    );
+    return seconds.reduce((sum, one) => sum + one, 0);
+  };
+
   for (const origin of fresh(ONE_BY_ONE)) {
     mustBeStored(await requests.one(origin));
     await copyByHand([origin], 1);
+  }
+  for (let turn = 0; turn < WARM_UPS; turn += 1) {
+    await requests.atOnce(fresh(sizes.simultaneous));
+    await copyByHand(fresh(sizes.simultaneous), BY_HAND_CONCURRENCY);
   }
   const oneByOne = await interleaved(
     [
@@ -78,17 +92,31 @@ async function run({ sizes, cores, say }: BenchContext): Promise<Findings> {
       {
         what: 'mirror',
         turn: async () => {
+          const before = await cpuOfMirror();
           const { answers, seconds } = await requests.atOnce(fresh(sizes.simultaneous));
+          const cpu = (await cpuOfMirror()) - before;
           const stored = copiesIn(answers);
           if (stored < answers.length) say(`  sent to the origin: ${detoursOf(answers)}`);
-          return { perSecond: stored / seconds, lastMs: seconds * 1000, toOrigin: answers.length - stored };
+          return {
+            perSecond: stored / seconds,
+            lastMs: seconds * 1000,
+            toOrigin: answers.length - stored,
+            cpuMs: (cpu / answers.length) * 1000,
+          };
         },
       },
       {
         what: 'by hand',
         turn: async () => {
+          const before = await cpuSeconds(byHand.pid);
           const seconds = await copyByHand(fresh(sizes.simultaneous), BY_HAND_CONCURRENCY);
-          return { perSecond: sizes.simultaneous / seconds, lastMs: seconds * 1000, toOrigin: 0 };
+          const cpu = (await cpuSeconds(byHand.pid)) - before;
+          return {
+            perSecond: sizes.simultaneous / seconds,
+            lastMs: seconds * 1000,
+            toOrigin: 0,
+            cpuMs: (cpu / sizes.simultaneous) * 1000,
+          };
         },
       },
     ],
@@ -116,6 +144,7 @@ async function run({ sizes, cores, say }: BenchContext): Promise<Findings> {
         what: `${what}: ${sizes.simultaneous} different at once`,
         values: {
           'objects/s': rounded(values.perSecond),
+          'CPU ms/object': rounded(values.cpuMs),
           'last ms': rounded(values.lastMs),
           'sent to origin': values.toOrigin,
         },

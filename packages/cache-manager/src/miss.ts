@@ -39,14 +39,16 @@ export class Miss {
 
   /**
    * Never rejects but by a programming error. `onNotStored` is called as soon as the store has said that there is no
-   * copy. `signal` ends the work when the process does, not when a client goes away.
+   * copy. `ended` ends the work when the process does, not when a client goes away.
    */
   async resolve(
     object: MirroredObject,
     claim: WonClaim,
-    signal: AbortSignal,
+    ended: AbortSignal,
     onNotStored: () => void,
   ): Promise<MissResult> {
+    // One of its own: a signal that listens for thousands of misses looks through all of them for each one more.
+    const signal = AbortSignal.any([ended]);
     const inspection = new AbortController();
     const inspected = this.#inspect(object, AbortSignal.any([signal, inspection.signal]));
     let lookup: CopyLookup;

@@ -121,6 +121,76 @@ export function describeJobQueue(name: string, open: (options: ContractOptions) 
       });
     });
 
+    describe('many at once', () => {
+      const COUNT = 23;
+
+      async function receiveAll(count: number): Promise<Delivery[]> {
+        const received: Delivery[] = [];
+        while (received.length < count) {
+          const come = await queue.receive({ max: 10, waitSeconds: WAIT_SECONDS });
+          if (come.length === 0) throw new Error(`${received.length} of ${count} came`);
+          received.push(...come);
+        }
+        return received;
+      }
+
+      test('all are sent, long ones as well, and each comes once', async () => {
+        const long = `https://origin.example/${'x'.repeat(32_000)}`;
+        const jobs = Array.from({ length: COUNT }, (_, index) => someJob({ url: long + index }));
+        await Promise.all(jobs.map((job) => queue.enqueue(job)));
+        const received = await receiveAll(COUNT);
+        const urls = received.map(({ body }) => (JSON.parse(body) as Job).url);
+        expect(urls.sort()).toEqual(jobs.map(({ url }) => url).sort());
+        await nothing(queue);
+      });
+
+      test('one that nobody would take, and one whose caller goes away, are not sent, the others are', async () => {
+        const gone = new AbortController();
+        const sent = [
+          queue.enqueue(someJob()),
+          queue.enqueue(someJob({ url: 'nothing' })),
+          queue.enqueue(someJob(), { signal: gone.signal }),
+          queue.enqueue(someJob()),
+        ];
+        gone.abort(new Error('gone'));
+        const outcomes = await Promise.allSettled(sent);
+        expect(outcomes.map(({ status }) => status).slice(0, 2)).toEqual(['fulfilled', 'rejected']);
+        expect(outcomes[3]?.status).toBe('fulfilled');
+        // A job may have been taken although its call was given up.
+        const taken = outcomes[2]?.status === 'fulfilled' ? 3 : 2;
+        expect((await receiveAll(2)).length).toBeLessThanOrEqual(taken);
+      });
+
+      test('acknowledged, none comes again', async () => {
+        const short = await openWith({ visibilityTimeoutSeconds: SHORT_SECONDS });
+        queue = short;
+        await Promise.all(Array.from({ length: COUNT }, () => queue.enqueue(someJob())));
+        const received = await receiveAll(COUNT);
+        await Promise.all(received.map((delivery) => delivery.acknowledge()));
+        expect(await queue.depth()).toEqual({ waiting: 0, inFlight: 0, deadLetters: 0 });
+      });
+
+      test('retried, all come again', async () => {
+        await Promise.all(Array.from({ length: COUNT }, () => queue.enqueue(someJob())));
+        const received = await receiveAll(COUNT);
+        await Promise.all(received.map((delivery) => delivery.retry(0)));
+        for (const again of await receiveAll(COUNT)) expect(again.receiveCount).toBe(2);
+      });
+
+      test('one that somebody else has by now is lost alone', async () => {
+        queue = await openWith({ visibilityTimeoutSeconds: SHORT_SECONDS });
+        await queue.enqueue(someJob());
+        const lost = await receiveOne(queue);
+        const stolen = await receiveOne(queue);
+        await stolen.acknowledge();
+        await Promise.all([queue.enqueue(someJob()), queue.enqueue(someJob())]);
+        const ours = await receiveAll(2);
+        const outcomes = await Promise.allSettled([lost, ...ours].map((delivery) => delivery.extend(30)));
+        expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'fulfilled']);
+        expect(outcomes[0]).toMatchObject({ reason: { code: 'delivery_lost' } });
+      });
+    });
+
     describe('signals', () => {
       test('an aborted call rejects with the reason', async () => {
         const reason = new Error('the caller went away');

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { CreateQueueCommand, DeleteQueueCommand, GetQueueUrlCommand, SQSClient } from '@aws-sdk/client-sqs';
@@ -7,6 +7,7 @@ import { freePort } from '../../../test/support/free-port.ts';
 import { startProtocolServer } from '../../../test/support/protocol-server.ts';
 import type { JobQueue } from '../src/job-queue.ts';
 import { QueueError } from '../src/job-queue.ts';
+import { serializeJob } from '../src/job.ts';
 import { SqsJobQueue } from '../src/sqs/sqs-job-queue.ts';
 import type { SqsJobQueueOptions } from '../src/sqs/sqs-job-queue.ts';
 import { describeJobQueue, receiveOne, someJob } from './job-queue-contract.ts';
@@ -190,5 +191,60 @@ describe('SqsJobQueue whose server fails', () => {
     server.failNext('SendMessage', 503, 1);
     await queue.enqueue(someJob());
     expect(await queue.depth()).toMatchObject({ waiting: 1 });
+  });
+});
+
+describe('SqsJobQueue asked for many things at once', () => {
+  test('makes one call for ten of them, and a plain one for a single one', async () => {
+    const server = opened.use(await startProtocolServer());
+    const queue = open({ endpoint: server.endpoint });
+    await queue.prepare();
+    await Promise.all(Array.from({ length: 21 }, () => queue.enqueue(someJob())));
+    expect([server.count('SendMessageBatch'), server.count('SendMessage')]).toEqual([2, 1]);
+    const received = await queue.receive({ max: 10, waitSeconds: 0 });
+    await Promise.all(received.map((delivery) => delivery.extend(30)));
+    await Promise.all(received.map((delivery) => delivery.acknowledge()));
+    expect(server.count('ChangeMessageVisibilityBatch')).toBe(1);
+    expect(server.count('DeleteMessageBatch')).toBe(1);
+  });
+
+  test('tells each caller what became of its own job', async () => {
+    const server = opened.use(await startProtocolServer());
+    const queue = open({ endpoint: server.endpoint });
+    await queue.prepare();
+    const jobs = [someJob(), someJob(), someJob(), someJob()] as const;
+    const md5 = createHash('md5').update(serializeJob(jobs[0])).digest('hex');
+    const failed = (Id: string, Code: string, SenderFault: boolean): object => ({ Id, Code, SenderFault });
+    const answer = {
+      Successful: [{ Id: '0', MessageId: 'one', MD5OfMessageBody: md5 }],
+      Failed: [failed('2', 'InternalError', false), failed('1', 'InvalidMessageContents', true)],
+    };
+    server.answerNext('SendMessageBatch', { status: 200, body: JSON.stringify(answer) });
+    const outcomes = await Promise.allSettled(jobs.map((job) => queue.enqueue(job)));
+    expect(outcomes).toMatchObject([
+      { status: 'fulfilled' },
+      { status: 'rejected', reason: { code: 'queue_rejected', retryable: false } },
+      { status: 'rejected', reason: { code: 'queue_unavailable', retryable: true } },
+      // Neither done nor failed: the server said nothing of it.
+      { status: 'rejected', reason: { code: 'queue_unavailable' } },
+    ]);
+  });
+
+  test('tells all of them where the call fails', async () => {
+    const server = opened.use(await startProtocolServer());
+    const queue = open({ endpoint: server.endpoint });
+    await queue.prepare();
+    server.failNext('SendMessageBatch', 403);
+    await expectAllToFail(
+      queue,
+      'queue_forbidden',
+      [someJob(), someJob()].map((job) => queue.enqueue(job)),
+    );
+    await Promise.all([queue.enqueue(someJob()), queue.enqueue(someJob())]);
+    const received = await queue.receive({ max: 10, waitSeconds: 0 });
+    server.failNext('DeleteMessageBatch', 403);
+    const acknowledged = received.map((delivery) => delivery.acknowledge());
+    expect(acknowledged).toHaveLength(2);
+    await expectAllToFail(queue, 'queue_forbidden', acknowledged);
   });
 });

@@ -41,13 +41,15 @@ export class HopRequester implements AsyncDisposable {
   readonly #options: HopRequesterOptions;
   readonly #closed = new AbortController();
   // One pool for each permission: a connection that a rule with privateAddresses opened is never used for another's URL.
-  readonly #publicAgent: Agent;
-  readonly #privateAgent: Agent;
+  // And one for each method: where a server sends a body with the answer to a HEAD, what follows on that connection
+  // may be read out of it. That must not become an object's bytes.
+  readonly #publicAgents: Readonly<Record<HopRequest['method'], Agent>>;
+  readonly #privateAgents: Readonly<Record<HopRequest['method'], Agent>>;
 
   constructor(options: HopRequesterOptions) {
     this.#options = options;
-    this.#publicAgent = this.#agent(false);
-    this.#privateAgent = this.#agent(true);
+    this.#publicAgents = { GET: this.#agent(false), HEAD: this.#agent(false) };
+    this.#privateAgents = { GET: this.#agent(true), HEAD: this.#agent(true) };
   }
 
   /** Aborted when this is disposed of. */
@@ -72,7 +74,8 @@ export class HopRequester implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed.abort(new Error('closed'));
-    await Promise.all([this.#publicAgent.destroy(), this.#privateAgent.destroy()]);
+    const agents = [this.#publicAgents, this.#privateAgents].flatMap(({ GET, HEAD }) => [GET, HEAD]);
+    await Promise.all(agents.map((agent) => agent.destroy()));
   }
 
   async #send(hop: HopRequest): Promise<HopResponse> {
@@ -86,8 +89,8 @@ export class HopRequester implements AsyncDisposable {
       (connectSeconds + firstByteSeconds) * 1000,
     );
     try {
-      const agent = hop.privateAddresses ? this.#privateAgent : this.#publicAgent;
-      const response = await agent.request({
+      const agents = hop.privateAddresses ? this.#privateAgents : this.#publicAgents;
+      const response = await agents[hop.method].request({
         origin: hop.url.origin,
         path: `${hop.url.pathname}${hop.url.search}`,
         method: hop.method,
@@ -99,6 +102,8 @@ export class HopRequester implements AsyncDisposable {
         },
         headersTimeout: firstByteSeconds * 1000,
         bodyTimeout: 0,
+        // By itself undici closes the connection after a HEAD: a handshake for each first request.
+        ...(hop.method === 'HEAD' && { reset: false }),
         signal: AbortSignal.any([hop.lifetime.signal, limit.signal]),
       });
       const { body } = response;
@@ -108,7 +113,11 @@ export class HopRequester implements AsyncDisposable {
         headers: new ResponseHeaders(response.headers),
         body,
         discard: () => {
-          body.dump({ limit: DISCARD_BYTES, signal: AbortSignal.timeout(DISCARD_MS) }).catch(ignore);
+          const late = setTimeout(() => body.destroy(), DISCARD_MS);
+          body
+            .dump({ limit: DISCARD_BYTES })
+            .catch(ignore)
+            .finally(() => clearTimeout(late));
         },
       };
     } finally {

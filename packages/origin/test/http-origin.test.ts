@@ -272,3 +272,32 @@ describe('inspect', () => {
     );
   });
 });
+
+describe('connections', () => {
+  test('are kept from one HEAD to the next, and are not those of GETs', async () => {
+    await using server = await serveHttp((_, response) => response.end('bytes'));
+    await using origin = localOrigin();
+    for (let time = 0; time < 5; time += 1) await origin.inspect(at(server.port));
+    const forHeads = server.connections();
+    // One that has but just answered may not be free yet.
+    expect(forHeads).toBeLessThan(5);
+    await using object = await origin.open(at(server.port));
+    expect((await readAll(object.body)).toString()).toBe('bytes');
+    expect(server.connections()).toBe(forHeads + 1);
+  });
+
+  test('on which a body came with the answer to a HEAD tell nothing about the next object', async () => {
+    const forged = 'HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: keep-alive\r\n\r\nforged';
+    await using server = await serveRaw((socket, head) => {
+      const [method] = head.split(' ');
+      const length = head.includes('/first') ? forged.length : 4;
+      const body = method === 'HEAD' ? (head.includes('/first') ? forged : '') : 'good';
+      socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${length}\r\nConnection: keep-alive\r\n\r\n${body}`);
+    });
+    await using origin = localOrigin();
+    expect(await origin.inspect(at(server.port, '/first'))).toMatchObject({ sizeBytes: forged.length });
+    expect(await origin.inspect(at(server.port, '/second'))).toMatchObject({ sizeBytes: 4 });
+    await using object = await origin.open(at(server.port, '/second'));
+    expect((await readAll(object.body)).toString()).toBe('good');
+  });
+});

@@ -55,7 +55,7 @@ export class Copier {
         {
           backend,
           slots: this.#slots,
-          run: (of, delivery) => this.#track(this.#run(of, delivery)),
+          run: (of, delivery, onCopied) => this.#track(this.#run(of, delivery, onCopied)),
           onQueue: (of, failure) => this.#queueAnswered(of, failure),
         },
         this.#stopping.signal,
@@ -99,11 +99,11 @@ export class Copier {
     return work;
   }
 
-  async #run(backend: Backend, delivery: Delivery): Promise<void> {
+  async #run(backend: Backend, delivery: Delivery, onCopied: () => void): Promise<void> {
     const begun = performance.now();
     try {
       const log = this.#options.logger.child(describeDelivery(backend, delivery));
-      const result = await this.#job.run(delivery, this.#ended.signal);
+      const result = await this.#job.run(delivery, this.#ended.signal, onCopied);
       const seconds = (performance.now() - begun) / 1000;
       this.#metrics.jobEnded(backend, result, seconds);
       report(log, result, seconds);

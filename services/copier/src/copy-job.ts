@@ -51,6 +51,7 @@ interface Work {
   readonly keeper: LeaseKeeper;
   /** Aborted by a lost lease or by the end of the grace time. */
   readonly signal: AbortSignal;
+  readonly onCopied: () => void;
 }
 
 /** What was taken, and the failures before this try. */
@@ -79,10 +80,15 @@ export class CopyJob {
   }
 
   /**
-   * Runs one delivery of `backend`'s queue to its end. `stop` ends it when the grace time is over.
+   * Runs one delivery of `backend`'s queue to its end. `stop` ends it when the grace time is over; `onCopied` is called where
+   * the copy is made and committed, and nothing is left to do but to acknowledge.
    * @throws only where the delivery could not be settled: it comes back by itself then
    */
-  async run(delivery: Delivery, stop: AbortSignal): Promise<JobResult> {
+  async run(
+    delivery: Delivery,
+    stop: AbortSignal,
+    onCopied: () => void = () => undefined,
+  ): Promise<JobResult> {
     const parsed = parseJob(delivery.body);
     if (!parsed.ok && parsed.fault === 'malformed') {
       const error = new Error(`not a job: ${parsed.detail}`);
@@ -109,7 +115,14 @@ export class CopyJob {
     });
     const signal = AbortSignal.any([keeper.signal, stop]);
     // Awaited here: the keeper is disposed of where this block ends.
-    return await this.#take({ job, object: mirroredObject(backend, job.url), delivery, keeper, signal });
+    return await this.#take({
+      job,
+      object: mirroredObject(backend, job.url),
+      delivery,
+      keeper,
+      signal,
+      onCopied,
+    });
   }
 
   /** Step 1: take the entry, under a token that nobody used before. */
@@ -159,6 +172,7 @@ export class CopyJob {
       return this.#fail(work, taken, error);
     }
     await work.keeper.stop();
+    work.onCopied();
     await work.delivery.acknowledge();
     return result;
   }

@@ -11,6 +11,10 @@ export class CopySlots {
     this.#total = total;
   }
 
+  get total(): number {
+    return this.#total;
+  }
+
   get free(): number {
     return Math.max(0, this.#total - this.#taken);
   }
@@ -36,9 +40,9 @@ export class CopySlots {
     };
   }
 
-  /** Resolves once a slot is free, or the signal is aborted. */
-  async untilFree(signal: AbortSignal): Promise<void> {
-    while (this.free === 0 && !signal.aborted) {
+  /** Resolves once `count` slots are free, or the signal is aborted. */
+  async untilFree(count: number, signal: AbortSignal): Promise<void> {
+    while (this.free < count && !signal.aborted) {
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#waiting.add(resolve);
       const wake = (): void => resolve();

@@ -8,12 +8,22 @@ const LONG_POLL_SECONDS = 20;
 /** As many as SQS hands out at once. */
 const DELIVERIES_AT_ONCE = 10;
 const PAUSE_SECONDS = { first: 1, longest: 15 };
+/**
+ * How long a free slot may wait for others, so that one receive, which is billed and costs as much processor time as a small
+ * copy, brings jobs for all of them.
+ */
+const GATHER_MS = 20;
+/**
+ * A queue that had few jobs is asked again once they are copied, or after this time: putting together a receive takes as much
+ * processor time as a small copy, for which a client waits.
+ */
+const HEAD_START_MS = 5;
 
 export interface JobWorkerOptions {
   readonly backend: Backend;
   readonly slots: CopySlots;
-  /** Runs a delivery to its end and reports it; never rejects. */
-  readonly run: (backend: Backend, delivery: Delivery) => Promise<void>;
+  /** Runs a delivery to its end and reports it; never rejects. `onCopied`: the copy itself is at its end. */
+  readonly run: (backend: Backend, delivery: Delivery, onCopied: () => void) => Promise<void>;
   /** Whether the queue answered the last time it was asked; called at each change and each failure. */
   readonly onQueue: (backend: Backend, failure: unknown) => void;
 }
@@ -27,10 +37,11 @@ export async function receiveJobs(options: JobWorkerOptions, stopping: AbortSign
   const { backend, slots } = options;
   let failures = 0;
   while (!stopping.aborted) {
-    await slots.untilFree(stopping);
+    await untilSomeFree(slots, stopping);
     if (stopping.aborted) return;
     try {
-      const max = Math.min(DELIVERIES_AT_ONCE, slots.free);
+      const { free } = slots;
+      const max = Math.min(DELIVERIES_AT_ONCE, free);
       const deliveries = await backend.queue.receive({
         max,
         waitSeconds: LONG_POLL_SECONDS,
@@ -39,16 +50,44 @@ export async function receiveJobs(options: JobWorkerOptions, stopping: AbortSign
       failures = 0;
       options.onQueue(backend, null);
       for (const delivery of deliveries) void runInSlot(options, delivery);
+      if (deliveries.length > 0 && deliveries.length < max)
+        await untilFreeWithin(HEAD_START_MS, slots, free, stopping);
     } catch (error) {
       if (stopping.aborted) return;
       options.onQueue(backend, error);
-      const pause = retryDelaySeconds(failures++, PAUSE_SECONDS) * 1000;
-      await sleep(pause, undefined, { signal: stopping }).catch(() => undefined);
+      await pause(retryDelaySeconds(failures++, PAUSE_SECONDS) * 1000, stopping);
     }
   }
 }
 
+/** Until a receive is worth while: many slots are free, or a few have been for a moment. */
+async function untilSomeFree(slots: CopySlots, stopping: AbortSignal): Promise<void> {
+  await slots.untilFree(1, stopping);
+  const many = Math.min(DELIVERIES_AT_ONCE, Math.ceil(slots.total / 2));
+  if (slots.free < many) await untilFreeWithin(GATHER_MS, slots, many, stopping);
+}
+
+async function untilFreeWithin(
+  ms: number,
+  slots: CopySlots,
+  count: number,
+  stopping: AbortSignal,
+): Promise<void> {
+  const over = new AbortController();
+  const end = (): void => over.abort();
+  const timer = setTimeout(end, ms);
+  stopping.addEventListener('abort', end, { once: true });
+  await slots.untilFree(count, over.signal);
+  clearTimeout(timer);
+  stopping.removeEventListener('abort', end);
+}
+
+async function pause(ms: number, stopping: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal: stopping }).catch(() => undefined);
+}
+
 async function runInSlot({ backend, slots, run }: JobWorkerOptions, delivery: Delivery): Promise<void> {
-  using _slot = slots.take();
-  await run(backend, delivery);
+  using slot = slots.take();
+  // Acknowledgements wait for one another: another copy may begin meanwhile.
+  await run(backend, delivery, () => slot[Symbol.dispose]());
 }

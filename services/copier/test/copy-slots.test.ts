@@ -27,7 +27,7 @@ test('who waits for a free one gets on when there is one, everybody who waits', 
   const taken = slots.take();
   const order: string[] = [];
   const waiting = [1, 2].map(async (who) => {
-    await slots.untilFree(NEVER);
+    await slots.untilFree(1, NEVER);
     order.push(`free for ${who}`);
   });
   await new Promise(setImmediate);
@@ -41,7 +41,7 @@ test('who waits waits on where another was faster', async () => {
   const slots = new CopySlots(1);
   const first = slots.take();
   let free = false;
-  const waiting = slots.untilFree(NEVER).then(() => (free = true));
+  const waiting = slots.untilFree(1, NEVER).then(() => (free = true));
   await new Promise(setImmediate);
   first[Symbol.dispose]();
   const second = slots.take();
@@ -54,9 +54,9 @@ test('who waits waits on where another was faster', async () => {
 test('nobody waits longer than the signal lets them', async () => {
   const slots = new CopySlots(1);
   using _taken = slots.take();
-  await slots.untilFree(AbortSignal.abort());
+  await slots.untilFree(1, AbortSignal.abort());
   const ending = new AbortController();
-  const waiting = slots.untilFree(ending.signal);
+  const waiting = slots.untilFree(1, ending.signal);
   ending.abort();
   await waiting;
 });

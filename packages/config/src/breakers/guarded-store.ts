@@ -79,13 +79,26 @@ export class GuardedStore implements StorageProvider, UploadSweeper {
 
   #small<T>({ signal }: CallOptions, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
     return this.#breaker.call(async () => {
-      const limit = AbortSignal.timeout(this.#smallCallMs);
+      // A timer that ends with the call: AbortSignal.timeout keeps its own, and all that hangs on it, to the end.
+      const stop = new AbortController();
+      let late = false;
+      const onLate = (): void => {
+        late = true;
+        stop.abort();
+      };
+      const onAbort = (): void => stop.abort(signal?.reason);
+      if (signal?.aborted === true) onAbort();
+      const timer = setTimeout(onLate, this.#smallCallMs);
+      signal?.addEventListener('abort', onAbort);
       try {
-        return await call(signal === undefined ? limit : AbortSignal.any([signal, limit]));
+        return await call(stop.signal);
       } catch (error) {
-        if (!limit.aborted || signal?.aborted === true) throw error;
+        if (!late || signal?.aborted === true) throw error;
         const message = `no answer of the store within ${this.#smallCallMs} ms`;
         throw new StorageError('store_unavailable', message, { cause: error });
+      } finally {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', onAbort);
       }
     });
   }

@@ -1,9 +1,8 @@
-import { ChangeMessageVisibilityCommand, DeleteMessageCommand } from '@aws-sdk/client-sqs';
 import type { Message } from '@aws-sdk/client-sqs';
 import { QueueError } from '../job-queue.ts';
 import type { Delivery, QueueCallOptions } from '../job-queue.ts';
-import type { SqsCalls } from './sqs-calls.ts';
 import type { SqsDeadLetters } from './sqs-dead-letters.ts';
+import type { SqsSettlements } from './sqs-settlements.ts';
 
 /**
  * A message can be hidden for 12 hours from when it was received, all extensions included
@@ -14,8 +13,7 @@ const LONGEST_HIDDEN_SECONDS = 43_200;
 const DEAD_LETTER_SECONDS = 60;
 
 export interface SqsDeliveryContext {
-  readonly calls: SqsCalls;
-  readonly url: string;
+  readonly settlements: SqsSettlements;
   readonly deadLetters: SqsDeadLetters;
 }
 
@@ -38,11 +36,7 @@ export class SqsDelivery implements Delivery {
   }
 
   async acknowledge(options: QueueCallOptions = {}): Promise<void> {
-    const { calls, url } = this.#context;
-    const command = new DeleteMessageCommand({ QueueUrl: url, ReceiptHandle: this.#receipt });
-    await calls.within('DeleteMessage', options, (client, abortSignal) =>
-      client.send(command, { abortSignal }),
-    );
+    await this.#context.settlements.acknowledge(this.#receipt, options);
   }
 
   async retry(delaySeconds: number, options: QueueCallOptions = {}): Promise<void> {
@@ -68,14 +62,6 @@ export class SqsDelivery implements Delivery {
   }
 
   async #hide(seconds: number, options: QueueCallOptions): Promise<void> {
-    const { calls, url } = this.#context;
-    const command = new ChangeMessageVisibilityCommand({
-      QueueUrl: url,
-      ReceiptHandle: this.#receipt,
-      VisibilityTimeout: seconds,
-    });
-    await calls.within('ChangeMessageVisibility', options, (client, abortSignal) =>
-      client.send(command, { abortSignal }),
-    );
+    await this.#context.settlements.hide(this.#receipt, seconds, options);
   }
 }

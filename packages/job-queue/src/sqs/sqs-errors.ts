@@ -1,3 +1,4 @@
+import type { BatchResultErrorEntry } from '@aws-sdk/client-sqs';
 import { QueueError } from '../job-queue.ts';
 import type { QueueErrorCode } from '../job-queue.ts';
 
@@ -41,6 +42,31 @@ export function queueError(what: string, cause: unknown): QueueError {
   return new QueueError(code, `${what}: ${reason}`, {
     cause,
     ...(code === 'purge_in_progress' && { retryAfterSeconds: PURGE_INTERVAL_SECONDS }),
+  });
+}
+
+interface BatchAnswer {
+  readonly Successful?: readonly { readonly Id?: string | undefined }[] | undefined;
+  readonly Failed?: readonly BatchResultErrorEntry[] | undefined;
+}
+
+/**
+ * What a batch call, which succeeds as a whole, says of its `count` entries, whose identifiers are their indexes.
+ * @returns for each why it failed; `null` where it did not
+ */
+export function entryFailures(what: string, count: number, answer: BatchAnswer): (QueueError | null)[] {
+  const done = new Set(answer.Successful?.map(({ Id }) => Id));
+  return Array.from({ length: count }, (_, index) => {
+    const id = String(index);
+    if (done.has(id)) return null;
+    const failed = answer.Failed?.find(({ Id }) => Id === id);
+    if (failed === undefined) return new QueueError('queue_unavailable', `${what}: no word of an entry`);
+    const { Code = 'Error', Message = '', SenderFault } = failed;
+    const cause = Object.assign(new Error(Message), {
+      name: Code,
+      $metadata: { httpStatusCode: SenderFault === true ? 400 : 500 },
+    });
+    return queueError(what, cause);
   });
 }
 

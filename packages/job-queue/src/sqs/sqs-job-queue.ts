@@ -2,6 +2,7 @@ import {
   GetQueueAttributesCommand,
   PurgeQueueCommand,
   ReceiveMessageCommand,
+  SendMessageBatchCommand,
   SendMessageCommand,
 } from '@aws-sdk/client-sqs';
 import type {
@@ -11,16 +12,20 @@ import type {
   JobQueue,
   QueueCallOptions,
   QueueDepth,
+  QueueError,
   ReceiveOptions,
 } from '../job-queue.ts';
 import { serializeJob } from '../job.ts';
+import { SqsBatches } from './sqs-batches.ts';
 import { SqsCalls } from './sqs-calls.ts';
 import type { SqsCallsOptions } from './sqs-calls.ts';
 import { SqsDeadLetters } from './sqs-dead-letters.ts';
 import { SqsDelivery } from './sqs-delivery.ts';
+import { entryFailures } from './sqs-errors.ts';
 import { SqsQueueAddress } from './sqs-queue-address.ts';
 import { SqsSetUp } from './sqs-set-up.ts';
 import type { SqsQueueNames } from './sqs-set-up.ts';
+import { SqsSettlements } from './sqs-settlements.ts';
 
 export interface SqsJobQueueOptions extends SqsCallsOptions, SqsQueueNames {
   /** Whether a queue that is missing is made by the call that needs it. `prepare` makes it in either case. */
@@ -42,6 +47,8 @@ export class SqsJobQueue implements JobQueue {
   readonly #jobs: SqsQueueAddress;
   readonly #deadLetterAddress: SqsQueueAddress;
   readonly #deadLetters: SqsDeadLetters;
+  readonly #sends: SqsBatches<string>;
+  #settlements: SqsSettlements | null = null;
 
   constructor(options: SqsJobQueueOptions) {
     const { name, deadLetterName, create } = options;
@@ -57,21 +64,21 @@ export class SqsJobQueue implements JobQueue {
       create ? makeDeadLetters : null,
     );
     this.#deadLetters = new SqsDeadLetters(this.#calls, this.#deadLetterAddress);
+    // No longer than to the end of the turn: clients wait for the copy.
+    this.#sends = new SqsBatches({
+      lingerMs: 0,
+      bytesOf: (body) => Buffer.byteLength(body),
+      send: (bodies) => this.#send(bodies),
+    });
   }
 
   async enqueue(job: Job, options: QueueCallOptions = {}): Promise<void> {
-    const MessageBody = serializeJob(job);
-    await this.#calls.within(`SendMessage to ${this.#jobs.name}`, options, (client, abortSignal) =>
-      this.#jobs.with((QueueUrl) =>
-        client.send(new SendMessageCommand({ QueueUrl, MessageBody }), { abortSignal }),
-      ),
-    );
+    await this.#sends.ask(serializeJob(job), options);
   }
 
   async receive(options: ReceiveOptions): Promise<readonly Delivery[]> {
     const waitSeconds = clamp(options.waitSeconds, 0, LONGEST_WAIT_SECONDS);
     const limits = { signal: options.signal, waitMs: waitSeconds * 1_000 };
-    const context = { calls: this.#calls, deadLetters: this.#deadLetters };
     const what = `ReceiveMessage of ${this.#jobs.name}`;
     return this.#calls.within(what, limits, (client, abortSignal) =>
       this.#jobs.with(async (url) => {
@@ -85,7 +92,8 @@ export class SqsJobQueue implements JobQueue {
           }),
           { abortSignal },
         );
-        return (Messages ?? []).map((message) => new SqsDelivery(message, { ...context, url }));
+        const context = { settlements: this.#settlementsAt(url), deadLetters: this.#deadLetters };
+        return (Messages ?? []).map((message) => new SqsDelivery(message, context));
       }),
     );
   }
@@ -120,6 +128,28 @@ export class SqsJobQueue implements JobQueue {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#calls[Symbol.dispose]();
+  }
+
+  #send(bodies: readonly string[]): Promise<readonly (QueueError | null)[]> {
+    const what = `SendMessage to ${this.#jobs.name}`;
+    return this.#calls.within(what, {}, (client, abortSignal) =>
+      this.#jobs.with(async (QueueUrl) => {
+        if (bodies.length === 1) {
+          const [MessageBody] = bodies;
+          await client.send(new SendMessageCommand({ QueueUrl, MessageBody }), { abortSignal });
+          return [];
+        }
+        const Entries = bodies.map((MessageBody, index) => ({ Id: String(index), MessageBody }));
+        const answer = await client.send(new SendMessageBatchCommand({ QueueUrl, Entries }), { abortSignal });
+        return entryFailures(what, bodies.length, answer);
+      }),
+    );
+  }
+
+  /** A queue made anew may have another address, and receipts are for the one that gave them. */
+  #settlementsAt(url: string): SqsSettlements {
+    if (this.#settlements?.url !== url) this.#settlements = new SqsSettlements(this.#calls, url);
+    return this.#settlements;
   }
 
   async #purge(address: SqsQueueAddress, options: QueueCallOptions): Promise<void> {

@@ -15,6 +15,7 @@ import {
 } from './s3-storage-provider-options.ts';
 import { slicePayloads } from './sliced-payload.ts';
 import { TimeLimit } from './time-limit.ts';
+import { WireOptionsByInput } from './wire-options.ts';
 
 export interface S3CallOptions {
   /** Names the call in errors: `PUT of an object`. */
@@ -53,6 +54,7 @@ export class S3Calls {
   readonly #attempts: number;
   readonly #firstDelayMs: number;
   readonly #timeoutMs: number;
+  readonly #wireOptions = new WireOptionsByInput();
   readonly #closed = new AbortController();
 
   constructor(options: S3StorageProviderOptions) {
@@ -62,7 +64,11 @@ export class S3Calls {
     this.#timeoutMs = options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS;
     const agentOptions = { keepAlive: true, maxSockets: options.maxConnections ?? DEFAULT_MAX_CONNECTIONS };
     this.#agents = [new HttpAgent(agentOptions), new HttpsAgent(agentOptions)];
-    this.client = new S3Client({ ...clientConfig(options), requestHandler: this.#requestHandler() });
+    const requestHandler = this.#requestHandler();
+    this.client = new S3Client({ ...clientConfig(options), requestHandler });
+    this.#wireOptions.applyTo(this.client, requestHandler);
+    // It goes over all that it would tell a logger, of which there is none.
+    this.client.middlewareStack.remove('loggerMiddleware');
     if (options.endpoint === undefined || options.endpoint.startsWith('https:')) {
       leavePayloadUnsigned(this.client);
       slicePayloads(this.client);
@@ -112,14 +118,13 @@ export class S3Calls {
           `${what} in bucket ${this.bucket}: no answer within ${limitMs} ms`,
         ),
     );
+    limit.endOn(this.closed);
     if (mayFinish) limit.shortenOn(signal, GRACE_MS);
-    const signals = [limit.signal, this.closed, ...(signal && !mayFinish ? [signal] : [])];
-    const abortSignal = AbortSignal.any(signals);
+    else limit.endOn(signal);
+    const abortSignal = limit.signal;
+    this.#wireOptions.set(command.input, { abortSignal, requestTimeout: limitMs });
     try {
-      return await untilAborted(
-        this.client.send(command, { abortSignal, requestTimeout: limitMs }),
-        abortSignal,
-      );
+      return await untilAborted(this.client.send(command), abortSignal);
     } catch (thrown) {
       if (abortSignal.aborted) throw abortSignal.reason;
       throw toStorageError(thrown, what, this.bucket);
@@ -145,6 +150,7 @@ function clientConfig(options: S3StorageProviderOptions): S3ClientConfig {
     forcePathStyle: options.forcePathStyle ?? false,
     ...(options.credentials === undefined ? {} : { credentials: plainCredentials(options.credentials) }),
     maxAttempts: 1,
+    cacheMiddleware: true,
     followRegionRedirects: false,
     // Checksums are computed here over the bytes that are sent: the SDK's own come as trailers, which not all stores take.
     requestChecksumCalculation: 'WHEN_REQUIRED',
