@@ -96,6 +96,23 @@ describe.each<Fault>([
   });
 });
 
+describe('Redis away for the workers only', () => {
+  test('what they copied meanwhile is told when it is back: nobody waits for the end of a claim', async () => {
+    const path = fresh('/bytes/650');
+    await rig.copierLinks.redis.set({ kind: 'refuse' });
+    try {
+      const answer = await rig.askTimely(frontend, path);
+      expect(answer.headers['location']).toBe(rig.originUrl(path));
+      await eventually(async () => (await rig.copies(path)) === 1);
+      expect(await rig.entry(frontend, path)).toMatchObject({ state: 'pending' });
+    } finally {
+      await rig.copierLinks.redis.set({ kind: 'pass' });
+    }
+    expect((await rig.copyOf(frontend, path)).equals(rig.origin.bodyOf(path).bytes())).toBe(true);
+    expect(rig.origin.count('GET', path)).toBe(1);
+  });
+});
+
 describe('Redis flushed in mid-copy', () => {
   test('the copy is committed nevertheless', async () => {
     const path = fresh('/bytes/200000');

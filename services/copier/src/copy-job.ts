@@ -2,7 +2,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import {
   backendName,
   describeFailure,
-  entryLifeMs,
   EntryStoreError,
   freshToken,
   lookUpGeneration,
@@ -18,6 +17,7 @@ import {
 import { parseJob, type Delivery, type Job } from '@cloud-mirror/job-queue';
 import { normalizeOriginUrl, OriginError, OriginUrlError, type Origin } from '@cloud-mirror/origin';
 import { StorageError } from '@cloud-mirror/storage-provider';
+import { commitCopy, type Commit } from './commit-copy.ts';
 import { copyObject } from './copy-object.ts';
 import { LeaseKeeper, LeaseLostError } from './lease-keeper.ts';
 import { retryDelaySeconds } from './retry-delay.ts';
@@ -31,17 +31,24 @@ export interface CopyJobParts {
   readonly onPartFailed: (part: 'entries' | 'store' | 'queue', backend: string, error: unknown) => void;
 }
 
+/** The entry store could not be told how it ended: the job comes again after so long to tell it. */
+interface Untold {
+  readonly againSeconds?: number;
+}
+
 /** How one delivery ended. */
 export type JobResult =
-  | { readonly outcome: 'copied'; readonly copy: Copy; readonly present: boolean }
-  | { readonly outcome: 'already_there' }
+  | ({ readonly outcome: 'copied'; readonly copy: Copy; readonly present: boolean } & Untold)
+  | ({ readonly outcome: 'already_there' } & Untold)
   /** Somebody else is at it and this was the last delivery: nothing is wrong that a dead letter would tell. */
   | { readonly outcome: 'left_to_another' }
   /** Somebody else is at it, or nobody here knows what it is, or this process stops. */
   | { readonly outcome: 'given_back'; readonly why: string; readonly delaySeconds: number }
   | { readonly outcome: 'will_retry'; readonly error: Error; readonly delaySeconds: number }
-  | { readonly outcome: 'failed'; readonly error: Error }
+  | ({ readonly outcome: 'failed'; readonly error: Error } & Untold)
   | { readonly outcome: 'dead_letter'; readonly error: Error };
+
+type CopyEnd = Extract<JobResult, { outcome: 'copied' | 'already_there' | 'failed' }>;
 
 /** A delivery under way: what the rules of a job need. */
 interface Work {
@@ -55,8 +62,9 @@ interface Work {
 
 /** What was taken, and the failures before this try. */
 interface Taken {
-  /** Where the entry store did not answer, the take may have been made all the same. */
   readonly token: string;
+  /** False: the entry store did not answer. The take may have been made all the same. */
+  readonly held: boolean;
   readonly ownClaim: boolean;
   readonly failures: number;
 }
@@ -69,6 +77,8 @@ const UNKNOWN_DELAY_SECONDS = 30;
  * nearly together, and a delivery given back for that moment would be one of few.
  */
 const WAITED_LEASE_MS = 2_000;
+/** Pauses before a commit is tried again that the entry store did not answer, in milliseconds. */
+const COMMIT_AGAIN_MS = [1_000, 2_000, 4_000];
 
 /** The rules of a job, in their order. Settles the delivery in every case. */
 export class CopyJob {
@@ -122,11 +132,11 @@ export class CopyJob {
     } catch (error) {
       if (!(error instanceof EntryStoreError)) throw error;
       this.#parts.onPartFailed('entries', object.backend.name, error);
-      return this.#copy(work, { token, ownClaim: false, failures: delivery.receiveCount - 1 });
+      return this.#copy(work, { token, held: false, ownClaim: false, failures: delivery.receiveCount - 1 });
     }
     if (result.taken) {
       keeper.keep(object.id, token);
-      return this.#copy(work, { token, ownClaim: result.ownClaim, failures: result.attempts });
+      return this.#copy(work, { token, held: true, ownClaim: result.ownClaim, failures: result.attempts });
     }
     await keeper.stop();
     if (result.entry.state === 'present') {
@@ -152,18 +162,32 @@ export class CopyJob {
 
   /** Steps 2 to 7: find out the generation, copy, commit, acknowledge. */
   async #copy(work: Work, taken: Taken): Promise<JobResult> {
-    let result: JobResult;
+    let made: { readonly commit: Commit; readonly result: CopyEnd };
     try {
-      result = await this.#makeCopy(work, taken);
+      made = await this.#makeCopy(work, taken);
     } catch (error) {
       return this.#fail(work, taken, error);
     }
     await work.keeper.stop();
-    await work.delivery.acknowledge();
-    return result;
+    return this.#done(work, made.result, made.commit !== 'untold');
   }
 
-  async #makeCopy(work: Work, taken: Taken): Promise<JobResult> {
+  /**
+   * Acknowledges the delivery. Where the entry store was not told, the entry may be a front end's claim, on which everybody
+   * waits for as long as a job may be queued: the job comes again, while it may, to find what it left and to tell it.
+   */
+  async #done(work: Work, result: CopyEnd, told: boolean): Promise<JobResult> {
+    const { delivery } = work;
+    if (told || delivery.receiveCount >= this.#parts.maxReceiveCount) {
+      await delivery.acknowledge();
+      return result;
+    }
+    const againSeconds = retryDelaySeconds(delivery.receiveCount - 1, this.#parts.times.errorSeconds);
+    await delivery.retry(againSeconds);
+    return { ...result, againSeconds };
+  }
+
+  async #makeCopy(work: Work, taken: Taken): Promise<{ commit: Commit; result: CopyEnd }> {
     const { job, object, delivery, keeper, signal } = work;
     let generation = job.generation;
     let replaces = job.replaces ?? null;
@@ -171,8 +195,8 @@ export class CopyJob {
       ({ generation } = await readMarker(object, signal));
       const found = await lookUpGeneration(object, generation, this.#parts.times, signal);
       if (found.copy !== null) {
-        await this.#commit(object, taken.token, found.copy);
-        return { outcome: 'already_there' };
+        const commit = await this.#commit(work, taken, found.copy);
+        return { commit, result: { outcome: 'already_there' } };
       }
       replaces = found.replaces;
     }
@@ -183,38 +207,20 @@ export class CopyJob {
     const { originBytes } = job;
     const task = { object, generation, token, replaces, originBytes, signal, onProgress };
     const { copy, copied } = await copyObject(task, this.#parts.origin, this.#parts.times);
-    const present = await this.#commit(object, taken.token, copy);
-    return copied ? { outcome: 'copied', copy, present } : { outcome: 'already_there' };
+    const commit = await this.#commit(work, taken, copy);
+    if (!copied) return { commit, result: { outcome: 'already_there' } };
+    return { commit, result: { outcome: 'copied', copy, present: commit === 'present' } };
   }
 
-  /**
-   * Makes the entry `present`. Where our entry is gone the claim is made anew and the marker asked again, so that a copy
-   * which was purged meanwhile stays unknown. Any other refusal leaves the object where it is: copiers never delete.
-   * @returns whether the entry says `present` now
-   */
-  async #commit(object: MirroredObject, token: string, copy: Copy): Promise<boolean> {
-    const { entries, times } = this.#parts;
-    const lifeMs = entryLifeMs(copy, times, Date.now());
-    try {
-      if (await entries.commit(object.id, token, copy, lifeMs)) return true;
-      const again = freshToken();
-      const claim = { token: again, leaseMs: this.#leaseMs, copyingLeaseMs: this.#leaseMs };
-      if (!(await entries.claim(object.id, claim)).claimed) return false;
-      const generation = await readMarker(object).then(
-        (marker) => marker.generation,
-        (error: unknown) => {
-          this.#parts.onPartFailed('store', object.backend.name, error);
-          return null;
-        },
-      );
-      if (generation === copy.generation) return await entries.commit(object.id, again, copy, lifeMs);
-      await entries.release(object.id, again);
-      return false;
-    } catch (error) {
-      // The object is stored: the next request finds it by HEAD. Copying it again would gain nothing.
-      this.#parts.onPartFailed('entries', object.backend.name, error);
-      return false;
+  /** What is held is kept from everybody else until its lease ends: a moment without the entry store is waited for. */
+  async #commit({ object, signal }: Work, taken: Taken, copy: Copy): Promise<Commit> {
+    let commit = await commitCopy(this.#parts, object, taken.token, copy);
+    for (const delayMs of taken.held ? COMMIT_AGAIN_MS : []) {
+      if (commit !== 'untold' || signal.aborted) break;
+      await sleep(delayMs, undefined, { signal }).catch(() => undefined);
+      commit = await commitCopy(this.#parts, object, taken.token, copy);
     }
+    return commit;
   }
 
   async #fail(work: Work, taken: Taken, thrown: unknown): Promise<JobResult> {
@@ -224,13 +230,12 @@ export class CopyJob {
     const error = asFailure(thrown);
     if (!error.retryable && error instanceof OriginError) {
       const seconds = this.#parts.times.originAnswerSeconds;
-      await this.#remember(work, taken, error, {
+      const told = await this.#remember(work, taken, error, {
         willRetry: false,
         retrySeconds: seconds,
         keepSeconds: seconds,
       });
-      await delivery.acknowledge();
-      return { outcome: 'failed', error };
+      return this.#done(work, { outcome: 'failed', error }, told);
     }
     if (!error.retryable || delivery.receiveCount >= this.#parts.maxReceiveCount) {
       const { longest } = this.#parts.times.errorSeconds;
@@ -272,12 +277,13 @@ export class CopyJob {
     return { outcome: 'given_back', why, delaySeconds };
   }
 
+  /** @returns whether the entry store was told */
   async #remember(
     { object }: Work,
     taken: Taken,
     error: OriginError | StorageError,
     plan: { willRetry: boolean; retrySeconds: number; keepSeconds: number },
-  ): Promise<void> {
+  ): Promise<boolean> {
     try {
       await this.#parts.entries.fail(object.id, taken.token, {
         ...describeFailure(error, this.#parts.times),
@@ -285,8 +291,10 @@ export class CopyJob {
         retryAfterMs: plan.retrySeconds * 1000,
         ttlMs: plan.keepSeconds * 1000,
       });
+      return true;
     } catch (storeError) {
       this.#parts.onPartFailed('entries', object.backend.name, storeError);
+      return false;
     }
   }
 
