@@ -19,7 +19,7 @@ import { normalizeOriginUrl, OriginError, OriginUrlError, type Origin } from '@c
 import { StorageError } from '@cloud-mirror/storage-provider';
 import { commitCopy, type Commit } from './commit-copy.ts';
 import { copyObject } from './copy-object.ts';
-import { LeaseKeeper, LeaseLostError } from './lease-keeper.ts';
+import { firstLeaseMs, LeaseKeeper, LeaseLostError } from './lease-keeper.ts';
 import { retryDelaySeconds } from './retry-delay.ts';
 
 export interface CopyJobParts {
@@ -152,7 +152,7 @@ export class CopyJob {
   }
 
   async #takeEntry({ job, object, signal }: Work, token: string): Promise<TakeResult> {
-    const take = { token, jobToken: job.token, leaseMs: this.#leaseMs };
+    const take = { token, jobToken: job.token, leaseMs: firstLeaseMs(this.#leaseMs) };
     const result = await this.#parts.entries.take(object.id, take);
     const waitMs = Math.min(WAITED_LEASE_MS, this.#leaseMs / 2);
     if (result.taken || result.entry.state === 'present' || result.leaseRemainingMs > waitMs) return result;
@@ -257,8 +257,10 @@ export class CopyJob {
   }
 
   /** The lease was lost, or the process ends: nothing is known against the object, so the job goes back at once. */
-  async #stop({ object, delivery }: Work, taken: Taken, reason: unknown): Promise<JobResult> {
-    if (!(reason instanceof LeaseLostError && reason.lost === 'entry')) {
+  async #stop(work: Work, taken: Taken, reason: unknown): Promise<JobResult> {
+    const { object, delivery } = work;
+    const lost = reason instanceof LeaseLostError ? reason.lost : null;
+    if (lost !== 'entry') {
       try {
         await this.#parts.entries.release(object.id, taken.token);
       } catch (error) {
@@ -266,10 +268,27 @@ export class CopyJob {
       }
     }
     const why = reason instanceof Error ? reason.message : 'this worker stops';
-    if (reason instanceof LeaseLostError && reason.lost === 'delivery') {
+    if (lost === 'delivery' || (lost === null && (await this.#sentAnew(work))))
       return { outcome: 'given_back', why, delaySeconds: 0 };
-    }
     return this.#giveBack(delivery, why, 0);
+  }
+
+  /**
+   * The queue makes a dead letter of what is given back on its last delivery. A worker that is told to stop says nothing
+   * against a job, so an equal one takes its place; both may be delivered where the acknowledgement fails. Not so where a
+   * lease was lost: a job that keeps its workers busy beyond it must come to an end.
+   */
+  async #sentAnew({ job, object, delivery }: Work): Promise<boolean> {
+    if (delivery.receiveCount < this.#parts.maxReceiveCount) return false;
+    const { backend } = object;
+    try {
+      await backend.queue.enqueue(job);
+      await delivery.acknowledge();
+      return true;
+    } catch (error) {
+      this.#parts.onPartFailed('queue', backend.name, error);
+      return false;
+    }
   }
 
   async #giveBack(delivery: Delivery, why: string, delaySeconds: number): Promise<JobResult> {

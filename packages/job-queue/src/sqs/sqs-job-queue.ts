@@ -13,6 +13,7 @@ import type {
   QueueDepth,
   ReceiveOptions,
 } from '../job-queue.ts';
+import { FIRST_VISIBILITY_SECONDS } from '../job-queue.ts';
 import { serializeJob } from '../job.ts';
 import { SqsCalls } from './sqs-calls.ts';
 import type { SqsCallsOptions } from './sqs-calls.ts';
@@ -80,7 +81,7 @@ export class SqsJobQueue implements JobQueue {
             QueueUrl: url,
             MaxNumberOfMessages: clamp(options.max, 1, MOST_MESSAGES),
             WaitTimeSeconds: waitSeconds,
-            VisibilityTimeout: this.#options.visibilityTimeoutSeconds,
+            VisibilityTimeout: Math.min(this.#options.visibilityTimeoutSeconds, FIRST_VISIBILITY_SECONDS),
             MessageSystemAttributeNames: ['SentTimestamp', 'ApproximateReceiveCount'],
           }),
           { abortSignal },
