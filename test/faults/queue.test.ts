@@ -127,6 +127,24 @@ describe('a queue that is down', () => {
   });
 });
 
+describe('a queue that has as many jobs in flight as it takes (120,000)', () => {
+  test.each([
+    ['refuses', { status: 403, body: '{"__type":"com.amazonaws.sqs#OverLimit","message":"too many"}' }],
+    ['answers with nothing, at once', { status: 200, body: '{}' }],
+  ])('%s: workers ask once in a while, and go on when it has room', async (_how, answer) => {
+    const path = fresh('/bytes/6500');
+    rig.protocols.answerNext('ReceiveMessage', answer, 10_000);
+    await using _worker = await rig.startCopier();
+    await rig.ask(frontend, path, NOT_WAITING);
+    const before = rig.protocols.count('ReceiveMessage');
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    expect(rig.protocols.count('ReceiveMessage') - before).toBeLessThan(10);
+    rig.protocols.answerAsBefore();
+    expect((await rig.copyOf(frontend, path)).equals(rig.origin.bodyOf(path).bytes())).toBe(true);
+    await emptied();
+  });
+});
+
 describe('a poison job', () => {
   test('becomes a dead letter after its deliveries, its entry an error; others are unaffected', async () => {
     const poison = fresh('/flaky/5000?failures=99&status=500');

@@ -31,6 +31,7 @@ export async function receiveJobs(options: JobWorkerOptions, stopping: AbortSign
     if (stopping.aborted) return;
     try {
       const max = Math.min(DELIVERIES_AT_ONCE, slots.free);
+      const askedAtMs = performance.now();
       const deliveries = await backend.queue.receive({
         max,
         waitSeconds: LONG_POLL_SECONDS,
@@ -39,6 +40,9 @@ export async function receiveJobs(options: JobWorkerOptions, stopping: AbortSign
       failures = 0;
       options.onQueue(backend, null);
       for (const delivery of deliveries) void runInSlot(options, delivery);
+      // A queue with as many jobs in flight as it takes answers a long poll with nothing, and at once.
+      if (deliveries.length === 0 && performance.now() - askedAtMs < 1000)
+        await sleep(PAUSE_SECONDS.first * 1000, undefined, { signal: stopping }).catch(() => undefined);
     } catch (error) {
       if (stopping.aborted) return;
       options.onQueue(backend, error);
