@@ -61,6 +61,8 @@ type Fault = readonly [what: string, begin: () => unknown, end: () => unknown];
 
 describe.each<Fault>([
   ['down', () => allLinks({ kind: 'refuse' }), () => allLinks({ kind: 'pass' })],
+  ['resetting connections (RST)', () => allLinks({ kind: 'reset' }), () => allLinks({ kind: 'pass' })],
+  ['closing connections (FIN)', () => allLinks({ kind: 'cut' }), () => allLinks({ kind: 'pass' })],
   ['hung', () => rig.redis.signal('SIGSTOP'), () => rig.redis.signal('SIGCONT')],
   ['cut off (nothing comes back)', () => allLinks({ kind: 'blackhole' }), () => allLinks({ kind: 'pass' })],
   [

@@ -220,7 +220,8 @@ export class CopyJob {
       await sleep(delayMs, undefined, { signal }).catch(() => undefined);
       commit = await commitCopy(this.#parts, object, taken.token, copy);
     }
-    return commit;
+    // The take was not made: what refuses may be the very claim that sent the job, which nobody else will end.
+    return commit === 'refused' && !taken.held ? 'untold' : commit;
   }
 
   async #fail(work: Work, taken: Taken, thrown: unknown): Promise<JobResult> {

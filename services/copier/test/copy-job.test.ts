@@ -200,6 +200,18 @@ describe('without the entry store', () => {
     expect(await copier.entry(PATH)).toMatchObject({ state: 'present' });
   });
 
+  test('that comes back meanwhile, with the claim that sent the job: the job comes again to take it', async () => {
+    await copier.sendClaimed(PATH);
+    {
+      using _away = copier.mirror.gate.fail({ part: 'entries', method: 'take' }, entriesDown);
+      const again = { againSeconds: expect.any(Number) as number };
+      expect(await copier.runNext()).toMatchObject({ outcome: 'copied', present: false, ...again });
+    }
+    expect(await copier.runNext()).toEqual({ outcome: 'already_there' });
+    expect(await copier.entry(PATH)).toMatchObject({ state: 'present' });
+    expect(await depth()).toEqual(DONE);
+  });
+
   test('a failure is retried, later each time the job is delivered', async () => {
     using _down = copier.mirror.gate.fail({ part: 'entries' }, entriesDown);
     await copier.send('/get-500');
