@@ -208,6 +208,20 @@ describe('a backlog longer than a lease on a hot object', () => {
     await emptied();
   });
 
+  test('a job that was never sent, its front end killed after the claim, is sent by another soon', async () => {
+    const killed = await rig.startFrontend({ overrides: { server: { port: 0 } } });
+    const path = fresh('/bytes/9400');
+    using sending = rig.protocols.holdNext('HeadObject');
+    const lost = rig.ask(killed, path).catch(() => 'no answer');
+    await sending.arrived;
+    expect(await rig.entry(frontend, path)).toMatchObject({ state: 'pending', phase: 'queued' });
+    await killed.kill();
+    expect(await lost).toBe('no answer');
+    sending.release();
+    await using _worker = await rig.startCopier();
+    expect((await rig.copyOf(frontend, path)).equals(rig.origin.bodyOf(path).bytes())).toBe(true);
+  });
+
   test('a job that got lost, or too old, is sent again when its lease is over', async () => {
     const lease = { entries: { queuedLeaseSeconds: 3 } };
     const hasty = await rig.startFrontend({ overrides: { ...lease, server: { port: 0 } } });

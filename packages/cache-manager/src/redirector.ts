@@ -1,5 +1,5 @@
 import { settleWithin } from './bounded-wait.ts';
-import type { CacheManagerOptions } from './cache-manager-options.ts';
+import type { CacheManagerOptions, EntryTimes } from './cache-manager-options.ts';
 import type { ChangeWaiter, ChangeWaiters } from './change-waiters.ts';
 import { lookUpGeneration } from './copy-lookup.ts';
 import { TooManyLookUps, type DirectLookUps } from './direct-lookups.ts';
@@ -198,7 +198,7 @@ export class Redirector {
     try {
       const claiming = options.entries.claim(object.id, {
         token,
-        leaseMs: options.times.queuedLeaseSeconds * 1000,
+        leaseMs: claimLeaseMs(options.times),
         copyingLeaseMs: options.times.copyingLeaseSeconds * 1000,
       });
       const result = await this.#inTime(progress, claiming);
@@ -371,6 +371,14 @@ export class Redirector {
     if (!(error instanceof EntryStoreError)) throw error;
     this.#parts.options.events?.partFailed?.('entries', null, error);
   }
+}
+
+/**
+ * Length of a claim until its job is sent, in milliseconds: that of a sign of life. A process that dies in between must not
+ * keep everybody waiting for as long as a job may be queued.
+ */
+function claimLeaseMs({ queuedLeaseSeconds, copyingLeaseSeconds }: EntryTimes): number {
+  return Math.min(queuedLeaseSeconds, copyingLeaseSeconds) * 1000;
 }
 
 function remainingMs({ request }: Progress): number {
