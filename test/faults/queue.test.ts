@@ -127,6 +127,24 @@ describe('a queue that is down', () => {
   });
 });
 
+describe('a queue that has as many jobs in flight as it takes (120,000)', () => {
+  test.each([
+    ['refuses', { status: 403, body: '{"__type":"com.amazonaws.sqs#OverLimit","message":"too many"}' }],
+    ['answers with nothing, at once', { status: 200, body: '{}' }],
+  ])('%s: workers ask once in a while, and go on when it has room', async (_how, answer) => {
+    const path = fresh('/bytes/6500');
+    rig.protocols.answerNext('ReceiveMessage', answer, 10_000);
+    await using _worker = await rig.startCopier();
+    await rig.ask(frontend, path, NOT_WAITING);
+    const before = rig.protocols.count('ReceiveMessage');
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    expect(rig.protocols.count('ReceiveMessage') - before).toBeLessThan(10);
+    rig.protocols.answerAsBefore();
+    expect((await rig.copyOf(frontend, path)).equals(rig.origin.bodyOf(path).bytes())).toBe(true);
+    await emptied();
+  });
+});
+
 describe('a poison job', () => {
   test('becomes a dead letter after its deliveries, its entry an error; others are unaffected', async () => {
     const poison = fresh('/flaky/5000?failures=99&status=500');
@@ -188,6 +206,20 @@ describe('a backlog longer than a lease on a hot object', () => {
     expect((await rig.copyOf(frontend, hot)).equals(rig.origin.bodyOf(hot).bytes())).toBe(true);
     expect(rig.origin.count('GET', hot)).toBe(1);
     await emptied();
+  });
+
+  test('a job that was never sent, its front end killed after the claim, is sent by another soon', async () => {
+    const killed = await rig.startFrontend({ overrides: { server: { port: 0 } } });
+    const path = fresh('/bytes/9400');
+    using sending = rig.protocols.holdNext('HeadObject');
+    const lost = rig.ask(killed, path).catch(() => 'no answer');
+    await sending.arrived;
+    expect(await rig.entry(frontend, path)).toMatchObject({ state: 'pending', phase: 'queued' });
+    await killed.kill();
+    expect(await lost).toBe('no answer');
+    sending.release();
+    await using _worker = await rig.startCopier();
+    expect((await rig.copyOf(frontend, path)).equals(rig.origin.bodyOf(path).bytes())).toBe(true);
   });
 
   test('a job that got lost, or too old, is sent again when its lease is over', async () => {

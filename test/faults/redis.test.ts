@@ -61,6 +61,8 @@ type Fault = readonly [what: string, begin: () => unknown, end: () => unknown];
 
 describe.each<Fault>([
   ['down', () => allLinks({ kind: 'refuse' }), () => allLinks({ kind: 'pass' })],
+  ['resetting connections (RST)', () => allLinks({ kind: 'reset' }), () => allLinks({ kind: 'pass' })],
+  ['closing connections (FIN)', () => allLinks({ kind: 'cut' }), () => allLinks({ kind: 'pass' })],
   ['hung', () => rig.redis.signal('SIGSTOP'), () => rig.redis.signal('SIGCONT')],
   ['cut off (nothing comes back)', () => allLinks({ kind: 'blackhole' }), () => allLinks({ kind: 'pass' })],
   [
@@ -93,6 +95,23 @@ describe.each<Fault>([
     } finally {
       await end();
     }
+  });
+});
+
+describe('Redis away for the workers only', () => {
+  test('what they copied meanwhile is told when it is back: nobody waits for the end of a claim', async () => {
+    const path = fresh('/bytes/650');
+    await rig.copierLinks.redis.set({ kind: 'refuse' });
+    try {
+      const answer = await rig.askTimely(frontend, path);
+      expect(answer.headers['location']).toBe(rig.originUrl(path));
+      await eventually(async () => (await rig.copies(path)) === 1);
+      expect(await rig.entry(frontend, path)).toMatchObject({ state: 'pending' });
+    } finally {
+      await rig.copierLinks.redis.set({ kind: 'pass' });
+    }
+    expect((await rig.copyOf(frontend, path)).equals(rig.origin.bodyOf(path).bytes())).toBe(true);
+    expect(rig.origin.count('GET', path)).toBe(1);
   });
 });
 

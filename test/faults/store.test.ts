@@ -30,7 +30,8 @@ describe('a store that is away', () => {
   test.each([
     ['down', { kind: 'refuse' }],
     ['hung', { kind: 'blackhole' }],
-    ['cutting connections', { kind: 'reset' }],
+    ['resetting connections (RST)', { kind: 'reset' }],
+    ['closing connections (FIN)', { kind: 'cut' }],
   ] as const)(
     '%s for the front end: the origin within the wait, known copies all the same',
     async (_fault, mode) => {
@@ -82,6 +83,18 @@ describe('a store that is away', () => {
       await rig.copierLinks.store.set({ kind: 'pass' });
     }
     await isCopiedWell(path);
+  });
+
+  test('behind a slow line: the copy is made once', async () => {
+    const path = fresh(`/bytes/${LARGE}`);
+    rig.copierLinks.store.drop('reset');
+    await rig.copierLinks.store.set({ kind: 'rate', bytesPerSecond: 5_000_000 });
+    try {
+      await isCopiedWell(path);
+      expect(rig.origin.count('GET', path)).toBe(1);
+    } finally {
+      await rig.copierLinks.store.set({ kind: 'pass' });
+    }
   });
 
   test('a byte flipped on the way is refused by the checksum; the bytes served are right', async () => {

@@ -4,6 +4,7 @@ import { eventually } from '../support/eventually.ts';
 import { fetchOnWire } from '../support/fetch.ts';
 import type { Program } from '../support/program.ts';
 import { fresh, FaultRig, OPERATOR } from './support/fault-rig.ts';
+import { QueueMessages } from './support/queue-messages.ts';
 import { reportFailures } from './support/report-failures.ts';
 
 let rig: FaultRig;
@@ -119,5 +120,24 @@ describe('a worker told to stop (SIGTERM) in a copy', () => {
     hold.release();
     await using _next = await rig.startCopier();
     expect((await rig.copyOf(frontend, path)).equals(rig.origin.bodyOf(path).bytes())).toBe(true);
+  });
+
+  test('on the last delivery of its job: an equal job takes its place, none becomes a dead letter', async () => {
+    await using twice = await FaultRig.start({
+      overrides: { queue: { maxReceiveCount: 2 }, copier: { graceSeconds: 1 } },
+    });
+    const asked = await twice.startFrontend();
+    const path = fresh(`/bytes/${LARGE}`);
+    using hold = twice.origin.hold(path, { afterBytes: 8 * MIB });
+    await twice.ask(asked, path, NOT_WAITING);
+    const jobs = new QueueMessages(twice.protocols, twice.queue());
+    await eventually(async () => (await jobs.peek()).length === 1);
+    const worker = await twice.startCopier();
+    await hold.arrived;
+    expect(await worker.stop()).toEqual({ code: 0, signal: null });
+    hold.release();
+    await twice.startCopier();
+    expect(await eventually(async () => (await twice.copies(path)) === 1)).toBe(true);
+    expect(await new QueueMessages(twice.protocols, `${twice.queue()}_dead`).count()).toBe(0);
   });
 });

@@ -66,11 +66,18 @@ export class PairedSockets {
   end(how: 'cut' | 'reset'): void {
     for (const socket of [this.#client, this.#server]) {
       if (socket === null || socket.destroyed) continue;
-      if (how === 'reset') socket.resetAndDestroy();
+      if (how === 'reset') resetOf(socket);
       else socket.destroySoon();
     }
     for (const gate of this.#gates) gate.destroy();
   }
+}
+
+/** A reset is refused (EINVAL) while the FIN is on its way, and Node then leaves the handle open for ever. */
+function resetOf(socket: Socket): void {
+  const ending = socket.writableEnded && !socket.writableFinished;
+  if (ending) socket.destroy();
+  else socket.resetAndDestroy();
 }
 
 /** What the mode does to the bytes of one direction. */

@@ -26,6 +26,11 @@ export interface TcpProxy extends AsyncDisposable {
   set(mode: ProxyMode): Promise<void>;
   /** Ends what is open, by FIN or RST, and goes on as before with what comes next. */
   drop(how: 'cut' | 'reset'): void;
+  /**
+   * Nothing comes through any more on what is open, and nobody is told, as where a firewall has forgotten it; goes on as
+   * before with what comes next.
+   */
+  lose(): void;
   /** Where later connections lead to, as after a failover. */
   retarget(target: TcpTarget): void;
 }
@@ -39,12 +44,16 @@ export async function startTcpProxy(
   let connections = 0;
   let server: Server | null = null;
   const pairs = new Set<PairedSockets>();
+  const lost = new Set<PairedSockets>();
 
   const take = (client: Socket): void => {
     connections += 1;
     const pair = new PairedSockets(client, () => connect(current), mode);
     pairs.add(pair);
-    client.once('close', () => pairs.delete(pair));
+    client.once('close', () => {
+      pairs.delete(pair);
+      lost.delete(pair);
+    });
   };
 
   const listen = async (port: number): Promise<number> => {
@@ -62,7 +71,7 @@ export async function startTcpProxy(
     server = null;
     const closed = once(closing, 'close');
     closing.close();
-    for (const pair of pairs) pair.end('reset');
+    for (const pair of [...pairs, ...lost]) pair.end('reset');
     await closed;
   };
 
@@ -87,6 +96,13 @@ export async function startTcpProxy(
     },
     drop: (how) => {
       for (const pair of pairs) pair.end(how);
+    },
+    lose: () => {
+      for (const pair of pairs) {
+        pair.setMode({ kind: 'blackhole' });
+        lost.add(pair);
+      }
+      pairs.clear();
     },
     retarget: (next) => {
       current = next;

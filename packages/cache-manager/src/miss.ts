@@ -141,7 +141,18 @@ export class Miss {
       return { kind: 'queue_failed' };
     }
     this.#options.events?.jobEnqueued?.(backend.name);
+    await this.#keepQueued(object, claim);
     return { kind: 'queued' };
+  }
+
+  /** The job may wait for as long as jobs may. Refused where a worker has taken it by now. */
+  async #keepQueued(object: MirroredObject, claim: WonClaim): Promise<void> {
+    const { entries, times } = this.#options;
+    try {
+      await entries.renew(object.id, claim.token, { leaseMs: times.queuedLeaseSeconds * 1000, bytes: 0 });
+    } catch (error) {
+      this.#entriesFailed(error);
+    }
   }
 
   async #release(object: MirroredObject, claim: WonClaim): Promise<void> {

@@ -1,5 +1,5 @@
 import { settleWithin } from './bounded-wait.ts';
-import type { CacheManagerOptions } from './cache-manager-options.ts';
+import type { CacheManagerOptions, EntryTimes } from './cache-manager-options.ts';
 import type { ChangeWaiter, ChangeWaiters } from './change-waiters.ts';
 import { lookUpGeneration } from './copy-lookup.ts';
 import { TooManyLookUps, type DirectLookUps } from './direct-lookups.ts';
@@ -13,11 +13,15 @@ import type { FallbackReason, RedirectOutcome, RedirectRequest } from './redirec
 import { freshToken } from './token.ts';
 import { releaseUnanswered } from './unanswered-claim.ts';
 
-/** Time from its arrival that even a request which does not want to wait gives the stores, in milliseconds. */
-const LOOK_MS = 1000;
+/**
+ * Time from its arrival that even a request which does not want to wait gives the stores, in milliseconds. It is
+ * promised an answer within a second, and the answer itself takes some of that.
+ */
+const LOOK_MS = 750;
 /** Looks at one entry without any wait between them, before something must be wrong. */
 const LOOKS_AT_ONCE = 25;
 const LEAST_MISSES_AT_ONCE = 1000;
+const LATE = Symbol('late');
 
 export interface RedirectorParts {
   readonly options: CacheManagerOptions;
@@ -91,7 +95,7 @@ export class Redirector {
     const epoch = entries.epoch;
     let entry: Entry | null;
     try {
-      entry = await this.#entryFor(progress);
+      entry = await this.#inTime(progress, this.#entryFor(progress));
     } catch (error) {
       this.#entriesFailed(error);
       return this.#withoutEntries(progress);
@@ -158,7 +162,7 @@ export class Redirector {
   async #forget(progress: Progress, token: string): Promise<Step> {
     this.#parts.memory?.forget(progress.object.id);
     try {
-      await this.#parts.options.entries.drop(progress.object.id, token);
+      await this.#inTime(progress, this.#parts.options.entries.drop(progress.object.id, token));
     } catch (error) {
       this.#entriesFailed(error);
     }
@@ -192,11 +196,12 @@ export class Redirector {
     const token = freshToken();
     const epoch = options.entries.epoch;
     try {
-      const result = await options.entries.claim(object.id, {
+      const claiming = options.entries.claim(object.id, {
         token,
-        leaseMs: options.times.queuedLeaseSeconds * 1000,
+        leaseMs: claimLeaseMs(options.times),
         copyingLeaseMs: options.times.copyingLeaseSeconds * 1000,
       });
+      const result = await this.#inTime(progress, claiming);
       if (!result.claimed) {
         // By the entry store's clock, which decides, it is not overdue yet.
         const notYet = overdue !== null && result.entry.token === overdue.token;
@@ -336,6 +341,16 @@ export class Redirector {
     return toOrigin(progress.request.url, reason, state, message);
   }
 
+  /**
+   * Asks the entry store within the request's time, of which there may be less than the entry store's own limit.
+   * @throws EntryStoreError where it is over
+   */
+  async #inTime<T>(progress: Progress, asked: Promise<T>): Promise<T> {
+    const answer = await settleWithin<T, typeof LATE>(asked, lookMs(progress), LATE);
+    if (answer === LATE) throw new EntryStoreError('no answer within the time of the request');
+    return answer;
+  }
+
   /** Asks the object store within the request's time. */
   async #ask<T>(progress: Progress, asked: Promise<T>): Promise<T | 'failed'> {
     const limit = lookMs(progress);
@@ -356,6 +371,14 @@ export class Redirector {
     if (!(error instanceof EntryStoreError)) throw error;
     this.#parts.options.events?.partFailed?.('entries', null, error);
   }
+}
+
+/**
+ * Length of a claim until its job is sent, in milliseconds: that of a sign of life. A process that dies in between must not
+ * keep everybody waiting for as long as a job may be queued.
+ */
+function claimLeaseMs({ queuedLeaseSeconds, copyingLeaseSeconds }: EntryTimes): number {
+  return Math.min(queuedLeaseSeconds, copyingLeaseSeconds) * 1000;
 }
 
 function remainingMs({ request }: Progress): number {

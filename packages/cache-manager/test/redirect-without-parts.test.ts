@@ -99,6 +99,18 @@ describe('without the queue', () => {
   });
 });
 
+describe('an entry store whose own time limit is longer than what is left of the request', () => {
+  test.each(['get', 'claim'])('%s: the client has its answer, and nothing stays claimed', async (method) => {
+    using slow = mirror.gate.pause({ part: 'entries', method });
+    expect(await mirror.redirect(PATH, { waitMs: 0 })).toMatchObject({
+      kind: 'origin',
+      reason: expect.stringMatching(/_unavailable$/) as string,
+    });
+    slow.resume();
+    await expect.poll(entry).toBeNull();
+  });
+});
+
 describe('without the entry store', () => {
   let down: Disposable;
   beforeEach(() => {

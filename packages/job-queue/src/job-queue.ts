@@ -9,11 +9,17 @@ export interface JobProducer {
   enqueue(job: Job, options?: QueueCallOptions): Promise<void>;
 }
 
+/**
+ * What a queue hands to a connection that has broken, or to a worker that dies at once, is given to another so soon, and not
+ * only when the whole visibility timeout is over.
+ */
+export const FIRST_VISIBILITY_SECONDS = 15;
+
 export interface JobConsumer {
   /**
    * Waits for jobs, at most `options.waitSeconds` (20 at the most, as SQS long polls do).
-   * A delivery is invisible to others until its visibility ends; it must be settled exactly once, by `acknowledge`,
-   * `retry` or `deadLetter`. One never settled comes back by itself, and after `maxReceiveCount` deliveries the queue
+   * A delivery is invisible to others until its visibility ends, at first in {@link FIRST_VISIBILITY_SECONDS} at the most:
+   * who works longer extends it. It must be settled exactly once, by `acknowledge`, `retry` or `deadLetter`. One never settled comes back by itself, and after `maxReceiveCount` deliveries the queue
    * moves it to the dead letters.
    * @returns at most `options.max` deliveries (10 at the most), none where nothing came in time
    */

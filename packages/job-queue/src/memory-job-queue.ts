@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { QueueError } from './job-queue.ts';
+import { FIRST_VISIBILITY_SECONDS, QueueError } from './job-queue.ts';
 import type {
   DeadLetter,
   Delivery,
@@ -184,7 +184,8 @@ export class MemoryJobQueue implements JobQueue {
     message.receiveCount += 1;
     const { id, body, sentAt, receiveCount } = message;
     const receipt = randomUUID();
-    this.#hide(receipt, message, this.#options.visibilityTimeoutSeconds);
+    const { visibilityTimeoutSeconds } = this.#options;
+    this.#hide(receipt, message, Math.min(visibilityTimeoutSeconds, FIRST_VISIBILITY_SECONDS));
     return {
       id,
       body,

@@ -172,6 +172,14 @@ describe('SqsJobQueue whose server fails', () => {
     expect(await queue.receive({ max: 1, waitSeconds: 2 })).toEqual([]);
   });
 
+  test('gives what nobody has extended to another long before the visibility timeout is over', async () => {
+    const queue = open({ visibilityTimeoutSeconds: 3_600 });
+    await queue.enqueue(someJob());
+    await receiveOne(queue);
+    const [again] = await queue.receive({ max: 1, waitSeconds: 20 });
+    expect(again).toMatchObject({ receiveCount: 2 });
+  });
+
   test('rejects where the server does, again and again', async () => {
     const server = opened.use(await startProtocolServer());
     const queue = open({ endpoint: server.endpoint });

@@ -148,14 +148,15 @@ function report(log: Logger, result: JobResult, seconds: number): void {
   const durationMs = Math.round(seconds * 1000);
   switch (outcome) {
     case 'copied': {
+      const { present, againSeconds } = result;
       const { sizeBytes, sha256 } = result.copy;
       return log.info(
-        { outcome, durationMs, sizeBytes, contentSha256: sha256, present: result.present },
+        { outcome, durationMs, sizeBytes, contentSha256: sha256, present, againSeconds },
         'copied',
       );
     }
     case 'already_there':
-      return log.info({ outcome, durationMs }, 'nothing to copy');
+      return log.info({ outcome, durationMs, againSeconds: result.againSeconds }, 'nothing to copy');
     case 'left_to_another':
       return log.info({ outcome, durationMs }, 'another worker is copying it');
     case 'given_back':
@@ -169,7 +170,10 @@ function report(log: Logger, result: JobResult, seconds: number): void {
         'copy failed',
       );
     case 'failed':
-      return log.warn({ outcome, durationMs, err: result.error }, 'copy failed for good');
+      return log.warn(
+        { outcome, durationMs, againSeconds: result.againSeconds, err: result.error },
+        'copy failed for good',
+      );
     case 'dead_letter':
       return log.error({ outcome, durationMs, err: result.error }, 'gave up: the job is a dead letter');
   }

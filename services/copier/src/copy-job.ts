@@ -2,7 +2,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import {
   backendName,
   describeFailure,
-  entryLifeMs,
   EntryStoreError,
   freshToken,
   lookUpGeneration,
@@ -18,8 +17,9 @@ import {
 import { parseJob, type Delivery, type Job } from '@cloud-mirror/job-queue';
 import { normalizeOriginUrl, OriginError, OriginUrlError, type Origin } from '@cloud-mirror/origin';
 import { StorageError } from '@cloud-mirror/storage-provider';
+import { commitCopy, type Commit } from './commit-copy.ts';
 import { copyObject } from './copy-object.ts';
-import { LeaseKeeper, LeaseLostError } from './lease-keeper.ts';
+import { firstLeaseMs, LeaseKeeper, LeaseLostError } from './lease-keeper.ts';
 import { retryDelaySeconds } from './retry-delay.ts';
 
 export interface CopyJobParts {
@@ -31,17 +31,24 @@ export interface CopyJobParts {
   readonly onPartFailed: (part: 'entries' | 'store' | 'queue', backend: string, error: unknown) => void;
 }
 
+/** The entry store could not be told how it ended: the job comes again after so long to tell it. */
+interface Untold {
+  readonly againSeconds?: number;
+}
+
 /** How one delivery ended. */
 export type JobResult =
-  | { readonly outcome: 'copied'; readonly copy: Copy; readonly present: boolean }
-  | { readonly outcome: 'already_there' }
+  | ({ readonly outcome: 'copied'; readonly copy: Copy; readonly present: boolean } & Untold)
+  | ({ readonly outcome: 'already_there' } & Untold)
   /** Somebody else is at it and this was the last delivery: nothing is wrong that a dead letter would tell. */
   | { readonly outcome: 'left_to_another' }
   /** Somebody else is at it, or nobody here knows what it is, or this process stops. */
   | { readonly outcome: 'given_back'; readonly why: string; readonly delaySeconds: number }
   | { readonly outcome: 'will_retry'; readonly error: Error; readonly delaySeconds: number }
-  | { readonly outcome: 'failed'; readonly error: Error }
+  | ({ readonly outcome: 'failed'; readonly error: Error } & Untold)
   | { readonly outcome: 'dead_letter'; readonly error: Error };
+
+type CopyEnd = Extract<JobResult, { outcome: 'copied' | 'already_there' | 'failed' }>;
 
 /** A delivery under way: what the rules of a job need. */
 interface Work {
@@ -56,8 +63,9 @@ interface Work {
 
 /** What was taken, and the failures before this try. */
 interface Taken {
-  /** Where the entry store did not answer, the take may have been made all the same. */
   readonly token: string;
+  /** False: the entry store did not answer. The take may have been made all the same. */
+  readonly held: boolean;
   readonly ownClaim: boolean;
   readonly failures: number;
 }
@@ -70,6 +78,8 @@ const UNKNOWN_DELAY_SECONDS = 30;
  * nearly together, and a delivery given back for that moment would be one of few.
  */
 const WAITED_LEASE_MS = 2_000;
+/** Pauses before a commit is tried again that the entry store did not answer, in milliseconds. */
+const COMMIT_AGAIN_MS = [1_000, 2_000, 4_000];
 
 /** The rules of a job, in their order. Settles the delivery in every case. */
 export class CopyJob {
@@ -135,11 +145,11 @@ export class CopyJob {
     } catch (error) {
       if (!(error instanceof EntryStoreError)) throw error;
       this.#parts.onPartFailed('entries', object.backend.name, error);
-      return this.#copy(work, { token, ownClaim: false, failures: delivery.receiveCount - 1 });
+      return this.#copy(work, { token, held: false, ownClaim: false, failures: delivery.receiveCount - 1 });
     }
     if (result.taken) {
       keeper.keep(object.id, token);
-      return this.#copy(work, { token, ownClaim: result.ownClaim, failures: result.attempts });
+      return this.#copy(work, { token, held: true, ownClaim: result.ownClaim, failures: result.attempts });
     }
     await keeper.stop();
     if (result.entry.state === 'present') {
@@ -155,7 +165,7 @@ export class CopyJob {
   }
 
   async #takeEntry({ job, object, signal }: Work, token: string): Promise<TakeResult> {
-    const take = { token, jobToken: job.token, leaseMs: this.#leaseMs };
+    const take = { token, jobToken: job.token, leaseMs: firstLeaseMs(this.#leaseMs) };
     const result = await this.#parts.entries.take(object.id, take);
     const waitMs = Math.min(WAITED_LEASE_MS, this.#leaseMs / 2);
     if (result.taken || result.entry.state === 'present' || result.leaseRemainingMs > waitMs) return result;
@@ -165,19 +175,33 @@ export class CopyJob {
 
   /** Steps 2 to 7: find out the generation, copy, commit, acknowledge. */
   async #copy(work: Work, taken: Taken): Promise<JobResult> {
-    let result: JobResult;
+    let made: { readonly commit: Commit; readonly result: CopyEnd };
     try {
-      result = await this.#makeCopy(work, taken);
+      made = await this.#makeCopy(work, taken);
     } catch (error) {
       return this.#fail(work, taken, error);
     }
     await work.keeper.stop();
     work.onCopied();
-    await work.delivery.acknowledge();
-    return result;
+    return this.#done(work, made.result, made.commit !== 'untold');
   }
 
-  async #makeCopy(work: Work, taken: Taken): Promise<JobResult> {
+  /**
+   * Acknowledges the delivery. Where the entry store was not told, the entry may be a front end's claim, on which everybody
+   * waits for as long as a job may be queued: the job comes again, while it may, to find what it left and to tell it.
+   */
+  async #done(work: Work, result: CopyEnd, told: boolean): Promise<JobResult> {
+    const { delivery } = work;
+    if (told || delivery.receiveCount >= this.#parts.maxReceiveCount) {
+      await delivery.acknowledge();
+      return result;
+    }
+    const againSeconds = retryDelaySeconds(delivery.receiveCount - 1, this.#parts.times.errorSeconds);
+    await delivery.retry(againSeconds);
+    return { ...result, againSeconds };
+  }
+
+  async #makeCopy(work: Work, taken: Taken): Promise<{ commit: Commit; result: CopyEnd }> {
     const { job, object, delivery, keeper, signal } = work;
     let generation = job.generation;
     let replaces = job.replaces ?? null;
@@ -185,8 +209,8 @@ export class CopyJob {
       ({ generation } = await readMarker(object, signal));
       const found = await lookUpGeneration(object, generation, this.#parts.times, signal);
       if (found.copy !== null) {
-        await this.#commit(object, taken.token, found.copy);
-        return { outcome: 'already_there' };
+        const commit = await this.#commit(work, taken, found.copy);
+        return { commit, result: { outcome: 'already_there' } };
       }
       replaces = found.replaces;
     }
@@ -197,38 +221,21 @@ export class CopyJob {
     const { originBytes } = job;
     const task = { object, generation, token, replaces, originBytes, signal, onProgress };
     const { copy, copied } = await copyObject(task, this.#parts.origin, this.#parts.times);
-    const present = await this.#commit(object, taken.token, copy);
-    return copied ? { outcome: 'copied', copy, present } : { outcome: 'already_there' };
+    const commit = await this.#commit(work, taken, copy);
+    if (!copied) return { commit, result: { outcome: 'already_there' } };
+    return { commit, result: { outcome: 'copied', copy, present: commit === 'present' } };
   }
 
-  /**
-   * Makes the entry `present`. Where our entry is gone the claim is made anew and the marker asked again, so that a copy
-   * which was purged meanwhile stays unknown. Any other refusal leaves the object where it is: copiers never delete.
-   * @returns whether the entry says `present` now
-   */
-  async #commit(object: MirroredObject, token: string, copy: Copy): Promise<boolean> {
-    const { entries, times } = this.#parts;
-    const lifeMs = entryLifeMs(copy, times, Date.now());
-    try {
-      if (await entries.commit(object.id, token, copy, lifeMs)) return true;
-      const again = freshToken();
-      const claim = { token: again, leaseMs: this.#leaseMs, copyingLeaseMs: this.#leaseMs };
-      if (!(await entries.claim(object.id, claim)).claimed) return false;
-      const generation = await readMarker(object).then(
-        (marker) => marker.generation,
-        (error: unknown) => {
-          this.#parts.onPartFailed('store', object.backend.name, error);
-          return null;
-        },
-      );
-      if (generation === copy.generation) return await entries.commit(object.id, again, copy, lifeMs);
-      await entries.release(object.id, again);
-      return false;
-    } catch (error) {
-      // The object is stored: the next request finds it by HEAD. Copying it again would gain nothing.
-      this.#parts.onPartFailed('entries', object.backend.name, error);
-      return false;
+  /** What is held is kept from everybody else until its lease ends: a moment without the entry store is waited for. */
+  async #commit({ object, signal }: Work, taken: Taken, copy: Copy): Promise<Commit> {
+    let commit = await commitCopy(this.#parts, object, taken.token, copy);
+    for (const delayMs of taken.held ? COMMIT_AGAIN_MS : []) {
+      if (commit !== 'untold' || signal.aborted) break;
+      await sleep(delayMs, undefined, { signal }).catch(() => undefined);
+      commit = await commitCopy(this.#parts, object, taken.token, copy);
     }
+    // The take was not made: what refuses may be the very claim that sent the job, which nobody else will end.
+    return commit === 'refused' && !taken.held ? 'untold' : commit;
   }
 
   async #fail(work: Work, taken: Taken, thrown: unknown): Promise<JobResult> {
@@ -238,13 +245,12 @@ export class CopyJob {
     const error = asFailure(thrown);
     if (!error.retryable && error instanceof OriginError) {
       const seconds = this.#parts.times.originAnswerSeconds;
-      await this.#remember(work, taken, error, {
+      const told = await this.#remember(work, taken, error, {
         willRetry: false,
         retrySeconds: seconds,
         keepSeconds: seconds,
       });
-      await delivery.acknowledge();
-      return { outcome: 'failed', error };
+      return this.#done(work, { outcome: 'failed', error }, told);
     }
     if (!error.retryable || delivery.receiveCount >= this.#parts.maxReceiveCount) {
       const { longest } = this.#parts.times.errorSeconds;
@@ -266,8 +272,10 @@ export class CopyJob {
   }
 
   /** The lease was lost, or the process ends: nothing is known against the object, so the job goes back at once. */
-  async #stop({ object, delivery }: Work, taken: Taken, reason: unknown): Promise<JobResult> {
-    if (!(reason instanceof LeaseLostError && reason.lost === 'entry')) {
+  async #stop(work: Work, taken: Taken, reason: unknown): Promise<JobResult> {
+    const { object, delivery } = work;
+    const lost = reason instanceof LeaseLostError ? reason.lost : null;
+    if (lost !== 'entry') {
       try {
         await this.#parts.entries.release(object.id, taken.token);
       } catch (error) {
@@ -275,10 +283,27 @@ export class CopyJob {
       }
     }
     const why = reason instanceof Error ? reason.message : 'this worker stops';
-    if (reason instanceof LeaseLostError && reason.lost === 'delivery') {
+    if (lost === 'delivery' || (lost === null && (await this.#sentAnew(work))))
       return { outcome: 'given_back', why, delaySeconds: 0 };
-    }
     return this.#giveBack(delivery, why, 0);
+  }
+
+  /**
+   * The queue makes a dead letter of what is given back on its last delivery. A worker that is told to stop says nothing
+   * against a job, so an equal one takes its place; both may be delivered where the acknowledgement fails. Not so where a
+   * lease was lost: a job that keeps its workers busy beyond it must come to an end.
+   */
+  async #sentAnew({ job, object, delivery }: Work): Promise<boolean> {
+    if (delivery.receiveCount < this.#parts.maxReceiveCount) return false;
+    const { backend } = object;
+    try {
+      await backend.queue.enqueue(job);
+      await delivery.acknowledge();
+      return true;
+    } catch (error) {
+      this.#parts.onPartFailed('queue', backend.name, error);
+      return false;
+    }
   }
 
   async #giveBack(delivery: Delivery, why: string, delaySeconds: number): Promise<JobResult> {
@@ -286,12 +311,13 @@ export class CopyJob {
     return { outcome: 'given_back', why, delaySeconds };
   }
 
+  /** @returns whether the entry store was told */
   async #remember(
     { object }: Work,
     taken: Taken,
     error: OriginError | StorageError,
     plan: { willRetry: boolean; retrySeconds: number; keepSeconds: number },
-  ): Promise<void> {
+  ): Promise<boolean> {
     try {
       await this.#parts.entries.fail(object.id, taken.token, {
         ...describeFailure(error, this.#parts.times),
@@ -299,8 +325,10 @@ export class CopyJob {
         retryAfterMs: plan.retrySeconds * 1000,
         ttlMs: plan.keepSeconds * 1000,
       });
+      return true;
     } catch (storeError) {
       this.#parts.onPartFailed('entries', object.backend.name, storeError);
+      return false;
     }
   }
 

@@ -42,6 +42,7 @@ export async function receiveJobs(options: JobWorkerOptions, stopping: AbortSign
     try {
       const { free } = slots;
       const max = Math.min(DELIVERIES_AT_ONCE, free);
+      const askedAtMs = performance.now();
       const deliveries = await backend.queue.receive({
         max,
         waitSeconds: LONG_POLL_SECONDS,
@@ -52,6 +53,9 @@ export async function receiveJobs(options: JobWorkerOptions, stopping: AbortSign
       for (const delivery of deliveries) void runInSlot(options, delivery);
       if (deliveries.length > 0 && deliveries.length < max)
         await untilFreeWithin(HEAD_START_MS, slots, free, stopping);
+      // A queue with as many jobs in flight as it takes answers a long poll with nothing, and at once.
+      if (deliveries.length === 0 && performance.now() - askedAtMs < 1000)
+        await pause(PAUSE_SECONDS.first * 1000, stopping);
     } catch (error) {
       if (stopping.aborted) return;
       options.onQueue(backend, error);

@@ -1,5 +1,5 @@
 import { EntryStoreError, type EntryStore, type ObjectId } from '@cloud-mirror/cache-manager';
-import { QueueError, type Delivery } from '@cloud-mirror/job-queue';
+import { FIRST_VISIBILITY_SECONDS, QueueError, type Delivery } from '@cloud-mirror/job-queue';
 
 /** Somebody else may be doing this job by now: stop, and write nothing more about it. */
 export class LeaseLostError extends Error {
@@ -23,7 +23,15 @@ export interface LeaseKeeperOptions {
 }
 
 /**
- * Renews the entry's lease and the delivery's visibility together, at a third of the lease, from the moment the job was
+ * The lease and visibility of a job that has just begun, in milliseconds: most end within it, and what a worker that dies
+ * early had in hand is soon another's.
+ */
+export function firstLeaseMs(leaseMs: number): number {
+  return Math.min(leaseMs, FIRST_VISIBILITY_SECONDS * 1000);
+}
+
+/**
+ * Renews the entry's lease and the delivery's visibility together, at a third of what they are, from the moment the job was
  * received until disposal. Losing either aborts `signal` with a {@link LeaseLostError}. A part that does not answer is
  * not a loss, until the visibility must have run out.
  */
@@ -31,7 +39,7 @@ export class LeaseKeeper implements AsyncDisposable {
   readonly signal: AbortSignal;
   readonly #options: LeaseKeeperOptions;
   readonly #lost = new AbortController();
-  readonly #timer: NodeJS.Timeout;
+  #timer: NodeJS.Timeout;
   #entry: { readonly id: ObjectId; readonly token: string } | null = null;
   #turn: Promise<void> | null = null;
   #visibleAgainAt: number;
@@ -41,8 +49,12 @@ export class LeaseKeeper implements AsyncDisposable {
   constructor(options: LeaseKeeperOptions) {
     this.#options = options;
     this.signal = this.#lost.signal;
-    this.#visibleAgainAt = performance.now() + options.leaseMs;
-    this.#timer = setInterval(() => this.#renew(), options.leaseMs / 3);
+    const firstMs = firstLeaseMs(options.leaseMs);
+    this.#visibleAgainAt = performance.now() + firstMs;
+    this.#timer = setTimeout(() => {
+      this.#timer = setInterval(() => this.#renew(), options.leaseMs / 3);
+      this.#renew();
+    }, firstMs / 3);
   }
 
   /** From now on the entry's lease is kept, too. */
@@ -52,7 +64,7 @@ export class LeaseKeeper implements AsyncDisposable {
 
   /** Ends the renewing. To be done before the delivery is settled: a renewal that arrives later would hide it again. */
   async stop(): Promise<void> {
-    clearInterval(this.#timer);
+    clearTimeout(this.#timer);
     await this.#turn;
   }
 

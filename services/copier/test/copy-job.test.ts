@@ -148,15 +148,40 @@ describe('a job that comes too late', () => {
 });
 
 describe('without the entry store', () => {
-  test('a job is done all the same: the next request finds the copy by HEAD', async () => {
+  test('a job is done all the same, and comes again until it could be told', async () => {
     await copier.sendClaimed(PATH);
     {
       using _down = copier.mirror.gate.fail({ part: 'entries' }, entriesDown);
-      expect(await copier.runNext()).toMatchObject({ outcome: 'copied', present: false });
+      const again = { againSeconds: expect.any(Number) as number };
+      expect(await copier.runNext()).toMatchObject({ outcome: 'copied', present: false, ...again });
+      expect(copier.failures).toEqual(['entries', 'entries']);
+      expect(await copier.stored(PATH)).toMatchObject({ sizeBytes: 1000 });
+      expect(await copier.runNext()).toEqual({ outcome: 'already_there', ...again });
     }
-    expect(copier.failures).toEqual(['entries', 'entries']);
+    expect(await copier.entry(PATH)).toMatchObject({ state: 'pending' });
+    expect(await copier.runNext()).toEqual({ outcome: 'already_there' });
+    expect(await copier.entry(PATH)).toMatchObject({ state: 'present' });
     expect(await depth()).toEqual(DONE);
-    expect(await copier.stored(PATH)).toMatchObject({ sizeBytes: 1000 });
+    expect(copier.mirror.origin.count('GET')).toBe(1);
+  });
+
+  test('no dead letter is made of a job that was done: its last delivery is acknowledged', async () => {
+    await copier.sendClaimed(PATH);
+    for (let time = 1; time < MAX_RECEIVE_COUNT; time += 1) await (await copier.receive()).retry(0);
+    using _down = copier.mirror.gate.fail({ part: 'entries' }, entriesDown);
+    expect(await copier.runNext()).toMatchObject({ outcome: 'copied', present: false });
+    expect(await depth()).toEqual(DONE);
+  });
+
+  test('what the origin refuses for good is told when it can be', async () => {
+    await copier.sendClaimed('/status/404');
+    {
+      using _down = copier.mirror.gate.fail({ part: 'entries' }, entriesDown);
+      expect(await copier.runNext()).toMatchObject({ outcome: 'failed' });
+    }
+    expect(await copier.runNext()).toMatchObject({ outcome: 'failed' });
+    expect(await copier.entry('/status/404')).toMatchObject({ state: 'error', originStatus: 404 });
+    expect(await depth()).toEqual(DONE);
   });
 
   test('the generation is asked of the marker, not of the job', async () => {
@@ -175,6 +200,18 @@ describe('without the entry store', () => {
     expect(await copier.entry(PATH)).toMatchObject({ state: 'present' });
   });
 
+  test('that comes back meanwhile, with the claim that sent the job: the job comes again to take it', async () => {
+    await copier.sendClaimed(PATH);
+    {
+      using _away = copier.mirror.gate.fail({ part: 'entries', method: 'take' }, entriesDown);
+      const again = { againSeconds: expect.any(Number) as number };
+      expect(await copier.runNext()).toMatchObject({ outcome: 'copied', present: false, ...again });
+    }
+    expect(await copier.runNext()).toEqual({ outcome: 'already_there' });
+    expect(await copier.entry(PATH)).toMatchObject({ state: 'present' });
+    expect(await depth()).toEqual(DONE);
+  });
+
   test('a failure is retried, later each time the job is delivered', async () => {
     using _down = copier.mirror.gate.fail({ part: 'entries' }, entriesDown);
     await copier.send('/get-500');
@@ -189,10 +226,25 @@ describe('without the entry store', () => {
 });
 
 describe('a commit that is not made', () => {
-  test('for want of the entry store leaves the object to be found, and acknowledges the job', async () => {
+  test('for want of the entry store is tried again while the entry is held', async () => {
     await copier.sendClaimed(PATH);
-    using _down = copier.mirror.gate.fail({ part: 'entries', method: 'commit' }, entriesDown);
-    expect(await copier.runNext()).toMatchObject({ outcome: 'copied', present: false });
+    const down = copier.mirror.gate.fail({ part: 'entries', method: 'commit' }, entriesDown);
+    const running = copier.runNext();
+    await expect.poll(() => copier.failures).toEqual(['entries']);
+    down[Symbol.dispose]();
+    expect(await running).toMatchObject({ outcome: 'copied', present: true });
+    expect(await depth()).toEqual(DONE);
+  });
+
+  test('for want of the entry store leaves the object to be found, by the job that comes again', async () => {
+    await copier.sendClaimed(PATH);
+    {
+      using _down = copier.mirror.gate.fail({ part: 'entries', method: 'commit' }, entriesDown);
+      expect(await copier.runNext()).toMatchObject({ outcome: 'copied', present: false });
+    }
+    copier.mirror.clock.aheadMs += TIMES.copyingLeaseSeconds * 1000 + 100;
+    expect(await copier.runNext()).toEqual({ outcome: 'already_there' });
+    expect(await copier.entry(PATH)).toMatchObject({ state: 'present' });
     expect(await depth()).toEqual(DONE);
   });
 

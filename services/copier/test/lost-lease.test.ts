@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { EntryStoreError } from '@cloud-mirror/cache-manager';
-import { QueueError, type Delivery } from '@cloud-mirror/job-queue';
+import { FIRST_VISIBILITY_SECONDS, QueueError, type Delivery } from '@cloud-mirror/job-queue';
 import type { Hold } from '../../../test/support/origin-server.ts';
-import { openCopier, TIMES, withBody, type CopierFixture } from './copier-fixture.ts';
+import { MAX_RECEIVE_COUNT, openCopier, TIMES, withBody, type CopierFixture } from './copier-fixture.ts';
 
 const PATH = '/bytes/100000';
 const RENEW = { part: 'entries', method: 'renew' };
@@ -36,6 +36,36 @@ async function beginCopy(stop?: AbortSignal): Promise<{ running: ReturnType<Copi
   await hold.arrived;
   return { running };
 }
+
+/** Begins a copy with the last delivery that its job has. */
+async function beginLastCopy(
+  stop?: AbortSignal,
+): Promise<{ delivery: Delivery; running: ReturnType<CopierFixture['run']> }> {
+  await copier.sendClaimed(PATH);
+  for (let time = 1; time < MAX_RECEIVE_COUNT; time += 1) await (await copier.receive()).retry(0);
+  const delivery = await copier.receive();
+  const running = copier.run(unhurried(delivery), stop);
+  await hold.arrived;
+  return { delivery, running };
+}
+
+describe('a job that has just begun', () => {
+  test('has a short lease, which is soon renewed to a whole one', async () => {
+    await using calm = await openCopier({ times: { ...TIMES, copyingLeaseSeconds: 60 } });
+    using midway = calm.mirror.origin.hold(PATH, { afterBytes: 50_000 });
+    await calm.sendClaimed(PATH);
+    const running = calm.run(await calm.receive());
+    await midway.arrived;
+    const leaseMs = async (): Promise<number> => {
+      const entry = await calm.entry(PATH);
+      return entry?.state === 'pending' ? entry.leaseEnd - Date.now() : 0;
+    };
+    expect(await leaseMs()).toBeLessThanOrEqual(FIRST_VISIBILITY_SECONDS * 1000);
+    await expect.poll(leaseMs, { timeout: 20_000 }).toBeGreaterThan(FIRST_VISIBILITY_SECONDS * 1000);
+    midway.release();
+    expect(await running).toMatchObject({ outcome: 'copied', present: true });
+  });
+});
 
 describe('while a job runs', () => {
   test('entry and delivery are renewed together, and the bytes written down', async () => {
@@ -135,6 +165,37 @@ describe('the end of the process', () => {
     expect(await copier.stored(PATH)).toBeNull();
     hold.release();
     expect(await copier.runNext()).toMatchObject({ outcome: 'copied', present: true });
+  });
+
+  test('makes no dead letter of a job on its last delivery: an equal one takes its place', async () => {
+    const stop = new AbortController();
+    const { delivery, running } = await beginLastCopy(stop.signal);
+    stop.abort(new Error('this worker stops'));
+    expect(await running).toEqual({ outcome: 'given_back', why: 'this worker stops', delaySeconds: 0 });
+    hold.release();
+    const again = await copier.receive();
+    expect(again).toMatchObject({ receiveCount: 1, body: delivery.body });
+    expect(await copier.run(again)).toMatchObject({ outcome: 'copied', present: true });
+    expect(await copier.mirror.here.queue.depth()).toEqual({ waiting: 0, inFlight: 0, deadLetters: 0 });
+  });
+
+  test('gives it back as it is where the queue does not take another', async () => {
+    const stop = new AbortController();
+    const { running } = await beginLastCopy(stop.signal);
+    using _down = copier.mirror.gate.fail({ ...EXTEND, method: 'enqueue' }, () => {
+      return new QueueError('queue_unavailable', 'down');
+    });
+    stop.abort();
+    expect(await running).toMatchObject({ outcome: 'given_back', delaySeconds: 0 });
+    expect(copier.failures).toContain('queue');
+  });
+
+  test('is no reason to spare a job that lost its lease: it becomes a dead letter', async () => {
+    const { running } = await beginLastCopy();
+    await copier.mirror.manager.flush();
+    expect(await running).toMatchObject({ outcome: 'given_back', why: 'the entry is no longer ours' });
+    expect(await copier.mirror.here.queue.receive({ max: 1, waitSeconds: 0 })).toEqual([]);
+    expect(await copier.mirror.here.queue.depth()).toMatchObject({ deadLetters: 1 });
   });
 
   test('does not wait for an entry store that is away', async () => {

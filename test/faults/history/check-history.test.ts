@@ -45,8 +45,8 @@ function purge(begin: number, end: number, changes: Partial<Purge> = {}): Purge 
   return { frontend: 'front end 2', region: 'west', object: 'a', begin, end, done: true, ...changes };
 }
 
-function fault(target: FaultSpan['target'], begin: number, end: number): FaultSpan {
-  return { target, of: 'front end 1', what: 'x', begin, end };
+function fault(target: FaultSpan['target'], begin: number, end: number, what = 'x'): FaultSpan {
+  return { target, of: 'front end 1', what, begin, end };
 }
 
 describe('a history in which every promise was kept', () => {
@@ -86,7 +86,7 @@ describe('a history in which every promise was kept', () => {
     [
       'an upload that a killed worker left',
       {
-        faults: [fault('copier', 100, 200)],
+        faults: [fault('copier', 100, 200, 'killed')],
         aftermath: { ...QUIET, openUploads: [{ key: 'a', begunAt: 90 }] },
       },
     ],
@@ -127,7 +127,7 @@ describe('a broken promise is found:', () => {
       { requests: [request(1_600, missing)], purges: [purge(1_200, 1_500)] },
       /led to nothing/,
     ],
-    ['a late answer', { requests: [request(1, copy(1), { end: 2_100 })] }, /answered after 2099 ms/],
+    ['a late answer', { requests: [request(1, copy(1), { end: 2_100 })] }, /answered 1099 ms after its wait/],
     ['an error', { requests: [request(1, { kind: 'unexpected', what: '500' })] }, /got 500/],
     ['no answer', { requests: [request(1, { kind: 'no_answer', what: 'reset' })] }, /got no answer/],
     [
@@ -143,6 +143,14 @@ describe('a broken promise is found:', () => {
     [
       'an upload left open',
       { aftermath: { ...QUIET, openUploads: [{ key: 'a', begunAt: 90 }] } },
+      /still open/,
+    ],
+    [
+      'an upload that a worker left which was frozen only',
+      {
+        faults: [fault('copier', 100, 200, 'frozen')],
+        aftermath: { ...QUIET, openUploads: [{ key: 'a', begunAt: 90 }] },
+      },
       /still open/,
     ],
     [

@@ -71,10 +71,23 @@ function purgedBytes(request: ClientRequest, { purges, versions }: History): str
 
 /** Every request is answered within its wait and a second, unless its front end itself was stopped or killed. */
 function lateAnswer(request: ClientRequest, faults: readonly FaultSpan[]): string[] {
-  const took = request.end - request.begin;
-  const allowed = request.waitMs + GRACE_MS + request.lagMs;
-  if (request.outcome.kind === 'no_answer' || took <= allowed || wasDown(request, faults)) return [];
-  return [`${nameOf(request)} was answered after ${ms(took)}, its wait was ${ms(request.waitMs)}`];
+  const over = overWaitMs(request, faults);
+  if (over === null || over <= GRACE_MS + request.lagMs) return [];
+  return [`${nameOf(request)} was answered ${ms(over)} after its wait of ${ms(request.waitMs)}`];
+}
+
+/**
+ * By how much the answer came after the end of the wait, in milliseconds; `null` where there was none, or where the
+ * front end itself was stopped or killed meanwhile.
+ */
+export function overWaitMs(request: ClientRequest, faults: readonly FaultSpan[]): number | null {
+  if (request.outcome.kind === 'no_answer' || wasDown(request, faults)) return null;
+  return request.end - request.begin - request.waitMs;
+}
+
+/** An answer that is in time only because the delays of the run's own process are taken off. */
+export function isExcused(request: ClientRequest, faults: readonly FaultSpan[]): boolean {
+  return (overWaitMs(request, faults) ?? 0) > GRACE_MS && lateAnswer(request, faults).length === 0;
 }
 
 function unexpectedAnswer(request: ClientRequest, faults: readonly FaultSpan[]): string[] {
@@ -98,11 +111,13 @@ function recovery({ aftermath }: History): string[] {
 function leftovers({ aftermath, faults }: History): string[] {
   const uploads = aftermath.openUploads.filter(
     ({ begunAt }) =>
-      // Nobody can end the upload of a worker that died, or one whose id was lost on the way: their age tells later.
       !faults.some(
-        ({ target, begin, end }) =>
-          (target === 'copier' || target === 'store') &&
-          overlap({ begin: begunAt, end: begunAt + LATE_FAULT_MS }, { begin, end: end + LATE_FAULT_MS }),
+        (fault) =>
+          losesUploads(fault) &&
+          overlap(
+            { begin: begunAt, end: begunAt + LATE_FAULT_MS },
+            { begin: fault.begin, end: fault.end + LATE_FAULT_MS },
+          ),
       ),
   );
   const pending = aftermath.pending.filter(({ leftMs }) => leftMs < 0 || leftMs > aftermath.longestLeaseMs);
@@ -111,6 +126,14 @@ function leftovers({ aftermath, faults }: History): string[] {
     ...pending.map(({ key, leftMs }) => `the entry ${key} is pending for ${leftMs} ms more`),
     ...aftermath.deletedByCopiers.map((key) => `a copier deleted ${key}`),
   ];
+}
+
+/**
+ * Nobody can end the upload of a worker that died, or one whose id was lost on the way: their age tells later. A worker
+ * that was frozen or told to stop ends its own.
+ */
+function losesUploads({ target, of, what }: FaultSpan): boolean {
+  return (target === 'copier' && what === 'killed') || (target === 'store' && of === 'copiers');
 }
 
 /** Copies made are those that were asked for, and what a fault made a worker lose is made once more. */

@@ -13,13 +13,14 @@ export class LagMeter implements Disposable {
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
   }
 
-  /** Sum of the delays since `begin`, in milliseconds, each of which may have held up every server. */
-  since(begin: number): number {
+  /** Sum of the delays in between, in milliseconds, each of which may have held up every server. */
+  between(begin: number, end: number): number {
     let sum = 0;
     for (let index = this.#lags.length - 1; index >= 0; index -= 1) {
       const lag = this.#lags[index];
       if (lag === undefined || lag.at < begin) break;
-      sum += lag.ms;
+      // `at` is when it was over: it began so much earlier.
+      if (lag.at - lag.ms < end) sum += lag.ms;
     }
     return sum;
   }

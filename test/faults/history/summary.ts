@@ -1,23 +1,26 @@
-import type { History } from './history.ts';
+import { isExcused, overWaitMs } from './check-history.ts';
+import type { ClientRequest, History } from './history.ts';
 
 /** What a run consisted of, for people to judge whether it was worth something. */
 export function summaryOf({ requests, purges, faults, aftermath }: History): string {
-  const outcomes = counted(
-    requests.map(({ outcome }) =>
-      outcome.kind === 'origin'
-        ? `origin (${/detail=(\w+)/.exec(outcome.detail)?.[1] ?? '?'})`
-        : outcome.kind,
-    ),
-  );
-  const kinds = counted(faults.map(({ target, what }) => `${target} ${what.split(',', 1)[0] ?? what}`));
+  const fallbacks = requests.filter(({ outcome }) => outcome.kind === 'origin');
   const done = purges.filter((purge) => purge.done).length;
+  const excused = requests.filter((request) => isExcused(request, faults)).length;
+  const slowest = Math.max(...requests.map((request) => overWaitMs(request, faults) ?? 0));
+  const returned = Math.max(...aftermath.served.map(({ at }) => (at ?? Infinity) - aftermath.quietAt));
   return [
-    `requests: ${outcomes}`,
+    `requests: ${requests.length}, of them ${counted(requests.map(({ outcome }) => outcome.kind))}`,
+    `fallbacks: ${fallbacks.length}, of them ${counted(fallbacks.map(reasonOf))}`,
+    `slowest answer: ${Math.round(slowest)} ms after its wait; in time only by what this process was late: ${excused}`,
     `purges: ${done} done, ${purges.length - done} refused or lost`,
-    `faults: ${kinds}`,
-    `copies made: ${aftermath.copiesMade} for ${aftermath.jobsSent} jobs; uploads left open: ${aftermath.openUploads.length}`,
-    `slowest return: ${Math.round(Math.max(...aftermath.served.map(({ at }) => (at ?? Infinity) - aftermath.quietAt)))} ms after the last fault`,
+    `faults: ${faults.length}, of them ${counted(faults.map(({ target, what }) => `${target} ${what.split(',', 1)[0] ?? what}`))}`,
+    `copies: ${aftermath.copiesMade} for ${aftermath.jobsSent} jobs; uploads left open: ${aftermath.openUploads.length}`,
+    `slowest return: ${Math.round(returned)} ms after the last fault`,
   ].join('\n');
+}
+
+function reasonOf({ outcome }: ClientRequest): string {
+  return outcome.kind === 'origin' ? (/detail=(\w+)/.exec(outcome.detail)?.[1] ?? '?') : outcome.kind;
 }
 
 function counted(names: readonly string[]): string {

@@ -11,8 +11,8 @@ import type { SeededRandom } from './random.ts';
 export const REGIONS: readonly string[] = [WEST, EAST];
 /** Copies that one worker makes at once. */
 export const CONCURRENCY = 4;
-/** Longest lease of a pending entry: that of a job which waits. */
-export const QUEUED_LEASE_SECONDS = 10;
+/** Longest lease of a pending entry: that of a job which waits. Longer than a run has time to return: nobody may need its end. */
+export const QUEUED_LEASE_SECONDS = 300;
 export const COPIER_KEY = 'a-copier';
 
 const LARGE_BYTES = 6 * 1024 ** 2;

@@ -26,6 +26,8 @@ export interface Links extends AsyncDisposable {
 export interface FaultRigOptions {
   /** Laid over the configuration of every program. */
   readonly overrides?: ConfigObject;
+  /** Time limits and leases as they are where nothing is configured, in place of such that a test sees the end of. */
+  readonly defaultTimes?: boolean;
   /** A Redis in place of one of the rig's own. */
   readonly redis?: RedisServer;
   /** `sentinels` or `cluster` of `entries`, in place of one server by way of the proxies. */
@@ -86,7 +88,7 @@ export class FaultRig implements AsyncDisposable {
     const copierLinks = opened.use(await openLinks(redis.port, protocols.port));
     const base = await distributedConfig(serversBy(frontendLinks, protocols), {
       origins: [addressOf(originLink)],
-      overrides: SHORT_TIMES,
+      overrides: options.defaultTimes === true ? {} : SHORT_TIMES,
     });
     const mirror = { ...base, config: merged(readDirectly(base, protocols), options.overrides ?? {}) };
     const parts = { origin, originLink, redis, protocols, frontendLinks, copierLinks, mirror };

@@ -15,6 +15,7 @@ import type {
   QueueError,
   ReceiveOptions,
 } from '../job-queue.ts';
+import { FIRST_VISIBILITY_SECONDS } from '../job-queue.ts';
 import { serializeJob } from '../job.ts';
 import { SqsBatches } from './sqs-batches.ts';
 import { SqsCalls } from './sqs-calls.ts';
@@ -87,7 +88,7 @@ export class SqsJobQueue implements JobQueue {
             QueueUrl: url,
             MaxNumberOfMessages: clamp(options.max, 1, MOST_MESSAGES),
             WaitTimeSeconds: waitSeconds,
-            VisibilityTimeout: this.#options.visibilityTimeoutSeconds,
+            VisibilityTimeout: Math.min(this.#options.visibilityTimeoutSeconds, FIRST_VISIBILITY_SECONDS),
             MessageSystemAttributeNames: ['SentTimestamp', 'ApproximateReceiveCount'],
           }),
           { abortSignal },
