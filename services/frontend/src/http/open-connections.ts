@@ -20,19 +20,15 @@ export function maxConnections(maxWaiting: number): number {
 }
 
 interface Connection {
-  /** Requests on it whose answers have not come to their end; more than one where the client does not wait. */
-  underWay: number;
-  /** To the last of them. */
+  /** To the last request on it; `null`: there was none. Answers end in the order of their requests. */
   answer: ServerResponse | null;
-  /** Since when it has been without a request, by `performance.now()`. */
-  silentSinceMs: number;
-  /** One for all its answers: most connections have many. */
-  readonly answered: () => void;
+  /** When that request came, or the connection itself, by `performance.now()`. */
+  heardAtMs: number;
 }
 
 /**
- * The connections of a server. Makes room when one had to be turned away: closes idle ones, then those that have been
- * open longest without a whole request. So clients that only hold connections do not keep out the others. Requests under
+ * The connections of a server. Makes room when one had to be turned away: closes idle ones, then those that have
+ * been heard of least lately. So clients that only hold connections do not keep out the others. Requests under
  * way are never cut.
  */
 export class OpenConnections {
@@ -46,36 +42,25 @@ export class OpenConnections {
     server.prependListener('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
       const connection = this.#connections.get(socket);
       if (connection === undefined) return;
-      connection.underWay += 1;
       connection.answer = response;
-      response.on('close', connection.answered);
+      connection.heardAtMs = performance.now();
     });
     server.on('drop', () => this.#shed());
   }
 
   /** The answer under way on a connection, the last one where there are several. */
   answerOn(socket: Duplex): ServerResponse | null {
-    return this.#connections.get(socket)?.answer ?? null;
+    const answer = this.#connections.get(socket)?.answer ?? null;
+    return answer === null || answer.closed ? null : answer;
   }
 
   /** Cuts those that have no whole request under way: nothing that was asked is lost. */
   cutSilent(): void {
-    for (const [socket, { underWay }] of this.#connections) if (underWay === 0) socket.destroy();
+    for (const socket of this.#connections.keys()) if (this.answerOn(socket) === null) socket.destroy();
   }
 
   #opened(socket: Socket): void {
-    const connection: Connection = {
-      underWay: 0,
-      answer: null,
-      silentSinceMs: performance.now(),
-      answered: () => {
-        connection.underWay -= 1;
-        if (connection.underWay > 0) return;
-        connection.answer = null;
-        connection.silentSinceMs = performance.now();
-      },
-    };
-    this.#connections.set(socket, connection);
+    this.#connections.set(socket, { answer: null, heardAtMs: performance.now() });
     socket.once('close', () => this.#connections.delete(socket));
   }
 
@@ -86,9 +71,9 @@ export class OpenConnections {
     this.#server.closeIdleConnections();
     const most = Math.ceil(this.#server.maxConnections * SHED_SHARE);
     const silent = [...this.#connections].filter(
-      ([, { underWay, silentSinceMs }]) => underWay === 0 && now - silentSinceMs >= PATIENCE_MS,
+      ([socket, { heardAtMs }]) => now - heardAtMs >= PATIENCE_MS && this.answerOn(socket) === null,
     );
-    silent.sort(([, one], [, other]) => one.silentSinceMs - other.silentSinceMs);
+    silent.sort(([, one], [, other]) => one.heardAtMs - other.heardAtMs);
     for (const [socket] of silent.slice(0, most)) socket.destroy();
   }
 }

@@ -40,8 +40,11 @@ interface Answer {
   readonly copy: Copy;
   /** The second, and the method, for which a signed address is what would be signed again; `null`: always. */
   readonly signedFor: string | null;
-  readonly headers: readonly string[];
+  /** Names and values in turn. The first is X-Request-Id: each answer puts its own into {@link ID_PLACE} before it is sent. */
+  readonly headers: string[];
   readonly body: string;
+  /** The body is ASCII, as every address is: the quickest to write. */
+  readonly encoding: 'latin1' | 'utf8';
 }
 
 /** Targets that are kept. Most take a kilobyte and a half, with the answer to the last hit. */
@@ -50,6 +53,7 @@ const MOST_TARGETS = 131_072;
 const LONGEST_KEPT_TARGET = 2_048;
 const REDIRECT = '/v1/redirect/';
 const REDIRECTED = 302;
+const ID_PLACE = 1;
 
 /**
  * Answers plain requests for copies that are there, without the application: most requests are no other, and the
@@ -155,8 +159,10 @@ export class HitShortcut {
       metrics.countRequest(tally, durationMs);
       accessLog.tell(req, res, { requestId, record: target.logged, durationMs });
     });
-    res.writeHead(REDIRECTED, ['X-Request-Id', requestId, ...answer.headers]);
-    res.end(req.method === 'HEAD' ? undefined : answer.body);
+    answer.headers[ID_PLACE] = requestId;
+    res.writeHead(REDIRECTED, answer.headers);
+    if (req.method === 'HEAD') res.end();
+    else res.end(answer.body, answer.encoding);
   }
 
   #tellGone(req: IncomingMessage, res: ServerResponse, target: Target, arrivedAtMs: number): void {
@@ -180,14 +186,15 @@ function recordIn({ logged }: Target): RequestRecord {
 /** @throws TypeError where no header can carry it: once it is kept, nobody could take the fault of a later answer */
 function answerOf(copy: Copy, signedFor: string | null, answer: RedirectAnswer): Answer {
   const body = JSON.stringify(answer.body);
+  const bytes = Buffer.byteLength(body);
   const fields = jsonHeaders(answer.headers);
-  const headers: string[] = ['Content-Length', String(Buffer.byteLength(body))];
+  const headers = ['X-Request-Id', '', 'Content-Length', String(bytes)];
   for (const name in fields) {
     const value = fields[name] ?? '';
     validateHeaderValue(name, value);
     headers.push(name, value);
   }
-  return { copy, signedFor, headers, body };
+  return { copy, signedFor, headers, body, encoding: bytes === body.length ? 'latin1' : 'utf8' };
 }
 
 /** The answer to the last hit, where it is what would be answered again. */
