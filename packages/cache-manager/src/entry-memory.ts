@@ -83,7 +83,7 @@ export class EntryMemory implements Disposable {
   async read(id: ObjectId): Promise<Entry | null> {
     const { entries } = this.#options;
     const epoch = entries.epoch;
-    const startedAtMs = performance.now();
+    const startedAtMs = wholeMs();
     const name = nameOf(id);
     const reads = this.#reads.get(name) ?? { count: 0 };
     this.#reads.set(name, reads);
@@ -157,7 +157,7 @@ export class EntryMemory implements Disposable {
       this.forgetAll();
       this.#epoch = epoch;
     }
-    const endsAtMs = startedAtMs + Math.min(LONGEST_MEMORY_MS, this.#remainingMs(entry));
+    const endsAtMs = Math.floor(startedAtMs + Math.min(LONGEST_MEMORY_MS, this.#remainingMs(entry)));
     const before = this.#remembered.get(id);
     // The same entry again: objects that live on are cheaper than new ones that have to be collected later.
     const remembered =
@@ -174,6 +174,11 @@ export class EntryMemory implements Disposable {
     const now = Date.now();
     return Math.min(entry.since + times.ttlSeconds * 1000 - now, entryLifeMs(entry, times, now));
   }
+}
+
+/** Whole numbers are part of the object that has them; others are looked up elsewhere in memory. Early, never late. */
+function wholeMs(): number {
+  return Math.floor(performance.now());
 }
 
 function nameOf({ backend, sha256 }: ObjectId): string {

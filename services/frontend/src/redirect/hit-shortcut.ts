@@ -31,8 +31,10 @@ interface Target {
   readonly logged: LoggedRecord;
   /** Of hits by GET. */
   readonly tally: Tally;
-  /** The answer to the last hit on it. */
+  /** The answer to the last hit on it, where it may be asked for again. */
   last: Answer | null;
+  /** As of the last answer, kept or not. */
+  signedFor: string | null;
 }
 
 interface Answer {
@@ -117,7 +119,7 @@ export class HitShortcut {
       const record: RequestRecord = { route: 'redirect', outcome: 'hit' };
       recordObject(record, service, region, origin);
       const tally = this.#parts.metrics.tallyOf(record, { method: 'GET', status: REDIRECTED });
-      return { object, logged: AccessLog.recordOf(record), tally, last: null };
+      return { object, logged: AccessLog.recordOf(record), tally, last: null, signedFor: null };
     } catch {
       // The application says what is wrong with it.
       return null;
@@ -137,8 +139,12 @@ export class HitShortcut {
     const { access } = store;
     const { sha256 } = copy;
     const how = { kind: 'present', location, access, how: 'hit', collapsed: false, sha256 } as const;
-    target.last = answerOf(copy, signedFor, presentAnswer(how, server));
-    return target.last;
+    const answer = answerOf(copy, signedFor, presentAnswer(how, server));
+    // What is kept for a moment only is work for the collector: worth it where the same is asked for again and again.
+    const keeps = signedFor === null || signedFor === target.signedFor;
+    target.last = keeps ? answer : null;
+    target.signedFor = signedFor;
+    return answer;
   }
 
   #send(
