@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import type { BenchSizes } from './benchmark.ts';
 import { BENCHMARKS } from './catalogue.ts';
+import { fillCompileCache } from './mirror/mirror-under-test.ts';
 import { layOutCores } from './processes/cores.ts';
 import { formatFindings, machineName, writeResult } from './results.ts';
 
@@ -47,6 +48,7 @@ async function runAll(): Promise<number> {
   print(machineName());
   if (cores.measured === '')
     print('One processor, or no taskset: nothing is pinned, and parts take time from each other.');
+  await fillCompileCache();
   let failures = 0;
   for (const { name, summary, run } of chosen) {
     print(`\n${name}: ${summary}`);
