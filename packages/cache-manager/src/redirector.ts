@@ -18,6 +18,8 @@ import { releaseUnanswered } from './unanswered-claim.ts';
  * promised an answer within a second, and the answer itself takes some of that.
  */
 const LOOK_MS = 750;
+/** What a read or a claim may take at least, however little of its request's time is left when it begins. */
+const LAST_LOOK_MS = 100;
 /** Looks at one entry without any wait between them, before something must be wrong. */
 const LOOKS_AT_ONCE = 25;
 const LEAST_MISSES_AT_ONCE = 1000;
@@ -346,7 +348,8 @@ export class Redirector {
    * @throws EntryStoreError where it is over
    */
   async #inTime<T>(progress: Progress, asked: Promise<T>): Promise<T> {
-    const answer = await settleWithin<T, typeof LATE>(asked, lookMs(progress), LATE);
+    const limit = Math.max(LAST_LOOK_MS, lookMs(progress));
+    const answer = await settleWithin<T, typeof LATE>(asked, limit, LATE);
     if (answer === LATE) throw new EntryStoreError('no answer within the time of the request');
     return answer;
   }
