@@ -167,11 +167,12 @@ describe('answers of S3', () => {
 
   test('403 is never taken for "absent": the origin, no copy, no job', async () => {
     const path = small();
-    rig.protocols.answerNext('HeadObject', { status: 403, body: '' }, 2);
+    rig.protocols.answerNext('HeadObject', { status: 403, body: '' }, 1_000);
     const sent = rig.protocols.count('SendMessage');
     const answer = await rig.askTimely(frontend, path);
     expect(answer.headers['cache-status']).toBe('cloud-mirror; fwd=miss; detail=store_unavailable');
     expect(rig.protocols.count('SendMessage')).toBe(sent);
+    rig.protocols.answerAsBefore();
     await isCopiedWell(path);
   });
 

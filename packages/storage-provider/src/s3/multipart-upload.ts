@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { CompletedPart, HeadObjectCommandOutput } from '@aws-sdk/client-s3';
+import type { CompletedPart } from '@aws-sdk/client-s3';
 import {
   AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
@@ -9,7 +9,7 @@ import {
 import type { PutOptions, StoredObject } from '../storage-provider.ts';
 import { StorageError } from '../storage-provider.ts';
 import type { BodyReader } from './body-reader.ts';
-import { headObject } from './head-object.ts';
+import { headObject, type ObjectHead } from './head-object.ts';
 import { MOST_PARTS, partSize, partsAtOnce } from './part-size.ts';
 import { announcedChecksum, checksumOf } from './payload-checksum.ts';
 import { hasName } from './s3-error.ts';
@@ -215,7 +215,7 @@ export class MultipartUpload {
     }
   }
 
-  #head(): Promise<HeadObjectCommandOutput | null> {
+  #head(): Promise<ObjectHead | null> {
     return headObject(this.#writing.calls, this.#key, { signal: this.#signal });
   }
 

@@ -40,11 +40,20 @@ export class SignedAddresses {
 
   /** An address that serves `method` of `key` alone, for the configured time from now by the store's clock. */
   async address(key: string, method: 'GET' | 'HEAD'): Promise<string> {
-    const { host, pathname, origin } = this.#base;
-    const path = pathname + key.split('/').map(encodeText).join('/');
+    const { host, origin } = this.#base;
+    const path = this.#path(key);
     const credentials = await this.#calls.client.config.credentials();
     const signingDate = new Date(Date.now() + this.#calls.clockOffsetMs);
     return `${origin}${path}?${this.#presigner.sign({ method, host, path }, credentials, signingDate)}`;
+  }
+
+  /** The address without its signature. */
+  unsigned(key: string): string {
+    return this.#base.origin + this.#path(key);
+  }
+
+  #path(key: string): string {
+    return this.#base.pathname + key.split('/').map(encodeText).join('/');
   }
 }
 

@@ -80,11 +80,25 @@ export class S3Calls {
     return this.client.config.systemClockOffset;
   }
 
-  async send<Input extends ServiceInputTypes, Output extends ServiceOutputTypes>(
+  /** For requests besides the SDK's, which share its connections. */
+  get agents(): readonly [HttpAgent, HttpsAgent] {
+    return this.#agents;
+  }
+
+  /** @param withoutSdk asked at the beginning of the first try, within its time limit; `undefined`: ask the SDK */
+  async send<
+    Input extends ServiceInputTypes,
+    Output extends ServiceOutputTypes,
+    Other extends object = never,
+  >(
     command: S3Command<Input, Output>,
     options: S3CallOptions,
-  ): Promise<Output> {
-    return withRetries(() => this.#once(command, options), {
+    withoutSdk?: (signal: AbortSignal) => Promise<Other | undefined>,
+  ): Promise<Output | Other> {
+    const first = async (signal: AbortSignal): Promise<Output | Other> =>
+      (await withoutSdk?.(signal)) ?? this.client.send(command);
+    const asked = (): Promise<Output> => this.client.send(command);
+    return withRetries((number) => this.#once(command.input, options, number === 1 ? first : asked), {
       attempts: options.attempts ?? this.#attempts,
       firstDelayMs: this.#firstDelayMs,
       signal: options.signal,
@@ -102,9 +116,10 @@ export class S3Calls {
     for (const agent of this.#agents) agent.destroy();
   }
 
-  async #once<Input extends ServiceInputTypes, Output extends ServiceOutputTypes>(
-    command: S3Command<Input, Output>,
+  async #once<Output>(
+    input: object,
     { what, signal, timeLimits = 1, mayFinish = false }: S3CallOptions,
+    ask: (signal: AbortSignal) => Promise<Output>,
   ): Promise<Output> {
     signal?.throwIfAborted();
     this.closed.throwIfAborted();
@@ -122,9 +137,9 @@ export class S3Calls {
     if (mayFinish) limit.shortenOn(signal, GRACE_MS);
     else limit.endOn(signal);
     const abortSignal = limit.signal;
-    this.#wireOptions.set(command.input, { abortSignal, requestTimeout: limitMs });
+    this.#wireOptions.set(input, { abortSignal, requestTimeout: limitMs });
     try {
-      return await untilAborted(this.client.send(command), abortSignal);
+      return await untilAborted(ask(abortSignal), abortSignal);
     } catch (thrown) {
       if (abortSignal.aborted) throw abortSignal.reason;
       throw toStorageError(thrown, what, this.bucket);

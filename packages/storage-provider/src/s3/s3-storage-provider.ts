@@ -19,6 +19,7 @@ import type { Writing } from './s3-put.ts';
 import { createWriting, putObject } from './s3-put.ts';
 import type { S3StorageProviderOptions } from './s3-storage-provider-options.ts';
 import { DEFAULT_OWN_KEY_PREFIXES } from './s3-storage-provider-options.ts';
+import { SignedHead } from './signed-head.ts';
 import { toStoredObject } from './stored-object.ts';
 
 /** Copies in one bucket of S3, or of a store that speaks its protocol. */
@@ -31,6 +32,7 @@ export class S3StorageProvider implements StorageProvider, UploadSweeper {
   readonly #writing: Writing;
   readonly #publicBase: string;
   readonly #signedAddresses: SignedAddresses;
+  readonly #signedHead: SignedHead;
 
   constructor(options: S3StorageProviderOptions) {
     this.access = options.access;
@@ -44,6 +46,7 @@ export class S3StorageProvider implements StorageProvider, UploadSweeper {
       bucketBase(options),
       options.signedUrlSeconds,
     );
+    this.#signedHead = new SignedHead(this.#calls, options.region, bucketBase(options));
   }
 
   async urlFor(key: string, method: 'GET' | 'HEAD'): Promise<string> {
@@ -58,7 +61,7 @@ export class S3StorageProvider implements StorageProvider, UploadSweeper {
 
   async head(key: string, options: CallOptions = {}): Promise<StoredObject | null> {
     this.#assertKey(key);
-    const head = await headObject(this.#calls, key, options);
+    const head = await headObject(this.#calls, key, options, this.#signedHead);
     return head === null ? null : toStoredObject(head);
   }
 

@@ -1,12 +1,12 @@
-import type { HeadObjectCommandOutput } from '@aws-sdk/client-s3';
 import type { StoredObject } from '../storage-provider.ts';
+import type { ObjectHead } from './head-object.ts';
 import { decodeHeaders } from './stored-headers.ts';
 import { decodeMetadata } from './stored-metadata.ts';
 
 /** Metadata name under which a multipart upload says which one it was; no part of the metadata that callers see. */
 export const UPLOAD_NONCE = 'upload-nonce';
 
-export function toStoredObject(head: HeadObjectCommandOutput): StoredObject {
+export function toStoredObject(head: ObjectHead): StoredObject {
   const { [UPLOAD_NONCE]: _nonce, ...metadata } = decodeMetadata(head.Metadata);
   return {
     sizeBytes: head.ContentLength ?? 0,
