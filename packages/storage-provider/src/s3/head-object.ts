@@ -34,7 +34,8 @@ export async function headObject(
   const withoutSdk = async (
     limit: AbortSignal,
   ): Promise<{ readonly plain: ObjectHead | null } | undefined> => {
-    const plain = await signed?.ask(key, limit);
+    if (signed?.asks !== true) return undefined;
+    const plain = await signed.ask(key, limit);
     unclear = plain === undefined;
     return plain === undefined ? undefined : { plain };
   };

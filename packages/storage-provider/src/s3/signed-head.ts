@@ -54,9 +54,14 @@ export class SignedHead {
     );
   }
 
+  /** Whether it knows how to ask, and is not at rest. */
+  get asks(): boolean {
+    return this.#sameAddress === true && performance.now() >= this.#restsUntilMs;
+  }
+
   /** @throws only what `signal` was aborted for */
   async ask(key: string, signal: AbortSignal): Promise<SignedAnswer> {
-    if (this.#sameAddress !== true || performance.now() < this.#restsUntilMs) return undefined;
+    if (!this.asks) return undefined;
     try {
       const { statusCode, headers } = await this.#send(await this.#addresses.address(key, 'HEAD'), signal);
       if (this.#isSkewed(headers.date)) return undefined;
@@ -70,7 +75,7 @@ export class SignedHead {
 
   /** Tells that the SDK had a plain answer where this one had none. */
   rest(): void {
-    if (this.#sameAddress === true) this.#restsUntilMs = performance.now() + REST_MS;
+    this.#restsUntilMs = performance.now() + REST_MS;
   }
 
   #send(address: string, signal: AbortSignal): Promise<IncomingMessage> {
