@@ -26,7 +26,7 @@ interface SdkRequest {
 }
 
 /**
- * HEAD of an object without the SDK, whose middleware takes most of the processor time of a first request. It knows plain
+ * HEAD of an object without the SDK, whose middleware takes half of a front end's time for a first request. It knows plain
  * answers alone: whatever else happens is for the SDK to find out, with its errors, tries and correction of clocks.
  *
  * The SDK asks first. Where it sends its own HEAD may depend on environment and profile, and a 404 from anywhere else would
