@@ -14,7 +14,8 @@ import { cpuSeconds } from '../processes/process-usage.ts';
 import { rounded } from '../statistics.ts';
 
 const DRAWS = 200_000;
-const WARM_UP_SECONDS = 2;
+/** Until each of the URLs has been asked for. */
+const WARM_UP_SECONDS = 8;
 
 type Turn = { perSecond: number; p50Ms: number; p99Ms: number; cpuMicros: number };
 

@@ -13,10 +13,10 @@ export const GREATEST_MEMORY_AGE_MS = 1000;
 const LOOK_EVERY_MS = 250;
 
 /**
- * After so long an entry is read again, seal or not: when it ends is told by the entry store's clock, and this process's
- * may be another. Well below any margin kept before the end of a copy.
+ * After so long an entry is read again, seal or not, or after half of the margin that is kept before the end of a copy:
+ * when an entry ends is told by the entry store's clock, and this process's may be another.
  */
-const LONGEST_MEMORY_MS = 60_000;
+const LONGEST_MEMORY_MS = 300_000;
 
 /** The most entries that are kept, of about half a kilobyte each. */
 const MOST_ENTRIES = 131_072;
@@ -46,6 +46,7 @@ export class EntryMemory implements Disposable {
   readonly #options: EntryMemoryOptions;
   readonly #subscription: Disposable;
   readonly #timer: NodeJS.Timeout;
+  readonly #longestMs: number;
   readonly #remembered = new RecentObjects<Remembered>(MOST_ENTRIES);
   /** Reads under way, each object's counted together. A change takes them away: they may have missed it. */
   readonly #reads = new Map<string, { count: number }>();
@@ -59,6 +60,8 @@ export class EntryMemory implements Disposable {
   constructor(options: EntryMemoryOptions) {
     this.#options = options;
     this.#epoch = options.entries.epoch;
+    const halfMarginMs = options.times.expiryMarginSeconds * 500;
+    this.#longestMs = Math.max(GREATEST_MEMORY_AGE_MS, Math.min(LONGEST_MEMORY_MS, halfMarginMs));
     this.#subscription = options.entries.subscribe((change) => this.#hear(change));
     this.#timer = setInterval(() => {
       // Who reads entries meets the same fault and tells of it; without the seal they are read more often.
@@ -157,7 +160,7 @@ export class EntryMemory implements Disposable {
       this.forgetAll();
       this.#epoch = epoch;
     }
-    const endsAtMs = Math.floor(startedAtMs + Math.min(LONGEST_MEMORY_MS, this.#remainingMs(entry)));
+    const endsAtMs = Math.floor(startedAtMs + Math.min(this.#longestMs, this.#remainingMs(entry)));
     const before = this.#remembered.get(id);
     // The same entry again: objects that live on are cheaper than new ones that have to be collected later.
     const remembered =
