@@ -1,6 +1,6 @@
 import { settleWithin } from './bounded-wait.ts';
 import type { CacheManagerOptions, EntryTimes } from './cache-manager-options.ts';
-import type { ChangeWaiter, ChangeWaiters } from './change-waiters.ts';
+import type { ChangeWaiters } from './change-waiters.ts';
 import { lookUpGeneration } from './copy-lookup.ts';
 import { TooManyLookUps, type DirectLookUps } from './direct-lookups.ts';
 import type { EntryMemory } from './entry-memory.ts';
@@ -10,16 +10,17 @@ import type { MarkerLists } from './marker-lists.ts';
 import { copyKey, type MirroredObject } from './mirrored-object.ts';
 import type { Miss } from './miss.ts';
 import type { FallbackReason, RedirectOutcome, RedirectRequest } from './redirect.ts';
+import {
+  beginProgress,
+  LAST_LOOK_MS,
+  LOOK_MS,
+  lookMs,
+  remainingMs,
+  type Progress,
+} from './request-progress.ts';
 import { freshToken } from './token.ts';
 import { releaseUnanswered } from './unanswered-claim.ts';
 
-/**
- * Time from its arrival that even a request which does not want to wait gives the stores, in milliseconds. It is
- * promised an answer within a second, and the answer itself takes some of that.
- */
-const LOOK_MS = 750;
-/** What a read or a claim may take at least, however little of its request's time is left when it begins. */
-const LAST_LOOK_MS = 100;
 /** Looks at one entry without any wait between them, before something must be wrong. */
 const LOOKS_AT_ONCE = 25;
 const LEAST_MISSES_AT_ONCE = 1000;
@@ -39,19 +40,6 @@ export interface RedirectorParts {
   readonly background: <T>(work: Promise<T>) => Promise<T>;
 }
 
-/** What a request has been through so far. */
-interface Progress {
-  readonly object: MirroredObject;
-  readonly request: RedirectRequest;
-  /** It saw that somebody was at it, and wanted to wait. */
-  waited: boolean;
-  /** It won the claim and sent the job itself. */
-  sentJob: boolean;
-  revalidated: boolean;
-  waiter: ChangeWaiter | null;
-  looks: number;
-}
-
 /** An answer, or that the entry is worth another look. */
 type Step = RedirectOutcome | 'look_again';
 
@@ -69,15 +57,7 @@ export class Redirector {
   }
 
   async redirect(object: MirroredObject, request: RedirectRequest): Promise<RedirectOutcome> {
-    const progress: Progress = {
-      object,
-      request,
-      waited: false,
-      sentJob: false,
-      revalidated: false,
-      waiter: null,
-      looks: 0,
-    };
+    const progress = beginProgress(object, request);
     try {
       for (;;) {
         if (this.#parts.ended.aborted) return this.#notNow(progress);
@@ -382,17 +362,4 @@ export class Redirector {
  */
 function claimLeaseMs({ queuedLeaseSeconds, copyingLeaseSeconds }: EntryTimes): number {
   return Math.min(queuedLeaseSeconds, copyingLeaseSeconds) * 1000;
-}
-
-function remainingMs({ request }: Progress): number {
-  return request.waitMs - elapsedMs(request);
-}
-
-/** What all looks of a request together may take from now on, however many parts are slow one after the other. */
-function lookMs({ request }: Progress): number {
-  return Math.max(request.waitMs, LOOK_MS) - elapsedMs(request);
-}
-
-function elapsedMs({ arrivedAtMs }: RedirectRequest): number {
-  return performance.now() - arrivedAtMs;
 }
