@@ -93,8 +93,11 @@ export class CacheManager implements AsyncDisposable {
     return this.#hits?.recall(object) ?? null;
   }
 
-  /** The copy that `redirect` leads to, where one read of the entry says so; `null`: ask `redirect`. */
-  async findHit(object: MirroredObject): Promise<Copy | null> {
+  /**
+   * The copy that `redirect` leads to, where one read of the entry says so; else ask `redirect`, and tell it where the entry
+   * was `missing`.
+   */
+  async findHit(object: MirroredObject): Promise<Copy | 'missing' | null> {
     return this.#hits?.find(object) ?? null;
   }
 

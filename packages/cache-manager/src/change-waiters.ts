@@ -1,7 +1,7 @@
 import type { Change, ObjectId } from './entry-store.ts';
 
 /**
- * Requests that wait for an object's entry to change. A wake-up says only that the entry is worth another look, so
+ * Requests that wait for an object's entry to be pending no more. A wake-up says only that the entry is worth another look, so
  * nothing depends on its content, and a slow poll of the caller makes up for one that got lost.
  */
 export class ChangeWaiters {
@@ -33,6 +33,7 @@ export class ChangeWaiters {
   /** Takes what the entry store tells. Where messages may be missing everybody looks again. */
   notify(change: Change): void {
     if (change.type === 'changed') {
+      if (change.pending) return;
       for (const wake of this.#waiting.get(nameOf(change.id)) ?? []) wake();
       return;
     }
@@ -41,7 +42,7 @@ export class ChangeWaiters {
 }
 
 export interface ChangeWaiter extends Disposable {
-  /** Resolves at the next change; never rejects. */
+  /** Resolves at the next change to anything but pending; never rejects. */
   readonly changed: Promise<void>;
 }
 

@@ -166,7 +166,8 @@ export interface Failure {
 
 export type ChangeListener = (change: Change) => void;
 export type Change =
-  | { readonly type: 'changed'; readonly id: ObjectId }
+  /** `pending`: it is being copied, now or still. Every change to another state, or to none, is told by a message of its own. */
+  | { readonly type: 'changed'; readonly id: ObjectId; readonly pending: boolean }
   | { readonly type: 'flushed' }
   | { readonly type: 'lost' };
 

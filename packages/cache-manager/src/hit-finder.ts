@@ -28,12 +28,13 @@ export class HitFinder {
     return this.#hitOf(object, memory.recall(object.id), entries.epoch);
   }
 
-  /** By one read of the entry store. */
-  async find(object: MirroredObject): Promise<Copy | null> {
+  /** By one read of the entry store. `missing`: it has no entry. */
+  async find(object: MirroredObject): Promise<Copy | 'missing' | null> {
     const { entries, memory } = this.#parts;
     const epoch = entries.epoch;
     try {
-      return this.#hitOf(object, await memory.read(object.id), epoch);
+      const entry = await memory.read(object.id);
+      return entry === null ? 'missing' : this.#hitOf(object, entry, epoch);
     } catch (error) {
       // Counted and told by whoever asks next: a request that is no hit goes on to the rules of a request.
       if (error instanceof EntryStoreError) return null;

@@ -1,5 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { OriginError, type OriginDescription } from '@cloud-mirror/origin';
-import type { CacheManagerOptions } from './cache-manager-options.ts';
+import type { CacheManagerOptions, EntryTimes } from './cache-manager-options.ts';
 import { entryLifeMs } from './copy-life.ts';
 import { lookUpCopy, type CopyLookup } from './copy-lookup.ts';
 import { EntryStoreError, type Copy, type Failure } from './entry-store.ts';
@@ -7,6 +8,9 @@ import { jobFor } from './job-for.ts';
 import type { MarkerLists } from './marker-lists.ts';
 import type { MirroredObject } from './mirrored-object.ts';
 import { publicCause } from './public-cause.ts';
+
+/** Until a claim is kept whose job was sent, in milliseconds. */
+const KEEP_AFTER_MS = 500;
 
 /** The claim that this process won for an object. */
 export interface WonClaim {
@@ -141,13 +145,17 @@ export class Miss {
       return { kind: 'queue_failed' };
     }
     this.#options.events?.jobEnqueued?.(backend.name);
-    await this.#keepQueued(object, claim);
     return { kind: 'queued' };
   }
 
-  /** The job may wait for as long as jobs may. Refused where a worker has taken it by now. */
-  async #keepQueued(object: MirroredObject, claim: WonClaim): Promise<void> {
+  /**
+   * The job of a claim may wait for as long as jobs may. Refused where a worker has taken it by now, and so not done at once:
+   * most jobs wait for a moment, in which there is enough to do.
+   */
+  async keepQueued(object: MirroredObject, claim: WonClaim, ended: AbortSignal): Promise<void> {
     const { entries, times } = this.#options;
+    const pauseMs = Math.min(KEEP_AFTER_MS, claimLeaseMs(times) / 3);
+    await sleep(pauseMs, undefined, { signal: ended }).catch(() => undefined);
     try {
       await entries.renew(object.id, claim.token, { leaseMs: times.queuedLeaseSeconds * 1000, bytes: 0 });
     } catch (error) {
@@ -186,4 +194,12 @@ export function describeFailure(
     firstRetryMs: times.errorSeconds.first * 1000,
     longestRetryMs: times.errorSeconds.longest * 1000,
   };
+}
+
+/**
+ * Length of a claim until its job is sent, in milliseconds: that of a sign of life. A process that dies in between must not
+ * keep everybody waiting for as long as a job may be queued.
+ */
+export function claimLeaseMs({ queuedLeaseSeconds, copyingLeaseSeconds }: EntryTimes): number {
+  return Math.min(queuedLeaseSeconds, copyingLeaseSeconds) * 1000;
 }

@@ -14,6 +14,8 @@ export interface RedirectRequest {
   readonly respondAsync: boolean;
   /** Check that the copy is there before answering with it. */
   readonly revalidate: boolean;
+  /** The entry was read since the request arrived, and there was none: it need not be read again. */
+  readonly missing?: boolean | undefined;
   /** Aborted when the client went away; the copy goes on without it. */
   readonly signal: AbortSignal;
 }

@@ -1,5 +1,5 @@
 import { settleWithin } from './bounded-wait.ts';
-import type { CacheManagerOptions, EntryTimes } from './cache-manager-options.ts';
+import type { CacheManagerOptions } from './cache-manager-options.ts';
 import type { ChangeWaiters } from './change-waiters.ts';
 import { lookUpGeneration } from './copy-lookup.ts';
 import { TooManyLookUps, type DirectLookUps } from './direct-lookups.ts';
@@ -8,7 +8,7 @@ import { EntryStoreError, type Copy, type Entry, type ErrorEntry, type PresentEn
 import { accepted, refusalOf, toOrigin } from './fallback.ts';
 import type { MarkerLists } from './marker-lists.ts';
 import { copyKey, type MirroredObject } from './mirrored-object.ts';
-import type { Miss } from './miss.ts';
+import { claimLeaseMs, type Miss } from './miss.ts';
 import type { FallbackReason, RedirectOutcome, RedirectRequest } from './redirect.ts';
 import {
   beginProgress,
@@ -97,10 +97,14 @@ export class Redirector {
     }
   }
 
-  /** A look for a copy may see the entry as it was a moment ago; what is to be checked, or has changed, is read anew. */
-  #entryFor({ object, request, looks }: Progress): Promise<Entry | null> {
+  /**
+   * A look for a copy may see the entry as it was a moment ago; what is to be checked, or has changed, is read anew. Where
+   * there was none the claim decides, and tells of an entry that has been made meanwhile.
+   */
+  #entryFor({ object, request, looks, waited }: Progress): Promise<Entry | null> {
     const { memory, options } = this.#parts;
     if (memory === null || request.revalidate) return options.entries.get(object.id);
+    if (request.missing === true && looks === 1 && !waited) return Promise.resolve(null);
     const remembered = looks === 1 ? memory.recall(object.id) : null;
     return remembered === null ? memory.read(object.id) : Promise.resolve(remembered);
   }
@@ -220,6 +224,7 @@ export class Redirector {
         return this.#toCopy(progress, result.copy);
       case 'queued':
         progress.sentJob = true;
+        void background(miss.keepQueued(object, claim, ended));
         return 'look_again';
       case 'start_over':
         return 'look_again';
@@ -354,12 +359,4 @@ export class Redirector {
     if (!(error instanceof EntryStoreError)) throw error;
     this.#parts.options.events?.partFailed?.('entries', null, error);
   }
-}
-
-/**
- * Length of a claim until its job is sent, in milliseconds: that of a sign of life. A process that dies in between must not
- * keep everybody waiting for as long as a job may be queued.
- */
-function claimLeaseMs({ queuedLeaseSeconds, copyingLeaseSeconds }: EntryTimes): number {
-  return Math.min(queuedLeaseSeconds, copyingLeaseSeconds) * 1000;
 }

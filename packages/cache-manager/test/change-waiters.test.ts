@@ -18,10 +18,19 @@ test('a change wakes everybody who waits for that object, and nobody else', asyn
   using second = waiters.listen(ONE);
   using other = waiters.listen(OTHER);
   using elsewhere = waiters.listen(ELSEWHERE);
-  waiters.notify({ type: 'changed', id: { ...ONE } });
+  waiters.notify({ type: 'changed', id: { ...ONE }, pending: false });
   await Promise.all([first.changed, second.changed]);
   expect(await settled(other.changed)).toBe(false);
   expect(await settled(elsewhere.changed)).toBe(false);
+});
+
+test('a copy that is begun, or goes on, wakes nobody: its end will', async () => {
+  const waiters = new ChangeWaiters();
+  using waiter = waiters.listen(ONE);
+  waiters.notify({ type: 'changed', id: ONE, pending: true });
+  expect(await settled(waiter.changed)).toBe(false);
+  waiters.notify({ type: 'changed', id: ONE, pending: false });
+  await waiter.changed;
 });
 
 test.each(['flushed', 'lost'] as const)('%s wakes everybody', async (type) => {
@@ -48,7 +57,7 @@ test('who begins to wait after the last one stopped is woken', async () => {
   const waiters = new ChangeWaiters();
   waiters.listen(ONE)[Symbol.dispose]();
   using later = waiters.listen(ONE);
-  waiters.notify({ type: 'changed', id: ONE });
+  waiters.notify({ type: 'changed', id: ONE, pending: false });
   await later.changed;
 });
 
@@ -57,7 +66,7 @@ test('who stops while all are woken harms nobody', async () => {
   const first = waiters.listen(ONE);
   using second = waiters.listen(ONE);
   const stopping = first.changed.then(() => first[Symbol.dispose]());
-  waiters.notify({ type: 'changed', id: ONE });
+  waiters.notify({ type: 'changed', id: ONE, pending: false });
   await Promise.all([stopping, second.changed]);
   expect(waiters.count).toBe(1);
 });

@@ -106,7 +106,11 @@ describe('messages of changes', () => {
     const waiting = mirror.redirect(PATH);
     while (mirror.manager.waiting < 1) await new Promise(setImmediate);
     const { id } = mirror.object(PATH);
-    for (const change of [{ type: 'changed', id }, { type: 'flushed' }, { type: 'lost' }] as const) {
+    for (const change of [
+      { type: 'changed', id, pending: false },
+      { type: 'flushed' },
+      { type: 'lost' },
+    ] as const) {
       const reads = mirror.gate.count(GET);
       mirror.entries.tell(change);
       await mirror.gate.seen(GET, reads + 1);

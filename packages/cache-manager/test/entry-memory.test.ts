@@ -144,7 +144,7 @@ describe('hits in memory', () => {
       using pause = gate.pause(GET, 'answer');
       const reading = memory.read(ID);
       await pause.reached;
-      entries.tell(type === 'changed' ? { type, id: ID } : { type });
+      entries.tell(type === 'changed' ? { type, id: ID, pending: false } : { type });
       pause.resume();
       expect(await reading).not.toBeNull();
       expect(memory.recall(ID)).toBeNull();
@@ -158,7 +158,7 @@ describe('hits in memory', () => {
     using pause = gate.pause(GET, 'answer');
     const reading = memory.read(ID);
     await pause.reached;
-    entries.tell({ type: 'changed', id: objectOf(2) });
+    entries.tell({ type: 'changed', id: objectOf(2), pending: false });
     pause.resume();
     await reading;
     expect(memory.recall(ID)).not.toBeNull();

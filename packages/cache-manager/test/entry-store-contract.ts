@@ -592,28 +592,29 @@ export function describeEntryStore(name: string, open: () => Promise<EntryStoreP
       }
 
       test.each([
-        ['claim', () => store.claim(id, claimOf('a'))],
-        ['take', () => store.take(id, takeOf('t'))],
-        ['purge', () => store.drop(id)],
-      ])('tells of a %s', async (_name, write) => {
+        ['claim', true, () => store.claim(id, claimOf('a'))],
+        ['take', true, () => store.take(id, takeOf('t'))],
+        ['purge', false, () => store.drop(id)],
+      ])('tells of a %s', async (_name, pending, write) => {
         const { heard } = await listening();
         await write();
         await until(() => changesOf(heard) === 1);
-        expect(heard).toContainEqual({ type: 'changed', id });
+        expect(heard).toContainEqual({ type: 'changed', id, pending });
       });
 
       test.each([
-        ['renew', () => store.renew(id, 't', { leaseMs: LEASE_MS, bytes: 3 })],
-        ['commit', () => store.commit(id, 't', COPY, LEASE_MS)],
-        ['fail', () => store.fail(id, 't', FAILURE)],
-        ['release', () => store.release(id, 't')],
-        ['drop with its token', () => store.drop(id, 't')],
-      ])('tells of a %s', async (_name, write) => {
+        ['renew', true, () => store.renew(id, 't', { leaseMs: LEASE_MS, bytes: 3 })],
+        ['commit', false, () => store.commit(id, 't', COPY, LEASE_MS)],
+        ['fail', false, () => store.fail(id, 't', FAILURE)],
+        ['release', false, () => store.release(id, 't')],
+        ['drop with its token', false, () => store.drop(id, 't')],
+      ])('tells of a %s', async (_name, pending, write) => {
         const { heard } = await listening();
         await store.take(id, takeOf('t'));
         await until(() => changesOf(heard) === 1);
         expect(await write()).toBe(true);
         await until(() => changesOf(heard) === 2);
+        expect(heard.at(-1)).toEqual({ type: 'changed', id, pending });
       });
 
       test('tells of a flush', async () => {

@@ -61,7 +61,7 @@ describe('a purge', () => {
     using deleting = mirror.gate.pause(DELETE);
     const purging = purgeHere();
     await deleting.reached;
-    expect(changes).toEqual([{ type: 'changed', id: mirror.object(PATH).id }]);
+    expect(changes).toEqual([{ type: 'changed', id: mirror.object(PATH).id, pending: false }]);
     deleting.resume();
     await purging;
   });

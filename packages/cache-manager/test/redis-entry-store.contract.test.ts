@@ -333,6 +333,6 @@ describe('RedisEntryStore’s subscription', () => {
       await operator.publish(`${keyPrefix}:changes`, message);
     await store.drop(ID);
     await until(() => heard.length > 1);
-    expect(heard).toEqual([{ type: 'lost' }, { type: 'changed', id: ID }]);
+    expect(heard).toEqual([{ type: 'lost' }, { type: 'changed', id: ID, pending: false }]);
   });
 });

@@ -40,8 +40,7 @@ export async function receiveJobs(options: JobWorkerOptions, stopping: AbortSign
     await untilSomeFree(slots, stopping);
     if (stopping.aborted) return;
     try {
-      const { free } = slots;
-      const max = Math.min(DELIVERIES_AT_ONCE, free);
+      const max = Math.min(DELIVERIES_AT_ONCE, slots.free);
       const askedAtMs = performance.now();
       const deliveries = await backend.queue.receive({
         max,
@@ -50,6 +49,8 @@ export async function receiveJobs(options: JobWorkerOptions, stopping: AbortSign
       });
       failures = 0;
       options.onQueue(backend, null);
+      // As of now: a copy may have ended while the queue was asked.
+      const { free } = slots;
       for (const delivery of deliveries) void runInSlot(options, delivery);
       if (deliveries.length > 0 && deliveries.length < max)
         await untilFreeWithin(HEAD_START_MS, slots, free, stopping);

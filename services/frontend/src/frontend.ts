@@ -9,6 +9,7 @@ import { clientAddressReader } from './http/client-address.ts';
 import { HttpServer } from './http/http-server.ts';
 import { rateLimit, RateLimiter } from './http/rate-limit.ts';
 import { receiveRequest } from './http/receive-request.ts';
+import type { Arrival } from './http/receive-request.ts';
 import type { Exchange, RequestState } from './http/request-context.ts';
 import { FrontendMetrics } from './machines/metrics.ts';
 import { PartProbe } from './machines/part-states.ts';
@@ -62,7 +63,7 @@ export function createFrontend(parts: FrontendParts): Frontend {
     accessLog.tell(req, res, { requestId, record: AccessLog.recordOf(record), durationMs });
   };
   /** Of requests that the shortcut looked at first: waits count from there. */
-  const arrivals = new WeakMap<IncomingMessage, number>();
+  const arrivals = new WeakMap<IncomingMessage, Arrival>();
   app.use(receiveRequest({ logger, isDraining, arrivals, onEnd }));
   const { rateLimit: limit, trustedProxies } = config.server;
   if (limit !== null) app.use(rateLimit(new RateLimiter(limit), clientAddressReader(trustedProxies)));
@@ -78,8 +79,8 @@ export function createFrontend(parts: FrontendParts): Frontend {
       : null;
   const listener: RequestListener = (request, response) => {
     if (shortcut === null) return void handle(request, response);
-    shortcut.handle(request, response, (arrivedAtMs) => {
-      arrivals.set(request, arrivedAtMs);
+    shortcut.handle(request, response, (arrival) => {
+      arrivals.set(request, arrival);
       void handle(request, response);
     });
   };

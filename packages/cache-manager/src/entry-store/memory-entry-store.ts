@@ -187,12 +187,12 @@ export class MemoryEntryStore implements EntryStore {
   #write(id: ObjectId, held: Held): void {
     this.#entries.set(nameOf(id), held);
     this.#sweepSome();
-    this.#changed(id);
+    this.#changed(id, held.entry.state === 'pending');
   }
 
   /** Listeners hear of a change after the call that made it: as with a store elsewhere, never from inside of it. */
-  #changed(id: ObjectId): void {
-    queueMicrotask(() => this.#listeners.tell({ type: 'changed', id }));
+  #changed(id: ObjectId, pending = false): void {
+    queueMicrotask(() => this.#listeners.tell({ type: 'changed', id, pending }));
   }
 
   /** Entries that nobody asks for again would stay for ever. An iterator of a Map lives through its changes. */

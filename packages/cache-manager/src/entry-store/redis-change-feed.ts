@@ -106,8 +106,8 @@ export class RedisChangeFeed implements AsyncDisposable {
 
   #hear(message: string): void {
     if (message === FLUSH_MESSAGE) return this.#listeners.tell({ type: 'flushed' });
-    const named = /^(\S+) ([0-9a-f]{64})$/.exec(message);
-    if (named?.[1] === undefined || named[2] === undefined) return;
-    this.#listeners.tell({ type: 'changed', id: { backend: named[1], sha256: named[2] } });
+    const [, backend, sha256, pending] = /^(\S+) ([0-9a-f]{64})( pending)?$/.exec(message) ?? [];
+    if (backend === undefined || sha256 === undefined) return;
+    this.#listeners.tell({ type: 'changed', id: { backend, sha256 }, pending: pending !== undefined });
   }
 }

@@ -11,11 +11,13 @@ import { parseRequestTarget } from './request-target.ts';
 export interface ReceiveParts {
   readonly logger: Logger;
   readonly isDraining: () => boolean;
-  /** When requests arrived, by `performance.now()`; those that are not in it arrive with their call. */
-  readonly arrivals: { get(request: IncomingMessage): number | undefined };
+  /** What is known of requests already; those that are not in it arrive with their call. */
+  readonly arrivals: { get(request: IncomingMessage): Arrival | undefined };
   /** Called once for each request, when its answer went out or its client went away. */
   readonly onEnd: (ctx: RequestContext, durationMs: number) => void;
 }
+
+export type Arrival = Pick<RequestState, 'arrivedAtMs' | 'missing'>;
 
 /**
  * The outermost middleware: gives the request its identifier and its record, turns whatever is thrown into a problem,
@@ -28,10 +30,14 @@ export function receiveRequest({
   onEnd,
 }: ReceiveParts): Middleware<RequestState> {
   return async (ctx, next) => {
-    const arrivedAtMs = arrivals.get(ctx.req) ?? performance.now();
+    const { arrivedAtMs, missing } = arrivals.get(ctx.req) ?? {
+      arrivedAtMs: performance.now(),
+      missing: false,
+    };
     ctx.state = {
       requestId: requestIdOf(ctx.req.headers['x-request-id']),
       arrivedAtMs,
+      missing,
       target: parseRequestTarget(ctx.req.url ?? '/'),
       record: { route: 'unknown' },
     };

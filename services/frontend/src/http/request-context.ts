@@ -23,6 +23,8 @@ export interface RequestState {
   requestId: string;
   /** `performance.now()` when the request arrived. */
   arrivedAtMs: number;
+  /** The entry of the object was looked for since, and there was none. */
+  missing: boolean;
   target: RequestTarget;
   record: RequestRecord;
 }

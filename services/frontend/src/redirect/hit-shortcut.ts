@@ -7,6 +7,7 @@ import { AccessLog } from '../http/access-log.ts';
 import type { LoggedRecord } from '../http/access-log.ts';
 import { jsonHeaders } from '../http/answer.ts';
 import type { RequestRecord } from '../http/request-context.ts';
+import type { Arrival } from '../http/receive-request.ts';
 import { requestIdOf } from '../http/request-id.ts';
 import { parseRequestTarget } from '../http/request-target.ts';
 import type { FrontendMetrics, Tally } from '../machines/metrics.ts';
@@ -70,21 +71,22 @@ export class HitShortcut {
     this.#parts = parts;
   }
 
-  /** @param otherwise takes the request, now or later, where it is no plain hit, with the time at which it arrived */
-  handle(req: IncomingMessage, res: ServerResponse, otherwise: (arrivedAtMs: number) => void): void {
+  /** @param otherwise takes the request, now or later, where it is no plain hit, with what is known of it by then */
+  handle(req: IncomingMessage, res: ServerResponse, otherwise: (arrival: Arrival) => void): void {
     const arrivedAtMs = performance.now();
     const target = this.#plainTarget(req);
-    if (target === null) return otherwise(arrivedAtMs);
+    if (target === null) return otherwise({ arrivedAtMs, missing: false });
     const copy = this.#parts.cacheManager.recallHit(target.object);
     const answer = copy === null ? null : keptAnswer(target, copy, req.method);
     if (answer !== null) return this.#send(req, res, target, answer, arrivedAtMs);
     // Who goes away meanwhile is told of here: the application would wait for an end that has been.
     const gone = (): void => this.#tellGone(req, res, target, arrivedAtMs);
     res.once('close', gone);
-    const goOn = (found: Answer | null): void => {
+    const goOn = (found: Answer | 'missing' | null): void => {
       if (res.closed) return;
       res.off('close', gone);
-      if (found === null || this.#parts.isDraining()) otherwise(arrivedAtMs);
+      if (found === null || found === 'missing' || this.#parts.isDraining())
+        otherwise({ arrivedAtMs, missing: found === 'missing' });
       else this.#send(req, res, target, found, arrivedAtMs);
     };
     this.#find(target, copy, req.method).then(
@@ -126,11 +128,15 @@ export class HitShortcut {
     }
   }
 
-  async #find(target: Target, recalled: Copy | null, method: string | undefined): Promise<Answer | null> {
+  async #find(
+    target: Target,
+    recalled: Copy | null,
+    method: string | undefined,
+  ): Promise<Answer | 'missing' | null> {
     const { cacheManager, server } = this.#parts;
     const { object } = target;
     const copy = recalled ?? (await cacheManager.findHit(object));
-    if (copy === null) return null;
+    if (copy === null || copy === 'missing') return copy;
     const kept = keptAnswer(target, copy, method);
     if (kept !== null) return kept;
     const { store } = object.backend;

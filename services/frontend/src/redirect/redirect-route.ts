@@ -43,6 +43,7 @@ export function redirectRoute(
       method,
       requestId: ctx.state.requestId,
       arrivedAtMs: ctx.state.arrivedAtMs,
+      missing: ctx.state.missing,
       waitMs: wait.waitMs,
       respondAsync: wait.respondAsync,
       revalidate: asksForRevalidation(headers['cache-control']),

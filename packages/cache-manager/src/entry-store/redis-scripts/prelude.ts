@@ -4,7 +4,8 @@
  *
  * Numbers are written by `whole`, since cjson writes 14 digits and sizes have up to 16. Everything that is not
  * counted by the server itself arrives as JSON text and is put into the entry as it is, so that null stays null.
- * Text that is no entry counts as absent: the next claim writes over it.
+ * An entry
+ * that is pending, now or still, is told as such: who waits for the end of it need not look. Text that is no entry counts as absent: the next claim writes over it.
  */
 export const PRELUDE = `
 local key, channel, name = KEYS[1], ARGV[1], ARGV[2]
@@ -23,13 +24,13 @@ local function whole(number)
   return string.format('%.0f', number)
 end
 
-local function announce()
-  redis.call('PUBLISH', channel, name)
+local function announce(told)
+  redis.call('PUBLISH', channel, told or name)
 end
 
-local function write(json, ends)
+local function write(json, ends, told)
   redis.call('SET', key, json, 'PXAT', whole(ends))
-  announce()
+  announce(told)
 end
 
 local function write_pending(token, phase, since, bytes, lease_end, attempts, own_claim)
@@ -40,7 +41,7 @@ local function write_pending(token, phase, since, bytes, lease_end, attempts, ow
     .. ',"leaseEnd":' .. whole(lease_end)
     .. ',"attempts":' .. whole(attempts)
     .. ',"ownClaim":' .. tostring(own_claim)
-    .. '}', lease_end)
+    .. '}', lease_end, name .. ' pending')
 end
 
 local function attempts_so_far()
