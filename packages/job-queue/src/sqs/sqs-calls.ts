@@ -1,9 +1,10 @@
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { SQSClient } from '@aws-sdk/client-sqs';
-import type { SQSClientConfig } from '@aws-sdk/client-sqs';
+import type { $Command, ServiceInputTypes, ServiceOutputTypes, SQSClientConfig } from '@aws-sdk/client-sqs';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { QueueError } from '../job-queue.ts';
+import { PlainCalls } from './plain-calls.ts';
 import { queueError } from './sqs-errors.ts';
 
 export interface SqsCallsOptions {
@@ -33,20 +34,47 @@ const SILENT = {
   error: () => undefined,
 };
 
+/** What every copy needs: these go without the SDK where they can, see {@link PlainCalls}. */
+const PLAIN_OPERATIONS: ReadonlySet<string> = new Set([
+  'SendMessage',
+  'SendMessageBatch',
+  'ReceiveMessage',
+  'DeleteMessage',
+  'DeleteMessageBatch',
+  'ChangeMessageVisibility',
+  'ChangeMessageVisibilityBatch',
+]);
+
+type SqsCommand<Input extends ServiceInputTypes, Output extends ServiceOutputTypes> = $Command<
+  Input,
+  Output,
+  SQSClient['config'],
+  ServiceInputTypes,
+  ServiceOutputTypes
+>;
+
+/** Sends single commands, as the SDK's client does. */
+export interface SqsSender {
+  send<Input extends ServiceInputTypes, Output extends ServiceOutputTypes>(
+    command: SqsCommand<Input, Output>,
+    options: { readonly abortSignal: AbortSignal },
+  ): Promise<Omit<Output, '$metadata'>>;
+}
+
 /**
  * Calls to SQS, each within its time limit. Long polls have connections of their own: they hold them for 20 seconds,
  * and nothing else may wait for them.
  */
 export class SqsCalls implements Disposable {
   readonly #requestTimeoutMs: number;
-  readonly #sending: SQSClient;
-  readonly #polling: SQSClient;
+  readonly #sending: Connected;
+  readonly #polling: Connected;
   readonly #closed = new AbortController();
 
   constructor(options: SqsCallsOptions) {
     this.#requestTimeoutMs = options.requestTimeoutMs;
-    this.#sending = clientFor(options, options.requestTimeoutMs, MAX_SENDING_SOCKETS);
-    this.#polling = clientFor(options, options.requestTimeoutMs + LONGEST_POLL_MS, Infinity);
+    this.#sending = connect(options, options.requestTimeoutMs, MAX_SENDING_SOCKETS);
+    this.#polling = connect(options, options.requestTimeoutMs + LONGEST_POLL_MS, Infinity);
   }
 
   /**
@@ -57,7 +85,7 @@ export class SqsCalls implements Disposable {
   async within<T>(
     what: string,
     { signal, waitMs }: CallLimits,
-    call: (client: SQSClient, abortSignal: AbortSignal) => Promise<T>,
+    call: (client: SqsSender, abortSignal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     const limitMs = this.#requestTimeoutMs + (waitMs ?? 0);
     const stop = new AbortController();
@@ -106,9 +134,39 @@ async function settled<T>(signal: AbortSignal, call: (signal: AbortSignal) => Pr
   }
 }
 
-function clientFor(options: SqsCallsOptions, requestTimeout: number, maxSockets: number): SQSClient {
+/** A client of the SDK, and the calls that share its connections. */
+class Connected implements SqsSender {
+  readonly #client: SQSClient;
+  readonly #plain: PlainCalls;
+
+  constructor(client: SQSClient, plain: PlainCalls) {
+    this.#client = client;
+    this.#plain = plain;
+  }
+
+  async send<Input extends ServiceInputTypes, Output extends ServiceOutputTypes>(
+    command: SqsCommand<Input, Output>,
+    { abortSignal }: { readonly abortSignal: AbortSignal },
+  ): Promise<Omit<Output, '$metadata'>> {
+    const bySdk = (): Promise<Output> => this.#client.send(command, { abortSignal });
+    const operation = command.constructor.name.replace(/Command$/, '');
+    if (!PLAIN_OPERATIONS.has(operation) || !this.#plain.knows(command.input)) return bySdk();
+    const plain = await this.#plain.ask(operation, command.input, abortSignal);
+    if (plain !== undefined) return plain as Output;
+    const answer = await bySdk();
+    this.#plain.rest();
+    return answer;
+  }
+
+  destroy(): void {
+    this.#client.destroy();
+  }
+}
+
+function connect(options: SqsCallsOptions, requestTimeout: number, maxSockets: number): Connected {
   const agent = { keepAlive: true, maxSockets };
-  return new SQSClient({
+  const [httpAgent, httpsAgent] = [new HttpAgent(agent), new HttpsAgent(agent)];
+  const client = new SQSClient({
     region: options.region,
     maxAttempts: MAX_ATTEMPTS,
     ...(options.credentials !== undefined && { credentials: options.credentials }),
@@ -118,9 +176,13 @@ function clientFor(options: SqsCallsOptions, requestTimeout: number, maxSockets:
       connectionTimeout: options.requestTimeoutMs,
       requestTimeout,
       throwOnRequestTimeout: true,
-      httpAgent: new HttpAgent(agent),
-      httpsAgent: new HttpsAgent(agent),
+      httpAgent,
+      httpsAgent,
       logger: SILENT,
     }),
   });
+  return new Connected(
+    client,
+    new PlainCalls({ client, agents: [httpAgent, httpsAgent], connectTimeoutMs: options.requestTimeoutMs }),
+  );
 }

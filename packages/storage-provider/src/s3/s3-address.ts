@@ -25,35 +25,49 @@ export function publicAddress(base: string, key: string): string {
   return base + encodeText(key);
 }
 
+/** The objects of one bucket as the SDK addresses them: the key's segments below the bucket's own address. */
+export class ObjectAddresses {
+  readonly base: URL;
+
+  /** @param base address of the bucket itself, ending in a slash */
+  constructor(base: string) {
+    this.base = new URL(base);
+  }
+
+  path(key: string): string {
+    return this.base.pathname + key.split('/').map(encodeText).join('/');
+  }
+}
+
 /** Signs addresses of one bucket. */
 export class SignedAddresses {
   readonly #calls: S3Calls;
-  readonly #base: URL;
+  readonly #objects: ObjectAddresses;
   readonly #presigner: Presigner;
 
-  /** @param base address of the bucket itself, ending in a slash: signatures hold for the host that they name */
+  /** @param base see {@link ObjectAddresses}: signatures hold for the host that they name */
   constructor(calls: S3Calls, region: string, base: string, seconds: number) {
     this.#calls = calls;
-    this.#base = new URL(base);
+    this.#objects = new ObjectAddresses(base);
     this.#presigner = new Presigner(region, seconds);
   }
 
   /** An address that serves `method` of `key` alone, for the configured time from now by the store's clock. */
   async address(key: string, method: 'GET' | 'HEAD'): Promise<string> {
-    const { host, origin } = this.#base;
-    const path = this.#path(key);
+    return this.base.origin + (await this.path(key, method));
+  }
+
+  get base(): URL {
+    return this.#objects.base;
+  }
+
+  /** The address without scheme and host. */
+  async path(key: string, method: 'GET' | 'HEAD'): Promise<string> {
+    const { host } = this.base;
+    const path = this.#objects.path(key);
     const credentials = await this.#calls.client.config.credentials();
     const signingDate = new Date(Date.now() + this.#calls.clockOffsetMs);
-    return `${origin}${path}?${this.#presigner.sign({ method, host, path }, credentials, signingDate)}`;
-  }
-
-  /** The address without its signature. */
-  unsigned(key: string): string {
-    return this.#base.origin + this.#path(key);
-  }
-
-  #path(key: string): string {
-    return this.#base.pathname + key.split('/').map(encodeText).join('/');
+    return `${path}?${this.#presigner.sign({ method, host, path }, credentials, signingDate)}`;
   }
 }
 

@@ -11,6 +11,7 @@ import { checksumOf } from './payload-checksum.ts';
 import type { S3Calls } from './s3-calls.ts';
 import type { S3StorageProviderOptions } from './s3-storage-provider-options.ts';
 import { DEFAULT_PART_BYTES, DEFAULT_PARTS_IN_FLIGHT } from './s3-storage-provider-options.ts';
+import type { PlainPutAnswer, SignedPut } from './signed-put.ts';
 import { encodeHeaders } from './stored-headers.ts';
 import { encodeMetadata } from './stored-metadata.ts';
 import { parseExpiration } from './stored-object.ts';
@@ -18,6 +19,7 @@ import { parseExpiration } from './stored-object.ts';
 /** What all writes of one provider share. */
 export interface Writing {
   readonly calls: S3Calls;
+  readonly signed: SignedPut;
   readonly partBytes: number;
   readonly partsInFlight: number;
   readonly checksums: ChecksumKind;
@@ -25,11 +27,15 @@ export interface Writing {
   readonly buffers: PartBuffers;
 }
 
-export function createWriting(calls: S3Calls, options: S3StorageProviderOptions): Writing {
+export function createWriting(
+  options: S3StorageProviderOptions,
+  { calls, signed }: Pick<Writing, 'calls' | 'signed'>,
+): Writing {
   const partBytes = options.partBytes ?? DEFAULT_PART_BYTES;
   const partsInFlight = options.partsInFlight ?? DEFAULT_PARTS_IN_FLIGHT;
   return {
     calls,
+    signed,
     partBytes,
     partsInFlight,
     checksums: options.checksums ?? 'when_supported',
@@ -73,27 +79,35 @@ export async function putObject(
 }
 
 async function putWhole(
-  { calls, checksums, conditions }: Writing,
+  { calls, signed, checksums, conditions }: Writing,
   key: string,
   payload: Buffer,
   options: PutOptions,
 ): Promise<StoredObject> {
   const metadata = options.metadata();
-  const answer = await conditions.run(options, (condition) =>
-    calls.send(
-      new PutObjectCommand({
-        Bucket: calls.bucket,
-        Key: key,
-        Body: payload,
-        ContentLength: payload.length,
-        Metadata: encodeMetadata(metadata),
-        ...encodeHeaders(options.headers),
-        ...checksumOf(payload, checksums),
-        ...condition,
-      }),
-      { what: 'PUT of an object', signal: options.signal, attempts: options.attempts },
-    ),
-  );
+  const answer = await conditions.run(options, async (condition) => {
+    const put = {
+      Key: key,
+      Body: payload,
+      Metadata: encodeMetadata(metadata),
+      ...encodeHeaders(options.headers),
+      ...checksumOf(payload, checksums),
+      ...condition,
+    };
+    const command = new PutObjectCommand({ Bucket: calls.bucket, ContentLength: payload.length, ...put });
+    let unclear = false;
+    // Where one try is allowed the SDK must not repeat what went without it.
+    const withoutSdk = async (limit: AbortSignal): Promise<PlainPutAnswer | undefined> => {
+      if (options.attempts === 1 || !signed.takes(put)) return undefined;
+      const plain = await signed.send(put, limit);
+      unclear = plain === undefined;
+      return plain;
+    };
+    const { signal, attempts } = options;
+    const sent = await calls.send(command, { what: 'PUT of an object', signal, attempts }, withoutSdk);
+    if (unclear) signed.rest();
+    return sent;
+  });
   options.onProgress?.(payload.length);
   return {
     sizeBytes: payload.length,

@@ -19,7 +19,9 @@ import type { Writing } from './s3-put.ts';
 import { createWriting, putObject } from './s3-put.ts';
 import type { S3StorageProviderOptions } from './s3-storage-provider-options.ts';
 import { DEFAULT_OWN_KEY_PREFIXES } from './s3-storage-provider-options.ts';
+import { SdkAddresses } from './sdk-addresses.ts';
 import { SignedHead } from './signed-head.ts';
+import { SignedPut } from './signed-put.ts';
 import { toStoredObject } from './stored-object.ts';
 
 /** Copies in one bucket of S3, or of a store that speaks its protocol. */
@@ -38,7 +40,6 @@ export class S3StorageProvider implements StorageProvider, UploadSweeper {
     this.access = options.access;
     this.#options = options;
     this.#calls = new S3Calls(options);
-    this.#writing = createWriting(this.#calls, options);
     this.#publicBase = publicBase(options);
     this.#signedAddresses = new SignedAddresses(
       this.#calls,
@@ -46,7 +47,13 @@ export class S3StorageProvider implements StorageProvider, UploadSweeper {
       bucketBase(options),
       options.signedUrlSeconds,
     );
-    this.#signedHead = new SignedHead(this.#calls, options.region, bucketBase(options));
+    const base = bucketBase(options);
+    const sdk = new SdkAddresses(this.#calls, base);
+    this.#signedHead = new SignedHead(this.#calls, options.region, base, sdk);
+    this.#writing = createWriting(options, {
+      calls: this.#calls,
+      signed: new SignedPut(this.#calls, options.region, base, sdk),
+    });
   }
 
   async urlFor(key: string, method: 'GET' | 'HEAD'): Promise<string> {

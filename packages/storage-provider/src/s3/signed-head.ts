@@ -1,9 +1,9 @@
-import { request as httpRequest } from 'node:http';
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
-import { request as httpsRequest } from 'node:https';
+import type { IncomingHttpHeaders } from 'node:http';
 import type { ObjectHead } from './head-object.ts';
+import { plainRequest } from './plain-request.ts';
 import { SignedAddresses } from './s3-address.ts';
 import type { S3Calls } from './s3-calls.ts';
+import type { SdkAddresses } from './sdk-addresses.ts';
 
 /** As long as S3 takes a request that is signed in its headers, in seconds. */
 const SIGNED_SECONDS = 900;
@@ -18,52 +18,42 @@ const METADATA = 'x-amz-meta-';
 /** `undefined`: nothing is known, ask by the SDK. `null`: the store says 404. */
 export type SignedAnswer = ObjectHead | null | undefined;
 
-interface SdkRequest {
-  readonly protocol: string;
-  readonly hostname: string;
-  readonly port?: number;
-  readonly path: string;
-}
-
 /**
  * HEAD of an object without the SDK, whose middleware takes half of a front end's time for a first request. It knows plain
  * answers alone: whatever else happens is for the SDK to find out, with its errors, tries and correction of clocks.
  *
- * The SDK asks first. Where it sends its own HEAD may depend on environment and profile, and a 404 from anywhere else would
- * be no 404: only once its address was the one that is signed here are others asked without it.
+ * The SDK asks first, see {@link SdkAddresses}: a 404 from anywhere else would be no 404.
  */
 export class SignedHead {
   readonly #calls: S3Calls;
   readonly #addresses: SignedAddresses;
-  #sameAddress: boolean | null = null;
   /** By `performance.now()`. */
   #restsUntilMs = -Infinity;
 
+  readonly #sdk: SdkAddresses;
+
   /** @param base see {@link SignedAddresses} */
-  constructor(calls: S3Calls, region: string, base: string) {
+  constructor(calls: S3Calls, region: string, base: string, sdk: SdkAddresses) {
     this.#calls = calls;
+    this.#sdk = sdk;
     this.#addresses = new SignedAddresses(calls, region, base, SIGNED_SECONDS);
-    calls.client.middlewareStack.add(
-      (next, { commandName }) =>
-        (args) => {
-          if (this.#sameAddress === null && commandName === 'HeadObjectCommand')
-            this.#compare((args.input as { Key?: string }).Key ?? '', args.request as SdkRequest);
-          return next(args);
-        },
-      { step: 'build', priority: 'low', name: 'learnAddress' },
-    );
   }
 
   /** Whether it knows how to ask, and is not at rest. */
   get asks(): boolean {
-    return this.#sameAddress === true && performance.now() >= this.#restsUntilMs;
+    return this.#sdk.asHere && performance.now() >= this.#restsUntilMs;
   }
 
   /** @throws only what `signal` was aborted for */
   async ask(key: string, signal: AbortSignal): Promise<SignedAnswer> {
     if (!this.asks) return undefined;
     try {
-      const { statusCode, headers } = await this.#send(await this.#addresses.address(key, 'HEAD'), signal);
+      const { statusCode, headers } = await plainRequest(this.#calls.agents, {
+        base: this.#addresses.base,
+        path: await this.#addresses.path(key, 'HEAD'),
+        method: 'HEAD',
+        signal,
+      });
       if (this.#isSkewed(headers.date)) return undefined;
       if (statusCode === 404) return null;
       return statusCode === 200 ? readHead(headers) : undefined;
@@ -78,30 +68,9 @@ export class SignedHead {
     this.#restsUntilMs = performance.now() + REST_MS;
   }
 
-  #send(address: string, signal: AbortSignal): Promise<IncomingMessage> {
-    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-    const [httpAgent, httpsAgent] = this.#calls.agents;
-    const request = address.startsWith('https:')
-      ? httpsRequest(address, { method: 'HEAD', agent: httpsAgent, signal })
-      : httpRequest(address, { method: 'HEAD', agent: httpAgent, signal });
-    request.once('response', (response) => {
-      // There is no body, but the connection is free only once that was read.
-      response.on('error', () => undefined).resume();
-      resolve(response);
-    });
-    request.on('error', reject);
-    request.end();
-    return promise;
-  }
-
   #isSkewed(date: string | undefined): boolean {
     const storeMs = Date.parse(date ?? '');
     return Math.abs(Date.now() + this.#calls.clockOffsetMs - storeMs) >= SKEW_MS;
-  }
-
-  #compare(key: string, { protocol, hostname, port, path }: SdkRequest): void {
-    const asked = `${protocol}//${hostname}${port === undefined ? '' : `:${port}`}${path}`;
-    this.#sameAddress = URL.canParse(asked) && new URL(asked).href === this.#addresses.unsigned(key);
   }
 }
 

@@ -1,0 +1,47 @@
+import { ObjectAddresses } from './s3-address.ts';
+import type { S3Calls } from './s3-calls.ts';
+
+/** What the SDK builds for the wire. */
+interface SdkRequest {
+  readonly protocol: string;
+  readonly hostname: string;
+  readonly port?: number;
+  readonly path: string;
+}
+
+const ABOUT_OBJECTS: ReadonlySet<string | undefined> = new Set(['HeadObjectCommand', 'PutObjectCommand']);
+
+/**
+ * Where the SDK sends its requests may depend on environment and profile. Only once the address of one was the one that is put
+ * together here may others go without it.
+ */
+export class SdkAddresses {
+  readonly #addresses: ObjectAddresses;
+  #same: boolean | null = null;
+
+  /** @param base see {@link ObjectAddresses} */
+  constructor(calls: S3Calls, base: string) {
+    this.#addresses = new ObjectAddresses(base);
+    calls.client.middlewareStack.add(
+      (next, { commandName }) =>
+        (args) => {
+          if (this.#same === null && ABOUT_OBJECTS.has(commandName))
+            this.#compare((args.input as { Key?: string }).Key ?? '', args.request as SdkRequest);
+          return next(args);
+        },
+      { step: 'build', priority: 'low', name: 'learnAddress' },
+    );
+  }
+
+  /** Whether the SDK sends its requests to the addresses that are known here. */
+  get asHere(): boolean {
+    return this.#same === true;
+  }
+
+  #compare(key: string, { protocol, hostname, port, path }: SdkRequest): void {
+    const origin = `${protocol}//${hostname}${port === undefined ? '' : `:${port}`}`;
+    const { base } = this.#addresses;
+    // Only what is before the path may be said in two ways; URLs would make another path of some keys.
+    this.#same = URL.parse(origin)?.origin === base.origin && path === this.#addresses.path(key);
+  }
+}
