@@ -5,6 +5,7 @@ import { openMirror, type MirrorFixture } from './mirror-fixture.ts';
 
 const PATH = '/bytes/100';
 const GET = { part: 'entries', method: 'get' };
+const CLAIM = { part: 'entries', method: 'claim' };
 
 let mirror: MirrorFixture;
 /** Another front end, which remembers as well. */
@@ -111,6 +112,20 @@ describe('a front end that remembers hits', () => {
     expect(mirror.manager.recallHit(mirror.object(PATH))).toBeNull();
   });
 
+  test('does not read again an entry of which it was told that it is missing', async () => {
+    expect(await mirror.manager.findHit(mirror.object(PATH))).toBe('missing');
+    const reads = mirror.gate.count(GET);
+    expect(await mirror.redirect(PATH, { missing: true })).toMatchObject({ kind: 'present', how: 'hit' });
+    expect(mirror.gate.count(GET)).toBe(reads);
+    expect(mirror.gate.count(CLAIM)).toBe(1);
+  });
+
+  test('finds an entry all the same that was made since it was missing', async () => {
+    await remember(elsewhere);
+    expect(await mirror.redirect(PATH, { missing: true })).toMatchObject({ kind: 'present', how: 'hit' });
+    expect(mirror.gate.count({ part: 'store here', method: 'head' })).toBe(0);
+  });
+
   test('nothing is a hit before the purge markers were read', async () => {
     await remember(elsewhere);
     using listing = mirror.gate.pause({ part: 'store here', method: 'list' });
@@ -130,6 +145,6 @@ describe('a front end that remembers hits', () => {
     await remember(elsewhere);
     await elsewhere[Symbol.asyncDispose]();
     expect(elsewhere.recallHit(mirror.object(PATH))).toBeNull();
-    expect(await elsewhere.findHit(mirror.object(PATH))).toBe('missing');
+    expect(await elsewhere.findHit(mirror.object(PATH))).toBeNull();
   });
 });

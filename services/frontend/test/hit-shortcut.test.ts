@@ -41,10 +41,11 @@ class KnowingCacheManager extends FakeCacheManager {
     return this.knows === 'in_memory' ? this.copy : null;
   }
 
-  override async findHit(): Promise<Copy | null> {
+  override async findHit(): Promise<Copy | 'missing' | null> {
     this.#asked.resolve();
     await this.answered;
     if (this.knows === 'a_fault') throw new Error('a fault of this program');
+    if (this.knows === 'nothing') return 'missing';
     return this.knows === 'by_entry' ? this.copy : null;
   }
 }
@@ -205,7 +206,7 @@ test.each(['nothing', 'by_rules', 'a_fault'] as const)(
     expect(headers['cache-status']).toBe(
       knows === 'nothing' ? 'cloud-mirror; fwd=miss; detail=not_waiting' : 'cloud-mirror; hit',
     );
-    expect(frontend.manager.requests).toHaveLength(1);
+    expect(frontend.manager.requests).toMatchObject([{ missing: knows === 'nothing' }]);
     await vi.waitFor(() => expect(frontend.log.filter(({ msg }) => msg === 'request')).toHaveLength(1));
   },
 );

@@ -31,7 +31,7 @@ export class FakeCacheManager implements FrontendCacheManager {
     return null;
   }
 
-  async findHit(_object: MirroredObject): Promise<Copy | null> {
+  async findHit(_object: MirroredObject): Promise<Copy | 'missing' | null> {
     return null;
   }
 
