@@ -19,7 +19,7 @@ import type { Writing } from './s3-put.ts';
 import { createWriting, putObject } from './s3-put.ts';
 import type { S3StorageProviderOptions } from './s3-storage-provider-options.ts';
 import { DEFAULT_OWN_KEY_PREFIXES } from './s3-storage-provider-options.ts';
-import { SdkAddresses } from './sdk-addresses.ts';
+import { SdkBypass } from './sdk-bypass.ts';
 import { SignedHead } from './signed-head.ts';
 import { SignedPut } from './signed-put.ts';
 import { toStoredObject } from './stored-object.ts';
@@ -48,11 +48,11 @@ export class S3StorageProvider implements StorageProvider, UploadSweeper {
       options.signedUrlSeconds,
     );
     const base = bucketBase(options);
-    const sdk = new SdkAddresses(this.#calls, base);
-    this.#signedHead = new SignedHead(this.#calls, options.region, base, sdk);
+    const bypass = new SdkBypass(this.#calls, base);
+    this.#signedHead = new SignedHead(this.#calls, options.region, base, bypass);
     this.#writing = createWriting(options, {
       calls: this.#calls,
-      signed: new SignedPut(this.#calls, options.region, base, sdk),
+      signed: new SignedPut(this.#calls, options.region, base, bypass),
     });
   }
 

@@ -3,14 +3,12 @@ import type { ObjectHead } from './head-object.ts';
 import { plainRequest } from './plain-request.ts';
 import { SignedAddresses } from './s3-address.ts';
 import type { S3Calls } from './s3-calls.ts';
-import type { SdkAddresses } from './sdk-addresses.ts';
+import type { SdkBypass } from './sdk-bypass.ts';
 
 /** As long as S3 takes a request that is signed in its headers, in seconds. */
 const SIGNED_SECONDS = 900;
 /** Difference of clocks, in milliseconds, from which the SDK corrects its own. */
 const SKEW_MS = 300_000;
-/** How long a store is left alone that takes the SDK's requests and not these, in milliseconds. */
-const REST_MS = 60_000;
 /** The form that senders must use: https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7 */
 const HTTP_DATE = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/;
 const METADATA = 'x-amz-meta-';
@@ -22,26 +20,24 @@ export type SignedAnswer = ObjectHead | null | undefined;
  * HEAD of an object without the SDK, whose middleware takes half of a front end's time for a first request. It knows plain
  * answers alone: whatever else happens is for the SDK to find out, with its errors, tries and correction of clocks.
  *
- * The SDK asks first, see {@link SdkAddresses}: a 404 from anywhere else would be no 404.
+ * The SDK asks first, see {@link SdkBypass}: a 404 from anywhere else would be no 404.
  */
 export class SignedHead {
   readonly #calls: S3Calls;
   readonly #addresses: SignedAddresses;
-  /** By `performance.now()`. */
-  #restsUntilMs = -Infinity;
 
-  readonly #sdk: SdkAddresses;
+  readonly #bypass: SdkBypass;
 
   /** @param base see {@link SignedAddresses} */
-  constructor(calls: S3Calls, region: string, base: string, sdk: SdkAddresses) {
+  constructor(calls: S3Calls, region: string, base: string, bypass: SdkBypass) {
     this.#calls = calls;
-    this.#sdk = sdk;
+    this.#bypass = bypass;
     this.#addresses = new SignedAddresses(calls, region, base, SIGNED_SECONDS);
   }
 
-  /** Whether it knows how to ask, and is not at rest. */
+  /** See {@link SdkBypass.open}. */
   get asks(): boolean {
-    return this.#sdk.asHere && performance.now() >= this.#restsUntilMs;
+    return this.#bypass.open;
   }
 
   /** @throws only what `signal` was aborted for */
@@ -65,7 +61,7 @@ export class SignedHead {
 
   /** Tells that the SDK had a plain answer where this one had none. */
   rest(): void {
-    this.#restsUntilMs = performance.now() + REST_MS;
+    this.#bypass.rest();
   }
 
   #isSkewed(date: string | undefined): boolean {

@@ -2,10 +2,8 @@ import { SignatureV4 } from '@smithy/signature-v4';
 import { plainRequest } from './plain-request.ts';
 import { ObjectAddresses } from './s3-address.ts';
 import type { S3Calls } from './s3-calls.ts';
-import type { SdkAddresses } from './sdk-addresses.ts';
+import type { SdkBypass } from './sdk-bypass.ts';
 
-/** How long a store is left alone that takes the SDK's requests and not these, in milliseconds. */
-const REST_MS = 60_000;
 /** Of the payload: for a larger one the SDK takes little, and sends it over TLS in slices. */
 const MOST_BYTES = 262_144;
 
@@ -37,24 +35,22 @@ export interface PlainPutAnswer {
  */
 export class SignedPut {
   readonly #calls: S3Calls;
-  readonly #sdk: SdkAddresses;
+  readonly #bypass: SdkBypass;
   readonly #addresses: ObjectAddresses;
   readonly #signer: SignatureV4;
-  /** By `performance.now()`. */
-  #restsUntilMs = -Infinity;
 
   /** @param base see {@link ObjectAddresses} */
-  constructor(calls: S3Calls, region: string, base: string, sdk: SdkAddresses) {
+  constructor(calls: S3Calls, region: string, base: string, bypass: SdkBypass) {
     const { credentials, sha256 } = calls.client.config;
     this.#calls = calls;
-    this.#sdk = sdk;
+    this.#bypass = bypass;
     this.#addresses = new ObjectAddresses(base);
     this.#signer = new SignatureV4({ service: 's3', region, credentials, sha256, uriEscapePath: false });
   }
 
   /** Whether it knows how to send that. */
   takes({ Body }: PlainPut): boolean {
-    return this.#sdk.asHere && Body.length <= MOST_BYTES && performance.now() >= this.#restsUntilMs;
+    return this.#bypass.open && Body.length <= MOST_BYTES;
   }
 
   /** @throws only what `signal` was aborted for */
@@ -85,7 +81,7 @@ export class SignedPut {
 
   /** Tells that the SDK had a plain answer where this one had none. */
   rest(): void {
-    this.#restsUntilMs = performance.now() + REST_MS;
+    this.#bypass.rest();
   }
 }
 

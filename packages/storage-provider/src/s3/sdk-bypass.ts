@@ -11,13 +11,18 @@ interface SdkRequest {
 
 const ABOUT_OBJECTS: ReadonlySet<string | undefined> = new Set(['HeadObjectCommand', 'PutObjectCommand']);
 
+/** How long a store is left alone that takes the SDK's requests and no others, in milliseconds. */
+const REST_MS = 60_000;
+
 /**
- * Where the SDK sends its requests may depend on environment and profile. Only once the address of one was the one that is put
- * together here may others go without it.
+ * Whether requests may go without the SDK. Where it sends its own may depend on environment and profile: only once the address of
+ * one was the one that is put together here may others do without it.
  */
-export class SdkAddresses {
+export class SdkBypass {
   readonly #addresses: ObjectAddresses;
   #same: boolean | null = null;
+  /** By `performance.now()`. */
+  #restsUntilMs = -Infinity;
 
   /** @param base see {@link ObjectAddresses} */
   constructor(calls: S3Calls, base: string) {
@@ -33,9 +38,13 @@ export class SdkAddresses {
     );
   }
 
-  /** Whether the SDK sends its requests to the addresses that are known here. */
-  get asHere(): boolean {
-    return this.#same === true;
+  get open(): boolean {
+    return this.#same === true && performance.now() >= this.#restsUntilMs;
+  }
+
+  /** Tells that the SDK had a plain answer where a request without it had none. */
+  rest(): void {
+    this.#restsUntilMs = performance.now() + REST_MS;
   }
 
   #compare(key: string, { protocol, hostname, port, path }: SdkRequest): void {
