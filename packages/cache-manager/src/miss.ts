@@ -152,8 +152,16 @@ export class Miss {
    * The job of a claim may wait for as long as jobs may. Refused where a worker has taken it by now, and so not done at once:
    * most jobs wait for a moment, in which there is enough to do.
    */
-  async keepQueued(object: MirroredObject, claim: WonClaim, ended: AbortSignal): Promise<void> {
+  async keepQueued(
+    object: MirroredObject,
+    claim: WonClaim,
+    resolving: Promise<MissResult>,
+    ended: AbortSignal,
+  ): Promise<void> {
     const { entries, times } = this.#options;
+    // Whoever waits for it hears of its faults.
+    const result = await resolving.catch(() => null);
+    if (result?.kind !== 'queued') return;
     const pauseMs = Math.min(KEEP_AFTER_MS, claimLeaseMs(times) / 3);
     await sleep(pauseMs, undefined, { signal: ended }).catch(() => undefined);
     try {

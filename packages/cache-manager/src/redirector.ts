@@ -202,13 +202,13 @@ export class Redirector {
     const notStored = Promise.withResolvers<'late'>();
     const claim = { token, epoch, requestId: request.requestId };
     this.#misses += 1;
+    const resolving = miss.resolve(object, claim, ended, () => notStored.resolve('late'));
     const work = background(
-      miss
-        .resolve(object, claim, ended, () => notStored.resolve('late'))
-        .finally(() => {
-          this.#misses -= 1;
-        }),
+      resolving.finally(() => {
+        this.#misses -= 1;
+      }),
     );
+    void background(miss.keepQueued(object, claim, resolving, ended));
     const waits = this.#takesPlace(progress);
     // Who does not wait still learns of a copy that is there, but not of what the origin says.
     const wanted = waits ? work : Promise.race([work, notStored.promise]);
@@ -224,7 +224,6 @@ export class Redirector {
         return this.#toCopy(progress, result.copy);
       case 'queued':
         progress.sentJob = true;
-        void background(miss.keepQueued(object, claim, ended));
         return 'look_again';
       case 'start_over':
         return 'look_again';
