@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import type { JobResult } from './copy-job.ts';
+import type { JobResult } from './job-result.ts';
 
 /** What a copier counts. Names begin with `cloud_mirror_`; no address is ever a label. */
 export interface CopierMetrics {

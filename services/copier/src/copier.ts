@@ -4,9 +4,10 @@ import { parseJob, type Delivery } from '@cloud-mirror/job-queue';
 import { urlForLog } from '@cloud-mirror/origin';
 import type { Registry } from 'prom-client';
 import { createCopierMetrics, type CopierMetrics } from './copier-metrics.ts';
-import { CopyJob, type JobResult } from './copy-job.ts';
+import { CopyJob } from './copy-job.ts';
 import { CopySlots } from './copy-slots.ts';
 import type { CopierHealth } from './health-server.ts';
+import type { JobResult } from './job-result.ts';
 import { receiveJobs } from './job-worker.ts';
 import { sweepUploads } from './upload-sweep.ts';
 

@@ -6,7 +6,8 @@ import {
   TIMES,
   type MirrorFixture,
 } from '../../../packages/cache-manager/test/mirror-fixture.ts';
-import { CopyJob, type CopyJobParts, type JobResult } from '../src/copy-job.ts';
+import { CopyJob, type CopyJobParts } from '../src/copy-job.ts';
+import type { JobResult } from '../src/job-result.ts';
 
 export { TIMES };
 
