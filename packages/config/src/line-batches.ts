@@ -4,7 +4,7 @@ export interface LineSink {
   flushSync(): void;
 }
 
-const BATCH_CHARACTERS = 32_768;
+const BATCH_CHARACTERS = 131_072;
 const LONGEST_WAIT_MS = 100;
 
 /**
@@ -13,8 +13,8 @@ const LONGEST_WAIT_MS = 100;
  */
 export class LineBatches implements LineSink {
   readonly #sink: LineSink;
-  #lines: string[] = [];
-  #characters = 0;
+  /** Pieces until it is written: adding to it copies nothing. */
+  #text = '';
   #timer: NodeJS.Timeout | null = null;
   #ended = false;
 
@@ -24,9 +24,8 @@ export class LineBatches implements LineSink {
 
   write(line: string): void {
     if (this.#ended) return;
-    this.#lines.push(line);
-    this.#characters += line.length;
-    if (this.#characters >= BATCH_CHARACTERS) this.flush();
+    this.#text += line;
+    if (this.#text.length >= BATCH_CHARACTERS) this.flush();
     else this.#timer ??= setTimeout(() => this.flush(), LONGEST_WAIT_MS).unref();
   }
 
@@ -34,10 +33,9 @@ export class LineBatches implements LineSink {
   flush(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
-    if (this.#lines.length === 0) return;
-    const text = this.#lines.join('');
-    this.#lines = [];
-    this.#characters = 0;
+    if (this.#text === '') return;
+    const text = this.#text;
+    this.#text = '';
     this.#sink.write(text);
   }
 

@@ -16,8 +16,9 @@ export class AccessLog {
   readonly #enabled: boolean;
   /** What follows the time in every line. */
   readonly #program: string;
-  #time = '';
-  #timeMs = 0;
+  /** How lines of this millisecond begin. */
+  #start = '';
+  #startMs = 0;
 
   constructor(logger: Logger) {
     this.#write = lineWriter(logger);
@@ -43,17 +44,18 @@ export class AccessLog {
     const duration = Math.round(durationMs * 1000) / 1000;
     const id = requestId.includes('://') ? withoutQueries(requestId) : requestId;
     this.#write(
-      `{"level":"info","time":"${this.#now()}",${this.#program},"requestId":"${id}","method":"${method}","status":${statusCode},"durationMs":${duration}${gone},${record},"msg":"request"}\n`,
+      `${this.#startNow()}${id}","method":"${method}","status":${statusCode},"durationMs":${duration}${gone},${record},"msg":"request"}\n`,
     );
   }
 
-  /** Many requests end within one millisecond. */
-  #now(): string {
+  /** Up to the request's identifier. Many requests end within one millisecond. */
+  #startNow(): string {
     const now = Date.now();
-    if (now !== this.#timeMs) {
-      this.#timeMs = now;
-      this.#time = new Date(now).toISOString();
+    if (now !== this.#startMs) {
+      this.#startMs = now;
+      const time = new Date(now).toISOString();
+      this.#start = `{"level":"info","time":"${time}",${this.#program},"requestId":"`;
     }
-    return this.#time;
+    return this.#start;
   }
 }

@@ -173,6 +173,8 @@ export class HitShortcut {
     });
     answer.headers[ID_PLACE] = requestId;
     res.writeHead(REDIRECTED, answer.headers);
+    // Kept answers are old: a young string in one has to be carried along by the collector.
+    answer.headers[ID_PLACE] = '';
     if (req.method === 'HEAD') res.end();
     else res.end(answer.body, answer.encoding);
   }
