@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { S3StorageProviderOptions } from '../src/index.ts';
 import { S3StorageProvider } from '../src/index.ts';
 import type { Script, StoreAnswer } from './scripted-store.ts';
@@ -190,12 +190,22 @@ describe('a store that hangs', () => {
     expect([store.count('HeadObject'), store.count('PutObject')]).toEqual([2, 2]);
   });
 
+  it.each([
+    ['that does not come', 'hang' as const],
+    ['that stalls', { status: 200, stalledBody: 'b' }],
+  ])('leaves no connection behind with an answer %s', async (_what, answer) => {
+    const { provider, store } = await open(() => answer, limits);
+    await expect(put(provider, KEY, Buffer.from('x'))).rejects.toMatchObject({ code: 'store_unavailable' });
+    await vi.waitFor(async () => expect(await store.connections()).toBe(0));
+  });
+
   it('is given up in the middle of its answer', async () => {
-    const { provider } = await open(
+    const { provider, store } = await open(
       () => ({ status: 200, stalledBody: '<?xml version="1.0"?><List' }),
       limits,
     );
     await expect(listed(provider, '')).rejects.toMatchObject({ code: 'store_unavailable' });
+    await vi.waitFor(async () => expect(await store.connections()).toBe(0));
   });
 
   it('is given up when the caller says so', async () => {

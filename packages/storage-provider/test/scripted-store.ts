@@ -56,6 +56,13 @@ export class ScriptedStore implements AsyncDisposable {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
+  /** Connections that clients have open. */
+  connections(): Promise<number> {
+    return new Promise((resolve, reject) =>
+      this.#server.getConnections((error, count) => (error === null ? resolve(count) : reject(error))),
+    );
+  }
+
   count(operation: string): number {
     return this.requests.filter((request) => request.operation === operation).length;
   }

@@ -125,6 +125,18 @@ describe('a PUT of a small object after the first one', () => {
     expect([puts().length, withoutSdk()]).toEqual([5, 1]);
   });
 
+  test('does not leave behind an answer that stalls', async () => {
+    let stalls = false;
+    const { put, puts } = await open(
+      () => (stalls ? { status: 200, stalledBody: 'b' } : { status: 200, headers: { ETag: '"e"' } }),
+      { requestTimeoutMs: 200, maxAttempts: 1 },
+    );
+    await put();
+    stalls = true;
+    await expect(put()).rejects.toMatchObject({ code: 'store_unavailable' });
+    expect(puts()).toHaveLength(2);
+  });
+
   test('ends with its signal', async () => {
     let silent = false;
     const { put } = await open(() => (silent ? 'hang' : { status: 200, headers: { ETag: '"e"' } }));

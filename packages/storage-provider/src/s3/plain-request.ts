@@ -14,7 +14,9 @@ export interface PlainRequest {
   readonly signal: AbortSignal;
 }
 
-/** The head of the answer; a body is read and thrown away. Rejects where there is none, or `signal` is aborted. */
+/**
+ * The head of the answer, once all of it came; its body is thrown away. Rejects where there is none, or `signal` is aborted.
+ */
 export function plainRequest(
   [httpAgent, httpsAgent]: readonly [HttpAgent, HttpsAgent],
   { base, path, method, headers, body, signal }: PlainRequest,
@@ -27,9 +29,9 @@ export function plainRequest(
       ? httpsRequest({ ...options, agent: httpsAgent })
       : httpRequest({ ...options, agent: httpAgent });
   request.once('response', (response) => {
-    // The connection is free only once the answer was read.
-    response.on('error', () => undefined).resume();
-    resolve(response);
+    // The connection is free only once the answer was read; one that stalls ends with the signal.
+    response.once('end', () => resolve(response)).on('error', reject);
+    response.resume();
   });
   request.on('error', reject);
   request.end(body);
