@@ -303,3 +303,9 @@ test('what was used of late is kept, of what was not half goes', () => {
   expect(kept.get(1)).toBe('1');
   expect(kept.size).toBeLessThanOrEqual(4);
 });
+
+test('what weighs more leaves room for fewer', () => {
+  const kept = new RecentlyUsed<number, string>(8, (number) => number);
+  for (const number of [1, 4, 3, 5, 6]) kept.set(number, String(number));
+  expect([1, 4, 6].map((number) => kept.get(number))).toEqual([undefined, undefined, '6']);
+});

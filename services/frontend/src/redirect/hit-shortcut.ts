@@ -50,8 +50,9 @@ interface Answer {
   readonly encoding: 'latin1' | 'utf8';
 }
 
-/** Targets that are kept. Most take a kilobyte and a half, with the answer to the last hit. */
+/** Targets that are kept. Most take two kilobytes, with the answer to the last hit; long ones more, and count for as many. */
 const MOST_TARGETS = 131_072;
+const USUAL_TARGET = 512;
 /** Longer ones are read each time: clients may pad them with queries and file names of any length. */
 const LONGEST_KEPT_TARGET = 2_048;
 const REDIRECT = '/v1/redirect/';
@@ -65,7 +66,9 @@ const ID_PLACE = 1;
  */
 export class HitShortcut {
   readonly #parts: HitShortcutParts;
-  readonly #targets = new RecentlyUsed<string, Target>(MOST_TARGETS);
+  readonly #targets = new RecentlyUsed<string, Target>(MOST_TARGETS, (url) =>
+    Math.ceil(url.length / USUAL_TARGET),
+  );
 
   constructor(parts: HitShortcutParts) {
     this.#parts = parts;

@@ -4,11 +4,15 @@
  */
 export class RecentlyUsed<K, V> {
   readonly #most: number;
+  readonly #weightOf: (key: K) => number;
   #recent = new Map<K, V>();
+  #recentWeight = 0;
   #older = new Map<K, V>();
 
-  constructor(most: number) {
+  /** @param most weight of all values together, each of which counts as one unless `weightOf` its key says more */
+  constructor(most: number, weightOf: (key: K) => number = () => 1) {
     this.#most = most;
+    this.#weightOf = weightOf;
   }
 
   get size(): number {
@@ -27,10 +31,12 @@ export class RecentlyUsed<K, V> {
   }
 
   set(key: K, value: V): void {
-    if (this.#recent.size >= this.#most / 2) {
+    if (this.#recentWeight >= this.#most / 2) {
       this.#older = this.#recent;
       this.#recent = new Map();
+      this.#recentWeight = 0;
     }
     this.#recent.set(key, value);
+    this.#recentWeight += this.#weightOf(key);
   }
 }
