@@ -13,8 +13,8 @@ const LONGEST_WAIT_MS = 100;
  */
 export class LineBatches implements LineSink {
   readonly #sink: LineSink;
-  /** Pieces until it is written: adding to it copies nothing. */
-  #text = '';
+  #lines: string[] = [];
+  #characters = 0;
   #timer: NodeJS.Timeout | null = null;
   #ended = false;
 
@@ -24,8 +24,9 @@ export class LineBatches implements LineSink {
 
   write(line: string): void {
     if (this.#ended) return;
-    this.#text += line;
-    if (this.#text.length >= BATCH_CHARACTERS) this.flush();
+    this.#lines.push(line);
+    this.#characters += line.length;
+    if (this.#characters >= BATCH_CHARACTERS) this.flush();
     else this.#timer ??= setTimeout(() => this.flush(), LONGEST_WAIT_MS).unref();
   }
 
@@ -33,9 +34,10 @@ export class LineBatches implements LineSink {
   flush(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
-    if (this.#text === '') return;
-    const text = this.#text;
-    this.#text = '';
+    if (this.#lines.length === 0) return;
+    const text = this.#lines.join('');
+    this.#lines = [];
+    this.#characters = 0;
     this.#sink.write(text);
   }
 

@@ -42,6 +42,8 @@ export class HttpServer {
         connectionsCheckingInterval: 5_000,
         // Node's own answer to a missing Host is bare; the application's is not.
         requireHostHeader: false,
+        // Nobody reads the streams of requests without a body: their ends need not be told.
+        optimizeEmptyRequests: true,
       },
       listener,
     );
