@@ -11,7 +11,7 @@ const KIBIBYTE = 1024;
 /** First requests of one turn, one after the other. */
 const ONE_BY_ONE = 50;
 /** Turns of many at once before anything counts: V8 goes on compiling what so small an object takes for thousands of them. */
-const WARM_UPS = 2;
+const WARM_UPS = 6;
 const BY_HAND_CONCURRENCY = 64;
 
 /** Requests for objects of which there is no copy, each waiting for it. */

@@ -4,7 +4,7 @@ export interface LineSink {
   flushSync(): void;
 }
 
-const BATCH_CHARACTERS = 131_072;
+const BATCH_CHARACTERS = 65_536;
 const LONGEST_WAIT_MS = 100;
 
 /**
