@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { promisify } from 'node:util';
 import { crc32 } from 'node:zlib';
 
 /** A request as it came over the socket. */
@@ -56,11 +57,9 @@ export class ScriptedStore implements AsyncDisposable {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** Connections that clients have open. */
+  /** Open now. */
   connections(): Promise<number> {
-    return new Promise((resolve, reject) =>
-      this.#server.getConnections((error, count) => (error === null ? resolve(count) : reject(error))),
-    );
+    return promisify(this.#server.getConnections.bind(this.#server))();
   }
 
   count(operation: string): number {

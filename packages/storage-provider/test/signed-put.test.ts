@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { S3StorageProvider } from '../src/index.ts';
 import type { PutOptions, S3StorageProviderOptions } from '../src/index.ts';
 import { errorAnswer, ScriptedStore, type Script, type StoreRequest } from './scripted-store.ts';
@@ -43,7 +43,7 @@ async function open(script: Script, options: Partial<S3StorageProviderOptions> =
   const put = (more: Partial<PutOptions> = {}, bytes = Buffer.from('bytes')) =>
     provider.put(KEY, bodyOf(bytes), { ...OPTIONS, sizeBytes: bytes.length, ...more });
   const puts = () => store.requests.filter(({ operation }) => operation === 'PutObject');
-  return { provider, put, puts, withoutSdk: () => puts().filter((one) => !isSdks(one)).length };
+  return { store, provider, put, puts, withoutSdk: () => puts().filter((one) => !isSdks(one)).length };
 }
 
 async function* bodyOf(bytes: Buffer): AsyncIterable<Buffer> {
@@ -105,6 +105,7 @@ describe('a PUT of a small object after the first one', () => {
     ['403', errorAnswer(403, 'AccessDenied'), 'store_forbidden'],
     ['503', errorAnswer(503, 'SlowDown'), 'store_unavailable'],
     ['507', errorAnswer(507, 'InsufficientStorage'), 'store_full'],
+    ['200 with an error', errorAnswer(200, 'InternalError'), 'store_unavailable'],
     ['a connection that breaks', 'reset' as const, 'store_unavailable'],
   ])('leaves %s to the SDK, and what it means', async (_what, answer, code) => {
     let broken = false;
@@ -125,16 +126,17 @@ describe('a PUT of a small object after the first one', () => {
     expect([puts().length, withoutSdk()]).toEqual([5, 1]);
   });
 
-  test('does not leave behind an answer that stalls', async () => {
+  test('ends with an answer that stalls, connection and all', async () => {
     let stalls = false;
-    const { put, puts } = await open(
-      () => (stalls ? { status: 200, stalledBody: 'b' } : { status: 200, headers: { ETag: '"e"' } }),
+    const { put, puts, store } = await open(
+      () => (stalls ? { status: 200, stalledBody: '<' } : { status: 200, headers: { ETag: '"e"' } }),
       { requestTimeoutMs: 200, maxAttempts: 1 },
     );
     await put();
     stalls = true;
     await expect(put()).rejects.toMatchObject({ code: 'store_unavailable' });
     expect(puts()).toHaveLength(2);
+    await vi.waitFor(async () => expect(await store.connections()).toBe(0));
   });
 
   test('ends with its signal', async () => {

@@ -1,7 +1,10 @@
 import { request as httpRequest } from 'node:http';
-import type { Agent as HttpAgent, IncomingMessage } from 'node:http';
+import type { Agent as HttpAgent, IncomingHttpHeaders } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { Agent as HttpsAgent } from 'node:https';
+
+/** As for requests of the SDK. */
+const CONNECT_TIMEOUT_MS = 5_000;
 
 export interface PlainRequest {
   /** Scheme and host of it. */
@@ -14,26 +17,48 @@ export interface PlainRequest {
   readonly signal: AbortSignal;
 }
 
+export interface PlainAnswer {
+  readonly statusCode: number | undefined;
+  readonly headers: IncomingHttpHeaders;
+  /** Whether a body came, which was thrown away. */
+  readonly hasBody: boolean;
+}
+
 /**
- * The head of the answer, once all of it came; its body is thrown away. Rejects where there is none, or `signal` is aborted.
+ * An answer that came whole. Rejects where there is none, or `signal` is aborted before its end: one that stalls in its
+ * middle would hold its connection for good, with nobody left to end it.
  */
 export function plainRequest(
   [httpAgent, httpsAgent]: readonly [HttpAgent, HttpsAgent],
   { base, path, method, headers, body, signal }: PlainRequest,
-): Promise<IncomingMessage> {
-  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+): Promise<PlainAnswer> {
+  const { promise, resolve, reject } = Promise.withResolvers<PlainAnswer>();
   const { protocol, hostname, port } = base;
-  const options = { host: hostname, port, path, method, signal, ...(headers !== undefined && { headers }) };
+  // URLs have IPv6 addresses in brackets, which no resolver takes.
+  const host = hostname.replace(/^\[(.*)\]$/, '$1');
+  const options = { host, port, path, method, signal, ...(headers !== undefined && { headers }) };
   const request =
     protocol === 'https:'
       ? httpsRequest({ ...options, agent: httpsAgent })
       : httpRequest({ ...options, agent: httpAgent });
   request.once('response', (response) => {
-    // The connection is free only once the answer was read; one that stalls ends with the signal.
-    response.once('end', () => resolve(response)).on('error', reject);
-    response.resume();
+    let hasBody = false;
+    response.on('data', () => {
+      hasBody = true;
+    });
+    response.on('error', reject);
+    // The connection is free only once the answer was read.
+    response.once('end', () =>
+      resolve({ statusCode: response.statusCode, headers: response.headers, hasBody }),
+    );
   });
   request.on('error', reject);
+  request.once('socket', (socket) => {
+    if (!socket.connecting) return;
+    const timer = setTimeout(() => socket.destroy(new Error('no connection')), CONNECT_TIMEOUT_MS);
+    const end = (): void => clearTimeout(timer);
+    socket.once('connect', end).once('close', end);
+  });
   request.end(body);
   return promise;
 }

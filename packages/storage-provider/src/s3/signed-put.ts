@@ -30,7 +30,7 @@ export interface PlainPutAnswer {
 
 /**
  * PUT of a small object without the SDK, whose middleware takes more of a worker's time than the object. It knows a plain 200
- * alone: whatever else happens is for the SDK to find out, with its errors, tries and correction of clocks, by sending the
+ * without a body alone: whatever else happens is for the SDK to find out, with its errors, tries and correction of clocks, by sending the
  * same again. So not for what must not be sent twice.
  */
 export class SignedPut {
@@ -71,7 +71,8 @@ export class SignedPut {
         body: put.Body,
         signal,
       });
-      if (answer.statusCode !== 200) return undefined;
+      // S3 says of a PUT that was stored no more than its headers do: a body may tell of an error.
+      if (answer.statusCode !== 200 || answer.hasBody) return undefined;
       return { ETag: answer.headers.etag, Expiration: answer.headers['x-amz-expiration']?.toString() };
     } catch {
       signal.throwIfAborted();

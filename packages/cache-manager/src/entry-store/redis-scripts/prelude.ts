@@ -4,8 +4,9 @@
  *
  * Numbers are written by `whole`, since cjson writes 14 digits and sizes have up to 16. Everything that is not
  * counted by the server itself arrives as JSON text and is put into the entry as it is, so that null stays null.
- * An entry
- * that is pending, now or still, is told as such: who waits for the end of it need not look. Text that is no entry counts as absent: the next claim writes over it.
+ * Text that is no entry counts as absent: the next claim writes over it.
+ *
+ * An entry that is pending, now or still, is told as such: who waits for the end of it need not look.
  */
 export const PRELUDE = `
 local key, channel, name = KEYS[1], ARGV[1], ARGV[2]
