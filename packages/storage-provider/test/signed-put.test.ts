@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { S3StorageProvider } from '../src/index.ts';
 import type { PutOptions, S3StorageProviderOptions } from '../src/index.ts';
-import { errorAnswer, ScriptedStore, type Script, type StoreRequest } from './scripted-store.ts';
+import { openScripted } from './scripted-provider.ts';
+import { errorAnswer, type Script, type StoreRequest } from './scripted-store.ts';
 
 const KEY = "https://origin.example.com/a b/../ü(1)*!'.zst?x=/../1&y=%2F";
 const OPTIONS: PutOptions = {
@@ -25,21 +25,7 @@ beforeEach(() => {
 afterEach(() => opened.disposeAsync());
 
 async function open(script: Script, options: Partial<S3StorageProviderOptions> = {}) {
-  const store = opened.use(await ScriptedStore.start(script));
-  const provider = opened.use(
-    new S3StorageProvider({
-      bucket: 'copies',
-      region: 'us-west-2',
-      endpoint: store.endpoint,
-      forcePathStyle: true,
-      credentials: { accessKeyId: 'id', secretAccessKey: 'secret', sessionToken: 'session' },
-      access: 'public',
-      signedUrlSeconds: 60,
-      lifespanDays: 1,
-      retryDelayMs: 1,
-      ...options,
-    }),
-  );
+  const { store, provider } = await openScripted(opened, script, options);
   const put = (more: Partial<PutOptions> = {}, bytes = Buffer.from('bytes')) =>
     provider.put(KEY, bodyOf(bytes), { ...OPTIONS, sizeBytes: bytes.length, ...more });
   const puts = () => store.requests.filter(({ operation }) => operation === 'PutObject');

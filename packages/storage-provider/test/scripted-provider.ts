@@ -1,0 +1,27 @@
+import { S3StorageProvider } from '../src/index.ts';
+import type { S3StorageProviderOptions } from '../src/index.ts';
+import { ScriptedStore, type Script } from './scripted-store.ts';
+
+/** A provider on a store that answers as the test says; both end with `opened`. */
+export async function openScripted(
+  opened: AsyncDisposableStack,
+  script: Script,
+  options: Partial<S3StorageProviderOptions> = {},
+): Promise<{ readonly store: ScriptedStore; readonly provider: S3StorageProvider }> {
+  const store = opened.use(await ScriptedStore.start(script));
+  const provider = opened.use(
+    new S3StorageProvider({
+      bucket: 'copies',
+      region: 'us-west-2',
+      endpoint: store.endpoint,
+      forcePathStyle: true,
+      credentials: { accessKeyId: 'id', secretAccessKey: 'secret', sessionToken: 'session' },
+      access: 'public',
+      signedUrlSeconds: 60,
+      lifespanDays: 1,
+      retryDelayMs: 1,
+      ...options,
+    }),
+  );
+  return { store, provider };
+}
