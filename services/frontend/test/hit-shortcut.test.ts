@@ -4,11 +4,12 @@ import { mirroredObject } from '@cloud-mirror/cache-manager';
 import type { Copy, MirroredObject } from '@cloud-mirror/cache-manager';
 import { S3StorageProvider } from '@cloud-mirror/storage-provider';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { MessageStart, takesWholeMessages } from '../src/redirect/hit-message.ts';
 import { RecentlyUsed } from '../src/redirect/recently-used.ts';
 import { FakeCacheManager, fakeBackend } from './support/fake-cache-manager.ts';
 import { base64url, startFrontend } from './support/frontend-under-test.ts';
 import type { FrontendOptions, FrontendUnderTest } from './support/frontend-under-test.ts';
-import { rawRequest, type RawAnswer } from './support/raw-request.ts';
+import { keptRequest, rawRequest, type RawAnswer } from './support/raw-request.ts';
 
 const URL_OF_OBJECT = 'https://artifacts.example.com/builds/a%20b.tar.zst?x=1';
 const COPY: Copy = {
@@ -97,20 +98,20 @@ async function start(
 
 interface Asked {
   readonly method?: string;
+  readonly version?: '1.0' | '1.1';
   readonly target?: string;
   readonly headers?: readonly string[];
 }
 
+const CLOSE = 'Connection: close';
 const TARGET = `/v1/redirect/s3/us-west-1/${base64url(URL_OF_OBJECT)}`;
 
 function ask(
   { address }: Knowing,
-  { method = 'GET', target = TARGET, headers = ['Host: mirror'] }: Asked = {},
+  { method = 'GET', version = '1.1', target = TARGET, headers = ['Host: mirror'] }: Asked = {},
 ) {
-  return rawRequest(
-    address,
-    [`${method} ${target} HTTP/1.1`, 'Connection: close', ...headers, '', ''].join('\r\n'),
-  );
+  const bytes = [`${method} ${target} HTTP/${version}`, ...headers, '', ''].join('\r\n');
+  return headers.includes(CLOSE) ? rawRequest(address, bytes) : keptRequest(address, bytes);
 }
 
 /** What of an answer is the same each time. */
@@ -121,10 +122,13 @@ function lasting({ status, headers, body }: RawAnswer) {
 
 const same: readonly { readonly what: string; readonly asked: Asked }[] = [
   { what: 'GET', asked: {} },
-  { what: 'HEAD', asked: { method: 'HEAD' } },
   { what: 'a file name', asked: { target: `${TARGET}/a-b.tar.zst` } },
   { what: 'a query', asked: { target: `${TARGET}?wait=0` } },
   { what: 'a preference', asked: { headers: ['Host: mirror', 'Prefer: respond-async'] } },
+  {
+    what: 'an older client that keeps connections',
+    asked: { version: '1.0', headers: ['Connection: keep-alive'] },
+  },
   { what: 'a request identifier', asked: { headers: ['Host: mirror', 'X-Request-Id: mine'] } },
 ];
 
@@ -177,6 +181,8 @@ test('logs and metrics have the same to say', async () => {
 const forTheRules: readonly { readonly what: string; readonly asked: Asked; readonly status: number }[] = [
   { what: 'a check is wanted', asked: { headers: ['Host: mirror', 'Cache-Control: no-cache'] }, status: 302 },
   { what: 'a body comes', asked: { headers: ['Host: mirror', 'Content-Length: 0'] }, status: 302 },
+  { what: 'the connection is not kept', asked: { headers: ['Host: mirror', CLOSE] }, status: 302 },
+  { what: 'the head is wanted', asked: { method: 'HEAD', headers: ['Host: mirror', CLOSE] }, status: 302 },
   { what: 'no host is named', asked: { headers: [] }, status: 400 },
   { what: 'another method is asked for', asked: { method: 'OPTIONS' }, status: 405 },
   { what: 'the region is unknown', asked: { target: TARGET.replace('us-west-1', 'nowhere') }, status: 302 },
@@ -275,16 +281,57 @@ test('a copy of another generation has another address', async () => {
   expect(after).toContain('/g%2Ffresh%2F');
 });
 
-test('a signed address is signed anew each second, and for each method', async () => {
+test('a signed address is signed anew each second', async () => {
   const frontend = await start('signed');
   vi.useFakeTimers({ toFake: ['Date'], now: new Date('2030-01-01T00:00:00.000Z') });
-  const location = async (method: string) => (await ask(frontend, { method })).headers['location'] ?? '';
-  const first = await location('GET');
+  const location = async () => (await ask(frontend)).headers['location'] ?? '';
+  const first = await location();
   expect(first).toContain('X-Amz-Date=20300101T000000Z');
-  expect(await location('HEAD')).not.toBe(first);
-  expect(await location('GET')).toBe(first);
+  expect(await location()).toBe(first);
+  expect(await location()).toBe(first);
   vi.setSystemTime(new Date('2030-01-01T00:00:01.000Z'));
-  expect(await location('GET')).toContain('X-Amz-Date=20300101T000001Z');
+  expect(await location()).toContain('X-Amz-Date=20300101T000001Z');
+});
+
+test('answers of one connection go out in the order of their requests, each one whole', async () => {
+  const frontend = await start('public', { keepAliveSeconds: 7 });
+  const request = (id: string, ...headers: string[]) =>
+    [`GET ${TARGET} HTTP/1.1`, 'Host: mirror', `X-Request-Id: ${id}`, ...headers, '', ''].join('\r\n');
+  const answer = Promise.withResolvers<void>();
+  frontend.manager.answered = answer.promise;
+  frontend.manager.knows = 'by_entry';
+  const client = connect(Number(new URL(frontend.address).port), '127.0.0.1').setEncoding('latin1');
+  client.write(request('read'));
+  await frontend.manager.asked;
+  frontend.manager.knows = 'in_memory';
+  const rules = 'Cache-Control: no-cache';
+  client.write(request('remembered') + request('decided', rules) + request('last', rules, CLOSE));
+  await vi.waitFor(() => expect(frontend.manager.requests).toHaveLength(2));
+  answer.resolve();
+  const texts = (await client.toArray()).join('').split(/(?=HTTP\/1\.1 302)/);
+  const ids = texts.map((text) => /X-Request-Id: (.*)\r\n/.exec(text)?.[1]);
+  expect(ids).toEqual(['read', 'remembered', 'decided', 'last']);
+  const [read, remembered, decided] = texts.map((text) =>
+    text
+      .split('\r\n')
+      .filter((line) => !/^(Date|X-Request-Id): /.test(line))
+      .toSorted(),
+  );
+  expect(decided).toContain('Keep-Alive: timeout=7');
+  expect(read).toEqual(decided);
+  expect(remembered).toEqual(decided);
+});
+
+test('this version of Node takes whole messages: without, hits are left to the application', () => {
+  expect(takesWholeMessages()).toBe(true);
+});
+
+test('the time of an answer is told as it goes by', () => {
+  vi.useFakeTimers({ toFake: ['Date'], now: new Date('2030-01-01T00:00:00.999Z') });
+  const start = new MessageStart(75);
+  expect(start.now()).toContain('Date: Tue, 01 Jan 2030 00:00:00 GMT\r\n');
+  vi.setSystemTime(new Date('2030-01-01T00:00:01.000Z'));
+  expect(start.now()).toContain('Date: Tue, 01 Jan 2030 00:00:01 GMT\r\n');
 });
 
 test('clients with budgets are counted by the application', async () => {

@@ -1,24 +1,30 @@
-import { validateHeaderValue } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { copyKey } from '@cloud-mirror/cache-manager';
 import type { CacheManager, Copy, MirroredObject } from '@cloud-mirror/cache-manager';
 import type { Config } from '@cloud-mirror/config';
 import { AccessLog } from '../http/access-log.ts';
 import type { LoggedRecord } from '../http/access-log.ts';
-import { jsonHeaders } from '../http/answer.ts';
 import type { RequestRecord } from '../http/request-context.ts';
 import type { Arrival } from '../http/receive-request.ts';
 import { requestIdOf } from '../http/request-id.ts';
 import { parseRequestTarget } from '../http/request-target.ts';
 import type { FrontendMetrics, Tally } from '../machines/metrics.ts';
+import {
+  inOnePiece,
+  messageRest,
+  MessageStart,
+  sendWholeMessage,
+  takesWholeMessages,
+  type MessageRest,
+} from './hit-message.ts';
 import { parseObjectPath } from './object-path.ts';
 import { recordObject } from './object-record.ts';
 import { decodeOriginUrlParameter } from './origin-url-parameter.ts';
 import { RecentlyUsed } from './recently-used.ts';
-import { presentAnswer, type RedirectAnswer } from './redirect-answer.ts';
+import { presentAnswer } from './redirect-answer.ts';
 
 export interface HitShortcutParts {
-  readonly server: Pick<Config['server'], 'maxUrlBytes' | 'redirectMaxAgeSeconds'>;
+  readonly server: Pick<Config['server'], 'maxUrlBytes' | 'redirectMaxAgeSeconds' | 'keepAliveSeconds'>;
   readonly cacheManager: Pick<CacheManager, 'objectOf' | 'recallHit' | 'findHit'>;
   readonly isDraining: () => boolean;
   readonly metrics: Pick<FrontendMetrics, 'countRequest' | 'tallyOf'>;
@@ -30,24 +36,19 @@ interface Target {
   readonly object: MirroredObject;
   /** The record of a hit. */
   readonly logged: LoggedRecord;
-  /** Of hits by GET. */
   readonly tally: Tally;
   /** The answer to the last hit on it, where it may be asked for again. */
   last: Answer | null;
   /** As of the last answer, kept or not. */
-  signedFor: string | null;
+  signedFor: number | null;
 }
 
 interface Answer {
   /** What it leads to: the very one, since entries that are remembered stay the objects that they are. */
   readonly copy: Copy;
-  /** The second, and the method, for which a signed address is what would be signed again; `null`: always. */
-  readonly signedFor: string | null;
-  /** Names and values in turn. The first is X-Request-Id: each answer puts its own into {@link ID_PLACE} before it is sent. */
-  readonly headers: string[];
-  readonly body: string;
-  /** The body is ASCII, as every address is: the quickest to write. */
-  readonly encoding: 'latin1' | 'utf8';
+  /** The second for which a signed address is what would be signed again; `null`: always. */
+  readonly signedFor: number | null;
+  readonly rest: MessageRest;
 }
 
 /** Targets that are kept. Most take two kilobytes, with the answer to the last hit; long ones more, and count for as many. */
@@ -57,7 +58,6 @@ const USUAL_TARGET = 512;
 const LONGEST_KEPT_TARGET = 2_048;
 const REDIRECT = '/v1/redirect/';
 const REDIRECTED = 302;
-const ID_PLACE = 1;
 
 /**
  * Answers plain requests for copies that are there, without the application: most requests are no other, and the
@@ -66,21 +66,24 @@ const ID_PLACE = 1;
  */
 export class HitShortcut {
   readonly #parts: HitShortcutParts;
+  readonly #start: MessageStart;
+  readonly #usable = takesWholeMessages();
   readonly #targets = new RecentlyUsed<string, Target>(MOST_TARGETS, (url) =>
     Math.ceil(url.length / USUAL_TARGET),
   );
 
   constructor(parts: HitShortcutParts) {
     this.#parts = parts;
+    this.#start = new MessageStart(parts.server.keepAliveSeconds);
   }
 
   /** @param otherwise takes the request, now or later, where it is no plain hit, with what is known of it by then */
   handle(req: IncomingMessage, res: ServerResponse, otherwise: (arrival: Arrival) => void): void {
     const arrivedAtMs = performance.now();
-    const target = this.#plainTarget(req);
+    const target = this.#isPlain(req, res) ? this.#targetOf(req.url ?? '') : null;
     if (target === null) return otherwise({ arrivedAtMs, missing: false });
     const copy = this.#parts.cacheManager.recallHit(target.object);
-    const answer = copy === null ? null : keptAnswer(target, copy, req.method);
+    const answer = copy === null ? null : keptAnswer(target, copy);
     if (answer !== null) return this.#send(req, res, target, answer, arrivedAtMs);
     // Who goes away meanwhile is told of here: the application would wait for an end that has been.
     const gone = (): void => this.#tellGone(req, res, target, arrivedAtMs);
@@ -88,24 +91,31 @@ export class HitShortcut {
     const goOn = (found: Answer | 'missing' | null): void => {
       if (res.closed) return;
       res.off('close', gone);
-      if (found === null || found === 'missing' || this.#parts.isDraining())
+      if (found === null || found === 'missing' || !this.#keepsConnection(res))
         otherwise({ arrivedAtMs, missing: found === 'missing' });
       else this.#send(req, res, target, found, arrivedAtMs);
     };
-    this.#find(target, copy, req.method).then(
+    this.#find(target, copy).then(
       goOn,
       // The application meets the same fault, and knows what to say of it.
       () => goOn(null),
     );
   }
 
-  /** `null`: a request that the application must judge. */
-  #plainTarget({ method, url = '', headers, httpVersion }: IncomingMessage): Target | null {
-    if ((method !== 'GET' && method !== 'HEAD') || !url.startsWith(REDIRECT) || this.#parts.isDraining())
-      return null;
-    if (headers['cache-control'] !== undefined || headers['pragma'] !== undefined) return null;
-    if (headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined) return null;
-    if (headers.host === undefined && httpVersion === '1.1') return null;
+  /** Whether all that the answer depends on is the target. */
+  #isPlain({ method, url = '', headers, httpVersion }: IncomingMessage, res: ServerResponse): boolean {
+    if (method !== 'GET' || !url.startsWith(REDIRECT) || !this.#keepsConnection(res)) return false;
+    if (headers['cache-control'] !== undefined || headers['pragma'] !== undefined) return false;
+    if (headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined) return false;
+    return headers.host !== undefined || httpVersion !== '1.1';
+  }
+
+  #keepsConnection(res: ServerResponse): boolean {
+    return res.shouldKeepAlive && this.#usable && !this.#parts.isDraining();
+  }
+
+  /** `null`: one that the application must judge. */
+  #targetOf(url: string): Target | null {
     const known = this.#targets.get(url);
     if (known !== undefined) return known;
     const target = this.#readTarget(url);
@@ -124,33 +134,32 @@ export class HitShortcut {
       const record: RequestRecord = { route: 'redirect', outcome: 'hit' };
       recordObject(record, service, region, origin);
       const tally = this.#parts.metrics.tallyOf(record, { method: 'GET', status: REDIRECTED });
-      return { object, logged: AccessLog.recordOf(record), tally, last: null, signedFor: null };
+      const logged = inOnePiece(AccessLog.recordOf(record));
+      return { object, logged, tally, last: null, signedFor: null };
     } catch {
       // The application says what is wrong with it.
       return null;
     }
   }
 
-  async #find(
-    target: Target,
-    recalled: Copy | null,
-    method: string | undefined,
-  ): Promise<Answer | 'missing' | null> {
+  async #find(target: Target, recalled: Copy | null): Promise<Answer | 'missing' | null> {
     const { cacheManager, server } = this.#parts;
     const { object } = target;
     const copy = recalled ?? (await cacheManager.findHit(object));
     if (copy === null || copy === 'missing') return copy;
-    const kept = keptAnswer(target, copy, method);
+    const kept = keptAnswer(target, copy);
     if (kept !== null) return kept;
     const { store } = object.backend;
-    const signedFor = signature(object, method);
-    const location = await store.urlFor(copyKey(object, copy.generation), method === 'HEAD' ? 'HEAD' : 'GET');
+    const signedFor = signingSecond(object);
+    const location = await store.urlFor(copyKey(object, copy.generation), 'GET');
     const { access } = store;
     const { sha256 } = copy;
     const how = { kind: 'present', location, access, how: 'hit', collapsed: false, sha256 } as const;
-    const answer = answerOf(copy, signedFor, presentAnswer(how, server));
+    const rest = messageRest(presentAnswer(how, server));
+    if (rest === null) return null;
     // What is kept for a moment only is work for the collector: worth it where the same is asked for again and again.
     const keeps = signedFor === null || signedFor === target.signedFor;
+    const answer = { copy, signedFor, rest: keeps ? inOnePiece(rest) : rest };
     target.last = keeps ? answer : null;
     target.signedFor = signedFor;
     return answer;
@@ -165,21 +174,12 @@ export class HitShortcut {
   ): void {
     const { metrics, accessLog } = this.#parts;
     const requestId = requestIdOf(req.headers['x-request-id']);
-    const tally =
-      req.method === 'GET'
-        ? target.tally
-        : metrics.tallyOf(recordIn(target), { method: 'HEAD', status: REDIRECTED });
     res.on('close', () => {
       const durationMs = performance.now() - arrivedAtMs;
-      metrics.countRequest(tally, durationMs);
+      metrics.countRequest(target.tally, durationMs);
       accessLog.tell(req, res, { requestId, record: target.logged, durationMs });
     });
-    answer.headers[ID_PLACE] = requestId;
-    res.writeHead(REDIRECTED, answer.headers);
-    // Kept answers are old: a young string in one has to be carried along by the collector.
-    answer.headers[ID_PLACE] = '';
-    if (req.method === 'HEAD') res.end();
-    else res.end(answer.body, answer.encoding);
+    sendWholeMessage(res, REDIRECTED, `${this.#start.now()}${requestId}${answer.rest}`);
   }
 
   #tellGone(req: IncomingMessage, res: ServerResponse, target: Target, arrivedAtMs: number): void {
@@ -200,27 +200,13 @@ function recordIn({ logged }: Target): RequestRecord {
   return JSON.parse(`{${logged}}`) as RequestRecord;
 }
 
-/** @throws TypeError where no header can carry it: once it is kept, nobody could take the fault of a later answer */
-function answerOf(copy: Copy, signedFor: string | null, answer: RedirectAnswer): Answer {
-  const body = JSON.stringify(answer.body);
-  const bytes = Buffer.byteLength(body);
-  const fields = jsonHeaders(answer.headers);
-  const headers = ['X-Request-Id', '', 'Content-Length', String(bytes)];
-  for (const name in fields) {
-    const value = fields[name] ?? '';
-    validateHeaderValue(name, value);
-    headers.push(name, value);
-  }
-  return { copy, signedFor, headers, body, encoding: bytes === body.length ? 'latin1' : 'utf8' };
-}
-
 /** The answer to the last hit, where it is what would be answered again. */
-function keptAnswer({ object, last }: Target, copy: Copy, method: string | undefined): Answer | null {
+function keptAnswer({ object, last }: Target, copy: Copy): Answer | null {
   if (last === null || last.copy !== copy) return null;
-  return last.signedFor === null || last.signedFor === signature(object, method) ? last : null;
+  return last.signedFor === null || last.signedFor === signingSecond(object) ? last : null;
 }
 
-/** Signatures tell the time in seconds: within one, the same is signed again. */
-function signature({ backend }: MirroredObject, method: string | undefined): string | null {
-  return backend.store.access === 'public' ? null : `${method} ${Math.floor(Date.now() / 1000)}`;
+/** Signatures tell the time in seconds: within one, the same is signed again. `null`: nothing is signed. */
+function signingSecond({ backend }: MirroredObject): number | null {
+  return backend.store.access === 'public' ? null : Math.floor(Date.now() / 1000);
 }

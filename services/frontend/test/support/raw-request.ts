@@ -18,6 +18,20 @@ export async function rawRequest(address: string, bytes: string): Promise<RawAns
   return parseAnswer(Buffer.concat(chunks).toString('latin1'));
 }
 
+/** As {@link rawRequest}, on a connection that the server keeps: reads one answer, which tells its length. */
+export async function keptRequest(address: string, bytes: string): Promise<RawAnswer> {
+  const { hostname, port } = new URL(address);
+  const socket = connect(Number(port), hostname);
+  socket.write(bytes);
+  let text = '';
+  for await (const chunk of socket.setEncoding('latin1')) {
+    text += String(chunk);
+    const { headers, body } = parseAnswer(text);
+    if (text.includes('\r\n\r\n') && body.length >= Number(headers['content-length'] ?? Infinity)) break;
+  }
+  return parseAnswer(text);
+}
+
 function parseAnswer(text: string): RawAnswer {
   const headEnd = text.indexOf('\r\n\r\n');
   const [statusLine = '', ...lines] = text.slice(0, headEnd).split('\r\n');
