@@ -88,6 +88,7 @@ export class Presigner {
 }
 
 const BLOCK_BYTES = 64;
+const DIGEST_BYTES = 32;
 
 /**
  * HMAC-SHA-256 (RFC 2104) with a key of at most a block, by two plain digests: `createHmac` sets up the key anew for each
@@ -95,7 +96,8 @@ const BLOCK_BYTES = 64;
  */
 class HmacSha256 {
   readonly #inner = Buffer.alloc(BLOCK_BYTES, 0x36);
-  readonly #outer = Buffer.alloc(BLOCK_BYTES, 0x5c);
+  /** With room for the inner digest. */
+  readonly #outer = Buffer.alloc(BLOCK_BYTES + DIGEST_BYTES, 0x5c);
 
   constructor(key: Buffer) {
     for (const [index, byte] of key.entries()) {
@@ -105,8 +107,10 @@ class HmacSha256 {
   }
 
   hex(text: string): string {
-    const inner = hash('sha256', Buffer.concat([this.#inner, Buffer.from(text)]), 'buffer');
-    return hash('sha256', Buffer.concat([this.#outer, inner]));
+    // As text: to get a buffer takes a microsecond more, since it is memory of its own outside of V8's heap.
+    const inner = hash('sha256', Buffer.concat([this.#inner, Buffer.from(text)]));
+    this.#outer.write(inner, BLOCK_BYTES, 'hex');
+    return hash('sha256', this.#outer);
   }
 }
 
