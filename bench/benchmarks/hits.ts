@@ -8,7 +8,7 @@ import { zipfDraws } from '../load/zipf.ts';
 import { fillEntries } from '../mirror/fill-entries.ts';
 import { artifactUrl, MirrorUnderTest, targetOf } from '../mirror/mirror-under-test.ts';
 import { redirectCount } from '../mirror/redirect-count.ts';
-import { startScript } from '../processes/bench-process.ts';
+import { startScript, type BenchProcess } from '../processes/bench-process.ts';
 import { startPinnedRedis } from '../processes/pinned-redis.ts';
 import { cpuSeconds } from '../processes/process-usage.ts';
 import { rounded } from '../statistics.ts';
@@ -16,6 +16,8 @@ import { rounded } from '../statistics.ts';
 const DRAWS = 200_000;
 /** Until each of the URLs has been asked for. */
 const WARM_UP_SECONDS = 8;
+/** Of each turn, not measured: a server that was paused has to catch up. */
+const SETTLE_SECONDS = 1;
 
 type Turn = { perSecond: number; p50Ms: number; p99Ms: number; cpuMicros: number };
 
@@ -60,16 +62,22 @@ async function run(context: BenchContext): Promise<Findings> {
 
   const competitor = async (
     what: string,
-    server: { readonly address: string; readonly pid?: number },
+    server: { readonly address: string } & Partial<BenchProcess>,
     load: HttpLoad = spread,
   ): Promise<Competitor<Turn>> => {
+    server.resume?.();
     await load.run(server.address, WARM_UP_SECONDS);
+    server.pause?.();
     return {
       what,
       turn: async () => {
+        // What has no turn does nothing: collectors tidy up when a program rests, on the processor that is measured.
+        server.resume?.();
+        await load.run(server.address, SETTLE_SECONDS);
         const before = await cpuOf(server.pid);
         const seen = await load.run(server.address, sizes.seconds);
         const spent = (await cpuOf(server.pid)) - before;
+        server.pause?.();
         return {
           perSecond: seen.requestsPerSecond,
           p50Ms: seen.p50Ms,
@@ -114,10 +122,15 @@ async function run(context: BenchContext): Promise<Findings> {
   if (missing.has('haproxy')) notes.push('Not compared with haproxy: the package haproxy is missing.');
   else competitors.push(await competitor('haproxy, map, Zipf', opened.use(await startHaproxyMap(options))));
 
-  const before = await redirectCount(frontend.address, 'hit');
+  const hitsOf = async (): Promise<number> => {
+    frontend.resume();
+    const count = await redirectCount(frontend.address, 'hit');
+    frontend.pause();
+    return count;
+  };
+  const before = await hitsOf();
   const medians = await interleaved(competitors, sizes.rounds, say);
-  if ((await redirectCount(frontend.address, 'hit')) === before)
-    throw new Error('what was measured were no hits');
+  if ((await hitsOf()) === before) throw new Error('what was measured were no hits');
   return { rows: medians.map(rowOf), ratios: ratiosOf(medians), notes };
 }
 

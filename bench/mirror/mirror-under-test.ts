@@ -25,7 +25,8 @@ export interface MirrorServers {
   readonly trusts?: string;
 }
 
-/** As in the project's npm script; why: docs/deploy/docker.md. */
+/** As in the project's npm scripts; why: docs/deploy/docker.md. */
+const FRONTEND_FLAGS = ['--heap-growing-percent=100'];
 const COPIER_FLAGS = ['--max-semi-space-size=2'];
 
 /** One configuration for front ends and copiers, with the defaults of production wherever a benchmark needs nothing else. */
@@ -77,7 +78,7 @@ export class MirrorUnderTest {
   /** @returns the running program with its address */
   async startFrontend(cores: string): Promise<BenchProcess & { readonly address: string }> {
     const config = merged(this.#config, { server: { port: await freePort() } });
-    return startProgram([join(PROJECT_ROOT, FRONTEND)], config, { cores, env: this.#env });
+    return startProgram([...FRONTEND_FLAGS, join(PROJECT_ROOT, FRONTEND)], config, { cores, env: this.#env });
   }
 
   async startCopier(cores: string): Promise<BenchProcess & { readonly address: string }> {

@@ -12,6 +12,9 @@ export interface BenchProcess extends AsyncDisposable {
   output(): Promise<string>;
   /** Resolves when it has ended, with its exit status or the name of its signal. */
   readonly exit: Promise<string>;
+  /** Stops it where it is, until {@link resume} or its end. */
+  pause(): void;
+  resume(): void;
 }
 
 export interface BenchProcessOptions {
@@ -49,6 +52,8 @@ export async function startProcess(
     pid: child.pid ?? 0,
     output: () => readFile(file, 'utf8'),
     exit,
+    pause: () => void child.kill('SIGSTOP'),
+    resume: () => void child.kill('SIGCONT'),
     [Symbol.asyncDispose]: async () => {
       await end(child, exit);
       await rm(folder, { recursive: true, force: true });
@@ -109,6 +114,7 @@ export async function runToEnd(command: readonly string[], options: BenchProcess
 async function end(child: ChildProcess, exit: Promise<string>): Promise<void> {
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
   child.kill('SIGTERM');
+  child.kill('SIGCONT');
   const killer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
   await exit;
   clearTimeout(killer);
