@@ -53,12 +53,19 @@ async function runAll(): Promise<number> {
   for (const { name, summary, run } of chosen) {
     print(`\n${name}: ${summary}`);
     const begun = performance.now();
+    const said: string[] = [];
+    const say = (text: string): void => {
+      said.push(text.trim());
+      print(text);
+    };
     try {
-      const findings = await run({ sizes, cores, say: print });
+      const findings = await run({ sizes, cores, say });
       const seconds = Math.round((performance.now() - begun) / 1000);
       print(`\n${formatFindings(findings)}`);
       const about = { benchmark: name, date: new Date().toISOString(), machine: machineName() };
-      print(`(${seconds} s) ${await writeResult(results, { ...about, cores, sizes, seconds, ...findings })}`);
+      print(
+        `(${seconds} s) ${await writeResult(results, { ...about, cores, sizes, seconds, ...findings, said })}`,
+      );
     } catch (error) {
       failures += 1;
       process.stderr.write(

@@ -12,6 +12,8 @@ export interface Result extends Findings {
   readonly cores: Cores;
   readonly sizes: BenchSizes;
   readonly seconds: number;
+  /** What was told on the way: every single turn. */
+  readonly said: readonly string[];
 }
 
 export function machineName(): string {
