@@ -71,7 +71,7 @@ async function run(context: BenchContext): Promise<Findings> {
     return {
       what,
       turn: async () => {
-        // What has no turn does nothing: collectors tidy up when a program rests, on the processor that is measured.
+        // Node's collector tidies up when a program rests, on the processor that is measured: what has no turn is paused.
         server.resume?.();
         await load.run(server.address, SETTLE_SECONDS);
         const before = await cpuOf(server.pid);

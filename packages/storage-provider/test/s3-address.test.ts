@@ -1,17 +1,16 @@
 import { HeadObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { S3StorageProviderOptions } from '../src/index.ts';
 import { S3StorageProvider } from '../src/index.ts';
 
 const KEY = "https://o.example.com/a b/c+d?e=%20#f!'()*~/ä";
 const SEGMENT = 'https%3A%2F%2Fo.example.com%2Fa%20b%2Fc%2Bd%3Fe%3D%2520%23f%21%27%28%29%2A~%2F%C3%A4';
 
-async function address(
-  options: Partial<S3StorageProviderOptions>,
-  method: 'GET' | 'HEAD' = 'GET',
-): Promise<string> {
-  await using provider = new S3StorageProvider({
+afterEach(() => void vi.useRealTimers());
+
+function open(options: Partial<S3StorageProviderOptions>): S3StorageProvider {
+  return new S3StorageProvider({
     bucket: 'copies',
     region: 'us-west-2',
     access: 'public',
@@ -20,7 +19,15 @@ async function address(
     credentials: { accessKeyId: 'id', secretAccessKey: 'secret', sessionToken: 'token' },
     ...options,
   });
-  return await provider.urlFor(KEY, method);
+}
+
+async function address(
+  options: Partial<S3StorageProviderOptions>,
+  method: 'GET' | 'HEAD' = 'GET',
+  key = KEY,
+): Promise<string> {
+  await using provider = open(options);
+  return await provider.urlFor(key, method);
 }
 
 describe('public addresses', () => {
@@ -93,6 +100,13 @@ describe('signed addresses', () => {
       new URL(expected).searchParams.get('X-Amz-Signature'),
     );
     expect(signed.pathname).toBe(new URL(expected).pathname);
+  });
+
+  it('are the same, whatever was signed before', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    await using provider = open({ access: 'signed' });
+    for (const key of [KEY, 'a', 'b'.repeat(900), KEY])
+      expect(await provider.urlFor(key, 'GET')).toBe(await address({ access: 'signed' }, 'GET', key));
   });
 
   it('differ by method', async () => {

@@ -1,5 +1,6 @@
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
+import { PassThrough } from 'node:stream';
 import { jsonHeaders } from '../http/answer.ts';
 import type { RedirectAnswer } from './redirect-answer.ts';
 
@@ -68,7 +69,10 @@ export function sendWholeMessage(res: ServerResponse, status: number, ascii: str
 
 /** Whether this version of Node sends what {@link sendWholeMessage} hands to it. */
 export function takesWholeMessages(): boolean {
-  const res = new ServerResponse(new IncomingMessage(new Socket())) as WithHead;
-  res._header = 'HTTP/1.1 302 Found\r\n\r\n';
-  return res.headersSent;
+  const res = new ServerResponse(new IncomingMessage(new Socket()));
+  const connection = new PassThrough();
+  res.assignSocket(connection as unknown as Socket);
+  const message = 'HTTP/1.1 302 Found\r\nContent-Length: 2\r\n\r\n{}';
+  sendWholeMessage(res, 302, message);
+  return String(connection.read()) === message;
 }
