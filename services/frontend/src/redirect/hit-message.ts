@@ -7,6 +7,9 @@ import type { RedirectAnswer } from './redirect-answer.ts';
 /** What of a redirect's HTTP message is the same for everyone who gets it: all that follows the request's identifier. */
 export type MessageRest = string & { readonly messageRest: true };
 
+/** The one status of hits. */
+export const REDIRECTED = 302;
+
 const PRINTABLE_ASCII = /^[ -~]*$/;
 
 /** `null`: not all of it is ASCII that headers can carry; the application knows what to do. */
@@ -46,7 +49,7 @@ export class MessageStart {
     if (second !== this.#second) {
       const date = new Date(second * 1000).toUTCString();
       const kept = `Connection: keep-alive\r\nKeep-Alive: timeout=${this.#keepAliveSeconds}`;
-      this.#start = inOnePiece(`HTTP/1.1 302 Found\r\nDate: ${date}\r\n${kept}\r\nX-Request-Id: `);
+      this.#start = inOnePiece(`HTTP/1.1 ${REDIRECTED} Found\r\nDate: ${date}\r\n${kept}\r\nX-Request-Id: `);
       this.#second = second;
     }
     return this.#start;
@@ -57,12 +60,13 @@ export class MessageStart {
 type WithHead = ServerResponse & { _header: string | null };
 
 /**
- * Sends a message as it is, in its turn among the answers of its connection, and ends `res` as after any other answer.
+ * Sends a redirect's message as it is, in its turn among the answers of its connection, and ends `res` as after any other answer.
  * By `writeHead`, which looks at each header anew, a hit took a sixth longer; it has no documented way around that.
  * Whether this way is one: {@link takesWholeMessages}.
  */
-export function sendWholeMessage(res: ServerResponse, status: number, ascii: string): void {
-  res.statusCode = status;
+export function sendWholeMessage(res: ServerResponse, ascii: string): void {
+  // What the log tells.
+  res.statusCode = REDIRECTED;
   (res as WithHead)._header = ascii;
   res.end();
 }
@@ -73,6 +77,6 @@ export function takesWholeMessages(): boolean {
   const connection = new PassThrough();
   res.assignSocket(connection as unknown as Socket);
   const message = 'HTTP/1.1 302 Found\r\nContent-Length: 2\r\n\r\n{}';
-  sendWholeMessage(res, 302, message);
+  sendWholeMessage(res, message);
   return String(connection.read()) === message;
 }

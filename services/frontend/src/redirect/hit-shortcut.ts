@@ -13,6 +13,7 @@ import {
   inOnePiece,
   messageRest,
   MessageStart,
+  REDIRECTED,
   sendWholeMessage,
   takesWholeMessages,
   type MessageRest,
@@ -57,7 +58,6 @@ const USUAL_TARGET = 512;
 /** Longer ones are read each time: clients may pad them with queries and file names of any length. */
 const LONGEST_KEPT_TARGET = 2_048;
 const REDIRECT = '/v1/redirect/';
-const REDIRECTED = 302;
 
 /**
  * Answers plain requests for copies that are there, without the application: most requests are no other, and the
@@ -179,7 +179,7 @@ export class HitShortcut {
       metrics.countRequest(target.tally, durationMs);
       accessLog.tell(req, res, { requestId, record: target.logged, durationMs });
     });
-    sendWholeMessage(res, REDIRECTED, `${this.#start.now()}${requestId}${answer.rest}`);
+    sendWholeMessage(res, `${this.#start.now()}${requestId}${answer.rest}`);
   }
 
   #tellGone(req: IncomingMessage, res: ServerResponse, target: Target, arrivedAtMs: number): void {

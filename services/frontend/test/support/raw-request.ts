@@ -18,7 +18,7 @@ export async function rawRequest(address: string, bytes: string): Promise<RawAns
   return parseAnswer(Buffer.concat(chunks).toString('latin1'));
 }
 
-/** As {@link rawRequest}, on a connection that the server keeps: reads one answer, which tells its length. */
+/** As {@link rawRequest}, on a connection that the server keeps: reads one answer, which tells the length of its body. */
 export async function keptRequest(address: string, bytes: string): Promise<RawAnswer> {
   const { hostname, port } = new URL(address);
   const socket = connect(Number(port), hostname);
@@ -27,7 +27,8 @@ export async function keptRequest(address: string, bytes: string): Promise<RawAn
   for await (const chunk of socket.setEncoding('latin1')) {
     text += String(chunk);
     const { headers, body } = parseAnswer(text);
-    if (text.includes('\r\n\r\n') && body.length >= Number(headers['content-length'] ?? Infinity)) break;
+    const length = bytes.startsWith('HEAD ') ? 0 : Number(headers['content-length'] ?? Infinity);
+    if (text.includes('\r\n\r\n') && body.length >= length) break;
   }
   return parseAnswer(text);
 }
