@@ -4,7 +4,7 @@ import {
   type EntryTimes,
   type MirroredObject,
 } from '@cloud-mirror/cache-manager';
-import type { Delivery, Job } from '@cloud-mirror/job-queue';
+import { QueueError, type Delivery, type Job } from '@cloud-mirror/job-queue';
 import { OriginError } from '@cloud-mirror/origin';
 import { StorageError } from '@cloud-mirror/storage-provider';
 import type { CopyEnd, JobResult } from './job-result.ts';
@@ -130,9 +130,13 @@ export class JobEnding {
     }
   }
 
-  /** Somebody gets it again after so long. */
+  /** Somebody gets it again after so long, or has it by now: a worker that was frozen lost its delivery, too. */
   async giveBack(delivery: Delivery, why: string, delaySeconds: number): Promise<JobResult> {
-    await delivery.retry(delaySeconds);
+    try {
+      await delivery.retry(delaySeconds);
+    } catch (error) {
+      if (!(error instanceof QueueError && error.code === 'delivery_lost')) throw error;
+    }
     return { outcome: 'given_back', why, delaySeconds };
   }
 

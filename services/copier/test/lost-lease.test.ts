@@ -139,6 +139,20 @@ describe('a lost lease aborts the copy: nothing is stored, and the job goes back
     expect(await copier.run(other)).toMatchObject({ outcome: 'copied', present: true });
   });
 
+  test('of both, as by a worker that was frozen: somebody else has the job', async () => {
+    const { running } = await beginCopy();
+    using _gone = copier.mirror.gate.fail({ ...EXTEND, method: 'retry' }, () => {
+      return new QueueError('delivery_lost', 'late');
+    });
+    await copier.mirror.entries.drop(copier.mirror.object(PATH).id);
+    expect(await running).toEqual({
+      outcome: 'given_back',
+      why: 'the entry is no longer ours',
+      delaySeconds: 0,
+    });
+    expect(await copier.stored(PATH)).toBeNull();
+  });
+
   test('not told because of a defect counts as lost, too', async () => {
     const { running } = await beginCopy();
     using _defect = copier.mirror.gate.fail(RENEW, () => new TypeError('a defect'));
