@@ -8,6 +8,10 @@ const ruleSchema = strictMapping({
   tls: oneOf(['required', 'optional']).optional(),
   privateAddresses: flag().default(false),
   signedQuery: oneOf(['refuse', 'keep']).default('refuse'),
+  onRefusal: oneOf(['pass', 'origin']).default('pass'),
+  ignoreVary: flag().default(false),
+  ignoreCacheControl: flag().default(false),
+  keepCacheControl: flag().default(false),
 });
 
 export const sourcesSchema = section({

@@ -86,6 +86,19 @@ test('the policy is what sources says', async () => {
   expect(allowed('https://other.example.com/a')).toBe(false);
 });
 
+test('what a rule says of its objects comes with the decision', async () => {
+  const options = { onRefusal: 'origin', ignoreVary: true, ignoreCacheControl: true, keepCacheControl: true };
+  const plain = { onRefusal: 'pass', ignoreVary: false, ignoreCacheControl: false, keepCacheControl: false };
+  const allow = [
+    { prefix: 'https://artifacts.example.com/odd/', ...options },
+    { prefix: 'https://artifacts.example.com/' },
+  ];
+  await using adapters = await openAdapters(config({ sources: { allow } }), { logger });
+  const decide = (path: string) => adapters.policy.decide(new URL(path, 'https://artifacts.example.com/'));
+  expect(decide('odd/a')).toMatchObject({ allowed: true, options });
+  expect(decide('a')).toMatchObject({ allowed: true, options: plain });
+});
+
 test('the mirror itself is no source, whatever the rules say', async () => {
   const anyHost = { sources: { allow: [{ pattern: '^https://[a-z0-9.-]+/' }] } };
   const queue = { kind: 'sqs', region: 'eu-west-1' };

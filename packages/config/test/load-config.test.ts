@@ -107,6 +107,10 @@ describe('the files in config/', () => {
       tls: 'optional',
       privateAddresses: true,
       signedQuery: 'refuse',
+      onRefusal: 'pass',
+      ignoreVary: false,
+      ignoreCacheControl: false,
+      keepCacheControl: false,
     });
   });
 });

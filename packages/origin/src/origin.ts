@@ -111,5 +111,25 @@ export interface SourcePolicy {
 }
 
 export type SourceDecision =
-  | { readonly allowed: true; readonly privateAddresses: boolean }
+  | { readonly allowed: true; readonly privateAddresses: boolean; readonly options: SourceOptions }
   | { readonly allowed: false; readonly reason: string };
+
+/** How the objects of a rule are treated. The rule of the URL asked for decides, not that of a redirect's target. */
+export interface SourceOptions {
+  /** What the origin's 401, 403 and 429 become: passed on to the client, or a redirect to the origin. */
+  readonly onRefusal: 'pass' | 'origin';
+  /** An answer with `Vary` is mirrored as if every client got it. */
+  readonly ignoreVary: boolean;
+  /** An answer with `Cache-Control: private` or `no-store`, or with `Set-Cookie`, is mirrored all the same. */
+  readonly ignoreCacheControl: boolean;
+  /** The origin's `Cache-Control` and `Expires` are stored with the copy. */
+  readonly keepCacheControl: boolean;
+}
+
+/** Options of a rule that gives none. */
+export const DEFAULT_SOURCE_OPTIONS: SourceOptions = {
+  onRefusal: 'pass',
+  ignoreVary: false,
+  ignoreCacheControl: false,
+  keepCacheControl: false,
+};

@@ -1,10 +1,15 @@
 import { hostForClients } from './log-form.ts';
-import type { SourceDecision, SourcePolicy } from './origin.ts';
+import {
+  DEFAULT_SOURCE_OPTIONS,
+  type SourceDecision,
+  type SourceOptions,
+  type SourcePolicy,
+} from './origin.ts';
 import { hasHiddenDotSegment } from './path-ambiguity.ts';
 import { signedQueryParameter } from './signed-query.ts';
 import { checkPattern, patternLimitsPath } from './source-pattern.ts';
 
-interface SourceRuleSettings {
+interface SourceRuleSettings extends Partial<SourceOptions> {
   /** `optional` lets http through where `requireTls` is set; `required` refuses it where it is not. */
   readonly tls?: 'optional' | 'required' | undefined;
   /** Loopback, RFC 1918 and unique local addresses may be connected to. */
@@ -30,7 +35,10 @@ export type SourceRule = SourceRuleSettings &
 
 export interface SourcePolicyOptions {
   readonly requireTls: boolean;
-  /** In any order: a URL is allowed when one rule allows it. */
+  /**
+   * A URL is allowed when one rule allows it, whatever the order. Where several allow it, the first of them gives the
+   * {@link SourceOptions}.
+   */
   readonly allow: readonly SourceRule[];
   /**
    * Addresses of the mirror itself. No rule allows a URL there, however wide: a mirror that asks itself waits for itself,
@@ -52,6 +60,7 @@ interface Matcher {
   /** The rule allows a part of its host only, so a path that can be read in two ways is refused. */
   readonly limitsPath: boolean;
   readonly settings: SourceRuleSettings;
+  readonly options: SourceOptions;
 }
 
 /** @throws {TypeError} for a rule that {@link checkPrefix} or {@link checkPattern} finds fault with */
@@ -72,10 +81,12 @@ export function createSourcePolicy(options: SourcePolicyOptions): SourcePolicy {
         );
       const refusals = matching.map((matcher) => refusalBy(matcher, url, hop, options.requireTls));
       const allowing = matching.filter((_, index) => refusals[index] === null);
-      if (allowing.length === 0) return refused(refusals[0] ?? 'no rule allows the URL');
+      const [first] = allowing;
+      if (first === undefined) return refused(refusals[0] ?? 'no rule allows the URL');
       return {
         allowed: true,
         privateAddresses: allowing.some(({ settings }) => settings.privateAddresses === true),
+        options: first.options,
       };
     },
   };
@@ -104,6 +115,7 @@ function matcherOf(rule: SourceRule): Matcher {
     matches: ({ href }) => pattern.test(href),
     limitsPath: patternLimitsPath(rule.pattern),
     settings: rule,
+    options: optionsOf(rule),
   };
 }
 
@@ -119,6 +131,16 @@ function prefixMatcher(text: string, settings: SourceRuleSettings): Matcher {
       subject.origin === origin && (subject.pathname === pathname || subject.pathname.startsWith(folder)),
     limitsPath: pathname !== '/',
     settings,
+    options: optionsOf(settings),
+  };
+}
+
+function optionsOf(rule: SourceRuleSettings): SourceOptions {
+  return {
+    onRefusal: rule.onRefusal ?? DEFAULT_SOURCE_OPTIONS.onRefusal,
+    ignoreVary: rule.ignoreVary ?? DEFAULT_SOURCE_OPTIONS.ignoreVary,
+    ignoreCacheControl: rule.ignoreCacheControl ?? DEFAULT_SOURCE_OPTIONS.ignoreCacheControl,
+    keepCacheControl: rule.keepCacheControl ?? DEFAULT_SOURCE_OPTIONS.keepCacheControl,
   };
 }
 

@@ -28,7 +28,7 @@ describe('prefix rules', () => {
     [{ prefix: 'https://allowed.example.:8443/' }, 'https://allowed.example:8443/x'],
     [{ prefix: 'https://[2606:4700::1111]/' }, 'https://[2606:4700:0::1111]/x'],
   ])('%j allows %s', (rule, url) => {
-    expect(decide([rule], url)).toEqual({ allowed: true, privateAddresses: false });
+    expect(decide([rule], url)).toMatchObject({ allowed: true, privateAddresses: false });
   });
 
   test.each<[SourceRule, string]>([
@@ -176,12 +176,29 @@ describe('several rules', () => {
   const narrow: SourceRule = { prefix: 'http://inside.test/', tls: 'optional', privateAddresses: true };
 
   test('any one that allows is enough, and any that allows gives private addresses', () => {
-    expect(decide([wide, narrow], 'http://inside.test/x')).toEqual({ allowed: true, privateAddresses: true });
-    expect(decide([wide, narrow], 'https://inside.test/x')).toEqual({
+    expect(decide([wide, narrow], 'http://inside.test/x')).toMatchObject({
+      allowed: true,
+      privateAddresses: true,
+    });
+    expect(decide([wide, narrow], 'https://inside.test/x')).toMatchObject({
       allowed: true,
       privateAddresses: false,
     });
     expect(decide([], 'https://inside.test/x').allowed).toBe(false);
+  });
+
+  test('the first that allows gives the options', () => {
+    const rules: SourceRule[] = [
+      { prefix: 'https://a.test/', onRefusal: 'origin' },
+      { prefix: 'https://a.test/', signedQuery: 'keep', ignoreVary: true },
+    ];
+    const options = (url: string): unknown => decide(rules, url);
+    expect(options('https://a.test/x')).toMatchObject({
+      options: { onRefusal: 'origin', ignoreVary: false },
+    });
+    expect(options('https://a.test/?sig=1')).toMatchObject({
+      options: { onRefusal: 'pass', ignoreVary: true },
+    });
   });
 
   test('a rule that fits but refuses gives no permission', () => {
@@ -189,7 +206,7 @@ describe('several rules', () => {
       { prefix: 'https://a.test/', privateAddresses: true },
       { prefix: 'https://a.test/', signedQuery: 'keep' },
     ];
-    expect(decide(rules, 'https://a.test/?sig=1')).toEqual({ allowed: true, privateAddresses: false });
+    expect(decide(rules, 'https://a.test/?sig=1')).toMatchObject({ allowed: true, privateAddresses: false });
   });
 });
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Backend } from '@cloud-mirror/cache-manager';
 import { createLogger } from '@cloud-mirror/config';
 import type { AdminToken, Config } from '@cloud-mirror/config';
-import type { SourcePolicy } from '@cloud-mirror/origin';
+import { DEFAULT_SOURCE_OPTIONS, type SourcePolicy } from '@cloud-mirror/origin';
 import { Registry } from 'prom-client';
 import { createFrontend } from '../../src/index.ts';
 import type { Frontend, FrontendParts } from '../../src/index.ts';
@@ -68,7 +68,9 @@ export async function startFrontend(options: FrontendOptions = {}): Promise<Fron
     },
     cacheManager: options.cacheManager ?? cacheManager,
     entries: options.entries ?? { check: async () => undefined },
-    policy: options.policy ?? { decide: () => ({ allowed: true, privateAddresses: false }) },
+    policy: options.policy ?? {
+      decide: () => ({ allowed: true, privateAddresses: false, options: DEFAULT_SOURCE_OPTIONS }),
+    },
     logger,
     registry: new Registry(),
   });
