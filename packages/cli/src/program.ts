@@ -4,6 +4,7 @@ import packageJson from '../package.json' with { type: 'json' };
 import type { CommandContext } from './command-context.ts';
 import { CommandError, UsageError } from './command-error.ts';
 import { configCommand } from './commands/config.ts';
+import { doctorCommand } from './commands/doctor.ts';
 import { flushCommand } from './commands/flush.ts';
 import { getCommand } from './commands/get.ts';
 import { purgeCommand } from './commands/purge.ts';
@@ -16,7 +17,7 @@ const EPILOGUE = `
 Environment:
   CLOUD_MIRROR_URL     the front end, where --mirror is not given
   CLOUD_MIRROR_TOKEN   an operator's token, for purge, flush and status
-  CLOUD_MIRROR_CONFIG  the configuration file, for config check and setup
+  CLOUD_MIRROR_CONFIG  the configuration file, for config check, setup and doctor
 
 Exit status: 0 done, 1 failed, 2 wrong usage or configuration.`;
 
@@ -34,6 +35,7 @@ export function createProgram(context: CommandContext): Command {
     statusCommand,
     configCommand,
     setupCommand,
+    doctorCommand,
     tokenCommand,
   ];
   for (const command of commands) program.addCommand(command(context));

@@ -1,0 +1,36 @@
+import { Command } from 'commander';
+import type { CommandContext } from '../command-context.ts';
+import { CommandError } from '../command-error.ts';
+import { CHECK_GROUPS } from '../doctor/groups.ts';
+import { jsonReport, overallStatus, textReport } from '../doctor/report.ts';
+import { runChecks } from '../doctor/run-checks.ts';
+import { readConfig } from '../read-config.ts';
+
+/** `doctor`: checks a configuration against the live parts that it names. */
+export function doctorCommand(context: CommandContext): Command {
+  return new Command('doctor')
+    .description('checks a configuration against the live Redis, queues and stores, and says what to mend')
+    .option('--config <file>', 'the configuration file; else CLOUD_MIRROR_CONFIG')
+    .option('--json', 'print one line of JSON')
+    .addHelpText(
+      'after',
+      '\nExit status: 0 no failure (warnings are no failure), 1 at least one failure, 2 wrong usage or configuration.',
+    )
+    .action((options: { config?: string; json?: boolean }) => doctor(options, context));
+}
+
+async function doctor(
+  { config: file, json = false }: { readonly config?: string; readonly json?: boolean },
+  context: CommandContext,
+): Promise<void> {
+  const config = await readConfig(file, context);
+  const { createLogger, openAdapters, programVersion } = await import('@cloud-mirror/config');
+  // The findings say all there is to say.
+  const logger = createLogger({ level: 'silent', program: 'cloud-mirror', version: programVersion() });
+  await using adapters = await openAdapters(config, { logger });
+  const findings = await runChecks(CHECK_GROUPS, { config, adapters, signal: context.signal });
+  context.stdout.write(json ? jsonReport(findings) : textReport(findings));
+  if (overallStatus(findings) !== 'failure') return;
+  const parts = new Set(findings.filter(({ status }) => status === 'failure').map(({ part }) => part));
+  throw new CommandError(`failures: ${[...parts].join(', ')}`);
+}

@@ -1,0 +1,7 @@
+import type { CheckGroup } from './check-group.ts';
+import { entriesChecks } from './entries-checks.ts';
+import { queueChecks } from './queue-checks.ts';
+import { storeChecks } from './store-checks.ts';
+
+/** Every group of checks, in the order in which they are reported. Add a group as a file of its own and name it here. */
+export const CHECK_GROUPS: readonly CheckGroup[] = [entriesChecks, queueChecks, storeChecks];

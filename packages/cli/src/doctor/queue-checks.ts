@@ -1,0 +1,53 @@
+import type { Backend } from '@cloud-mirror/cache-manager';
+import type { CheckGroup } from './check-group.ts';
+import type { Finding } from './finding.ts';
+import { failure, ok, warning } from './finding.ts';
+import { messageOf } from './message-of.ts';
+
+/** Whether each back end's queue and dead-letter queue are there, and what waits in them. */
+export const queueChecks: CheckGroup = {
+  name: 'queues',
+  async run({ config, adapters, signal }) {
+    if (config.queue.kind === 'memory')
+      return [
+        warning(
+          'queue',
+          'shared',
+          'jobs are kept in the memory of one process and are lost when it ends',
+          'use queue.kind sqs for front ends and copiers that run apart',
+        ),
+      ];
+    const found = await Promise.all(
+      [...adapters.backends.values()].map((backend) => checkQueue(backend, signal)),
+    );
+    return found.flat();
+  },
+};
+
+async function checkQueue(backend: Backend, signal: AbortSignal): Promise<readonly Finding[]> {
+  const part = `${backend.name} queue`;
+  try {
+    const { waiting, inFlight, deadLetters } = await backend.queue.depth({ signal });
+    const counts = `${waiting} waiting, ${inFlight} in flight, ${deadLetters} dead letters`;
+    if (deadLetters === 0) return [ok(part, 'reachable', counts)];
+    return [
+      ok(part, 'reachable', counts),
+      warning(
+        part,
+        'dead_letters',
+        `${deadLetters} jobs were given up`,
+        `read their reasons at GET /v1/queues/${backend.name}/dead, mend the cause, then redrive or purge them`,
+      ),
+    ];
+  } catch (error) {
+    signal.throwIfAborted();
+    return [
+      failure(
+        part,
+        'reachable',
+        messageOf(error),
+        'run setup to make missing queues; check queue.region, queue.endpoint and the credentials',
+      ),
+    ];
+  }
+}

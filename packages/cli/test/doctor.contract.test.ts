@@ -1,0 +1,100 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, inject, test } from 'vitest';
+import type { Finding } from '../src/doctor/finding.ts';
+import { commandLine } from './command-line.ts';
+
+const { redisUrl, sqsEndpoint, sqsRegion, s3 } = inject('servers');
+
+interface Parts {
+  readonly name: string;
+  readonly redis?: string;
+  readonly store?: string;
+}
+
+/** Runs one command with a configuration of real parts, except where `parts` names others. */
+async function run(command: 'setup' | 'doctor', { name, redis, store }: Parts, ...args: string[]) {
+  const directory = await mkdtemp(join(tmpdir(), 'cloud-mirror-doctor-'));
+  try {
+    const file = join(directory, 'mirror.yaml');
+    const region = {
+      bucket: name,
+      endpoint: store ?? s3.endpoint,
+      region: s3.region,
+      forcePathStyle: true,
+    };
+    const config = {
+      server: { publicUrl: 'https://mirror.example.com' },
+      sources: { allow: [{ prefix: 'https://artifacts.example.com/builds/' }] },
+      entries: { kind: 'redis', url: redis ?? redisUrl, keyPrefix: name },
+      queue: { kind: 'sqs', name: `${name}-{service}-{region}`, region: sqsRegion, endpoint: sqsEndpoint },
+      services: { s3: { kind: 's3', access: 'signed', regions: { lab: region } } },
+    };
+    // JSON is YAML.
+    await writeFile(file, JSON.stringify(config));
+    const env = {
+      AWS_ACCESS_KEY_ID: s3.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: s3.secretAccessKey,
+      AWS_EC2_METADATA_DISABLED: 'true',
+    };
+    return await commandLine([command, '--config', file, ...args], { env });
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+}
+
+function report(stdout: Buffer): { status: string; findings: readonly Finding[] } {
+  return JSON.parse(stdout.toString()) as { status: string; findings: readonly Finding[] };
+}
+
+describe('doctor', () => {
+  test('finds no failure in what setup has made', async () => {
+    const name = `doctor-${randomUUID()}`;
+    expect((await run('setup', { name })).status).toBe(0);
+    const { status, stdout, stderr } = await run('doctor', { name }, '--json');
+    expect(stderr).toBe('');
+    const { findings } = report(stdout);
+    expect(findings.filter((finding) => finding.status === 'failure')).toEqual([]);
+    for (const part of ['entries', 's3/lab queue', 's3/lab store'])
+      expect(findings).toContainEqual(expect.objectContaining({ part, check: 'reachable', status: 'ok' }));
+    expect(status).toBe(0);
+  });
+
+  test('names each missing part with its remedy, also where Redis is down', async () => {
+    const name = `doctor-${randomUUID()}`;
+    const { status, stdout, stderr } = await run(
+      'doctor',
+      { name, redis: 'redis://127.0.0.1:1/0' },
+      '--json',
+    );
+    const { status: overall, findings } = report(stdout);
+    expect(overall).toBe('failure');
+    for (const part of ['entries', 's3/lab queue', 's3/lab store'])
+      expect(findings).toContainEqual(
+        expect.objectContaining({
+          part,
+          check: 'reachable',
+          status: 'failure',
+          remedy: expect.stringMatching(/./) as string,
+        }),
+      );
+    expect(stderr).toBe('error: failures: entries, s3/lab queue, s3/lab store\n');
+    expect(status).toBe(1);
+  });
+
+  test('prints lines to read where no JSON is asked for', async () => {
+    const name = `doctor-${randomUUID()}`;
+    const { status, stdout } = await run('doctor', { name });
+    expect(stdout.toString()).toMatch(/^FAIL {2}s3\/lab store: reachable: .*no bucket/m);
+    expect(stdout.toString()).toMatch(/^ok {4}entries: reachable: /m);
+    expect(status).toBe(1);
+  });
+
+  test('a faulty configuration is exit status 2', async () => {
+    const { status, stderr } = await run('doctor', { name: 'x', redis: 'http://127.0.0.1' });
+    expect(stderr).toContain('entries.url');
+    expect(status).toBe(2);
+  });
+});
