@@ -27,6 +27,9 @@ export interface CacheManagerEvents {
   readonly unexpected?: (error: unknown) => void;
 }
 
+/** As `server.maxWaitSeconds` has it by default. */
+export const DEFAULT_MAX_WAIT_MS = 12_000;
+
 export interface CacheManagerOptions {
   readonly backends: Backends;
   readonly entries: EntryStore;
@@ -35,6 +38,11 @@ export interface CacheManagerOptions {
   readonly times: EntryTimes;
   /** Requests that may wait at once; `server.maxWaiting`. */
   readonly maxWaiting: number;
+  /**
+   * The longest wait of a request, in milliseconds: `server.maxWaitSeconds`. The status of an object foresees a request that
+   * waits so long. {@link DEFAULT_MAX_WAIT_MS} unless given.
+   */
+  readonly maxWaitMs?: number | undefined;
   /**
    * Objects that may be asked for at their stores and origins at once; beyond it requests for unknown objects go to the
    * origin, and nothing is begun for them. As many as may wait unless given, but at least 1,000.

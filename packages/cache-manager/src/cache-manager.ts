@@ -12,6 +12,7 @@ import type { PurgeResult, StatusReport } from './operator.ts';
 import { purge } from './purge.ts';
 import type { RedirectOutcome, RedirectRequest } from './redirect.ts';
 import { Redirector } from './redirector.ts';
+import { sourceRefusal } from './request-decision.ts';
 import { reportStatus } from './status.ts';
 
 const MARKER_LIST_MS = 60_000;
@@ -73,8 +74,8 @@ export class CacheManager implements AsyncDisposable {
   async redirect(request: RedirectRequest): Promise<RedirectOutcome> {
     const backend = this.backends.get(backendName(request.service, request.region));
     if (backend === undefined) return { kind: 'unknown_backend', known: [...this.backends.keys()] };
-    const decision = this.#options.policy.decide(request.url);
-    if (!decision.allowed) return { kind: 'not_allowed', message: decision.reason };
+    const refusal = sourceRefusal(this.#options.policy, request.url);
+    if (refusal !== null) return refusal;
     return this.#redirector.redirect(mirroredObject(backend, request.url.href), request);
   }
 
@@ -127,7 +128,8 @@ export class CacheManager implements AsyncDisposable {
   async status(service: string, region: string, url: URL): Promise<StatusReport> {
     const [backend] = this.backendsOf(service, region);
     if (backend === undefined) throw new UnknownBackendError(service, region, [...this.backends.keys()]);
-    return reportStatus(mirroredObject(backend, url.href), this.#options, this.#ended.signal);
+    const object = mirroredObject(backend, url.href);
+    return reportStatus(object, { ...this.#options, markers: this.#markers }, this.#ended.signal);
   }
 
   /** The back ends that operators name by `service` and `region`, or `all` regions. @throws UnknownBackendError */

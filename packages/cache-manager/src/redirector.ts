@@ -5,7 +5,7 @@ import { lookUpGeneration } from './copy-lookup.ts';
 import { TooManyLookUps, type DirectLookUps } from './direct-lookups.ts';
 import type { EntryMemory } from './entry-memory.ts';
 import { EntryStoreError, type Copy, type Entry, type ErrorEntry, type PresentEntry } from './entry-store.ts';
-import { accepted, refusalOf, toOrigin } from './fallback.ts';
+import { refusalOf, toOrigin } from './fallback.ts';
 import type { MarkerLists } from './marker-lists.ts';
 import { copyKey, type MirroredObject } from './mirrored-object.ts';
 import { claimLeaseMs, type Miss } from './miss.ts';
@@ -18,6 +18,7 @@ import {
   remainingMs,
   type Progress,
 } from './request-progress.ts';
+import { decideByEntry, decideWithoutEntries, notNow, type Wishes } from './request-decision.ts';
 import { freshToken } from './token.ts';
 import { releaseUnanswered } from './unanswered-claim.ts';
 
@@ -85,15 +86,20 @@ export class Redirector {
     if (entries.epoch !== epoch) return 'look_again';
     if (!this.#parts.markers.trusts(progress.object.id.backend, epoch))
       return this.#readMarkers(progress, epoch);
-    switch (entry?.state) {
-      case undefined:
-        return this.#claim(progress);
-      case 'present':
-        return this.#present(progress, entry);
-      case 'pending':
+    const { times } = this.#parts.options;
+    const decision = decideByEntry(wishesOf(progress), { entry, times, nowMs: Date.now() });
+    switch (decision.kind) {
+      case 'copy':
+        return this.#present(progress, decision.entry);
+      case 'claim':
+        return this.#claim(progress, decision.overdue);
+      case 'wait':
         return this.#wait(progress);
-      case 'error':
-        return this.#error(progress, entry);
+      case 'forget':
+        progress.revalidated = true;
+        return this.#forget(progress, decision.token);
+      case 'answer':
+        return decision.outcome;
     }
   }
 
@@ -155,27 +161,7 @@ export class Redirector {
     return 'look_again';
   }
 
-  async #error(progress: Progress, entry: ErrorEntry): Promise<Step> {
-    const { times } = this.#parts.options;
-    if (progress.request.revalidate && !progress.revalidated && !entry.willRetry) {
-      progress.revalidated = true;
-      return this.#forget(progress, entry.token);
-    }
-    const now = Date.now();
-    const remembered = now - entry.since < times.originAnswerSeconds * 1000;
-    if (remembered || !entry.willRetry) {
-      const { code, cause, originStatus: status, originHost: host } = entry;
-      const refusal = refusalOf(progress.request.url, { code, cause, status, host });
-      if (refusal !== null) return refusal;
-    }
-    // Overdue: its job got lost, or there never was one.
-    if (now > entry.retryAt + times.copyingLeaseSeconds * 1000) return this.#claim(progress, entry);
-    if (entry.willRetry && entry.retryAt - now < remainingMs(progress)) return this.#wait(progress);
-    if (entry.willRetry && progress.request.respondAsync) return accepted();
-    return this.#toOrigin(progress, 'copy_failed', 'error', entry.cause);
-  }
-
-  async #claim(progress: Progress, overdue: ErrorEntry | null = null): Promise<Step> {
+  async #claim(progress: Progress, overdue: ErrorEntry | null): Promise<Step> {
     const { options, miss, background, ended } = this.#parts;
     const { object, request } = progress;
     if (this.#misses >= this.#missesAtOnce) return this.#toOrigin(progress, 'too_many_waiting');
@@ -280,11 +266,11 @@ export class Redirector {
     const limit = lookMs(progress);
     try {
       const lookup = await settleWithin(looking, limit, null, request.signal);
-      if (lookup === null) return this.#toOrigin(progress, 'store_unavailable');
-      if (lookup.copy !== null) return await this.#toCopy(progress, lookup.copy);
-      void background(direct.sendJob(object, lookup.generation, request.requestId, ended));
-      if (request.respondAsync) return accepted();
-      return this.#toOrigin(progress, 'entries_unavailable');
+      const decision = decideWithoutEntries(wishesOf(progress), lookup);
+      if (decision.kind === 'stored') return await this.#toCopy(progress, decision.copy);
+      if (lookup !== null)
+        void background(direct.sendJob(object, lookup.generation, request.requestId, ended));
+      return decision.outcome;
     } catch (error) {
       if (error instanceof TooManyLookUps) return this.#toOrigin(progress, 'entries_unavailable');
       options.events?.partFailed?.('store', object.backend.name, error);
@@ -314,8 +300,7 @@ export class Redirector {
 
   /** The wait is over, or there was none. */
   #notNow(progress: Progress): RedirectOutcome {
-    if (progress.request.respondAsync) return accepted();
-    return this.#toOrigin(progress, progress.request.waitMs > 0 ? 'wait_over' : 'not_waiting');
+    return notNow(progress.request);
   }
 
   #toOrigin(
@@ -358,4 +343,15 @@ export class Redirector {
     if (!(error instanceof EntryStoreError)) throw error;
     this.#parts.options.events?.partFailed?.('entries', null, error);
   }
+}
+
+function wishesOf(progress: Progress): Wishes {
+  const { url, waitMs, respondAsync, revalidate } = progress.request;
+  return {
+    url,
+    waitMs,
+    remainingMs: remainingMs(progress),
+    respondAsync,
+    revalidate: revalidate && !progress.revalidated,
+  };
 }

@@ -1,13 +1,29 @@
-import type { CacheManagerOptions } from './cache-manager-options.ts';
+import { DEFAULT_MAX_WAIT_MS, type CacheManagerOptions } from './cache-manager-options.ts';
 import { lookUpGeneration, readMarker, type CopyLookup } from './copy-lookup.ts';
-import type { Entry } from './entry-store.ts';
+import type { Entry, PresentEntry } from './entry-store.ts';
+import { toOrigin } from './fallback.ts';
+import type { MarkerLists } from './marker-lists.ts';
 import { copyKey, type MirroredObject } from './mirrored-object.ts';
 import type { StatusReport } from './operator.ts';
+import type { RedirectOutcome } from './redirect.ts';
+import {
+  decideByEntry,
+  decideWithoutEntries,
+  notNow,
+  sourceRefusal,
+  type Wishes,
+} from './request-decision.ts';
+
+type StatusOptions = Pick<CacheManagerOptions, 'entries' | 'times' | 'policy' | 'maxWaitMs'> & {
+  readonly markers: Pick<MarkerLists, 'knows'>;
+};
+
+type Foreseen = StatusReport['redirect'];
 
 /** Tells all that is known of an object, and what a redirect would do now. Starts no copy and changes nothing. */
 export async function reportStatus(
   object: MirroredObject,
-  options: Pick<CacheManagerOptions, 'entries' | 'times'>,
+  options: StatusOptions,
   signal: AbortSignal,
 ): Promise<StatusReport> {
   const unavailable: { part: 'entries' | 'store'; cause: string }[] = [];
@@ -33,7 +49,11 @@ export async function reportStatus(
     generation: stored?.generation ?? null,
     key: stored === null ? null : copyKey(object, stored.generation),
     object: describe(stored),
-    redirect: await foresee(object, entry, stored),
+    redirect: await foresee(object, options, {
+      entry: unavailable.some(({ part }) => part === 'entries') ? 'unavailable' : entry,
+      stored,
+      nowMs: now,
+    }),
     unavailable,
   };
 }
@@ -60,45 +80,93 @@ function describe(stored: CopyLookup | null): StatusReport['object'] {
   };
 }
 
-async function foresee(
-  object: MirroredObject,
-  entry: Entry | null,
-  stored: CopyLookup | null,
-): Promise<StatusReport['redirect']> {
-  const origin = object.url;
-  switch (entry?.state) {
-    case 'present':
-      // An entry of a generation that was purged is forgotten by the request that finds it.
-      if (stored !== null && stored.generation !== entry.generation) break;
-      return {
-        to: 'copy',
-        location: await addressOf(object, entry.generation),
-        why:
-          stored?.copy === null
-            ? 'the entry says present but the store has no copy; Cache-Control: no-cache mends it'
-            : 'the copy is present',
-      };
-    case 'pending':
-      return { to: 'wait', location: null, why: `a copy is ${entry.phase}` };
-    case 'error':
-      if (entry.originStatus !== null) {
-        return { to: 'origin_status', location: null, why: `the origin answered ${entry.originStatus}` };
-      }
-      if (entry.code === 'not_allowed' || entry.code === 'origin_redirects') {
-        return { to: 'refused', location: null, why: entry.cause };
-      }
-      return { to: 'origin', location: origin, why: entry.cause };
-    case undefined:
-      break;
+/** What there is to decide by, as a request would find it. */
+interface Found {
+  readonly entry: Entry | null | 'unavailable';
+  /** `null`: the object store does not answer. */
+  readonly stored: CopyLookup | null;
+  readonly nowMs: number;
+}
+
+/** Where a GET without preferences would be sent, by the decisions of the redirector. */
+async function foresee(object: MirroredObject, options: StatusOptions, found: Found): Promise<Foreseen> {
+  const url = new URL(object.url);
+  const refusal = sourceRefusal(options.policy, url);
+  if (refusal !== null) return foreseen(refusal);
+  const waitMs = options.maxWaitMs ?? DEFAULT_MAX_WAIT_MS;
+  const wishes: Wishes = { url, waitMs, remainingMs: waitMs, respondAsync: false, revalidate: false };
+  const { entry, stored, nowMs } = found;
+  if (entry === 'unavailable') {
+    const decision = decideWithoutEntries(wishes, stored);
+    return decision.kind === 'answer'
+      ? foreseen(decision.outcome)
+      : toCopy(object, decision.copy.generation, 'the entry store does not answer; the copy is in the store');
   }
-  if (stored === null) return { to: 'origin', location: origin, why: 'the object store cannot be asked' };
-  if (stored.copy === null)
-    return { to: 'wait', location: null, why: 'nothing is known; the next request asks for the copy' };
-  return {
-    to: 'copy',
-    location: await addressOf(object, stored.generation),
-    why: 'the copy is in the store; the next request finds it',
-  };
+  const decision = decideByEntry(wishes, { entry, times: options.times, nowMs });
+  switch (decision.kind) {
+    case 'copy':
+      return foreseePresent(object, options, { entry: decision.entry, stored, wishes });
+    case 'wait':
+      return { to: 'wait', location: null, why: decision.why };
+    case 'answer':
+      return foreseen(decision.outcome);
+    case 'claim':
+    case 'forget':
+      return foreseeClaim(object, stored, wishes);
+  }
+}
+
+/** A request that finds an entry of a generation that was purged forgets the entry and claims the object. */
+async function foreseePresent(
+  object: MirroredObject,
+  { markers }: StatusOptions,
+  {
+    entry,
+    stored,
+    wishes,
+  }: { readonly entry: PresentEntry; readonly stored: CopyLookup | null; readonly wishes: Wishes },
+): Promise<Foreseen> {
+  const { generation } = entry;
+  if (stored === null && !markers.knows(object, generation))
+    return foreseen(toOrigin(wishes.url, 'store_unavailable'));
+  if (stored !== null && stored.generation !== generation) return foreseeClaim(object, stored, wishes);
+  const gone = 'the entry says present but the store has no copy; Cache-Control: no-cache mends it';
+  return toCopy(object, generation, stored?.copy === null ? gone : 'the copy is present');
+}
+
+/** The winner of a claim looks in the store, then at the origin, which a status does not ask. */
+async function foreseeClaim(
+  object: MirroredObject,
+  stored: CopyLookup | null,
+  wishes: Wishes,
+): Promise<Foreseen> {
+  if (stored === null) return foreseen(toOrigin(wishes.url, 'store_unavailable', 'error'));
+  if (stored.copy !== null)
+    return toCopy(object, stored.generation, 'the copy is in the store; the next request finds it');
+  if (wishes.remainingMs <= 0) return foreseen(notNow(wishes));
+  return { to: 'wait', location: null, why: 'nothing is known; the next request asks for the copy' };
+}
+
+async function toCopy(object: MirroredObject, generation: string, why: string): Promise<Foreseen> {
+  return { to: 'copy', location: await addressOf(object, generation), why };
+}
+
+function foreseen(outcome: RedirectOutcome): Foreseen {
+  switch (outcome.kind) {
+    case 'present':
+      return { to: 'copy', location: outcome.location, why: 'the copy is present' };
+    case 'origin':
+      return { to: 'origin', location: outcome.location, why: outcome.message };
+    case 'origin_status':
+      return { to: 'origin_status', location: null, why: `the origin answered ${outcome.status}` };
+    case 'accepted':
+      return { to: 'wait', location: null, why: outcome.message };
+    case 'origin_redirects':
+    case 'not_allowed':
+      return { to: 'refused', location: null, why: outcome.message };
+    case 'unknown_backend':
+      return { to: 'refused', location: null, why: 'there is no such service or region' };
+  }
 }
 
 /** Without the signature, which is a credential: operators are shown where it leads only. */

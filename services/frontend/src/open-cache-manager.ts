@@ -20,6 +20,7 @@ export function openCacheManager({ config, adapters, logger, registry }: CacheMa
     policy,
     times: config.entries,
     maxWaiting: config.server.maxWaiting,
+    maxWaitMs: config.server.maxWaitSeconds * 1000,
     // Entries in this process's own memory need no second one.
     remembersHits: config.entries.kind === 'redis',
     events: cacheManagerEvents({ backends, logger, registry }),
