@@ -37,11 +37,11 @@ export default tseslint.config(
   },
   {
     files: ['packages/*/src/**/*.ts', 'services/*/src/**/*.ts'],
-    ignores: ['packages/config/src/**', 'packages/cli/src/**', 'services/*/src/main.ts'],
+    ignores: ['packages/program/src/**', 'packages/cli/src/**', 'services/*/src/main.ts'],
     rules: {
       'no-restricted-properties': [
         'error',
-        { object: 'process', property: 'env', message: 'The environment is read in packages/config only.' },
+        { object: 'process', property: 'env', message: 'The environment is read in packages/program only.' },
       ],
     },
   },

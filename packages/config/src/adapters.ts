@@ -6,9 +6,8 @@ import { openBackends } from './backends.ts';
 import { breakerLog } from './breakers/breaker-log.ts';
 import { GuardedEntryStore } from './breakers/guarded-entry-store.ts';
 import type { Config, SourceRule } from './config-schema.ts';
-import type { Logger } from './logger.ts';
-import { programVersion } from './program-version.ts';
-import { repeatedFailureLog } from './repeated-failure-log.ts';
+import type { Logger } from '@cloud-mirror/program';
+import { programVersion, repeatedFailureLog } from '@cloud-mirror/program';
 
 /** The ports that the configuration asks for, opened. Disposing closes them in the reverse order. */
 export interface Adapters extends AsyncDisposable {

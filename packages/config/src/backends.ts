@@ -6,7 +6,7 @@ import type { StorageProvider } from '@cloud-mirror/storage-provider';
 import { breakerLog } from './breakers/breaker-log.ts';
 import { GuardedStore } from './breakers/guarded-store.ts';
 import type { Config, FilesystemService, S3Region, S3Service } from './config-schema.ts';
-import type { Logger } from './logger.ts';
+import type { Logger } from '@cloud-mirror/program';
 import { openQueue } from './queues.ts';
 
 export interface BackendParts {

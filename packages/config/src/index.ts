@@ -14,12 +14,7 @@ export type {
   SourceRule,
 } from './config-schema.ts';
 export { loadConfig, parseConfig } from './load-config.ts';
+export { loadProgramConfig, PROGRAM_VARIABLES } from './load-program-config.ts';
 export type { Environment } from './environment.ts';
-export { createLogger, describeError, lineWriter, withoutQueries, withoutQuery } from './logger.ts';
-export type { DescribedError, Logger, LoggerOptions } from './logger.ts';
-export { dropMisnamedMetrics } from './metric-names.ts';
-export { runProgram } from './program.ts';
-export type { Program, ProgramContext, RunningProgram } from './program.ts';
-export { programVersion } from './program-version.ts';
 export { requireSharedParts } from './shared-parts.ts';
 export { prepareBackend, prepareBackends } from './prepare-backends.ts';

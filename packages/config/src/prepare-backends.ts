@@ -3,7 +3,7 @@ import { MARKER_PREFIX } from '@cloud-mirror/cache-manager';
 import type { Backend } from '@cloud-mirror/cache-manager';
 import type { Adapters } from './adapters.ts';
 import type { Config } from './config-schema.ts';
-import type { Logger } from './logger.ts';
+import type { Logger } from '@cloud-mirror/program';
 
 /** What keys of copies begin with: URLs, later generations, hashed forms. */
 const OBJECT_PREFIXES: readonly string[] = ['http', 'g/', 'sha256/'];

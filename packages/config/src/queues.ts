@@ -4,7 +4,7 @@ import type { JobQueue } from '@cloud-mirror/job-queue';
 import { breakerLog } from './breakers/breaker-log.ts';
 import { GuardedJobQueue } from './breakers/guarded-job-queue.ts';
 import type { Config } from './config-schema.ts';
-import type { Logger } from './logger.ts';
+import type { Logger } from '@cloud-mirror/program';
 import { queueName } from './queue-name.ts';
 
 /** The queue of one back end. */

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { urlSha256 } from '@cloud-mirror/cache-manager';
-import { createLogger, openAdapters, parseConfig, prepareBackend, prepareBackends } from '../src/index.ts';
+import { openAdapters, parseConfig, prepareBackend, prepareBackends } from '../src/index.ts';
+import { createLogger } from '@cloud-mirror/program';
 import type { Config } from '../src/index.ts';
 
 let folder: string;

@@ -5,12 +5,20 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { requireSharedParts, runProgram } from '../src/index.ts';
-import type { ProgramContext, RunningProgram } from '../src/index.ts';
+import { requireSharedParts, loadProgramConfig, PROGRAM_VARIABLES } from '../src/index.ts';
+import { runProgram } from '@cloud-mirror/program';
+import type { Config } from '../src/index.ts';
+import type { ProgramContext, RunningProgram } from '@cloud-mirror/program';
 
-await runProgram({ name: 'cloud-mirror-fixture', description: 'Listens and does nothing.', start });
+await runProgram({
+  name: 'cloud-mirror-fixture',
+  description: 'Listens and does nothing.',
+  variables: PROGRAM_VARIABLES,
+  load: loadProgramConfig,
+  start,
+});
 
-async function start({ config, logger, signal }: ProgramContext): Promise<RunningProgram> {
+async function start({ config, logger, signal }: ProgramContext<Config>): Promise<RunningProgram> {
   const mode = process.env.FIXTURE_MODE ?? '';
   if (mode === 'apart') requireSharedParts(config);
   if (mode === 'start fails') throw new Error('no luck at https://host/path?signature=hunter2');

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { programVersion } from '../src/index.ts';
+import { programVersion } from '@cloud-mirror/program';
 import { minimalConfig, minimalWith } from './minimal-config.ts';
 
 type Line = Readonly<Record<string, unknown>>;

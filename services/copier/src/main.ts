@@ -1,28 +1,32 @@
 import {
-  dropMisnamedMetrics,
   openAdapters,
   prepareBackends,
   requireSharedParts,
+  loadProgramConfig,
+  PROGRAM_VARIABLES,
+  type Config,
+} from '@cloud-mirror/config';
+import {
+  openMetricsRegistry,
   runProgram,
   type ProgramContext,
   type RunningProgram,
-} from '@cloud-mirror/config';
-import { collectDefaultMetrics, Registry } from 'prom-client';
+} from '@cloud-mirror/program';
 import { Copier } from './copier.ts';
 import { startHealthServer } from './health-server.ts';
 
 await runProgram({
   name: 'cloud-mirror-copier',
   description: 'Receives jobs and copies objects from their origins into the regions it serves.',
+  variables: PROGRAM_VARIABLES,
+  load: loadProgramConfig,
   start,
 });
 
-async function start({ config, logger, signal }: ProgramContext): Promise<RunningProgram> {
+async function start({ config, logger, signal }: ProgramContext<Config>): Promise<RunningProgram> {
   requireSharedParts(config);
   await using opening = new AsyncDisposableStack();
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry, prefix: 'cloud_mirror_' });
-  dropMisnamedMetrics(registry, 'cloud_mirror_');
+  const registry = openMetricsRegistry('cloud_mirror_');
   const adapters = opening.use(await openAdapters(config, { logger }));
   const copier = new Copier({ config, adapters, logger, registry });
   let address: string | null = null;

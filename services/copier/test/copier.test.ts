@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createLogger, parseConfig } from '@cloud-mirror/config';
+import { parseConfig } from '@cloud-mirror/config';
+import { createLogger } from '@cloud-mirror/program';
 import { QueueError } from '@cloud-mirror/job-queue';
 import { Registry } from 'prom-client';
 import { Copier } from '../src/index.ts';

@@ -1,7 +1,8 @@
 import type { IncomingMessage, RequestListener } from 'node:http';
 import Koa from 'koa';
 import type { CacheManager, EntryStore } from '@cloud-mirror/cache-manager';
-import type { Config, Logger } from '@cloud-mirror/config';
+import type { Config } from '@cloud-mirror/config';
+import type { Logger } from '@cloud-mirror/program';
 import type { SourcePolicy } from '@cloud-mirror/origin';
 import type { Registry } from 'prom-client';
 import { AccessLog } from './http/access-log.ts';

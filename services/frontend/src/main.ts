@@ -1,27 +1,28 @@
 import {
-  dropMisnamedMetrics,
   openAdapters,
   prepareBackends,
   requireSharedParts,
-  runProgram,
+  loadProgramConfig,
+  PROGRAM_VARIABLES,
 } from '@cloud-mirror/config';
-import type { ProgramContext, RunningProgram } from '@cloud-mirror/config';
-import { collectDefaultMetrics, Registry } from 'prom-client';
+import { openMetricsRegistry, runProgram } from '@cloud-mirror/program';
+import type { Config } from '@cloud-mirror/config';
+import type { ProgramContext, RunningProgram } from '@cloud-mirror/program';
 import { createFrontend } from './frontend.ts';
 import { openCacheManager } from './open-cache-manager.ts';
 
 await runProgram({
   name: 'cloud-mirror-frontend',
   description: 'Redirects each client to the copy in its region, and has that copy made when there is none.',
+  variables: PROGRAM_VARIABLES,
+  load: loadProgramConfig,
   start,
 });
 
-async function start({ config, logger, signal }: ProgramContext): Promise<RunningProgram> {
+async function start({ config, logger, signal }: ProgramContext<Config>): Promise<RunningProgram> {
   requireSharedParts(config);
   await using opening = new AsyncDisposableStack();
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry, prefix: 'cloud_mirror_' });
-  dropMisnamedMetrics(registry, 'cloud_mirror_');
+  const registry = openMetricsRegistry('cloud_mirror_');
   const adapters = opening.use(await openAdapters(config, { logger }));
   const cacheManager = opening.use(openCacheManager({ config, adapters, logger, registry }));
   const { entries, policy } = adapters;

@@ -1,5 +1,6 @@
 import { CacheManager } from '@cloud-mirror/cache-manager';
-import type { Adapters, Config, Logger } from '@cloud-mirror/config';
+import type { Adapters, Config } from '@cloud-mirror/config';
+import type { Logger } from '@cloud-mirror/program';
 import type { Registry } from 'prom-client';
 import { cacheManagerEvents } from './machines/cache-manager-events.ts';
 

@@ -1,6 +1,7 @@
 import Router from '@koa/router';
 import type { CacheManager } from '@cloud-mirror/cache-manager';
-import type { Config, Logger } from '@cloud-mirror/config';
+import type { Config } from '@cloud-mirror/config';
+import type { Logger } from '@cloud-mirror/program';
 import type { SourcePolicy } from '@cloud-mirror/origin';
 import type { Registry } from 'prom-client';
 import { sendJson } from './http/answer.ts';

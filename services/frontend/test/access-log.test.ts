@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { createLogger } from '@cloud-mirror/config';
+import { createLogger } from '@cloud-mirror/program';
 import { expect, test } from 'vitest';
 import { AccessLog } from '../src/http/access-log.ts';
 import type { RequestRecord } from '../src/http/request-context.ts';

@@ -1,27 +1,31 @@
 import { Copier } from '@cloud-mirror/copier';
 import {
-  dropMisnamedMetrics,
   openAdapters,
   prepareBackends,
+  loadProgramConfig,
+  PROGRAM_VARIABLES,
+  type Config,
+} from '@cloud-mirror/config';
+import {
+  openMetricsRegistry,
   runProgram,
   type ProgramContext,
   type RunningProgram,
-} from '@cloud-mirror/config';
+} from '@cloud-mirror/program';
 import { createFrontend, openCacheManager } from '@cloud-mirror/frontend';
-import { collectDefaultMetrics, Registry } from 'prom-client';
 import { startSampleOrigin, type SampleOrigin } from './sample-origin.ts';
 
 await runProgram({
   name: 'cloud-mirror',
   description: 'Front end and copier in one process: the whole mirror, without any server beside it.',
+  variables: PROGRAM_VARIABLES,
+  load: loadProgramConfig,
   start,
 });
 
-async function start({ config, logger, signal }: ProgramContext): Promise<RunningProgram> {
+async function start({ config, logger, signal }: ProgramContext<Config>): Promise<RunningProgram> {
   await using opening = new AsyncDisposableStack();
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry, prefix: 'cloud_mirror_' });
-  dropMisnamedMetrics(registry, 'cloud_mirror_');
+  const registry = openMetricsRegistry('cloud_mirror_');
   const adapters = opening.use(await openAdapters(config, { logger }));
   const sample = opening.use(await startSample(config.sampleOrigin));
   const cacheManager = opening.use(openCacheManager({ config, adapters, logger, registry }));
@@ -58,7 +62,7 @@ async function start({ config, logger, signal }: ProgramContext): Promise<Runnin
 }
 
 /** Addresses for a first try: the sample artifact at its origin, and through the mirror. */
-function tryIt(config: ProgramContext['config'], origin: string): Record<string, string> {
+function tryIt(config: Config, origin: string): Record<string, string> {
   const artifact = `${origin}/artifacts/hello.txt`;
   const backend = config.copier.serves[0] ?? '';
   return {

@@ -27,7 +27,8 @@ export function setupCommand(context: CommandContext): Command {
 
 async function setup(file: string | undefined, context: CommandContext): Promise<void> {
   const config = await readConfig(file, context);
-  const { createLogger, openAdapters, programVersion } = await import('@cloud-mirror/config');
+  const { openAdapters } = await import('@cloud-mirror/config');
+  const { createLogger, programVersion } = await import('@cloud-mirror/program');
   // Only what stores and queues say counts here, and they say it by what they throw.
   const logger = createLogger({ level: 'silent', program: 'cloud-mirror', version: programVersion() });
   await using adapters = await openAdapters(config, { logger });

@@ -1,4 +1,4 @@
-import type { Logger } from '../logger.ts';
+import type { Logger } from '@cloud-mirror/program';
 
 /** Tells the operator when a part is not asked any more, and when it is again. */
 export function breakerLog(

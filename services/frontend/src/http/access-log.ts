@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { lineWriter, withoutQueries } from '@cloud-mirror/config';
-import type { Logger } from '@cloud-mirror/config';
+import { lineWriter, withoutQueries } from '@cloud-mirror/program/log-lines';
+import type { Logger } from '@cloud-mirror/program';
 import type { RequestRecord } from './request-context.ts';
 
 /** What a record adds to a line, as JSON without its braces. May be kept for other requests of which the same is to say. */

@@ -3,7 +3,7 @@ import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'n
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Config } from '@cloud-mirror/config';
-import type { Logger } from '@cloud-mirror/config';
+import type { Logger } from '@cloud-mirror/program';
 import { answerConnect, answerMalformedRequest, lingerThenCut } from './malformed-request.ts';
 import { maxConnections, OpenConnections } from './open-connections.ts';
 

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { STATUS_CODES } from 'node:http';
-import type { Logger } from '@cloud-mirror/config';
+import type { Logger } from '@cloud-mirror/program';
 import { HttpProblem, problemBody, problemHeaders } from './http-problem.ts';
 import { requestIdOf } from './request-id.ts';
 

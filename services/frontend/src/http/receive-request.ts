@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Middleware } from 'koa';
-import type { Logger } from '@cloud-mirror/config';
+import type { Logger } from '@cloud-mirror/program';
 import { sendText } from './answer.ts';
 import { isOurFault, problemOf } from './error-problem.ts';
 import { HttpProblem, problemBody, problemHeaders } from './http-problem.ts';

@@ -1,5 +1,5 @@
 import type { Backend, Backends, CacheManagerEvents } from '@cloud-mirror/cache-manager';
-import type { Logger } from '@cloud-mirror/config';
+import type { Logger } from '@cloud-mirror/program';
 import { Counter } from 'prom-client';
 import type { Registry } from 'prom-client';
 

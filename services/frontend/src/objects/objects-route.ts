@@ -1,7 +1,7 @@
 import { pipeline } from 'node:stream/promises';
 import { Readable } from 'node:stream';
 import type { Backends } from '@cloud-mirror/cache-manager';
-import type { Logger } from '@cloud-mirror/config';
+import type { Logger } from '@cloud-mirror/program';
 import { isLocallyServed } from '@cloud-mirror/storage-provider';
 import { HttpProblem } from '../http/http-problem.ts';
 import type { RequestContext } from '../http/request-context.ts';

@@ -1,5 +1,5 @@
 import type { Scope } from '@cloud-mirror/config';
-import type { Logger } from '@cloud-mirror/config';
+import type { Logger } from '@cloud-mirror/program';
 import { problemOf } from '../http/error-problem.ts';
 import type { RequestContext } from '../http/request-context.ts';
 import { requireScope } from './operator-auth.ts';

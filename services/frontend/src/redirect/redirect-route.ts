@@ -2,7 +2,7 @@ import type { CacheManager, RedirectOutcome, RedirectRequest } from '@cloud-mirr
 import { backendName } from '@cloud-mirror/cache-manager';
 import type { Config } from '@cloud-mirror/config';
 import type { SourcePolicy } from '@cloud-mirror/origin';
-import type { Logger } from '@cloud-mirror/config';
+import type { Logger } from '@cloud-mirror/program';
 import { sendJson } from '../http/answer.ts';
 import { HttpProblem } from '../http/http-problem.ts';
 import { methodNotAllowed } from '../http/method-not-allowed.ts';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Backend } from '@cloud-mirror/cache-manager';
-import { createLogger } from '@cloud-mirror/config';
+import { createLogger } from '@cloud-mirror/program';
 import type { AdminToken, Config } from '@cloud-mirror/config';
 import { DEFAULT_SOURCE_OPTIONS, type SourcePolicy } from '@cloud-mirror/origin';
 import { Registry } from 'prom-client';

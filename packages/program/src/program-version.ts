@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { z } from 'zod';
 
 /** Version of this project, the same for every program of it. */
 export function programVersion(): string {
   const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
-  return z.object({ version: z.string() }).parse(JSON.parse(text)).version;
+  const { version } = JSON.parse(text) as { readonly version?: unknown };
+  if (typeof version !== 'string') throw new TypeError('package.json has no version');
+  return version;
 }

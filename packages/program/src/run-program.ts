@@ -1,27 +1,43 @@
 import { Command, CommanderError } from 'commander';
 import { pino } from 'pino';
-import { ConfigError } from './config-fault.ts';
-import type { Config } from './config-schema.ts';
-import { CONFIG_VARIABLE, loadConfig } from './load-config.ts';
 import { LineBatches } from './line-batches.ts';
 import { createLogger } from './logger.ts';
 import type { Logger } from './logger.ts';
 import { programVersion } from './program-version.ts';
 
-export interface Program {
+/** The environment as a program got it; `process.env` has this shape. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** @template Settings what the program's configuration file says */
+export interface Program<Settings> {
   /** As logs and help name it: `cloud-mirror-frontend`. */
   readonly name: string;
   readonly description: string;
+  /** Explains the environment variables that the program reads, for `--help`: the variable, then what it is for. */
+  readonly variables: Readonly<Record<string, string>>;
+  /**
+   * Reads the settings.
+   * @param file what `--config` names
+   * @throws an error whose `code` is `config_invalid` where they are faulty: its message goes to standard error
+   */
+  load(file: string | undefined, environment: Environment): Promise<LoadedSettings<Settings>>;
   /**
    * Opens everything and resolves once the program does its work. Where it rejects it has closed again what it opened.
    * `signal` is aborted when the program is to stop before that.
-   * @throws ConfigError where the configuration does not suit this program
+   * @throws an error whose `code` is `config_invalid` where the settings do not suit this program
    */
-  start(context: ProgramContext): Promise<RunningProgram>;
+  start(context: ProgramContext<Settings>): Promise<RunningProgram>;
 }
 
-export interface ProgramContext {
-  readonly config: Config;
+export interface LoadedSettings<Settings> {
+  readonly config: Settings;
+  readonly logLevel: string;
+  /** How long the program itself gives its work to end once it was asked to stop. */
+  readonly drainSeconds: number;
+}
+
+export interface ProgramContext<Settings> {
+  readonly config: Settings;
   readonly logger: Logger;
   readonly signal: AbortSignal;
 }
@@ -46,7 +62,10 @@ const CLOSING_MS = 15_000;
  * SIGINT drain it: exit 0; a second signal, or an error that nobody handled: exit 1; a faulty configuration or wrong
  * arguments: exit 2, the faults on standard error. Never returns control that matters: it ends the process.
  */
-export async function runProgram(program: Program, argv: readonly string[] = process.argv): Promise<void> {
+export async function runProgram<Settings>(
+  program: Program<Settings>,
+  argv: readonly string[] = process.argv,
+): Promise<void> {
   // A program waits for a signal even where nothing else keeps it alive. The interval is the longest there is.
   setInterval(() => undefined, 2 ** 31 - 1);
   // Before anything else, so that a signal in the first moments is a stop and not a death.
@@ -54,17 +73,18 @@ export async function runProgram(program: Program, argv: readonly string[] = pro
   const version = programVersion();
   const options = readArguments(program, version, argv);
   if ('exit' in options) return process.exit(options.exit);
-  let config: Config;
+  let settings: LoadedSettings<Settings>;
   try {
-    config = await loadConfig(options.config, process.env);
+    settings = await program.load(options.config, process.env);
   } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
+    if (!isConfigurationFault(error)) throw error;
     return exitWithFaults(error);
   }
+  const { config, logLevel, drainSeconds } = settings;
   const destination = pino.destination({ dest: 1, sync: false });
   const lines = new LineBatches(destination);
   const logger = createLogger({
-    level: config.log.level,
+    level: logLevel,
     program: program.name,
     version,
     destination: lines,
@@ -80,7 +100,7 @@ export async function runProgram(program: Program, argv: readonly string[] = pro
   try {
     running = await program.start({ config, logger, signal: stopping.signal });
   } catch (error) {
-    if (error instanceof ConfigError) return exitWithFaults(error);
+    if (isConfigurationFault(error)) return exitWithFaults(error);
     if (stopping.signal.aborted) return exit(EXIT.drained);
     logger.fatal({ err: error }, startFailure(error));
     return exit(EXIT.crashed);
@@ -90,7 +110,7 @@ export async function runProgram(program: Program, argv: readonly string[] = pro
 
   await stopping.asked;
   logger.info({ signal: stopping.signal.reason as unknown }, 'draining');
-  const limitMs = (config.server.drainSeconds + config.copier.graceSeconds) * 1000 + CLOSING_MS;
+  const limitMs = drainSeconds * 1000 + CLOSING_MS;
   const limit = setTimeout(() => {
     logger.fatal({ limitMs }, 'not drained in time: ending at once');
     exit(EXIT.crashed);
@@ -165,17 +185,17 @@ function watchForCrashes(logger: Logger, exit: (status: number) => void): void {
   });
 }
 
-function readArguments(
-  program: Program,
+function readArguments<Settings>(
+  program: Program<Settings>,
   version: string,
   argv: readonly string[],
 ): { readonly config: string | undefined } | { readonly exit: number } {
   const command = new Command(program.name)
     .description(program.description)
-    .option('--config <FILE>', `configuration file (YAML); else the one that ${CONFIG_VARIABLE} names`)
+    .option('--config <FILE>', 'configuration file (YAML)')
     .version(version, '--version', 'print the version')
     .helpOption('--help', 'print this help')
-    .addHelpText('after', HELP)
+    .addHelpText('after', helpText(program.variables))
     .exitOverride();
   try {
     command.parse(argv);
@@ -186,14 +206,21 @@ function readArguments(
   return { config: command.opts<{ config?: string }>().config };
 }
 
-const HELP = `
+function helpText(variables: Readonly<Record<string, string>>): string {
+  const width = Math.max(...Object.keys(variables).map((name) => name.length));
+  const lines = Object.entries(variables).map(([name, use]) => `  ${name.padEnd(width)}  ${use}`);
+  return `
 Environment:
-  ${CONFIG_VARIABLE}  configuration file, where --config is not given
-  PORT, HOST           override server.port and server.host
+${lines.join('\n')}
 
 Exit status: 0 stopped by SIGTERM or SIGINT and drained, 1 crashed, 2 faulty configuration or arguments.`;
+}
 
-function exitWithFaults(error: ConfigError): never {
+function isConfigurationFault(error: unknown): error is Error {
+  return error instanceof Error && (error as { code?: unknown }).code === 'config_invalid';
+}
+
+function exitWithFaults(error: Error): never {
   process.stderr.write(`${error.message}\n`);
   process.exit(EXIT.misconfigured);
 }

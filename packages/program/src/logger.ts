@@ -1,5 +1,6 @@
 import { pino } from 'pino';
 import type { DestinationStream, Logger as PinoLogger } from 'pino';
+import { rememberStream, withoutQueries, withoutQuery } from './log-lines.ts';
 
 export type Logger = PinoLogger;
 
@@ -16,7 +17,8 @@ export interface LoggerOptions {
  * Credentials do not get into it: headers and fields that carry them are masked, errors lose the queries of addresses.
  */
 export function createLogger({ level, program, version, destination }: LoggerOptions): Logger {
-  return pino(
+  const stream = destination ?? pino.destination({ dest: 1, sync: false });
+  const logger = pino(
     {
       level,
       base: { program, version },
@@ -26,20 +28,12 @@ export function createLogger({ level, program, version, destination }: LoggerOpt
       serializers: { err: describeError, error: describeError, cause: describeError },
       // The last gate, whatever field or message an address is in.
       hooks: { streamWrite: withoutQueries },
+      onChild: (child) => rememberStream(child, stream),
     },
-    destination ?? pino.destination({ dest: 1, sync: false }),
+    stream,
   );
-}
-
-/**
- * Writes lines where `logger` writes its own, among them and in their order. Nothing is looked at: that each is JSON, and
- * says no secret, is up to the caller.
- */
-export function lineWriter(logger: Logger): (line: string) => void {
-  const holder = logger as unknown as Record<symbol, DestinationStream>;
-  const stream = holder[pino.symbols.streamSym];
-  if (stream === undefined) throw new TypeError('no logger of this program');
-  return (line) => stream.write(line);
+  rememberStream(logger, stream);
+  return logger;
 }
 
 const SECRET_NAMES = [
@@ -100,22 +94,4 @@ function textOf(value: unknown): string {
   } catch {
     return 'something that is no error';
   }
-}
-
-/**
- * `text` with the query of every http(s) address in it replaced by `?…`, and credentials before a host by `…@`.
- * Signed queries are as good as the object they lead to, so they are never logged.
- */
-export function withoutQuery(text: string): string {
-  return text
-    .replace(/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/@"'<>]*@/gi, '$1…@')
-    .replace(/(\bhttps?:\/\/[^\s?"'<>]*)\?[^\s"'<>]*/gi, '$1?…');
-}
-
-/** As {@link withoutQuery}, for JSON: an address ends at an escaped quote or line break, and escapes stay whole. */
-export function withoutQueries(line: string): string {
-  if (!line.includes('://')) return line;
-  return line
-    .replace(/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/@"'<>\\]*@/gi, '$1…@')
-    .replace(/(\bhttps?:\/\/[^\s?"'<>\\]*)\?(?:[^\s"'<>\\]|\\[^"nrt])*/gi, '$1?…');
 }
