@@ -37,11 +37,51 @@ export default tseslint.config(
   },
   {
     files: ['packages/*/src/**/*.ts', 'services/*/src/**/*.ts'],
-    ignores: ['packages/program/src/**', 'packages/cli/src/**', 'services/*/src/main.ts'],
+    ignores: [
+      'packages/program/src/**',
+      'packages/cli/src/**',
+      'packages/testing/src/**',
+      'services/*/src/main.ts',
+    ],
     rules: {
       'no-restricted-properties': [
         'error',
         { object: 'process', property: 'env', message: 'The environment is read in packages/program only.' },
+      ],
+    },
+  },
+  {
+    // Source code has its own rule below; a file has one list of restricted imports at a time.
+    files: ['**/*.ts'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            {
+              regex: '(^|/)(test|contract)/',
+              message:
+                'Import shared fixtures from @cloud-mirror/testing/<file>, and the contract suite of a port from <package>/contract.',
+            },
+          ],
+        },
+      ],
+    },
+  },
+  {
+    files: ['packages/*/src/**/*.ts', 'services/*/src/**/*.ts'],
+    ignores: ['packages/testing/src/**'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            {
+              regex: '(^|/)(test|contract)(/|$)|^@cloud-mirror/testing(/|$)|^vitest(/|$)',
+              message: 'Programs do not load what only tests need.',
+            },
+          ],
+        },
       ],
     },
   },

@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 /**
  * `unit` needs nothing installed; `contract` runs every port's suite against its real adapters;
- * `e2e` spawns the real programs. The last two get their servers from test/support/global-setup.ts.
+ * `e2e` spawns the real programs. The last two get their servers from packages/testing/src/global-setup.ts.
  */
 export default defineConfig({
   test: {
@@ -26,7 +26,7 @@ export default defineConfig({
         test: {
           name: 'contract',
           include: ['packages/*/test/**/*.contract.test.ts'],
-          globalSetup: ['test/support/global-setup.ts'],
+          globalSetup: ['packages/testing/src/global-setup.ts'],
         },
       },
       {
@@ -34,7 +34,7 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
-          globalSetup: ['test/support/global-setup.ts'],
+          globalSetup: ['packages/testing/src/global-setup.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },
@@ -53,7 +53,7 @@ export default defineConfig({
           include: ['test/faults/**/*.test.ts'],
           // Long ones run by `npm run test:faults`.
           exclude: process.env.TEST_FAULTS === 'all' ? [] : ['test/faults/long/**'],
-          globalSetup: ['test/support/global-setup.ts'],
+          globalSetup: ['packages/testing/src/global-setup.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
           // They wait more than they work.

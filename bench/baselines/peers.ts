@@ -2,9 +2,9 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort } from '../../test/support/free-port.ts';
-import { onPath } from '../../test/support/redis-server-path.ts';
-import { eventually } from '../../test/support/eventually.ts';
+import { freePort } from '@cloud-mirror/testing/free-port';
+import { onPath } from '@cloud-mirror/testing/redis-server-path';
+import { eventually } from '@cloud-mirror/testing/eventually';
 import { startProcess } from '../processes/bench-process.ts';
 
 /** A server that somebody would use instead, answering each of the paths with a redirect. */

@@ -5,7 +5,7 @@ import type { BenchProcess } from '../processes/bench-process.ts';
 import { cpuSeconds, peakResidentMB } from '../processes/process-usage.ts';
 import { resetSink, sinkCounts } from '../servers/server-counts.ts';
 import { rounded } from '../statistics.ts';
-import { eventually } from '../../test/support/eventually.ts';
+import { eventually } from '@cloud-mirror/testing/eventually';
 
 const OBJECT_BYTES = 10_240;
 const AT_ONCE = 64;

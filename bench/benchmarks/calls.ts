@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { BenchContext, Benchmark, Findings, Row } from '../benchmark.ts';
 import { FirstRequests } from '../load/first-requests.ts';
 import { MirrorUnderTest, targetOf } from '../mirror/mirror-under-test.ts';
-import { ADMIN_TOKEN } from '../../test/support/mirror-config.ts';
-import { startOriginServer } from '../../test/support/origin-server.ts';
-import { startProtocolServer } from '../../test/support/protocol-server.ts';
+import { ADMIN_TOKEN } from '@cloud-mirror/testing/mirror-config';
+import { startOriginServer } from '@cloud-mirror/testing/origin-server';
+import { startProtocolServer } from '@cloud-mirror/testing/protocol-server';
 import { startPinnedRedis } from '../processes/pinned-redis.ts';
 import { createHash } from 'node:crypto';
 

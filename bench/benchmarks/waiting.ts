@@ -6,7 +6,7 @@ import { artifactUrl, targetOf } from '../mirror/mirror-under-test.ts';
 import { startMirror } from '../mirror/running-mirror.ts';
 import { cpuSeconds, residentMB } from '../processes/process-usage.ts';
 import { percentile, rounded } from '../statistics.ts';
-import { eventually } from '../../test/support/eventually.ts';
+import { eventually } from '@cloud-mirror/testing/eventually';
 
 const HITS = 300;
 const WATCHED_SECONDS = 5;

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { onPath } from '../../test/support/redis-server-path.ts';
+import { onPath } from '@cloud-mirror/testing/redis-server-path';
 import { runToEnd } from '../processes/bench-process.ts';
 
 /** What one turn of load saw. */

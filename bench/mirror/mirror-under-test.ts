@@ -2,10 +2,10 @@ import { createHash, randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort } from '../../test/support/free-port.ts';
-import { merged, type ConfigObject } from '../../test/support/mirror-config.ts';
-import { COPIER, FRONTEND, PROJECT_ROOT } from '../../test/support/program.ts';
-import { redirectPath } from '../../test/support/mirror.ts';
+import { freePort } from '@cloud-mirror/testing/free-port';
+import { merged, type ConfigObject } from '@cloud-mirror/testing/mirror-config';
+import { COPIER, FRONTEND, PROJECT_ROOT } from '@cloud-mirror/testing/program';
+import { redirectPath } from '@cloud-mirror/testing/mirror';
 import { addressIn, runToEnd, startUntilReady, type BenchProcess } from '../processes/bench-process.ts';
 
 /** The back end of every benchmark. */

@@ -3,7 +3,7 @@ import { startScript, type BenchProcess } from '../processes/bench-process.ts';
 import { startPinnedRedis } from '../processes/pinned-redis.ts';
 import type { LoopbackCertificate } from '../servers/loopback-certificate.ts';
 import { MirrorUnderTest } from './mirror-under-test.ts';
-import type { ConfigObject } from '../../test/support/mirror-config.ts';
+import type { ConfigObject } from '@cloud-mirror/testing/mirror-config';
 
 type Addressed = BenchProcess & { readonly address: string };
 

@@ -2,8 +2,8 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { open, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { endWithParent } from '../../test/support/end-with-parent.ts';
-import { eventually } from '../../test/support/eventually.ts';
+import { endWithParent } from '@cloud-mirror/testing/end-with-parent';
+import { eventually } from '@cloud-mirror/testing/eventually';
 
 /** A process of a benchmark. Disposing ends it: SIGTERM, SIGKILL after ten seconds. */
 export interface BenchProcess extends AsyncDisposable {

@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { onPath } from '../../test/support/redis-server-path.ts';
+import { onPath } from '@cloud-mirror/testing/redis-server-path';
 
 /** Which processors the parts run on, so that what is measured has one to itself. Empty: not pinned. */
 export interface Cores {

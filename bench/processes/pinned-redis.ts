@@ -1,4 +1,4 @@
-import { startRedis, type RedisServer } from '../../test/support/redis-server.ts';
+import { startRedis, type RedisServer } from '@cloud-mirror/testing/redis-server';
 import { runToEnd } from './bench-process.ts';
 
 /** A redis-server of the benchmark's own, on the processors named. */

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { onPath } from '../../test/support/redis-server-path.ts';
+import { onPath } from '@cloud-mirror/testing/redis-server-path';
 import { runToEnd } from '../processes/bench-process.ts';
 
 /** Files in PEM for servers on 127.0.0.1; who connects is told to trust the certificate. Disposing removes them. */

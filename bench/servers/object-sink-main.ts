@@ -3,7 +3,7 @@
  * sends them. `GET /.sink` tells what came, `DELETE /.sink` forgets it.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { operationOf } from '../../test/support/aws-operation.ts';
+import { operationOf } from '@cloud-mirror/testing/aws-operation';
 import { serveOnLoopback } from './loopback-server.ts';
 
 interface KeptObject {

@@ -1,5 +1,5 @@
 /** The tests' server for the SQS and S3 protocols, in a process of its own. */
-import { startProtocolServer } from '../../test/support/protocol-server.ts';
+import { startProtocolServer } from '@cloud-mirror/testing/protocol-server';
 
 const server = await startProtocolServer();
 process.stdout.write(`${JSON.stringify({ msg: 'ready', address: server.endpoint })}\n`);

@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ADMIN_TOKEN, embeddedConfig } from '../support/mirror-config.ts';
-import { startStandaloneMirror, type Mirror } from '../support/mirror.ts';
-import { startOriginServer, type OriginServer } from '../support/origin-server.ts';
-import { PROJECT_ROOT } from '../support/program.ts';
+import { ADMIN_TOKEN, embeddedConfig } from '@cloud-mirror/testing/mirror-config';
+import { startStandaloneMirror, type Mirror } from '@cloud-mirror/testing/mirror';
+import { startOriginServer, type OriginServer } from '@cloud-mirror/testing/origin-server';
+import { PROJECT_ROOT } from '@cloud-mirror/testing/program';
 
 const LAUNCHER = join(PROJECT_ROOT, 'packages', 'cli', 'bin', 'cloud-mirror.js');
 

@@ -1,12 +1,12 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { eventually } from '../support/eventually.ts';
-import { fetchOnWire, fetchThrough } from '../support/fetch.ts';
-import { ADMIN_TOKEN, distributedConfig, EAST, WEST } from '../support/mirror-config.ts';
-import { startDistributedMirror, type Mirror } from '../support/mirror.ts';
-import { startOriginServer, type OriginServer } from '../support/origin-server.ts';
-import { startProtocolServer, type ProtocolServer } from '../support/protocol-server.ts';
-import { startRedis, type RedisServer } from '../support/redis-server.ts';
+import { eventually } from '@cloud-mirror/testing/eventually';
+import { fetchOnWire, fetchThrough } from '@cloud-mirror/testing/fetch';
+import { ADMIN_TOKEN, distributedConfig, EAST, WEST } from '@cloud-mirror/testing/mirror-config';
+import { startDistributedMirror, type Mirror } from '@cloud-mirror/testing/mirror';
+import { startOriginServer, type OriginServer } from '@cloud-mirror/testing/origin-server';
+import { startProtocolServer, type ProtocolServer } from '@cloud-mirror/testing/protocol-server';
+import { startRedis, type RedisServer } from '@cloud-mirror/testing/redis-server';
 
 /** Servers of this suite's own: it counts their calls and empties them. */
 describe('what a distributed mirror does with its queue, stores and Redis', () => {

@@ -1,6 +1,6 @@
 import { describe, inject } from 'vitest';
-import { distributedConfig, WEST } from '../support/mirror-config.ts';
-import { startDistributedMirror } from '../support/mirror.ts';
+import { distributedConfig, WEST } from '@cloud-mirror/testing/mirror-config';
+import { startDistributedMirror } from '@cloud-mirror/testing/mirror';
 import { mirrorSuite } from './mirror-suite.ts';
 
 describe('separate processes over Redis, SQS and S3', () => {

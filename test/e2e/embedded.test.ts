@@ -2,8 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe } from 'vitest';
-import { embeddedConfig } from '../support/mirror-config.ts';
-import { startStandaloneMirror } from '../support/mirror.ts';
+import { embeddedConfig } from '@cloud-mirror/testing/mirror-config';
+import { startStandaloneMirror } from '@cloud-mirror/testing/mirror';
 import { mirrorSuite } from './mirror-suite.ts';
 
 describe('front end and copier in one process, over memory and a folder', () => {

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { eventually } from '../support/eventually.ts';
-import { fetchOnWire, fetchThrough } from '../support/fetch.ts';
-import { ADMIN_TOKEN } from '../support/mirror-config.ts';
-import type { Mirror } from '../support/mirror.ts';
-import { startOriginServer, type OriginServer } from '../support/origin-server.ts';
+import { eventually } from '@cloud-mirror/testing/eventually';
+import { fetchOnWire, fetchThrough } from '@cloud-mirror/testing/fetch';
+import { ADMIN_TOKEN } from '@cloud-mirror/testing/mirror-config';
+import type { Mirror } from '@cloud-mirror/testing/mirror';
+import { startOriginServer, type OriginServer } from '@cloud-mirror/testing/origin-server';
 
 /** A mirror under test, whichever way it runs. */
 export interface MirrorUnderTest extends AsyncDisposable {

@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
-import { eventually } from '../support/eventually.ts';
-import { fetchOnWire, fetchThrough } from '../support/fetch.ts';
-import { embeddedConfig } from '../support/mirror-config.ts';
-import { redirectPath } from '../support/mirror.ts';
-import { startOriginServer } from '../support/origin-server.ts';
-import { STANDALONE, startProgram } from '../support/program.ts';
+import { eventually } from '@cloud-mirror/testing/eventually';
+import { fetchOnWire, fetchThrough } from '@cloud-mirror/testing/fetch';
+import { embeddedConfig } from '@cloud-mirror/testing/mirror-config';
+import { redirectPath } from '@cloud-mirror/testing/mirror';
+import { startOriginServer } from '@cloud-mirror/testing/origin-server';
+import { STANDALONE, startProgram } from '@cloud-mirror/testing/program';
 
 const run = promisify(execFile);
 const KIB = 1024;

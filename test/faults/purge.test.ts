@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { eventually } from '../support/eventually.ts';
-import { fetchOnWire, fetchThrough } from '../support/fetch.ts';
-import type { Program } from '../support/program.ts';
+import { eventually } from '@cloud-mirror/testing/eventually';
+import { fetchOnWire, fetchThrough } from '@cloud-mirror/testing/fetch';
+import type { Program } from '@cloud-mirror/testing/program';
 import { FaultRig, OPERATOR } from './support/fault-rig.ts';
 import { reportFailures } from './support/report-failures.ts';
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { eventually } from '../support/eventually.ts';
-import type { Program } from '../support/program.ts';
+import { eventually } from '@cloud-mirror/testing/eventually';
+import type { Program } from '@cloud-mirror/testing/program';
 import { fresh, FaultRig } from './support/fault-rig.ts';
 import { reportFailures } from './support/report-failures.ts';
 import { QueueMessages } from './support/queue-messages.ts';

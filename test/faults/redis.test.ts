@@ -1,9 +1,9 @@
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
-import { eventually } from '../support/eventually.ts';
-import { fetchOnWire, fetchThrough } from '../support/fetch.ts';
-import type { Program } from '../support/program.ts';
-import { startRedis, type RedisServer } from '../support/redis-server.ts';
+import { eventually } from '@cloud-mirror/testing/eventually';
+import { fetchOnWire, fetchThrough } from '@cloud-mirror/testing/fetch';
+import type { Program } from '@cloud-mirror/testing/program';
+import { startRedis, type RedisServer } from '@cloud-mirror/testing/redis-server';
 import { fresh, FaultRig } from './support/fault-rig.ts';
 import { reportFailures } from './support/report-failures.ts';
 

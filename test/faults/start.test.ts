@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { eventually } from '../support/eventually.ts';
-import { fetchOnWire } from '../support/fetch.ts';
-import type { Program } from '../support/program.ts';
-import type { ProxyMode } from '../support/tcp-proxy.ts';
+import { eventually } from '@cloud-mirror/testing/eventually';
+import { fetchOnWire } from '@cloud-mirror/testing/fetch';
+import type { Program } from '@cloud-mirror/testing/program';
+import type { ProxyMode } from '@cloud-mirror/testing/tcp-proxy';
 import { fresh, FaultRig } from './support/fault-rig.ts';
 import { reportFailures } from './support/report-failures.ts';
 

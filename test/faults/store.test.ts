@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { eventually } from '../support/eventually.ts';
-import { fetchOnWire, fetchThrough } from '../support/fetch.ts';
-import type { Program } from '../support/program.ts';
-import { failure } from '../support/s3-rules.ts';
+import { eventually } from '@cloud-mirror/testing/eventually';
+import { fetchOnWire, fetchThrough } from '@cloud-mirror/testing/fetch';
+import type { Program } from '@cloud-mirror/testing/program';
+import { failure } from '@cloud-mirror/testing/s3-rules';
 import { fresh, FaultRig } from './support/fault-rig.ts';
 import { reportFailures } from './support/report-failures.ts';
 

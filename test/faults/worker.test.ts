@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { eventually } from '../support/eventually.ts';
-import { fetchOnWire } from '../support/fetch.ts';
-import type { Program } from '../support/program.ts';
+import { eventually } from '@cloud-mirror/testing/eventually';
+import { fetchOnWire } from '@cloud-mirror/testing/fetch';
+import type { Program } from '@cloud-mirror/testing/program';
 import { fresh, FaultRig, OPERATOR } from './support/fault-rig.ts';
 import { QueueMessages } from './support/queue-messages.ts';
 import { reportFailures } from './support/report-failures.ts';

@@ -2,21 +2,21 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { commandLine } from '../../packages/cli/test/command-line.ts';
-import { eventually } from '../support/eventually.ts';
-import { fetchOnWire, fetchThrough } from '../support/fetch.ts';
+import { commandLine } from '@cloud-mirror/testing/command-line';
+import { eventually } from '@cloud-mirror/testing/eventually';
+import { fetchOnWire, fetchThrough } from '@cloud-mirror/testing/fetch';
 import {
   ADMIN_TOKEN,
   copierConfig,
   distributedConfig,
   merged,
   type MirrorConfig,
-} from '../support/mirror-config.ts';
-import { startOriginServer, type OriginServer } from '../support/origin-server.ts';
-import { COPIER, FRONTEND, startProgram, type Program } from '../support/program.ts';
-import { startProtocolServer, type ProtocolServer } from '../support/protocol-server.ts';
-import { redirectPath } from '../support/mirror.ts';
-import { startRedis } from '../support/redis-server.ts';
+} from '@cloud-mirror/testing/mirror-config';
+import { startOriginServer, type OriginServer } from '@cloud-mirror/testing/origin-server';
+import { COPIER, FRONTEND, startProgram, type Program } from '@cloud-mirror/testing/program';
+import { startProtocolServer, type ProtocolServer } from '@cloud-mirror/testing/protocol-server';
+import { redirectPath } from '@cloud-mirror/testing/mirror';
+import { startRedis } from '@cloud-mirror/testing/redis-server';
 import { IamPolicy, permissionsFor, type Permission } from './iam-policy.ts';
 
 /*

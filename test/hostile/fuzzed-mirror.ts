@@ -2,10 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ADMIN_TOKEN, embeddedConfig, READER_TOKEN } from '../support/mirror-config.ts';
-import { startStandaloneMirror } from '../support/mirror.ts';
-import { startOriginServer } from '../support/origin-server.ts';
-import type { Program } from '../support/program.ts';
+import { ADMIN_TOKEN, embeddedConfig, READER_TOKEN } from '@cloud-mirror/testing/mirror-config';
+import { startStandaloneMirror } from '@cloud-mirror/testing/mirror';
+import { startOriginServer } from '@cloud-mirror/testing/origin-server';
+import type { Program } from '@cloud-mirror/testing/program';
 import { fuzzRoutes, type FuzzReport } from './route-fuzzer.ts';
 
 export interface FuzzedMirrorReport extends FuzzReport {

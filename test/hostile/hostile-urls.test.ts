@@ -3,11 +3,11 @@ import { createServer, type AddressInfo, type Server } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { urlSha256 } from '@cloud-mirror/cache-manager';
 import { normalizeOriginUrl, type Resolver } from '@cloud-mirror/origin';
-import { ConnectionAttempts } from '../support/connection-attempts.ts';
-import { eventually } from '../support/eventually.ts';
-import { fetchOnWire } from '../support/fetch.ts';
-import type { ConfigObject } from '../support/mirror-config.ts';
-import { BACKEND, openMirrorInProcess, type MirrorInProcess } from '../support/mirror-in-process.ts';
+import { ConnectionAttempts } from '@cloud-mirror/testing/connection-attempts';
+import { eventually } from '@cloud-mirror/testing/eventually';
+import { fetchOnWire } from '@cloud-mirror/testing/fetch';
+import type { ConfigObject } from '@cloud-mirror/testing/mirror-config';
+import { BACKEND, openMirrorInProcess, type MirrorInProcess } from './mirror-in-process.ts';
 import { ALLOWED_SOURCES, HOSTILE_NAMES, HOSTILE_URLS, type HostileUrl } from './hostile-urls.ts';
 
 /*

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PROJECT_ROOT } from '../support/program.ts';
-import type { ProtocolCall } from '../support/protocol-server.ts';
+import { PROJECT_ROOT } from '@cloud-mirror/testing/program';
+import type { ProtocolCall } from '@cloud-mirror/testing/protocol-server';
 
 interface Statement {
   readonly Sid: string;

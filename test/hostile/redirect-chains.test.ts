@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { ResolvedAddress, Resolver } from '@cloud-mirror/origin';
-import { ConnectionAttempts } from '../support/connection-attempts.ts';
-import { fetchOnWire, fetchThrough, type WireAnswer } from '../support/fetch.ts';
-import { BACKEND, openMirrorInProcess, type MirrorInProcess } from '../support/mirror-in-process.ts';
+import { ConnectionAttempts } from '@cloud-mirror/testing/connection-attempts';
+import { fetchOnWire, fetchThrough, type WireAnswer } from '@cloud-mirror/testing/fetch';
+import { BACKEND, openMirrorInProcess, type MirrorInProcess } from './mirror-in-process.ts';
 import { startChainOrigin, type ChainAnswer, type ChainOrigin } from './chain-origin.ts';
 
 /*

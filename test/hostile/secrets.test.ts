@@ -2,9 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { urlSha256 } from '@cloud-mirror/cache-manager';
 import type { Resolver } from '@cloud-mirror/origin';
-import { fetchOnWire } from '../support/fetch.ts';
-import { ADMIN_TOKEN } from '../support/mirror-config.ts';
-import { BACKEND, openMirrorInProcess, type MirrorInProcess } from '../support/mirror-in-process.ts';
+import { fetchOnWire } from '@cloud-mirror/testing/fetch';
+import { ADMIN_TOKEN } from '@cloud-mirror/testing/mirror-config';
+import { BACKEND, openMirrorInProcess, type MirrorInProcess } from './mirror-in-process.ts';
 import { createHash } from 'node:crypto';
 import { startChainOrigin, type ChainAnswer, type ChainOrigin } from './chain-origin.ts';
 

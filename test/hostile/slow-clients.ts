@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fetchOnWire } from '../support/fetch.ts';
-import type { Mirror } from '../support/mirror.ts';
+import { fetchOnWire } from '@cloud-mirror/testing/fetch';
+import type { Mirror } from '@cloud-mirror/testing/mirror';
 
 /** What a connection does to take long. */
 const HABITS = ['silent', 'begun', 'dripping', 'body', 'pipelined', 'reader'] as const;

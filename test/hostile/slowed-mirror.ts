@@ -1,10 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fetchThrough } from '../support/fetch.ts';
-import { embeddedConfig } from '../support/mirror-config.ts';
-import { redirectPath, startStandaloneMirror } from '../support/mirror.ts';
-import { startOriginServer } from '../support/origin-server.ts';
+import { fetchThrough } from '@cloud-mirror/testing/fetch';
+import { embeddedConfig } from '@cloud-mirror/testing/mirror-config';
+import { redirectPath, startStandaloneMirror } from '@cloud-mirror/testing/mirror';
+import { startOriginServer } from '@cloud-mirror/testing/origin-server';
 import { holdSlowClients, type SlowClientsReport } from './slow-clients.ts';
 
 const LARGE_BYTES = 4 * 1024 ** 2;

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { copyKey, EntryStoreError, MemoryEntryStore } from '../src/index.ts';
-import { openMirror, type MirrorFixture } from './mirror-fixture.ts';
+import { openMirror, type MirrorFixture } from '@cloud-mirror/testing/mirror-fixture';
 
 const PATH = '/bytes/100';
 const HEAD = { part: 'store here', method: 'head' };

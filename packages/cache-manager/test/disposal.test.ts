@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest';
 import { MarkerLists } from '../src/marker-lists.ts';
 import { Miss } from '../src/miss.ts';
-import { openMirror, TIMES } from './mirror-fixture.ts';
+import { openMirror, TIMES } from '@cloud-mirror/testing/mirror-fixture';
 
 const PATH = '/bytes/100';
 

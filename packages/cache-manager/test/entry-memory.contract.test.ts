@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterEach, expect, inject, test, vi } from 'vitest';
 import { EntryMemory } from '../src/entry-memory.ts';
 import { RedisEntryStore, type Change, type ObjectId } from '../src/index.ts';
-import { startTcpProxy } from '../../../test/support/tcp-proxy.ts';
+import { startTcpProxy } from '@cloud-mirror/testing/tcp-proxy';
 
 const { redisUrl } = inject('servers');
 const ID: ObjectId = { backend: 's3/us-west-1', sha256: 'a'.repeat(64) };

@@ -2,9 +2,9 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { EntryMemory, GREATEST_MEMORY_AGE_MS } from '../src/entry-memory.ts';
 import type { Copy, ObjectId } from '../src/index.ts';
 import { MemoryEntryStore } from '../src/index.ts';
-import { CallGate } from './wrappers/call-gate.ts';
-import { GatedEntryStore } from './wrappers/gated-entry-store.ts';
-import { ReplaceableEntryStore } from './wrappers/replaceable-entry-store.ts';
+import { CallGate } from '@cloud-mirror/testing/wrappers/call-gate';
+import { GatedEntryStore } from '@cloud-mirror/testing/wrappers/gated-entry-store';
+import { ReplaceableEntryStore } from '@cloud-mirror/testing/wrappers/replaceable-entry-store';
 
 const TIMES = { ttlSeconds: 3600, expiryMarginSeconds: 600 };
 const GET = { part: 'entries', method: 'get' };

@@ -2,7 +2,7 @@ import { beforeEach, afterEach, describe, expect, test } from 'vitest';
 import { StorageError } from '@cloud-mirror/storage-provider';
 import { MarkerList } from '../src/marker-list.ts';
 import { MarkerLists } from '../src/marker-lists.ts';
-import { openMirror, type MirrorFixture } from './mirror-fixture.ts';
+import { openMirror, type MirrorFixture } from '@cloud-mirror/testing/mirror-fixture';
 
 const PATH = '/bytes/100';
 const LIST = { part: 'store here', method: 'list' };

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { MemoryEntryStore } from '../src/entry-store/memory-entry-store.ts';
-import { claimOf, describeEntryStore, objectIn } from './entry-store-contract.ts';
+import { claimOf, describeEntryStore, objectIn } from '@cloud-mirror/cache-manager/contract';
 
 describeEntryStore('MemoryEntryStore', async () => {
   const store = new MemoryEntryStore();

@@ -9,7 +9,7 @@ import {
   UnknownBackendError,
   type StatusReport,
 } from '../src/index.ts';
-import { openMirror, TIMES, type MirrorFixture } from './mirror-fixture.ts';
+import { openMirror, TIMES, type MirrorFixture } from '@cloud-mirror/testing/mirror-fixture';
 
 const PATH = '/bytes/100';
 

@@ -3,7 +3,7 @@ import { StorageError, type PutOptions } from '@cloud-mirror/storage-provider';
 import { copyKey, EntryStoreError, type Change, type PurgeResult } from '../src/index.ts';
 import { MarkerLists } from '../src/marker-lists.ts';
 import { purge } from '../src/purge.ts';
-import { openMirror, type MirrorFixture } from './mirror-fixture.ts';
+import { openMirror, type MirrorFixture } from '@cloud-mirror/testing/mirror-fixture';
 
 const PATH = '/bytes/100';
 const STORE = { part: 'store here' };

@@ -2,7 +2,12 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { StorageError } from '@cloud-mirror/storage-provider';
 import { OriginError } from '@cloud-mirror/origin';
 import { describeFailure } from '../src/index.ts';
-import { MAX_OBJECT_BYTES, openMirror, TIMES, type MirrorFixture } from './mirror-fixture.ts';
+import {
+  MAX_OBJECT_BYTES,
+  openMirror,
+  TIMES,
+  type MirrorFixture,
+} from '@cloud-mirror/testing/mirror-fixture';
 
 const INSPECT = { part: 'origin', method: 'inspect' };
 const ENQUEUE = { part: 'queue here', method: 'enqueue' };

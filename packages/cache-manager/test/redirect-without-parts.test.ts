@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { QueueError } from '@cloud-mirror/job-queue';
 import { StorageError } from '@cloud-mirror/storage-provider';
 import { EntryStoreError } from '../src/index.ts';
-import { openMirror, type MirrorFixture } from './mirror-fixture.ts';
+import { openMirror, type MirrorFixture } from '@cloud-mirror/testing/mirror-fixture';
 
 const PATH = '/bytes/100';
 const STORE = { part: 'store here' };

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { RedirectOutcome } from '../src/index.ts';
-import { LONG_MS, openMirror, type MirrorFixture } from './mirror-fixture.ts';
+import { LONG_MS, openMirror, type MirrorFixture } from '@cloud-mirror/testing/mirror-fixture';
 
 const PATH = '/bytes/100';
 const CLAIM = { part: 'entries', method: 'claim' };

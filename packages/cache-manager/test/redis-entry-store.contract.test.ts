@@ -3,13 +3,19 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { Redis } from 'ioredis';
 import { afterEach, describe, expect, inject, test } from 'vitest';
-import { freePort } from '../../../test/support/free-port.ts';
-import { startRedis } from '../../../test/support/redis-server.ts';
+import { freePort } from '@cloud-mirror/testing/free-port';
+import { startRedis } from '@cloud-mirror/testing/redis-server';
 import { EntryStoreError } from '../src/entry-store.ts';
 import type { Change, EntryStore } from '../src/entry-store.ts';
 import { RedisEntryStore } from '../src/entry-store/redis-entry-store.ts';
 import type { RedisEntryStoreOptions } from '../src/entry-store/redis-entry-store.ts';
-import { claimOf, describeEntryStore, objectIn, until, untilItAnswers } from './entry-store-contract.ts';
+import {
+  claimOf,
+  describeEntryStore,
+  objectIn,
+  until,
+  untilItAnswers,
+} from '@cloud-mirror/cache-manager/contract';
 
 const { redisUrl } = inject('servers');
 

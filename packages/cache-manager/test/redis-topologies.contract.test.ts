@@ -6,11 +6,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { freePort } from '../../../test/support/free-port.ts';
-import { startRedis, type RedisServer } from '../../../test/support/redis-server.ts';
+import { freePort } from '@cloud-mirror/testing/free-port';
+import { startRedis, type RedisServer } from '@cloud-mirror/testing/redis-server';
 import type { RedisConnection } from '../src/entry-store/redis-connection.ts';
 import { RedisEntryStore } from '../src/entry-store/redis-entry-store.ts';
-import { claimOf, describeEntryStore, objectIn, until, untilItAnswers } from './entry-store-contract.ts';
+import {
+  claimOf,
+  describeEntryStore,
+  objectIn,
+  until,
+  untilItAnswers,
+} from '@cloud-mirror/cache-manager/contract';
 
 const { redisServerPath } = inject('servers');
 const WIDE_MS = 10_000;

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { CacheManager } from '../src/index.ts';
 import { copyKey } from '../src/index.ts';
-import { openMirror, type MirrorFixture } from './mirror-fixture.ts';
+import { openMirror, type MirrorFixture } from '@cloud-mirror/testing/mirror-fixture';
 
 const PATH = '/bytes/100';
 const GET = { part: 'entries', method: 'get' };

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { StorageError } from '@cloud-mirror/storage-provider';
 import { copyKey, copyOf, type Copy, type PresentEntry } from '../src/index.ts';
-import { openMirror, TIMES, type MirrorFixture } from './mirror-fixture.ts';
+import { openMirror, TIMES, type MirrorFixture } from '@cloud-mirror/testing/mirror-fixture';
 
 const PATH = '/bytes/100';
 const HEAD = { part: 'store here', method: 'head' };

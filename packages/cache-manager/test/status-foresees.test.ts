@@ -8,7 +8,7 @@ import {
   type RedirectOutcome,
   type StatusReport,
 } from '../src/index.ts';
-import { openMirror, TIMES, type MirrorFixture } from './mirror-fixture.ts';
+import { openMirror, TIMES, type MirrorFixture } from '@cloud-mirror/testing/mirror-fixture';
 
 const PATH = '/bytes/100';
 const NOT_ALLOWED = new URL('https://elsewhere.example/file.zip');

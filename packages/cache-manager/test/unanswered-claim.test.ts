@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { EntryStoreError } from '../src/index.ts';
 import { releaseUnanswered } from '../src/unanswered-claim.ts';
-import { openMirror, type MirrorFixture } from './mirror-fixture.ts';
+import { openMirror, type MirrorFixture } from '@cloud-mirror/testing/mirror-fixture';
 
 const PATH = '/bytes/100';
 const CLAIM = { token: 'lost-answer', leaseMs: 60_000, copyingLeaseMs: 60_000 };

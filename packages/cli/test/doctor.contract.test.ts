@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, inject, test } from 'vitest';
 import type { Finding } from '../src/doctor/finding.ts';
-import { commandLine } from './command-line.ts';
+import { commandLine } from '@cloud-mirror/testing/command-line';
 
 const { redisUrl, sqsEndpoint, sqsRegion, s3 } = inject('servers');
 

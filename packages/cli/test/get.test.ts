@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { rewriteUrl } from '@cloud-mirror/client';
 import { AnsweringServer, bytes, found, problem } from './answering-server.ts';
-import { commandLine, startCommandLine } from './command-line.ts';
-import type { CommandLineOptions } from './command-line.ts';
+import { commandLine, startCommandLine } from '@cloud-mirror/testing/command-line';
+import type { CommandLineOptions } from '@cloud-mirror/testing/command-line';
 
 const artifact = randomBytes(300_000);
 const sha256 = createHash('sha256').update(artifact).digest('hex');

@@ -3,7 +3,7 @@ import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { LAUNCHER, commandLine, startCommandLine } from './command-line.ts';
+import { LAUNCHER, commandLine, startCommandLine } from '@cloud-mirror/testing/command-line';
 
 /** Makes this Node say that it is an older one, before the launcher looks. */
 const older =

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { rewriteUrl } from '@cloud-mirror/client';
 import { SCOPES, parseConfig } from '@cloud-mirror/config';
-import { commandLine } from './command-line.ts';
+import { commandLine } from '@cloud-mirror/testing/command-line';
 
 const origin = 'https://artifacts.example.com/builds/1/app.tar.gz';
 const where = { mirror: 'https://mirror.example.com', service: 's3', region: 'us-west-1' };

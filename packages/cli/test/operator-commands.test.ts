@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Entry, StatusReport } from '@cloud-mirror/cache-manager';
 import { originParameter } from '@cloud-mirror/client';
 import { AnsweringServer, json, problem } from './answering-server.ts';
-import { commandLine } from './command-line.ts';
+import { commandLine } from '@cloud-mirror/testing/command-line';
 
 const origin = 'https://artifacts.example.com/builds/1/app.tar.gz';
 const parameter = originParameter(origin);

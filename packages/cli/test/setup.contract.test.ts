@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, inject, test } from 'vitest';
 import { AnsweringServer } from './answering-server.ts';
-import { commandLine } from './command-line.ts';
+import { commandLine } from '@cloud-mirror/testing/command-line';
 
 const { sqsEndpoint, sqsRegion, s3 } = inject('servers');
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { MemoryJobQueue } from '../src/memory-job-queue.ts';
-import { describeJobQueue, receiveOne, someJob } from './job-queue-contract.ts';
+import { describeJobQueue, receiveOne, someJob } from '@cloud-mirror/job-queue/contract';
 
 describeJobQueue('MemoryJobQueue', async (options) => new MemoryJobQueue(options));
 

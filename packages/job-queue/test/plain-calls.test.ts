@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { serializeJob } from '../src/job.ts';
 import { SqsJobQueue } from '../src/sqs/sqs-job-queue.ts';
-import { someJob } from './job-queue-contract.ts';
+import { someJob } from '@cloud-mirror/job-queue/contract';
 
 interface Call {
   readonly operation: string;

@@ -3,14 +3,14 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { CreateQueueCommand, DeleteQueueCommand, GetQueueUrlCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterEach, describe, expect, inject, test } from 'vitest';
-import { freePort } from '../../../test/support/free-port.ts';
-import { startProtocolServer } from '../../../test/support/protocol-server.ts';
+import { freePort } from '@cloud-mirror/testing/free-port';
+import { startProtocolServer } from '@cloud-mirror/testing/protocol-server';
 import type { JobQueue } from '../src/job-queue.ts';
 import { QueueError } from '../src/job-queue.ts';
 import { serializeJob } from '../src/job.ts';
 import { SqsJobQueue } from '../src/sqs/sqs-job-queue.ts';
 import type { SqsJobQueueOptions } from '../src/sqs/sqs-job-queue.ts';
-import { describeJobQueue, receiveOne, someJob } from './job-queue-contract.ts';
+import { describeJobQueue, receiveOne, someJob } from '@cloud-mirror/job-queue/contract';
 
 const { sqsEndpoint, sqsRegion } = inject('servers');
 const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };

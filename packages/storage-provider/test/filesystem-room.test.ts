@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { FilesystemStorageProviderOptions, OpenObject } from '../src/index.ts';
 import { FilesystemStorageProvider } from '../src/index.ts';
-import { listed, pieces, plain, put } from './storage-provider-contract.ts';
+import { listed, pieces, plain, put } from '@cloud-mirror/storage-provider/contract';
 
 const KIB = 1024;
 const url = (name: string): string => `https://o.example.com/${name}`;

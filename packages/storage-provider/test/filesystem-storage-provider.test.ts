@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { FilesystemStorageProvider } from '../src/index.ts';
-import type { ContractSubject } from './storage-provider-contract.ts';
-import { describeStorageProvider } from './storage-provider-contract.ts';
+import type { ContractSubject } from '@cloud-mirror/storage-provider/contract';
+import { describeStorageProvider } from '@cloud-mirror/storage-provider/contract';
 
 describeStorageProvider('FilesystemStorageProvider', openSubject);
 

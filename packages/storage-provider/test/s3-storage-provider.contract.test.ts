@@ -3,8 +3,8 @@ import { DeleteBucketCommand, ListMultipartUploadsCommand, S3Client } from '@aws
 import { inject } from 'vitest';
 import type { S3StorageProviderOptions } from '../src/index.ts';
 import { S3StorageProvider } from '../src/index.ts';
-import type { ContractSubject } from './storage-provider-contract.ts';
-import { describeStorageProvider } from './storage-provider-contract.ts';
+import type { ContractSubject } from '@cloud-mirror/storage-provider/contract';
+import { describeStorageProvider } from '@cloud-mirror/storage-provider/contract';
 
 const { s3 } = inject('servers');
 

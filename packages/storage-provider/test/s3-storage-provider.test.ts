@@ -6,7 +6,7 @@ import type { S3StorageProviderOptions } from '../src/index.ts';
 import { S3StorageProvider } from '../src/index.ts';
 import type { Script, StoreAnswer } from './scripted-store.ts';
 import { errorAnswer, ScriptedStore, xml } from './scripted-store.ts';
-import { cut, listed, pieces, plain, put } from './storage-provider-contract.ts';
+import { cut, listed, pieces, plain, put } from '@cloud-mirror/storage-provider/contract';
 
 const KEY = 'https://origin.example.com/file';
 const PART_BYTES = 64 * 1024;

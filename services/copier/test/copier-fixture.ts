@@ -1,11 +1,7 @@
 import { copyKey } from '@cloud-mirror/cache-manager';
 import type { Delivery, Job } from '@cloud-mirror/job-queue';
 import type { StoredObject } from '@cloud-mirror/storage-provider';
-import {
-  openMirror,
-  TIMES,
-  type MirrorFixture,
-} from '../../../packages/cache-manager/test/mirror-fixture.ts';
+import { openMirror, TIMES, type MirrorFixture } from '@cloud-mirror/testing/mirror-fixture';
 import { CopyJob, type CopyJobParts } from '../src/copy-job.ts';
 import type { JobResult } from '../src/job-result.ts';
 

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { EntryStoreError } from '@cloud-mirror/cache-manager';
 import type { Delivery } from '@cloud-mirror/job-queue';
 import { StorageError } from '@cloud-mirror/storage-provider';
-import { MAX_OBJECT_BYTES } from '../../../packages/cache-manager/test/mirror-fixture.ts';
+import { MAX_OBJECT_BYTES } from '@cloud-mirror/testing/mirror-fixture';
 import { MAX_RECEIVE_COUNT, openCopier, TIMES, withBody, type CopierFixture } from './copier-fixture.ts';
 
 const PATH = '/bytes/1000';

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { EntryStoreError } from '@cloud-mirror/cache-manager';
 import { FIRST_VISIBILITY_SECONDS, QueueError, type Delivery } from '@cloud-mirror/job-queue';
-import type { Hold } from '../../../test/support/origin-server.ts';
+import type { Hold } from '@cloud-mirror/testing/origin-server';
 import { MAX_RECEIVE_COUNT, openCopier, TIMES, withBody, type CopierFixture } from './copier-fixture.ts';
 
 const PATH = '/bytes/100000';

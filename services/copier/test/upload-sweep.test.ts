@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Backend } from '@cloud-mirror/cache-manager';
 import { StorageError, type CallOptions, type UploadSweeper } from '@cloud-mirror/storage-provider';
-import type { CallGate } from '../../../packages/cache-manager/test/wrappers/call-gate.ts';
-import { GatedStore } from '../../../packages/cache-manager/test/wrappers/gated-store.ts';
+import type { CallGate } from '@cloud-mirror/testing/wrappers/call-gate';
+import { GatedStore } from '@cloud-mirror/testing/wrappers/gated-store';
 import { sweepUploads } from '../src/upload-sweep.ts';
 import { openCopier, type CopierFixture } from './copier-fixture.ts';
 

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { fetchOnWire, type WireAnswer } from '../../support/fetch.ts';
+import { fetchOnWire, type WireAnswer } from '@cloud-mirror/testing/fetch';
 import { OPERATOR } from '../support/fault-rig.ts';
 import { recognize } from './artifact.ts';
 import type { ClientRequest, Found, Outcome, Purge } from './history.ts';

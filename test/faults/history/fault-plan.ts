@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ProxyMode, TcpProxy } from '../../support/tcp-proxy.ts';
-import { failure } from '../../support/s3-rules.ts';
+import type { ProxyMode, TcpProxy } from '@cloud-mirror/testing/tcp-proxy';
+import { failure } from '@cloud-mirror/testing/s3-rules';
 import { QueueMessages } from '../support/queue-messages.ts';
 import type { FaultSpan, FaultTarget } from './history.ts';
 import type { SeededRandom } from './random.ts';

@@ -1,8 +1,8 @@
 import { Redis } from 'ioredis';
-import { eventually } from '../../support/eventually.ts';
-import { EAST, WEST } from '../../support/mirror-config.ts';
-import type { Program } from '../../support/program.ts';
-import { startRedis, type RedisServer } from '../../support/redis-server.ts';
+import { eventually } from '@cloud-mirror/testing/eventually';
+import { EAST, WEST } from '@cloud-mirror/testing/mirror-config';
+import type { Program } from '@cloud-mirror/testing/program';
+import { startRedis, type RedisServer } from '@cloud-mirror/testing/redis-server';
 import { FaultRig, LEASE_MS } from '../support/fault-rig.ts';
 import { artifactBytes } from './artifact.ts';
 import type { Version } from './history.ts';

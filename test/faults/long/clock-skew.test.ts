@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { eventually } from '../../support/eventually.ts';
-import { fetchOnWire, fetchThrough } from '../../support/fetch.ts';
-import type { Program, StartOptions } from '../../support/program.ts';
-import { onPath } from '../../support/redis-server-path.ts';
+import { eventually } from '@cloud-mirror/testing/eventually';
+import { fetchOnWire, fetchThrough } from '@cloud-mirror/testing/fetch';
+import type { Program, StartOptions } from '@cloud-mirror/testing/program';
+import { onPath } from '@cloud-mirror/testing/redis-server-path';
 import { FaultRig, fresh } from '../support/fault-rig.ts';
 import { reportFailures } from '../support/report-failures.ts';
 

@@ -5,12 +5,12 @@ import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { endWithParent } from '../../support/end-with-parent.ts';
-import { eventually } from '../../support/eventually.ts';
-import { freePort } from '../../support/free-port.ts';
-import type { ConfigObject } from '../../support/mirror-config.ts';
-import { redisServerPath } from '../../support/redis-server-path.ts';
-import { startRedis, type RedisServer } from '../../support/redis-server.ts';
+import { endWithParent } from '@cloud-mirror/testing/end-with-parent';
+import { eventually } from '@cloud-mirror/testing/eventually';
+import { freePort } from '@cloud-mirror/testing/free-port';
+import type { ConfigObject } from '@cloud-mirror/testing/mirror-config';
+import { redisServerPath } from '@cloud-mirror/testing/redis-server-path';
+import { startRedis, type RedisServer } from '@cloud-mirror/testing/redis-server';
 import { FaultRig, fresh } from '../support/fault-rig.ts';
 import { reportFailures } from '../support/report-failures.ts';
 

@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
-import type { Program } from '../../support/program.ts';
-import { startRedis, type RedisServer } from '../../support/redis-server.ts';
-import type { TcpProxy } from '../../support/tcp-proxy.ts';
+import type { Program } from '@cloud-mirror/testing/program';
+import { startRedis, type RedisServer } from '@cloud-mirror/testing/redis-server';
+import type { TcpProxy } from '@cloud-mirror/testing/tcp-proxy';
 import { FaultRig } from '../support/fault-rig.ts';
 
 export type LinkedPart = 'redis' | 'queue' | 'store' | 'origin';

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { eventually } from '../../support/eventually.ts';
-import { fetchOnWire } from '../../support/fetch.ts';
-import type { Program } from '../../support/program.ts';
+import { eventually } from '@cloud-mirror/testing/eventually';
+import { fetchOnWire } from '@cloud-mirror/testing/fetch';
+import type { Program } from '@cloud-mirror/testing/program';
 import { LagMeter } from '../history/lag-meter.ts';
 import { fresh } from '../support/fault-rig.ts';
 import type { FaultyMirror } from './faulty-mirror.ts';

@@ -1,5 +1,5 @@
-import type { ProxyMode } from '../../support/tcp-proxy.ts';
-import { failure } from '../../support/s3-rules.ts';
+import type { ProxyMode } from '@cloud-mirror/testing/tcp-proxy';
+import { failure } from '@cloud-mirror/testing/s3-rules';
 import type { FaultyMirror, LinkedPart } from './faulty-mirror.ts';
 
 export interface SingleFault {

@@ -6,15 +6,21 @@ import {
   WEST,
   type ConfigObject,
   type MirrorConfig,
-} from '../../support/mirror-config.ts';
-import { redirectPath } from '../../support/mirror.ts';
-import { startOriginServer, type OriginServer } from '../../support/origin-server.ts';
-import { COPIER, FRONTEND, startProgram, type Program, type StartOptions } from '../../support/program.ts';
-import { startProtocolServer, type ProtocolServer } from '../../support/protocol-server.ts';
-import { startRedis, type RedisServer } from '../../support/redis-server.ts';
-import { startTcpProxy, type TcpProxy } from '../../support/tcp-proxy.ts';
-import { eventually } from '../../support/eventually.ts';
-import { fetchOnWire, fetchThrough, type WireAnswer, type WireOptions } from '../../support/fetch.ts';
+} from '@cloud-mirror/testing/mirror-config';
+import { redirectPath } from '@cloud-mirror/testing/mirror';
+import { startOriginServer, type OriginServer } from '@cloud-mirror/testing/origin-server';
+import {
+  COPIER,
+  FRONTEND,
+  startProgram,
+  type Program,
+  type StartOptions,
+} from '@cloud-mirror/testing/program';
+import { startProtocolServer, type ProtocolServer } from '@cloud-mirror/testing/protocol-server';
+import { startRedis, type RedisServer } from '@cloud-mirror/testing/redis-server';
+import { startTcpProxy, type TcpProxy } from '@cloud-mirror/testing/tcp-proxy';
+import { eventually } from '@cloud-mirror/testing/eventually';
+import { fetchOnWire, fetchThrough, type WireAnswer, type WireOptions } from '@cloud-mirror/testing/fetch';
 
 /** What one kind of program reaches its servers by. */
 export interface Links extends AsyncDisposable {

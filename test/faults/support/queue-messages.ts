@@ -1,4 +1,4 @@
-import type { ProtocolServer } from '../../support/protocol-server.ts';
+import type { ProtocolServer } from '@cloud-mirror/testing/protocol-server';
 
 /** The messages of one queue, as somebody who is no part of the mirror sends and counts them. */
 export class QueueMessages {

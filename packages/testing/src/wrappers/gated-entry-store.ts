@@ -9,7 +9,7 @@ import type {
   ObjectId,
   Take,
   TakeResult,
-} from '../../src/entry-store.ts';
+} from '@cloud-mirror/cache-manager';
 import type { CallGate } from './call-gate.ts';
 
 /** An EntryStore whose calls go through a gate, as part `entries`; the subject of a call is the writer's token. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { MemoryJobQueue, parseJob, type Delivery, type Job } from '@cloud-mirror/job-queue';
 import { createSourcePolicy, HttpOrigin } from '@cloud-mirror/origin';
 import { FilesystemStorageProvider } from '@cloud-mirror/storage-provider';
-import { startOriginServer, type OriginServer } from '../../../test/support/origin-server.ts';
+import { startOriginServer, type OriginServer } from './origin-server.ts';
 import {
   backendName,
   CacheManager,
@@ -19,7 +19,7 @@ import {
   type MirroredObject,
   type RedirectOutcome,
   type RedirectRequest,
-} from '../src/index.ts';
+} from '@cloud-mirror/cache-manager';
 import { CallGate } from './wrappers/call-gate.ts';
 import { ExpiringStore } from './wrappers/expiring-store.ts';
 import { GatedEntryStore } from './wrappers/gated-entry-store.ts';

@@ -7,7 +7,7 @@ import { endWithParent } from './end-with-parent.ts';
 import { LogLines, type LogLine, type LogLinesOptions } from './log-lines.ts';
 
 /** Root of the project, where `services` and `config` are. */
-export const PROJECT_ROOT = join(import.meta.dirname, '..', '..');
+export const PROJECT_ROOT = join(import.meta.dirname, '..', '..', '..');
 
 export const FRONTEND = 'services/frontend/src/main.ts';
 export const COPIER = 'services/copier/src/main.ts';

@@ -10,7 +10,7 @@ import type {
   ObjectId,
   Take,
   TakeResult,
-} from '../../src/entry-store.ts';
+} from '@cloud-mirror/cache-manager';
 
 /**
  * An EntryStore whose server can be replaced by another one, with other (older) contents, as a failover does: the epoch

@@ -7,8 +7,8 @@ import { Copier } from '@cloud-mirror/copier';
 import { createFrontend, openCacheManager } from '@cloud-mirror/frontend';
 import { HttpOrigin, type HttpOriginOptions } from '@cloud-mirror/origin';
 import { Registry } from 'prom-client';
-import { merged, type ConfigObject } from './mirror-config.ts';
-import type { LogLine } from './log-lines.ts';
+import { merged, type ConfigObject } from '@cloud-mirror/testing/mirror-config';
+import type { LogLine } from '@cloud-mirror/testing/log-lines';
 
 export interface MirrorInProcessOptions {
   /** `sources.allow` of the configuration. */

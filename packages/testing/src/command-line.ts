@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
+import { PROJECT_ROOT } from './program.ts';
 
 export interface Finished {
   readonly status: number | null;
@@ -22,7 +23,7 @@ export interface CommandLineOptions {
   readonly launcher?: string;
 }
 
-export const LAUNCHER = fileURLToPath(new URL('../bin/cloud-mirror.js', import.meta.url));
+export const LAUNCHER = join(PROJECT_ROOT, 'packages/cli/bin/cloud-mirror.js');
 
 /** Starts the real command line, with nothing of this process's environment but the way to its programs. */
 export function startCommandLine(args: readonly string[], options: CommandLineOptions = {}): Running {
