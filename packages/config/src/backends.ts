@@ -67,6 +67,11 @@ function openStore(
           const sha256 = urlSha256OfKey(key);
           if (sha256 !== null) await entries.drop({ backend: backendName(service, region), sha256 });
         },
+        onFault: (name, fault) =>
+          logger.warn(
+            { backend: backendName(service, region), name, fault },
+            'a file is not the copy that it should be: the copy counts as absent and is made again',
+          ),
       });
   }
 }

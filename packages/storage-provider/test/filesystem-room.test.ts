@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -263,6 +263,51 @@ describe('a damaged file', () => {
     const provider = open();
     await put(provider, 'purged/aa', Buffer.from('nonce'));
     await truncate(join(directory, 'named', 'purged', 'aa.object'), 3);
+    await expect(provider.head('purged/aa')).rejects.toMatchObject({ code: 'store_corrupt' });
+    await expect(listed(provider, 'purged/')).rejects.toMatchObject({ code: 'store_corrupt' });
+  });
+});
+
+describe("another object's file under an object's name", () => {
+  const markerFile = (word: string): string => join(directory, 'named', 'purged', `${word}.object`);
+
+  it('is no copy for any call, is told once, and is replaced by the next put', async () => {
+    const faults: unknown[] = [];
+    const provider = open({ onFault: (...fault) => faults.push(fault) });
+    await put(provider, url('a'), Buffer.from('bytes of a'));
+    const b = await put(provider, url('b'), Buffer.from('bytes of b'));
+    await copyFile(fileOf(url('b')), fileOf(url('a')));
+
+    expect(await provider.head(url('a'))).toBeNull();
+    expect(await provider.open(nameOf(url('a')))).toBeNull();
+    expect(await keys(provider)).toEqual([url('b')]);
+    expect(faults).toEqual([[nameOf(url('a')), 'foreign']]);
+
+    await expect(put(provider, url('a'), Buffer.from('x'), { ifMatch: b.etag ?? '' })).rejects.toMatchObject({
+      code: 'store_exists',
+    });
+    await put(provider, url('a'), Buffer.from('a again'), { ifNoneMatch: '*' });
+    expect(await provider.head(url('a'))).toMatchObject({ sizeBytes: 7 });
+    expect(await provider.head(url('b'))).toMatchObject({ etag: b.etag });
+  });
+
+  it('is nobody to be told of when it makes room', async () => {
+    const evicted: string[] = [];
+    const provider = open({ onEvict: async (key) => void evicted.push(key) });
+    await put(provider, url('a'), randomBytes(40 * KIB));
+    await put(provider, url('b'), randomBytes(10 * KIB));
+    await copyFile(fileOf(url('b')), fileOf(url('a')));
+    await utimes(fileOf(url('a')), 1, 1);
+    await put(open({ onEvict: async (key) => void evicted.push(key) }), url('c'), randomBytes(85 * KIB));
+    expect(evicted).toEqual([]);
+    expect(await keys(provider)).toEqual([url('b'), url('c')]);
+  });
+
+  it('is an error where it is a marker: its absence would say that nothing was purged', async () => {
+    const provider = open();
+    await put(provider, 'purged/aa', Buffer.from('nonce'));
+    await put(provider, 'purged/bb', Buffer.from('other'));
+    await copyFile(markerFile('bb'), markerFile('aa'));
     await expect(provider.head('purged/aa')).rejects.toMatchObject({ code: 'store_corrupt' });
     await expect(listed(provider, 'purged/')).rejects.toMatchObject({ code: 'store_corrupt' });
   });

@@ -1,3 +1,5 @@
+import type { FileFault } from './open-object-file.ts';
+
 /** One directory and how its objects are reached. */
 export interface FilesystemStorageProviderOptions {
   /**
@@ -17,4 +19,10 @@ export interface FilesystemStorageProviderOptions {
    * object forgets it first. Where it rejects the object stays.
    */
   readonly onEvict: (key: string, metadata: Readonly<Record<string, string>>) => Promise<void>;
+  /**
+   * Called once for each file (again after many others) that lies where an object's should and does not hold it.
+   * Such an object counts as absent, and the next put of its key replaces the file. `name` is the last segment of the
+   * object's address.
+   */
+  readonly onFault?: ((name: string, fault: FileFault) => void) | undefined;
 }

@@ -22,8 +22,12 @@ import type { ObjectPlace } from './object-paths.ts';
 import { ObjectPaths } from './object-paths.ts';
 import { ObjectRoom } from './object-room.ts';
 import { ObjectWriter } from './object-writer.ts';
+import type { FileFault } from './open-object-file.ts';
 import { describeFile, OpenObjectFile } from './open-object-file.ts';
 import { RecentUses } from './recent-uses.ts';
+
+/** Names of faulty files that are remembered, so that each is told once. */
+const MOST_TOLD_FAULTS = 1_000;
 
 /** Copies in files of this machine, which the front end serves itself. */
 export class FilesystemStorageProvider implements StorageProvider, LocallyServed, UploadSweeper {
@@ -38,6 +42,7 @@ export class FilesystemStorageProvider implements StorageProvider, LocallyServed
   readonly #room: ObjectRoom;
   readonly #closed = new AbortController();
   readonly #writer: ObjectWriter;
+  readonly #toldFaults = new Set<string>();
 
   constructor(options: FilesystemStorageProviderOptions) {
     this.#options = options;
@@ -47,7 +52,10 @@ export class FilesystemStorageProvider implements StorageProvider, LocallyServed
       maxBytes: options.maxBytes,
       uses: this.#uses,
       locks: this.#locks,
-      describe: (file) => describeFile(file, this.#closed.signal),
+      describe: async ({ name, file }) => {
+        const place = this.#paths.placeOfName(name);
+        return place?.file === file ? describeFile(place, this.#closed.signal) : null;
+      },
       onEvict: options.onEvict,
     });
     this.#writer = new ObjectWriter({
@@ -103,11 +111,12 @@ export class FilesystemStorageProvider implements StorageProvider, LocallyServed
   async *list(prefix: string, { signal }: CallOptions = {}): AsyncGenerator<ListedObject, void, undefined> {
     this.#throwIfEnded(signal);
     try {
-      for await (const { file } of namedFiles(this.#paths.named, prefix))
-        yield* this.#listed('named', file, prefix, signal);
+      for await (const { key, file } of namedFiles(this.#paths.named, prefix))
+        yield* this.#listed(this.#paths.place(key), file, prefix, signal);
       if (!(await this.#mayHaveHashed(prefix))) return;
       for await (const files of hashedFiles(this.#paths.hashed))
-        for (const { file } of files) yield* this.#listed('hashed', file, prefix, signal);
+        for (const { name, file } of files)
+          yield* this.#listed(this.#paths.placeOfName(name), file, prefix, signal);
     } catch (error) {
       throw toStorageError(error, 'listing objects');
     }
@@ -150,27 +159,43 @@ export class FilesystemStorageProvider implements StorageProvider, LocallyServed
 
   async #open(place: ObjectPlace, { signal }: CallOptions): Promise<OpenObjectFile | null> {
     this.#throwIfEnded(signal);
-    const opened = await OpenObjectFile.open(place.file, this.#closed.signal);
-    if (opened === null) return null;
-    if (opened === 'damaged') {
-      // A copy can be made again. What is kept under a name cannot: its absence would be a statement.
-      if (place.kind === 'hashed') return null;
-      throw damaged();
-    }
-    if (place.kind === 'hashed') await this.#uses.note(place.name, opened.handle);
+    const opened = await this.#openPlace(place);
+    if (opened !== null && place.kind === 'hashed') await this.#uses.note(place.name, opened.handle);
     return opened;
   }
 
+  async #openPlace(place: ObjectPlace): Promise<OpenObjectFile | null> {
+    const opened = await OpenObjectFile.open(place, this.#closed.signal);
+    if (typeof opened !== 'string') return opened;
+    this.#tellFault(place.name, opened);
+    // A copy can be made again. A purge marker cannot: to call it absent would revive what was purged.
+    if (place.kind === 'hashed') return null;
+    throw new StorageError(
+      'store_corrupt',
+      opened === 'foreign'
+        ? 'the file of an object holds another object'
+        : 'the file of an object is damaged',
+    );
+  }
+
+  #tellFault(name: string, fault: FileFault): void {
+    if (this.#toldFaults.has(name)) return;
+    if (this.#toldFaults.size >= MOST_TOLD_FAULTS) this.#toldFaults.clear();
+    this.#toldFaults.add(name);
+    this.#options.onFault?.(name, fault);
+  }
+
+  /** @param place where the file should be by its name; a file that is elsewhere is no object's */
   async *#listed(
-    kind: ObjectPlace['kind'],
+    place: ObjectPlace | null,
     file: string,
     prefix: string,
     signal: AbortSignal | undefined,
   ): AsyncGenerator<ListedObject, void, undefined> {
     this.#throwIfEnded(signal);
-    const opened = await OpenObjectFile.open(file, this.#closed.signal);
-    if (opened === null || (opened === 'damaged' && kind === 'hashed')) return;
-    if (opened === 'damaged') throw damaged();
+    if (place?.file !== file) return;
+    const opened = await this.#openPlace(place);
+    if (opened === null) return;
     await using object = opened;
     const { key, etag, sizeBytes, storedAt } = object.description;
     if (key.startsWith(prefix)) yield { key, etag, sizeBytes, storedAt: new Date(storedAt) };
@@ -217,8 +242,4 @@ async function removeOlder(file: string, before: number): Promise<boolean> {
     if (isAbsent(error)) return false;
     throw error;
   }
-}
-
-function damaged(): StorageError {
-  return new StorageError('store_corrupt', 'the file of an object is damaged');
 }

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { isAbsent } from './filesystem-error.ts';
 import { SUFFIX } from './object-paths.ts';
 
+/** A file below `hashed/`, wherever it came from: it may have been put there by hand. */
 export interface HashedFile {
-  /** 64 hex digits. */
+  /** 64 hex digits where one of ours. */
   readonly name: string;
   readonly file: string;
 }

@@ -26,22 +26,27 @@ export class ObjectPaths {
 
   place(key: string): ObjectPlace {
     if (isNamed(key)) {
-      return { kind: 'named', name: NAMED + key.replaceAll('/', '.'), file: join(this.named, key + SUFFIX) };
+      return {
+        kind: 'named',
+        name: NAMED + key.replaceAll('/', '.'),
+        file: join(this.named, key + SUFFIX),
+        holds: (described) => described === key,
+      };
     }
-    const hash = createHash('sha256').update(key).digest('hex');
-    return { kind: 'hashed', name: hash, file: this.hashedFile(hash) };
+    return this.#hashedPlace(sha256(key));
   }
 
   /** The place of the object whose address ends in `name`; `null` for what is no name of an object. */
   placeOfName(name: string): ObjectPlace | null {
-    if (/^[0-9a-f]{64}$/.test(name)) return { kind: 'hashed', name, file: this.hashedFile(name) };
+    if (/^[0-9a-f]{64}$/.test(name)) return this.#hashedPlace(name);
     if (!name.startsWith(NAMED)) return null;
     const key = name.slice(NAMED.length).replaceAll('.', '/');
     return isNamed(key) ? this.place(key) : null;
   }
 
-  hashedFile(hash: string): string {
-    return join(this.hashed, hash.slice(0, 2), hash + SUFFIX);
+  #hashedPlace(name: string): ObjectPlace {
+    const file = join(this.hashed, name.slice(0, 2), name + SUFFIX);
+    return { kind: 'hashed', name, file, holds: (described) => sha256(described) === name };
   }
 
   /** What tells that a hashed key begins like `keyOrPrefix`; `null` where that does not begin with a plain word. */
@@ -56,6 +61,8 @@ export interface ObjectPlace {
   readonly kind: 'named' | 'hashed';
   readonly name: string;
   readonly file: string;
+  /** Whether this is the place of `key`. */
+  readonly holds: (key: string) => boolean;
 }
 
 /** Ends the name of each object's file: a plain word has no dot, so `a` and `a/b` do not meet. */
@@ -67,6 +74,10 @@ const NAMED = 'named.';
 /** File systems take names of 255 bytes. */
 const LONGEST_WORD = 200;
 const LONGEST_NAMED = 512;
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
 
 function isNamed(key: string): boolean {
   return (

@@ -23,7 +23,7 @@ export interface ObjectRoomOptions {
   readonly uses: RecentUses;
   /** Held while a file is replaced or removed. */
   readonly locks: KeyLock;
-  readonly describe: (file: string) => Promise<ObjectDescription | null>;
+  readonly describe: (file: HashedFile) => Promise<ObjectDescription | null>;
   readonly onEvict: (key: string, metadata: Readonly<Record<string, string>>) => Promise<void>;
 }
 
@@ -97,7 +97,7 @@ export class ObjectRoom {
       }
       // Used or replaced since the scan: others are older now.
       if (uses.lastUse(candidate.name, found.atimeMs) > candidate.usedAt) return;
-      const description = await describe(candidate.file);
+      const description = await describe(candidate);
       if (description !== null) await this.#tell(() => onEvict(description.key, description.metadata));
       await rm(candidate.file, { force: true });
       uses.forget(candidate.name);

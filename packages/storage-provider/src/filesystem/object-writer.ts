@@ -121,8 +121,8 @@ export class ObjectWriter {
     await locks.run(place.name, async () => {
       if (ifMatch !== undefined && (await this.#etag(place)) !== ifMatch)
         throw new StorageError('store_exists', 'the object is not the one that was to be replaced');
-      // A damaged file is no object, and must not stand in the way of one.
-      const onlyNew = ifNoneMatch !== undefined && !(await this.#isDamaged(place));
+      // A damaged or foreign file is no object of this key, and must not stand in the way of one.
+      const onlyNew = ifNoneMatch !== undefined && !(await this.#isFaulty(place));
       const replacedBytes = await publish({ staged: staged.path, target: place.file, onlyNew });
       uses.forget(place.name);
       if (place.kind !== 'hashed') return;
@@ -133,10 +133,10 @@ export class ObjectWriter {
   }
 
   async #etag(place: ObjectPlace): Promise<string | null> {
-    return (await describeFile(place.file, this.#options.closed))?.etag ?? null;
+    return (await describeFile(place, this.#options.closed))?.etag ?? null;
   }
 
-  async #isDamaged(place: ObjectPlace): Promise<boolean> {
+  async #isFaulty(place: ObjectPlace): Promise<boolean> {
     return (await this.#etag(place)) === null && (await fileExists(place.file));
   }
 

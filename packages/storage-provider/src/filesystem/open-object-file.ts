@@ -5,10 +5,14 @@ import type { OpenObject, StoredObject } from '../storage-provider.ts';
 import { StorageError } from '../storage-provider.ts';
 import { isAbsent, systemCode, toStorageError } from './filesystem-error.ts';
 import type { ObjectDescription } from './object-file.ts';
+import type { ObjectPlace } from './object-paths.ts';
 import { readDescription, toStoredObject } from './object-file.ts';
 
 /** A reader that stalls holds a few of them, and there may be thousands of readers. */
 const CHUNK_BYTES = 128 * 1024;
+
+/** `damaged`: the file has no readable description. `foreign`: it describes the object of another key. */
+export type FileFault = 'damaged' | 'foreign';
 
 /** An object's file, open: it stays readable when the object is replaced or removed. */
 export class OpenObjectFile implements OpenObject {
@@ -31,25 +35,34 @@ export class OpenObjectFile implements OpenObject {
     this.#closed = closed;
   }
 
-  /** `null` where there is no file; `'damaged'` where it does not say what it holds. */
-  static async open(file: string, closed: AbortSignal): Promise<OpenObjectFile | 'damaged' | null> {
+  /**
+   * Opens the file at `place`. `null`: there is none. A {@link FileFault}: there is one, and it does not hold the object
+   * of this place. Files name their own keys, so that a file put here under another object's name is found out.
+   */
+  static async open(
+    place: Pick<ObjectPlace, 'file' | 'holds'>,
+    closed: AbortSignal,
+  ): Promise<OpenObjectFile | FileFault | null> {
     let handle: FileHandle;
     try {
-      handle = await openQuietly(file);
+      handle = await openQuietly(place.file);
     } catch (error) {
       if (isAbsent(error)) return null;
       throw toStorageError(error, 'opening an object');
     }
+    let fault: FileFault = 'damaged';
     try {
       const { size } = await handle.stat();
       const description = await readDescription(handle, size);
-      if (description !== null) return new OpenObjectFile(handle, size, description, closed);
+      if (description !== null && place.holds(description.key))
+        return new OpenObjectFile(handle, size, description, closed);
+      if (description !== null) fault = 'foreign';
     } catch (error) {
       await handle.close();
       throw toStorageError(error, 'reading an object');
     }
     await handle.close();
-    return 'damaged';
+    return fault;
   }
 
   async *read(start: number, endExclusive: number): AsyncGenerator<Uint8Array, void, undefined> {
@@ -79,10 +92,13 @@ export class OpenObjectFile implements OpenObject {
   }
 }
 
-/** What the file of an object says; `null` where there is none, or a damaged one. */
-export async function describeFile(file: string, closed: AbortSignal): Promise<ObjectDescription | null> {
-  const opened = await OpenObjectFile.open(file, closed);
-  if (opened === null || opened === 'damaged') return null;
+/** What the file at `place` says of its object; `null` where there is no file, or one with a {@link FileFault}. */
+export async function describeFile(
+  place: Pick<ObjectPlace, 'file' | 'holds'>,
+  closed: AbortSignal,
+): Promise<ObjectDescription | null> {
+  const opened = await OpenObjectFile.open(place, closed);
+  if (opened === null || typeof opened === 'string') return null;
   await using object = opened;
   return object.description;
 }
