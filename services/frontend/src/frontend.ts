@@ -7,6 +7,7 @@ import type { SourcePolicy } from '@cloud-mirror/origin';
 import type { Registry } from 'prom-client';
 import { AccessLog } from './http/access-log.ts';
 import { clientAddressReader } from './http/client-address.ts';
+import { endOf } from './http/client-gone.ts';
 import { HttpServer } from './http/http-server.ts';
 import { rateLimit, RateLimiter } from './http/rate-limit.ts';
 import { receiveRequest } from './http/receive-request.ts';
@@ -58,8 +59,9 @@ export function createFrontend(parts: FrontendParts): Frontend {
     logger.debug({ err: error }, 'a connection ended in the middle of an answer'),
   );
   const onEnd = ({ req, res, state }: Exchange, durationMs: number): void => {
-    const { requestId, record } = state;
-    const answered = { method: req.method ?? 'unknown', status: res.statusCode };
+    const { requestId } = state;
+    const { record, status } = endOf(res, state.record);
+    const answered = { method: req.method ?? 'unknown', status };
     metrics.countRequest(metrics.tallyOf(record, answered), durationMs);
     accessLog.tell(req, res, { requestId, record: AccessLog.recordOf(record), durationMs });
   };

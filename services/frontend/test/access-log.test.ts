@@ -13,9 +13,14 @@ function logOf(level: string) {
   return { lines, logger, access: new AccessLog(logger) };
 }
 
-function tell(access: AccessLog, record = RECORD, requestId = 'mine', writableFinished = true): void {
+function tell(
+  access: AccessLog,
+  record = RECORD,
+  requestId = 'mine',
+  { writableFinished = true, headersSent = true } = {},
+): void {
   const request = { method: 'GET' } as IncomingMessage;
-  const response = { statusCode: 302, writableFinished } as ServerResponse;
+  const response = { statusCode: 302, writableFinished, headersSent } as ServerResponse;
   access.tell(request, response, { requestId, record: AccessLog.recordOf(record), durationMs: 1.23456 });
 }
 
@@ -31,8 +36,12 @@ test('a line is what the program’s logger would have written', () => {
 
 test('a client that went away is told of', () => {
   const { lines, access } = logOf('info');
-  tell(access, RECORD, 'mine', false);
-  expect(JSON.parse(lines[0] ?? '')).toMatchObject({ clientGone: true });
+  tell(access, RECORD, 'mine', { writableFinished: false });
+  tell(access, RECORD, 'mine', { writableFinished: false, headersSent: false });
+  expect(lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([
+    { clientGone: true, status: 302 },
+    { clientGone: true, status: null },
+  ]);
 });
 
 test('no line is written where the level asks for less', () => {

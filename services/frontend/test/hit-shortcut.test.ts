@@ -236,7 +236,12 @@ test.each(['nothing', 'by_entry'] as const)(
     await ask(frontend, { headers: ['Host: mirror', 'X-Request-Id: next'] });
     await vi.waitFor(() => expect(told()).toHaveLength(2));
     expect(told().map(({ requestId }) => requestId)).toEqual(['mine', 'next']);
-    expect(told()[0]).toMatchObject({ route: 'redirect', outcome: 'client_gone', clientGone: true });
+    expect(told()[0]).toMatchObject({
+      route: 'redirect',
+      outcome: 'client_gone',
+      clientGone: true,
+      status: null,
+    });
     expect(frontend.manager.requests).toHaveLength(knows === 'nothing' ? 1 : 0);
   },
 );

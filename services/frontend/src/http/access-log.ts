@@ -31,20 +31,23 @@ export class AccessLog {
   }
 
   /**
+   * The line's `status` is null where none was sent; `clientGone` is there where the client did not get the whole answer.
+   *
    * @param requestId as `requestIdOf` has it: nothing in it needs escaping
    * @param durationMs time from the request's arrival to the end of its answer
    */
   tell(
     { method }: IncomingMessage,
-    { statusCode, writableFinished }: ServerResponse,
+    { statusCode, writableFinished, headersSent }: ServerResponse,
     { requestId, record, durationMs }: { requestId: string; record: LoggedRecord; durationMs: number },
   ): void {
     if (!this.#enabled) return;
     const gone = writableFinished ? '' : ',"clientGone":true';
+    const status = writableFinished || headersSent ? statusCode : null;
     const duration = Math.round(durationMs * 1000) / 1000;
     const id = requestId.includes('://') ? withoutQueries(requestId) : requestId;
     this.#write(
-      `${this.#startNow()}${id}","method":"${method}","status":${statusCode},"durationMs":${duration}${gone},${record},"msg":"request"}\n`,
+      `${this.#startNow()}${id}","method":"${method}","status":${status},"durationMs":${duration}${gone},${record},"msg":"request"}\n`,
     );
   }
 

@@ -77,10 +77,8 @@ function refuseBody(ctx: RequestContext): void {
 
 function answerError(ctx: RequestContext, error: unknown, logger: Logger): void {
   const { requestId, record } = ctx.state;
-  if (ctx.req.socket.destroyed) {
-    record.outcome ??= 'client_gone';
-    return;
-  }
+  // Nobody is there to be told; the end of the request has been logged.
+  if (ctx.req.socket.destroyed) return;
   const problem = problemOf(error);
   record.outcome ??= problem.code;
   if (isOurFault(problem))

@@ -2,6 +2,7 @@ import type { Backends, CacheManager } from '@cloud-mirror/cache-manager';
 import { backendName } from '@cloud-mirror/cache-manager';
 import { Counter, Gauge, Histogram } from 'prom-client';
 import type { Registry } from 'prom-client';
+import type { CLIENT_GONE } from '../http/client-gone.ts';
 import type { RequestRecord } from '../http/request-context.ts';
 import type { PartProbe } from './part-states.ts';
 
@@ -19,12 +20,12 @@ export interface FrontendMetricsParts {
 /** How a request was answered. */
 export interface Answered {
   readonly method: string;
-  readonly status: number;
+  readonly status: number | typeof CLIENT_GONE;
 }
 
 /** Requests of which the same is to be counted. */
 export interface Tally {
-  readonly requests: { readonly route: string; readonly method: string; readonly status: number };
+  readonly requests: { readonly route: string; readonly method: string; readonly status: Answered['status'] };
   /** `null`: none that asked for a redirect in a back end that there is. */
   readonly redirect: { readonly service: string; readonly region: string; readonly outcome: string } | null;
   readonly duration: { readonly route: string };
@@ -47,7 +48,7 @@ export class FrontendMetrics {
     const collect = (): void => this.#collect();
     this.#requests = new Counter({
       name: 'cloud_mirror_http_requests_total',
-      help: 'Requests answered, by route, method and status',
+      help: 'Requests by route, method and status; client_gone where the client left before it had the whole answer',
       labelNames: ['route', 'method', 'status'],
       registers,
       collect,

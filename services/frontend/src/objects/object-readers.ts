@@ -21,8 +21,8 @@ export interface ObjectReader extends Disposable {
 export class ObjectReaders {
   readonly #most: number;
   readonly #stalledMs: number;
-  /** When each of them last took something. */
-  readonly #reading = new Map<ServerResponse, number>();
+  /** When each of them last took something, and whom to tell when it is cut off. */
+  readonly #reading = new Map<ServerResponse, { progressAt: number; readonly onCut: () => void }>();
   readonly #waiting = new Set<() => void>();
   #look: NodeJS.Timeout | null = null;
 
@@ -31,12 +31,18 @@ export class ObjectReaders {
     this.#stalledMs = stalledMs;
   }
 
-  /** @throws HttpProblem 503 where no turn came */
-  async enter(response: ServerResponse): Promise<ObjectReader> {
+  /**
+   * @param onCut called just before the response is destroyed because its client has stalled
+   * @throws HttpProblem 503 where no turn came
+   */
+  async enter(response: ServerResponse, onCut: () => void = () => undefined): Promise<ObjectReader> {
     if (this.#reading.size >= this.#most) await this.#turn(response);
-    this.#reading.set(response, performance.now());
+    const reading = { progressAt: performance.now(), onCut };
+    this.#reading.set(response, reading);
     return {
-      progress: () => void this.#reading.set(response, performance.now()),
+      progress: () => {
+        reading.progressAt = performance.now();
+      },
       [Symbol.dispose]: () => {
         this.#reading.delete(response);
         this.#next();
@@ -74,10 +80,11 @@ export class ObjectReaders {
   #cutStalled(): void {
     const now = performance.now();
     let wanted = this.#waiting.size;
-    for (const [response, progressAt] of this.#reading) {
+    for (const [response, { progressAt, onCut }] of this.#reading) {
       if (wanted === 0) return;
       if (now - progressAt < this.#stalledMs) continue;
       wanted -= 1;
+      onCut();
       response.destroy();
     }
   }

@@ -4,7 +4,7 @@ import type { Backends } from '@cloud-mirror/cache-manager';
 import type { Logger } from '@cloud-mirror/program';
 import { isLocallyServed } from '@cloud-mirror/storage-provider';
 import { HttpProblem } from '../http/http-problem.ts';
-import type { RequestContext } from '../http/request-context.ts';
+import type { RequestContext, RequestRecord } from '../http/request-context.ts';
 import { knownBackend } from '../operators/known-backends.ts';
 import { recordBackend } from '../redirect/object-record.ts';
 import { parseByteRange } from './byte-range.ts';
@@ -31,7 +31,10 @@ export function objectsRoute({ backends, logger }: ObjectsRouteParts) {
     recordBackend(ctx.state.record, service, region);
     const { store } = knownBackend(backends, service, region);
     if (!isLocallyServed(store) || !/^[0-9a-f]{64}$/.test(name)) throw noSuchObject();
-    using reader = ctx.req.method === 'GET' ? await readers.enter(ctx.res) : null;
+    const onCut = (): void => {
+      ctx.state.record.outcome = 'client_stalled';
+    };
+    using reader = ctx.req.method === 'GET' ? await readers.enter(ctx.res, onCut) : null;
     await using opened = await store.open(name);
     if (opened === null) throw noSuchObject();
 
@@ -71,14 +74,24 @@ async function stream(
 ): Promise<void> {
   // The length is announced: should reading fail now, cutting the connection is the only honest end.
   ctx.respond = false;
+  const { record, requestId } = ctx.state;
   try {
-    await pipeline(Readable.from(watched(bytes, reader), { objectMode: true, highWaterMark: 1 }), ctx.res);
-    ctx.state.record.outcome = 'served';
+    const read = readFor(record, watched(bytes, reader));
+    await pipeline(Readable.from(read, { objectMode: true, highWaterMark: 1 }), ctx.res);
   } catch (error) {
-    const gone = (error as NodeJS.ErrnoException).code === 'ERR_STREAM_PREMATURE_CLOSE';
-    ctx.state.record.outcome = gone ? 'client_gone' : 'read_failed';
-    if (!gone) logger.error({ requestId: ctx.state.requestId, err: error }, 'reading a copy failed');
+    if (record.outcome === 'read_failed') logger.error({ requestId, err: error }, 'reading a copy failed');
     ctx.res.destroy();
+  }
+}
+
+/** Notes how reading ended before the response ends, which is when the request is logged. */
+async function* readFor(record: RequestRecord, bytes: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  try {
+    yield* bytes;
+    record.outcome = 'served';
+  } catch (error) {
+    record.outcome = 'read_failed';
+    throw error;
   }
 }
 

@@ -3,6 +3,7 @@ import { copyKey } from '@cloud-mirror/cache-manager';
 import type { CacheManager, Copy, MirroredObject } from '@cloud-mirror/cache-manager';
 import type { Config } from '@cloud-mirror/config';
 import { AccessLog } from '../http/access-log.ts';
+import { endOf } from '../http/client-gone.ts';
 import type { LoggedRecord } from '../http/access-log.ts';
 import type { RequestRecord } from '../http/request-context.ts';
 import type { Arrival } from '../http/receive-request.ts';
@@ -85,7 +86,7 @@ export class HitShortcut {
     const copy = this.#parts.cacheManager.recallHit(target.object);
     const answer = copy === null ? null : keptAnswer(target, copy);
     if (answer !== null) return this.#send(req, res, target, answer, arrivedAtMs);
-    // Who goes away meanwhile is told of here: the application would wait for an end that has been.
+    // Koa would wait for a 'close' event that has already fired, so a client that leaves meanwhile is logged here.
     const gone = (): void => this.#tellGone(req, res, target, arrivedAtMs);
     res.once('close', gone);
     const goOn = (found: Answer | 'missing' | null): void => {
@@ -175,6 +176,7 @@ export class HitShortcut {
     const { metrics, accessLog } = this.#parts;
     const requestId = requestIdOf(req.headers['x-request-id']);
     res.on('close', () => {
+      if (!res.writableFinished) return this.#tellGone(req, res, target, arrivedAtMs);
       const durationMs = performance.now() - arrivedAtMs;
       metrics.countRequest(target.tally, durationMs);
       accessLog.tell(req, res, { requestId, record: target.logged, durationMs });
@@ -186,12 +188,9 @@ export class HitShortcut {
     const { metrics, accessLog } = this.#parts;
     const durationMs = performance.now() - arrivedAtMs;
     const requestId = requestIdOf(req.headers['x-request-id']);
-    // What the application's answers are before they are any.
-    res.statusCode = 404;
-    const gone = { ...recordIn(target), outcome: 'client_gone' };
-    const answered = { method: req.method ?? 'unknown', status: res.statusCode };
-    metrics.countRequest(metrics.tallyOf(gone, answered), durationMs);
-    accessLog.tell(req, res, { requestId, record: AccessLog.recordOf(gone), durationMs });
+    const { record, status } = endOf(res, recordIn(target));
+    metrics.countRequest(metrics.tallyOf(record, { method: req.method ?? 'unknown', status }), durationMs);
+    accessLog.tell(req, res, { requestId, record: AccessLog.recordOf(record), durationMs });
   }
 }
 
