@@ -1,5 +1,6 @@
 import type { JobQueue } from '@cloud-mirror/job-queue';
 import type { StorageProvider } from '@cloud-mirror/storage-provider';
+import type { KeyForm } from './object-key.ts';
 
 /** One region of one service: a store for copies, and the queue of jobs that fill it. */
 export interface Backend {
@@ -12,6 +13,8 @@ export interface Backend {
   readonly queue: JobQueue;
   /** How long the store keeps an object, in days; `null` where it keeps it until room is needed. */
   readonly lifespanDays: number | null;
+  /** How keys of copies are made. Default `url`. */
+  readonly keys?: KeyForm | undefined;
 }
 
 /** Every back end of the configuration by its name. */

@@ -81,6 +81,11 @@ export interface ObjectId {
   readonly backend: string;
   /** SHA-256 of the normal form of the origin URL, lower-case hex. */
   readonly sha256: string;
+  /**
+   * Set where keys of copies are hashed: then the object has an entry of its own. An entry of a process that has the
+   * other setting would lead to a key at which nothing is.
+   */
+  readonly keys?: 'hashed' | undefined;
 }
 
 export type Entry = PendingEntry | PresentEntry | ErrorEntry;

@@ -13,10 +13,12 @@ export interface MirroredObject {
 
 export function mirroredObject(backend: Backend, url: string): MirroredObject {
   const sha256 = urlSha256(url);
-  return { backend, url, id: { backend: backend.name, sha256 }, markerKey: markerKey(sha256) };
+  const id = { backend: backend.name, sha256, ...(backend.keys === 'hashed' && { keys: backend.keys }) };
+  return { backend, url, id, markerKey: markerKey(sha256) };
 }
 
 /** Where the copy of generation `generation` is, in the object's own back end. */
 export function copyKey(object: MirroredObject, generation: string): string {
-  return objectKey(object.url, generation, object.backend.store.maxKeyBytes);
+  const { store, keys } = object.backend;
+  return objectKey(object.url, generation, store.maxKeyBytes, keys);
 }

@@ -17,21 +17,44 @@ export function markerKey(sha256: string): string {
 }
 
 /**
+ * How the keys of copies are made. `url`: from the URL itself. `hashed`: from its SHA-256 alone, for stores that refuse
+ * keys with empty segments, which every URL has (`https://`).
+ */
+export type KeyForm = 'url' | 'hashed';
+
+/** Stands for the empty generation in hashed keys, so that no segment of them is empty. */
+const NO_GENERATION = '0';
+
+/**
  * Where the copy of `url` in generation `generation` is stored.
  *
  * The empty generation's key is the URL itself, so that buckets filled by earlier deployments are found. Others are
  * `g/<generation>/<url>`. What is too long for the store, or has dot segments (clients rewrite `/../` in addresses,
  * also inside a query), becomes `sha256/<generation>/<hex>`.
  *
+ * With `keys` `hashed` every key is `sha256/<generation>/<hex>`, with `0` for the empty generation.
+ *
  * Injective: an http(s) URL begins neither with `g/` nor with `sha256/` nor with `purged/`, a generation holds no
  * slash, and the hash of the URL is taken for its identity everywhere.
  */
-export function objectKey(url: string, generation: string, maxKeyBytes: number): string {
+export function objectKey(
+  url: string,
+  generation: string,
+  maxKeyBytes: number,
+  keys: KeyForm = 'url',
+): string {
   if (!/^[0-9A-Za-z_-]*$/.test(generation))
     throw new TypeError('a generation is made of letters, digits, - and _');
+  if (keys === 'hashed') return hashedKey(url, generation);
   const plain = generation === '' ? url : `g/${generation}/${url}`;
   if (Buffer.byteLength(plain) <= maxKeyBytes && !hasDotSegment(plain)) return plain;
   return `sha256/${generation}/${urlSha256(url)}`;
+}
+
+function hashedKey(url: string, generation: string): string {
+  if (generation === NO_GENERATION)
+    throw new TypeError(`no generation is called ${NO_GENERATION}: that stands for the empty one`);
+  return `sha256/${generation === '' ? NO_GENERATION : generation}/${urlSha256(url)}`;
 }
 
 /** The SHA-256 of the URL that a key of {@link objectKey} stands for; `null` for other keys (markers, strangers). */

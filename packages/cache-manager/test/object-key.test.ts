@@ -124,3 +124,30 @@ describe('the key of a copy', () => {
     expect(() => objectKey('https://a.example/', g, LIMIT)).toThrow(TypeError);
   });
 });
+
+describe('a hashed key', () => {
+  test.each([
+    ['', 'sha256/0/'],
+    ['n0nce', 'sha256/n0nce/'],
+  ])('of generation %j begins with %s and ends in the SHA-256 of the URL', (g, start) => {
+    const plain = 'https://a.example//x?y=1';
+    expect(objectKey(plain, g, LIMIT, 'hashed')).toBe(`${start}${urlSha256(plain)}`);
+  });
+
+  test('has no empty and no dot segment, names its object, and is another one for each URL and generation', () => {
+    const pair = fc.tuple(url, generation);
+    fc.assert(
+      fc.property(pair, pair, ([url1, g1], [url2, g2]) => {
+        const key = objectKey(url1, g1, LIMIT, 'hashed');
+        expect(key).toMatch(/^sha256\/[0-9A-Za-z_-]+\/[0-9a-f]{64}$/);
+        expect(urlSha256OfKey(key)).toBe(urlSha256(url1));
+        expect(key === objectKey(url2, g2, LIMIT, 'hashed')).toBe(url1 === url2 && g1 === g2);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  test('is refused for the generation whose name stands for the empty one', () => {
+    expect(() => objectKey('https://a.example/', '0', LIMIT, 'hashed')).toThrow(TypeError);
+  });
+});

@@ -61,6 +61,17 @@ describeEntryStore('RedisEntryStore with signs in its prefix', async () =>
   pairAt({ url: redisUrl }, `t[e]s*t?\\{^-}${randomUUID()}`),
 );
 
+test('an object has another entry where keys are hashed, and both are flushed', async () => {
+  await using pair = pairAt({ url: redisUrl }, `test-${randomUUID()}`);
+  const { store } = pair;
+  const hashed = { ...ID, keys: 'hashed' as const };
+  expect(await store.claim(ID, claimOf('a'))).toMatchObject({ claimed: true });
+  expect(await store.get(hashed)).toBeNull();
+  expect(await store.claim(hashed, claimOf('b'))).toMatchObject({ claimed: true });
+  expect(await store.flush([ID.backend])).toBe(2);
+  expect(await store.get(hashed)).toBeNull();
+});
+
 /** The operator's own connection to a server. */
 function operatorOf(url: string): Redis {
   const client = new Redis(url);

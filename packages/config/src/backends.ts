@@ -23,7 +23,8 @@ export function openBackends(config: Config, parts: BackendParts, resources: Asy
       const name = backendName(service, region);
       const store = resources.use(openStore(config, { service, region, settings }, parts));
       const queue = resources.use(openQueue(config, { service, region }, parts.logger));
-      backends.set(name, { service, region, name, kind: settings.kind, store, queue, ...lifespan(settings) });
+      const own = { service, region, name, kind: settings.kind, store, queue };
+      backends.set(name, { ...own, ...copySettings(settings, region) });
     }
   }
   return backends;
@@ -38,12 +39,18 @@ interface Place {
   readonly settings: S3Service | FilesystemService;
 }
 
-function lifespan(settings: S3Service | FilesystemService): Pick<Backend, 'lifespanDays'> {
+function copySettings(
+  settings: S3Service | FilesystemService,
+  region: string,
+): Pick<Backend, 'lifespanDays' | 'keys'> {
   switch (settings.kind) {
     case 's3':
-      return { lifespanDays: settings.lifespanDays };
+      return {
+        lifespanDays: settings.lifespanDays,
+        keys: regionOf(settings, region).keys ?? settings.keys,
+      };
     case 'filesystem':
-      return { lifespanDays: null };
+      return { lifespanDays: null, keys: 'url' };
   }
 }
 

@@ -15,6 +15,7 @@ import {
 const bucket = () => text('the name of a bucket', /^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$/);
 const awsRegion = () => text('the name of a region, us-east-1 say', /^[A-Za-z0-9][A-Za-z0-9-]{0,62}$/);
 const access = () => oneOf(['public', 'signed']);
+const keys = () => oneOf(['url', 'hashed']);
 
 const s3RegionSchema = strictMapping({
   bucket: bucket(),
@@ -27,6 +28,8 @@ const s3RegionSchema = strictMapping({
   publicUrl: httpUrl().nullable().default(null),
   /** Overrides the service's. */
   access: access().optional(),
+  /** Overrides the service's. */
+  keys: keys().optional(),
 });
 
 const REGIONS = 'a mapping of at least one region';
@@ -35,6 +38,8 @@ const MEBIBYTE = 1024 ** 2;
 const s3ServiceSchema = strictMapping({
   kind: z.literal('s3'),
   access: access().default('public'),
+  /** `url`: keys are made from URLs. `hashed`: from their SHA-256, for stores that refuse keys with `//`. */
+  keys: keys().default('url'),
   signedUrlSeconds: seconds(1).default(60),
   lifespanDays: wholeNumber(1, 36_500, 'days').default(1),
   create: flag().default(false),

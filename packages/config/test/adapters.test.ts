@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { urlSha256 } from '@cloud-mirror/cache-manager';
+import { copyKey, mirroredObject, urlSha256 } from '@cloud-mirror/cache-manager';
 import { openAdapters, parseConfig, prepareBackend, prepareBackends } from '../src/index.ts';
 import { createLogger } from '@cloud-mirror/program';
 import type { Config } from '../src/index.ts';
@@ -192,6 +192,27 @@ test('a region overrides the access of its service, and signs for its own name',
   const open = adapters.backends.get('s3/open')?.store;
   expect(open?.access).toBe('public');
   expect(await open?.urlFor('k', 'GET')).toBe('https://bucket-2.s3.eu-west-1.amazonaws.com/k');
+});
+
+test('a region overrides the keys of its service', async () => {
+  const services = {
+    s3: { kind: 's3', keys: 'hashed', regions: { a: { bucket: 'b1' }, b: { bucket: 'b2', keys: 'url' } } },
+    usual: { kind: 's3', regions: { c: { bucket: 'b3' }, d: { bucket: 'b4', keys: 'hashed' } } },
+    local: { kind: 'filesystem', directory: folder, regions: { here: {} } },
+  };
+  await using adapters = await openAdapters(config({ services }), { logger });
+  const found = [...adapters.backends.values()].map((backend) => {
+    const object = mirroredObject(backend, 'https://a.example/x');
+    return [backend.name, copyKey(object, ''), object.id.keys];
+  });
+  const hashed = `sha256/0/${urlSha256('https://a.example/x')}`;
+  expect(found).toEqual([
+    ['s3/a', hashed, 'hashed'],
+    ['s3/b', 'https://a.example/x', undefined],
+    ['usual/c', 'https://a.example/x', undefined],
+    ['usual/d', hashed, 'hashed'],
+    ['local/here', 'https://a.example/x', undefined],
+  ]);
 });
 
 test('folders are prepared at start without being asked for, queues and buckets only where create says so', async () => {

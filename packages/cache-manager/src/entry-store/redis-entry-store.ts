@@ -37,7 +37,7 @@ const CHECK_LIFE_MS = 1_000;
 
 /**
  * Entries in Redis 6.2 or later: one server, Sentinels, or a cluster. One entry is one string of JSON below
- * `{<keyPrefix>:<backend>:<sha256>}`, with the expiry of its lease or life.
+ * `{<keyPrefix>:<backend>:<sha256>}` (`<sha256>-hashed` where keys of copies are hashed), with the expiry of its lease or life.
  *
  * May be made before Redis is up: it connects by itself and calls reject until then. `flush` is many commands; each of
  * them, and not the whole, keeps to the time limit. What it may do: `~{<keyPrefix>:* &<keyPrefix>:changes
@@ -159,7 +159,8 @@ export class RedisEntryStore implements EntryStore {
 
   /** The braces put all that belongs to one object into one slot of a cluster. */
   #key(id: ObjectId): string {
-    return `{${this.#keyPrefix}:${id.backend}:${id.sha256}}`;
+    const form = id.keys === undefined ? '' : `-${id.keys}`;
+    return `{${this.#keyPrefix}:${id.backend}:${id.sha256}${form}}`;
   }
 
   #about(id: ObjectId): [key: string, channel: string, name: string] {
