@@ -1,22 +1,26 @@
 import type { IncomingMessage, RequestListener } from 'node:http';
 import Koa from 'koa';
 import type { CacheManager, EntryStore } from '@cloud-mirror/cache-manager';
+import type * as http from '@cloud-mirror/http-service';
 import type { Config } from '@cloud-mirror/config';
 import type { Logger } from '@cloud-mirror/program';
 import type { SourcePolicy } from '@cloud-mirror/origin';
 import type { Registry } from 'prom-client';
-import { AccessLog } from './http/access-log.ts';
-import { clientAddressReader } from './http/client-address.ts';
-import { endOf } from './http/client-gone.ts';
-import { HttpServer } from './http/http-server.ts';
-import { rateLimit, RateLimiter } from './http/rate-limit.ts';
-import { receiveRequest } from './http/receive-request.ts';
-import type { Arrival } from './http/receive-request.ts';
-import type { Exchange, RequestState } from './http/request-context.ts';
+import {
+  AccessLog,
+  clientAddressReader,
+  endOf,
+  HttpServer,
+  OperatorAuth,
+  operatorGate,
+  rateLimit,
+  RateLimiter,
+  receiveRequest,
+} from '@cloud-mirror/http-service';
+import type { Arrival, Exchange, RequestState } from './request-context.ts';
+import { isOurFault, problemOf } from './error-problem.ts';
 import { FrontendMetrics } from './machines/metrics.ts';
 import { PartProbe } from './machines/part-states.ts';
-import { OperatorAuth } from './operators/operator-auth.ts';
-import { operatorGate } from './operators/operator-call.ts';
 import { HitShortcut } from './redirect/hit-shortcut.ts';
 import { objectCalls, ordinaryRoutes, routerOf, unrouted } from './routes.ts';
 
@@ -35,6 +39,9 @@ export interface FrontendParts {
   readonly registry: Registry;
 }
 
+/** Probes and scrapes come often and from few addresses. */
+const UNLIMITED_PATHS: ReadonlySet<string> = new Set(['/livez', '/readyz', '/metrics', '/v1/ping']);
+
 export interface Frontend {
   /** @returns `http://host:port` */
   listen(): Promise<string>;
@@ -50,7 +57,7 @@ export function createFrontend(parts: FrontendParts): Frontend {
   const isDraining = () => draining;
   const probe = new PartProbe(entries, cacheManager.backends);
   const metrics = new FrontendMetrics({ registry, cacheManager, probe });
-  const operatorCall = operatorGate({ auth: new OperatorAuth(config.admin.tokens), logger });
+  const operatorCall = operatorGate({ auth: new OperatorAuth(config.admin.tokens), logger, problemOf });
   const routesParts = { ...parts, probe, operatorCall, isDraining };
   const router = routerOf(ordinaryRoutes(routesParts));
 
@@ -67,9 +74,15 @@ export function createFrontend(parts: FrontendParts): Frontend {
   };
   /** Of requests that the shortcut looked at first: waits count from there. */
   const arrivals = new WeakMap<IncomingMessage, Arrival>();
-  app.use(receiveRequest({ logger, isDraining, arrivals, onEnd }));
+  const stateOf = (request: IncomingMessage, state: http.RequestState): RequestState => ({
+    missing: false,
+    ...state,
+    ...arrivals.get(request),
+  });
+  app.use(receiveRequest({ logger, isDraining, stateOf, problemOf, isOurFault, onEnd }));
   const { rateLimit: limit, trustedProxies } = config.server;
-  if (limit !== null) app.use(rateLimit(new RateLimiter(limit), clientAddressReader(trustedProxies)));
+  if (limit !== null)
+    app.use(rateLimit(new RateLimiter(limit), clientAddressReader(trustedProxies), UNLIMITED_PATHS));
   app.use(objectCalls(routesParts));
   app.use(router.routes());
   app.use(unrouted(router));

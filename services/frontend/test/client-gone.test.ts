@@ -3,7 +3,7 @@ import { request } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { describe, expect, test } from 'vitest';
 import type { RedirectOutcome } from '@cloud-mirror/cache-manager';
-import { endOf } from '../src/http/client-gone.ts';
+import { endOf } from '@cloud-mirror/http-service';
 import { fakeBackend } from './support/fake-cache-manager.ts';
 import { ORIGIN_URL, redirectPath, startFrontend } from './support/frontend-under-test.ts';
 import type { FrontendUnderTest } from './support/frontend-under-test.ts';

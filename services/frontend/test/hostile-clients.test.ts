@@ -2,8 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
-import { clientNetwork } from '../src/http/client-address.ts';
-import { maxConnections, OpenConnections } from '../src/http/open-connections.ts';
+import { clientNetwork, maxConnections, OpenConnections } from '@cloud-mirror/http-service';
 import { rawRequest } from './support/raw-request.ts';
 import {
   base64url,

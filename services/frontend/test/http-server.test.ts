@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe, expect, test } from 'vitest';
-import { RateLimiter } from '../src/http/rate-limit.ts';
+import { RateLimiter } from '@cloud-mirror/http-service';
 import { json, ORIGIN_URL, redirectPath, startFrontend } from './support/frontend-under-test.ts';
 import { rawRequest } from './support/raw-request.ts';
 

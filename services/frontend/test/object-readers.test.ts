@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { HttpProblem } from '../src/http/http-problem.ts';
+import { HttpProblem } from '@cloud-mirror/http-service';
 import { ObjectReaders } from '../src/objects/object-readers.ts';
 
 const server = createServer((_, response) => arrived.shift()?.(response));

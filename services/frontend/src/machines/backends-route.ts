@@ -1,5 +1,5 @@
-import { sendJson } from '../http/answer.ts';
-import type { Endpoint } from '../http/request-context.ts';
+import { sendJson } from '@cloud-mirror/http-service';
+import type { Endpoint } from '../request-context.ts';
 import type { PartProbe } from './part-states.ts';
 
 /** `GET /v1/backends`: services and regions with their state. For everybody, so without any address or secret. */

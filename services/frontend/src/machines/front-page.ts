@@ -1,5 +1,5 @@
-import { sendText } from '../http/answer.ts';
-import type { Endpoint } from '../http/request-context.ts';
+import { sendText } from '@cloud-mirror/http-service';
+import type { Endpoint } from '../request-context.ts';
 
 const PAGE = `<!doctype html>
 <html lang="en">

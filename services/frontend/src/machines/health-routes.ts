@@ -1,6 +1,5 @@
-import { sendJson } from '../http/answer.ts';
-import { HttpProblem } from '../http/http-problem.ts';
-import type { Endpoint } from '../http/request-context.ts';
+import { HttpProblem, sendJson } from '@cloud-mirror/http-service';
+import type { Endpoint } from '../request-context.ts';
 import type { PartProbe } from './part-states.ts';
 import { readinessOf } from './readiness.ts';
 

@@ -2,8 +2,8 @@ import type { Backends, CacheManager } from '@cloud-mirror/cache-manager';
 import { backendName } from '@cloud-mirror/cache-manager';
 import { Counter, Gauge, Histogram } from 'prom-client';
 import type { Registry } from 'prom-client';
-import type { CLIENT_GONE } from '../http/client-gone.ts';
-import type { RequestRecord } from '../http/request-context.ts';
+import type { CLIENT_GONE } from '@cloud-mirror/http-service';
+import type { RequestRecord } from '../request-context.ts';
 import type { PartProbe } from './part-states.ts';
 
 /** Redirects from memory take less than a millisecond, waiting ones as long as the server lets them. */

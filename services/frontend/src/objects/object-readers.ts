@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { HttpProblem } from '../http/http-problem.ts';
+import { HttpProblem } from '@cloud-mirror/http-service';
 
 /** Each holds an open file and some hundred kilobytes that its client has not taken yet. */
 const READERS_AT_ONCE = 2_000;

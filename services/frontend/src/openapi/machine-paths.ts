@@ -1,4 +1,12 @@
-import { header, jsonAnswer, pathParameter, problem, ref, REGION, RETRY_AFTER, SERVICE } from './answers.ts';
+import {
+  header,
+  jsonAnswer,
+  pathParameter,
+  problem,
+  ref,
+  RETRY_AFTER,
+} from '@cloud-mirror/http-service/openapi';
+import { REGION, SERVICE } from './parameters.ts';
 
 const tags = ['machines'];
 

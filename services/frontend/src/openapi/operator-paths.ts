@@ -2,14 +2,11 @@ import {
   jsonAnswer,
   needsScope,
   OPERATOR_PROBLEMS,
-  ORIGIN_URL,
   problem,
   ref,
-  REGION,
-  REGION_OR_ALL,
   RETRY_AFTER,
-  SERVICE,
-} from './answers.ts';
+} from '@cloud-mirror/http-service/openapi';
+import { ORIGIN_URL, REGION, REGION_OR_ALL, SERVICE } from './parameters.ts';
 
 const tags = ['operators'];
 const UNKNOWN = problem('No such service or region.');

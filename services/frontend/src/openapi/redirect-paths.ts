@@ -1,14 +1,12 @@
 import {
   header,
   jsonAnswer,
-  ORIGIN_URL,
   pathParameter,
   problem,
   ref,
-  REGION,
   RETRY_AFTER,
-  SERVICE,
-} from './answers.ts';
+} from '@cloud-mirror/http-service/openapi';
+import { ORIGIN_URL, REGION, SERVICE } from './parameters.ts';
 
 const FILE_NAME = pathParameter('filename', 'A name with a `.` in it, for clients that need one. Ignored.');
 

@@ -1,6 +1,6 @@
 import type { CacheManager } from '@cloud-mirror/cache-manager';
-import { sendJson } from '../http/answer.ts';
-import type { RequestContext } from '../http/request-context.ts';
+import { sendJson } from '@cloud-mirror/http-service';
+import type { RequestContext } from '../request-context.ts';
 import { recordBackend } from '../redirect/object-record.ts';
 import { knownBackend, knownService } from './known-backends.ts';
 import type { OperatorCall } from './operator-call.ts';

@@ -1,8 +1,6 @@
 import type { CacheManager, PurgeResult } from '@cloud-mirror/cache-manager';
-import { sendJson } from '../http/answer.ts';
-import { HttpProblem } from '../http/http-problem.ts';
-import { methodNotAllowed } from '../http/method-not-allowed.ts';
-import type { RequestContext } from '../http/request-context.ts';
+import { HttpProblem, methodNotAllowed, sendJson } from '@cloud-mirror/http-service';
+import type { RequestContext } from '../request-context.ts';
 import type { ObjectPath } from '../redirect/object-path.ts';
 import { recordObject } from '../redirect/object-record.ts';
 import { decodeOriginUrlParameter } from '../redirect/origin-url-parameter.ts';

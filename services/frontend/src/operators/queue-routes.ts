@@ -1,7 +1,7 @@
 import type { Backend, Backends } from '@cloud-mirror/cache-manager';
 import type { DeadLetter } from '@cloud-mirror/job-queue';
-import { sendJson } from '../http/answer.ts';
-import type { RequestContext } from '../http/request-context.ts';
+import { sendJson } from '@cloud-mirror/http-service';
+import type { RequestContext } from '../request-context.ts';
 import { recordBackend } from '../redirect/object-record.ts';
 import { knownBackend } from './known-backends.ts';
 import type { OperatorCall } from './operator-call.ts';

@@ -1,7 +1,6 @@
 import type { CacheManager } from '@cloud-mirror/cache-manager';
-import { sendJson } from '../http/answer.ts';
-import { methodNotAllowed } from '../http/method-not-allowed.ts';
-import type { RequestContext } from '../http/request-context.ts';
+import { methodNotAllowed, sendJson } from '@cloud-mirror/http-service';
+import type { RequestContext } from '../request-context.ts';
 import type { ObjectPath } from '../redirect/object-path.ts';
 import { recordObject } from '../redirect/object-record.ts';
 import { decodeOriginUrlParameter } from '../redirect/origin-url-parameter.ts';

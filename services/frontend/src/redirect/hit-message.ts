@@ -1,7 +1,4 @@
-import { IncomingMessage, ServerResponse } from 'node:http';
-import { Socket } from 'node:net';
-import { PassThrough } from 'node:stream';
-import { jsonHeaders } from '../http/answer.ts';
+import { jsonHeaders } from '@cloud-mirror/http-service';
 import type { RedirectAnswer } from './redirect-answer.ts';
 
 /** What of a redirect's HTTP message is the same for everyone who gets it: all that follows the request's identifier. */
@@ -54,29 +51,4 @@ export class MessageStart {
     }
     return this.#start;
   }
-}
-
-/** node:http's own: the text of the head once it was put together, sent when the answer ends. */
-type WithHead = ServerResponse & { _header: string | null };
-
-/**
- * Sends a redirect's message as it is, in its turn among the answers of its connection, and ends `res` as after any other answer.
- * By `writeHead`, which looks at each header anew, a hit took a sixth longer; it has no documented way around that.
- * Whether this way is one: {@link takesWholeMessages}.
- */
-export function sendWholeMessage(res: ServerResponse, ascii: string): void {
-  // What the log tells.
-  res.statusCode = REDIRECTED;
-  (res as WithHead)._header = ascii;
-  res.end();
-}
-
-/** Whether this version of Node sends what {@link sendWholeMessage} hands to it. */
-export function takesWholeMessages(): boolean {
-  const res = new ServerResponse(new IncomingMessage(new Socket()));
-  const connection = new PassThrough();
-  res.assignSocket(connection as unknown as Socket);
-  const message = 'HTTP/1.1 302 Found\r\nContent-Length: 2\r\n\r\n{}';
-  sendWholeMessage(res, message);
-  return String(connection.read()) === message;
 }

@@ -2,23 +2,18 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { copyKey } from '@cloud-mirror/cache-manager';
 import type { CacheManager, Copy, MirroredObject } from '@cloud-mirror/cache-manager';
 import type { Config } from '@cloud-mirror/config';
-import { AccessLog } from '../http/access-log.ts';
-import { endOf } from '../http/client-gone.ts';
-import type { LoggedRecord } from '../http/access-log.ts';
-import type { RequestRecord } from '../http/request-context.ts';
-import type { Arrival } from '../http/receive-request.ts';
-import { requestIdOf } from '../http/request-id.ts';
-import { parseRequestTarget } from '../http/request-target.ts';
-import type { FrontendMetrics, Tally } from '../machines/metrics.ts';
 import {
-  inOnePiece,
-  messageRest,
-  MessageStart,
-  REDIRECTED,
+  AccessLog,
+  endOf,
+  parseRequestTarget,
+  requestIdOf,
   sendWholeMessage,
   takesWholeMessages,
-  type MessageRest,
-} from './hit-message.ts';
+} from '@cloud-mirror/http-service';
+import type { LoggedRecord } from '@cloud-mirror/http-service';
+import type { Arrival, RequestRecord } from '../request-context.ts';
+import type { FrontendMetrics, Tally } from '../machines/metrics.ts';
+import { inOnePiece, messageRest, MessageStart, REDIRECTED, type MessageRest } from './hit-message.ts';
 import { parseObjectPath } from './object-path.ts';
 import { recordObject } from './object-record.ts';
 import { decodeOriginUrlParameter } from './origin-url-parameter.ts';
@@ -181,7 +176,7 @@ export class HitShortcut {
       metrics.countRequest(target.tally, durationMs);
       accessLog.tell(req, res, { requestId, record: target.logged, durationMs });
     });
-    sendWholeMessage(res, `${this.#start.now()}${requestId}${answer.rest}`);
+    sendWholeMessage(res, REDIRECTED, `${this.#start.now()}${requestId}${answer.rest}`);
   }
 
   #tellGone(req: IncomingMessage, res: ServerResponse, target: Target, arrivedAtMs: number): void {

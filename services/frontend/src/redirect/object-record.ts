@@ -1,5 +1,5 @@
 import { urlSha256 } from '@cloud-mirror/cache-manager';
-import type { RequestRecord } from '../http/request-context.ts';
+import type { RequestRecord } from '../request-context.ts';
 
 const MAX_LOGGED_PATH = 512;
 /** Names of the configuration are shorter; what a client made up in their place need not be logged whole. */

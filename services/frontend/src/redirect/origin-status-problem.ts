@@ -1,5 +1,5 @@
 import type { RedirectOutcome } from '@cloud-mirror/cache-manager';
-import { HttpProblem } from '../http/http-problem.ts';
+import { HttpProblem } from '@cloud-mirror/http-service';
 
 /** Client and server errors in IANA's registry of HTTP status codes, apart from those that cannot be passed on. */
 const PASSED_ON: ReadonlySet<number> = new Set([

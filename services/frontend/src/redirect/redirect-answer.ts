@@ -1,5 +1,5 @@
 import type { RedirectOutcome } from '@cloud-mirror/cache-manager';
-import { HttpProblem } from '../http/http-problem.ts';
+import { HttpProblem } from '@cloud-mirror/http-service';
 import { originStatusProblem } from './origin-status-problem.ts';
 import type { Wait } from './wait.ts';
 

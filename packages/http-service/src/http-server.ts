@@ -2,15 +2,24 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { Config } from '@cloud-mirror/config';
 import type { Logger } from '@cloud-mirror/program';
 import { answerConnect, answerMalformedRequest, lingerThenCut } from './malformed-request.ts';
 import { maxConnections, OpenConnections } from './open-connections.ts';
 
-export type ServerLimits = Pick<
-  Config['server'],
-  'host' | 'port' | 'keepAliveSeconds' | 'drainSeconds' | 'maxWaiting' | 'maxWaitSeconds' | 'maxUrlBytes'
->;
+export interface ServerLimits {
+  readonly host: string;
+  /** 0: the system chooses a free one. */
+  readonly port: number;
+  readonly keepAliveSeconds: number;
+  /** How long answers that have begun may take once the server drains. */
+  readonly drainSeconds: number;
+  /** Requests that may wait for their answers at once. */
+  readonly maxWaiting: number;
+  /** The longest that a request may wait for its answer. */
+  readonly maxWaitSeconds: number;
+  /** Of a URL that is encoded in the path of a request. */
+  readonly maxUrlBytes: number;
+}
 
 const HEADER_BYTES = 64 * 1024;
 /** A base64 URL takes 4/3 of its bytes, percent-encoded throughout three times that. */

@@ -2,45 +2,39 @@ import type { IncomingMessage } from 'node:http';
 import type { Middleware } from 'koa';
 import type { Logger } from '@cloud-mirror/program';
 import { sendText } from './answer.ts';
-import { isOurFault, problemOf } from './error-problem.ts';
 import { HttpProblem, problemBody, problemHeaders } from './http-problem.ts';
 import type { RequestContext, RequestState } from './request-context.ts';
 import { requestIdOf } from './request-id.ts';
 import { parseRequestTarget } from './request-target.ts';
 
-export interface ReceiveParts {
+/** @template State what the service adds to the state of a request */
+export interface ReceiveParts<State extends RequestState> {
   readonly logger: Logger;
   readonly isDraining: () => boolean;
-  /** What is known of requests already; those that are not in it arrive with their call. */
-  readonly arrivals: { get(request: IncomingMessage): Arrival | undefined };
+  /** Adds to the state of a request what the service has in it. */
+  readonly stateOf: (request: IncomingMessage, state: RequestState) => State;
+  /** The answer to whatever was thrown. */
+  readonly problemOf: (error: unknown) => HttpProblem;
+  /** Whether the operators of the service should look at a problem. */
+  readonly isOurFault: (problem: HttpProblem) => boolean;
   /** Called once for each request, when its answer went out or its client went away. */
-  readonly onEnd: (ctx: RequestContext, durationMs: number) => void;
+  readonly onEnd: (ctx: RequestContext<State>, durationMs: number) => void;
 }
-
-export type Arrival = Pick<RequestState, 'arrivedAtMs' | 'missing'>;
 
 /**
  * The outermost middleware: gives the request its identifier and its record, turns whatever is thrown into a problem,
  * and reports the end.
  */
-export function receiveRequest({
-  logger,
-  isDraining,
-  arrivals,
-  onEnd,
-}: ReceiveParts): Middleware<RequestState> {
+export function receiveRequest<State extends RequestState>(parts: ReceiveParts<State>): Middleware<State> {
+  const { isDraining, stateOf, onEnd } = parts;
   return async (ctx, next) => {
-    const { arrivedAtMs, missing } = arrivals.get(ctx.req) ?? {
-      arrivedAtMs: performance.now(),
-      missing: false,
-    };
-    ctx.state = {
+    ctx.state = stateOf(ctx.req, {
       requestId: requestIdOf(ctx.req.headers['x-request-id']),
-      arrivedAtMs,
-      missing,
+      arrivedAtMs: performance.now(),
       target: parseRequestTarget(ctx.req.url ?? '/'),
       record: { route: 'unknown' },
-    };
+    });
+    const { arrivedAtMs } = ctx.state;
     ctx.res.setHeader('X-Request-Id', ctx.state.requestId);
     if (isDraining()) ctx.res.setHeader('Connection', 'close');
     ctx.res.once('close', () => onEnd(ctx, performance.now() - arrivedAtMs));
@@ -49,7 +43,7 @@ export function receiveRequest({
       refuseBody(ctx);
       await next();
     } catch (error) {
-      answerError(ctx, error, logger);
+      answerError(ctx, error, parts);
     }
     // Again: the drain may have begun while the client waited.
     if (isDraining() && !ctx.res.headersSent) ctx.res.setHeader('Connection', 'close');
@@ -75,7 +69,11 @@ function refuseBody(ctx: RequestContext): void {
     });
 }
 
-function answerError(ctx: RequestContext, error: unknown, logger: Logger): void {
+function answerError(
+  ctx: RequestContext,
+  error: unknown,
+  { logger, problemOf, isOurFault }: Pick<ReceiveParts<RequestState>, 'logger' | 'problemOf' | 'isOurFault'>,
+): void {
   const { requestId, record } = ctx.state;
   // Nobody is there to be told; the end of the request has been logged.
   if (ctx.req.socket.destroyed) return;

@@ -53,16 +53,17 @@ export class RateLimiter {
   }
 }
 
-/** Probes and scrapes come often and from few addresses; they are never limited. */
-const UNLIMITED_PATHS: ReadonlySet<string> = new Set(['/livez', '/readyz', '/metrics', '/v1/ping']);
-
-/** 429 (RFC 6585) for clients that ask too often. */
+/**
+ * 429 (RFC 6585) for clients that ask too often.
+ * @param unlimitedPaths of probes and scrapes, which come often and from few addresses
+ */
 export function rateLimit(
   limiter: RateLimiter,
   clientAddress: (request: IncomingMessage) => string,
+  unlimitedPaths: ReadonlySet<string>,
 ): Handler {
   return async (ctx, next) => {
-    if (!UNLIMITED_PATHS.has(ctx.state.target.rawPath)) {
+    if (!unlimitedPaths.has(ctx.state.target.rawPath)) {
       const waitSeconds = limiter.take(clientNetwork(clientAddress(ctx.req)), performance.now());
       if (waitSeconds > 0) throw tooManyRequests(waitSeconds);
     }

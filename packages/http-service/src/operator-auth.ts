@@ -1,19 +1,24 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { AdminToken, Scope } from '@cloud-mirror/config';
-import { HttpProblem } from '../http/http-problem.ts';
+import { HttpProblem } from './http-problem.ts';
 
-export interface Operator {
+/** @template Scope names of what operators may do */
+export interface Operator<Scope extends string> {
   readonly name: string;
   readonly scopes: readonly Scope[];
+}
+
+export interface OperatorToken<Scope extends string> extends Operator<Scope> {
+  /** Of the token, lower-case hex. */
+  readonly sha256: string;
 }
 
 const CHALLENGE = 'Bearer realm="cloud-mirror"';
 
 /** Bearer tokens (RFC 6750) of which the configuration knows the SHA-256 only. */
-export class OperatorAuth {
-  readonly #tokens: readonly { readonly digest: Buffer; readonly operator: Operator }[];
+export class OperatorAuth<Scope extends string> {
+  readonly #tokens: readonly { readonly digest: Buffer; readonly operator: Operator<Scope> }[];
 
-  constructor(tokens: readonly AdminToken[]) {
+  constructor(tokens: readonly OperatorToken<Scope>[]) {
     this.#tokens = tokens.map(({ name, sha256, scopes }) => ({
       digest: Buffer.from(sha256, 'hex'),
       operator: { name, scopes },
@@ -24,7 +29,7 @@ export class OperatorAuth {
    * Whose token `authorization` carries.
    * @throws HttpProblem 401
    */
-  identify(authorization: string | undefined): Operator {
+  identify(authorization: string | undefined): Operator<Scope> {
     const token = /^Bearer +([A-Za-z0-9._~+/-]+=*) *$/i.exec(authorization ?? '')?.[1];
     if (token === undefined)
       throw unauthorized('token_missing', 'This call needs the bearer token of an operator.', CHALLENGE);
@@ -39,9 +44,9 @@ export class OperatorAuth {
   }
 
   /** Compares with every token, each in constant time: how long it takes says nothing about any of them. */
-  #operatorOf(token: string): Operator | null {
+  #operatorOf(token: string): Operator<Scope> | null {
     const digest = createHash('sha256').update(token).digest();
-    let found: Operator | null = null;
+    let found: Operator<Scope> | null = null;
     for (const candidate of this.#tokens)
       if (timingSafeEqual(candidate.digest, digest)) found = candidate.operator;
     return found;
@@ -49,7 +54,7 @@ export class OperatorAuth {
 }
 
 /** @throws HttpProblem 403 */
-export function requireScope(operator: Operator, scope: Scope): void {
+export function requireScope<Scope extends string>(operator: Operator<Scope>, scope: Scope): void {
   if (operator.scopes.includes(scope)) return;
   throw new HttpProblem(403, 'insufficient_scope', `This call needs a token with the scope ${scope}.`, {
     headers: { 'WWW-Authenticate': `${CHALLENGE}, error="insufficient_scope", scope="${scope}"` },

@@ -1,6 +1,6 @@
 import type { Registry } from 'prom-client';
-import { sendText } from '../http/answer.ts';
-import type { Endpoint } from '../http/request-context.ts';
+import { sendText } from './answer.ts';
+import type { Endpoint } from './request-context.ts';
 
 /** `GET /metrics`: Prometheus text. */
 export function metricsRoute(registry: Registry): Endpoint {

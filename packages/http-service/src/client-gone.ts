@@ -11,10 +11,10 @@ const BROKEN_OFF: ReadonlySet<string> = new Set(['read_failed', 'client_stalled'
  * What became of a request, once its response was closed. What a client did not stay for is no answer, whatever was about to
  * be said: Node has 404 for the status of a response that was never begun.
  */
-export function endOf(
+export function endOf<Record extends RequestRecord>(
   response: Pick<ServerResponse, 'writableFinished' | 'statusCode'>,
-  record: RequestRecord,
-): { readonly record: RequestRecord; readonly status: number | typeof CLIENT_GONE } {
+  record: Record,
+): { readonly record: Record; readonly status: number | typeof CLIENT_GONE } {
   if (response.writableFinished || BROKEN_OFF.has(record.outcome ?? ''))
     return { record, status: response.statusCode };
   return { record: { ...record, outcome: CLIENT_GONE }, status: CLIENT_GONE };

@@ -2,9 +2,9 @@ import { EntryStoreError, UnknownBackendError } from '@cloud-mirror/cache-manage
 import { QueueError } from '@cloud-mirror/job-queue';
 import { OriginUrlError } from '@cloud-mirror/origin';
 import { StorageError } from '@cloud-mirror/storage-provider';
-import { ParameterError } from '../redirect/origin-url-parameter.ts';
-import { unknownBackend } from '../redirect/redirect-answer.ts';
-import { HttpProblem } from './http-problem.ts';
+import { ParameterError } from './redirect/origin-url-parameter.ts';
+import { unknownBackend } from './redirect/redirect-answer.ts';
+import { HttpProblem } from '@cloud-mirror/http-service';
 
 const RETRY_AFTER_SECONDS = 5;
 

@@ -1,10 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createLogger } from '@cloud-mirror/program';
 import { expect, test } from 'vitest';
-import { AccessLog } from '../src/http/access-log.ts';
-import type { RequestRecord } from '../src/http/request-context.ts';
+import { AccessLog } from '../src/access-log.ts';
 
-const RECORD: RequestRecord = { route: 'redirect', outcome: 'hit', service: 's3', region: 'us-west-1' };
+const RECORD = { route: 'redirect', outcome: 'hit', service: 's3', region: 'us-west-1' };
 
 function logOf(level: string) {
   const lines: string[] = [];
@@ -15,7 +14,7 @@ function logOf(level: string) {
 
 function tell(
   access: AccessLog,
-  record = RECORD,
+  record: typeof RECORD & { path?: string; host?: string } = RECORD,
   requestId = 'mine',
   { writableFinished = true, headersSent = true } = {},
 ): void {
