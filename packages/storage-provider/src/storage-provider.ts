@@ -69,13 +69,19 @@ export interface PrepareOptions extends CallOptions {
   readonly objectPrefixes: readonly string[];
 }
 
-/** Headers of the origin that travel with the bytes, each exactly as received. */
+/**
+ * Headers of the origin that travel with the bytes, as received. Adapters store what {@link storableHeaders} leaves of
+ * them.
+ */
 export interface ObjectHeaders {
   /** `application/octet-stream` where the origin named none. */
   readonly contentType: string;
   readonly contentEncoding?: string | undefined;
   readonly contentDisposition?: string | undefined;
   readonly contentLanguage?: string | undefined;
+  readonly cacheControl?: string | undefined;
+  /** An HTTP date in the form of IMF-fixdate. */
+  readonly expires?: string | undefined;
 }
 
 export interface PutOptions extends CallOptions {

@@ -12,6 +12,8 @@ const BYTES = Buffer.from('0123456789'.repeat(30_000));
 const SHA256 = createHash('sha256').update(BYTES).digest();
 const NAME = 'c'.repeat(64);
 const EMPTY_NAME = 'e'.repeat(64);
+const ORIGIN_NAME = 'a'.repeat(64);
+const LATER_NAME = 'b'.repeat(64);
 const ETAG = '"one"';
 const STORED_AT = new Date('2026-03-01T10:20:30.456Z');
 const PATH = `/v1/objects/local/here/${NAME}`;
@@ -42,6 +44,33 @@ store.objects.set(EMPTY_NAME, {
     expiresAt: null,
     headers: { contentType: 'application/octet-stream', contentDisposition: 'a\r\nb' },
     metadata: {},
+  },
+});
+store.objects.set(ORIGIN_NAME, {
+  bytes: BYTES,
+  object: {
+    sizeBytes: BYTES.length,
+    etag: ETAG,
+    storedAt: STORED_AT,
+    expiresAt: null,
+    headers: {
+      contentType: 'text/plain',
+      contentEncoding: 'gzip, aws-chunked',
+      cacheControl: 'public, max-age=86400',
+      expires: 'Mon, 01 Mar 2027 10:00:00 GMT',
+    },
+    metadata: { 'upstream-last-modified': 'Sun, 01 Feb 2026 08:00:00 GMT' },
+  },
+});
+store.objects.set(LATER_NAME, {
+  bytes: BYTES,
+  object: {
+    sizeBytes: BYTES.length,
+    etag: ETAG,
+    storedAt: STORED_AT,
+    expiresAt: null,
+    headers: { contentType: 'text/plain', contentEncoding: 'aws-chunked' },
+    metadata: { 'upstream-last-modified': 'Sun, 01 Feb 2099 08:00:00 GMT' },
   },
 });
 
@@ -85,6 +114,42 @@ test('the bytes as stored, with what the origin said of them', async () => {
     'cache-control': 'private, no-cache',
   });
   expect(store.opened).toBe(0);
+});
+
+describe("a copy that knows its origin's Last-Modified", () => {
+  const path = `/v1/objects/local/here/${ORIGIN_NAME}`;
+
+  test('is served with that date, and with the caching and codings that were stored', async () => {
+    const { headers } = await get({}, path);
+    expect(headers).toMatchObject({
+      'last-modified': 'Sun, 01 Feb 2026 08:00:00 GMT',
+      'content-encoding': 'gzip',
+      'cache-control': 'public, max-age=86400',
+      expires: 'Mon, 01 Mar 2027 10:00:00 GMT',
+    });
+  });
+
+  test.each([
+    ['If-Modified-Since', 'Sun, 01 Feb 2026 08:00:00 GMT', 304],
+    ['If-Modified-Since', 'Sun, 01 Feb 2026 07:59:59 GMT', 200],
+    ['If-Unmodified-Since', 'Sun, 01 Feb 2026 08:00:00 GMT', 200],
+    ['If-Unmodified-Since', 'Sun, 01 Feb 2026 07:59:59 GMT', 412],
+  ])('%s: %s gives a %i', async (name, date, status) => {
+    expect((await get({ [name]: date }, path)).status).toBe(status);
+  });
+
+  test('gives no range by that date: two versions may share it', async () => {
+    const ask = { Range: 'bytes=0-1', 'If-Range': 'Sun, 01 Feb 2026 08:00:00 GMT' };
+    expect((await get(ask, path)).status).toBe(200);
+    expect((await get({ ...ask, 'If-Range': ETAG }, path)).status).toBe(206);
+  });
+
+  test('that lies in the future is served with the date of the copy', async () => {
+    const { headers } = await get({}, `/v1/objects/local/here/${LATER_NAME}`);
+    expect(headers['last-modified']).toBe('Sun, 01 Mar 2026 10:20:30 GMT');
+    expect(headers['content-encoding']).toBeUndefined();
+    expect(headers['cache-control']).toBe('private, no-cache');
+  });
 });
 
 test('what strangers uploaded has no rights on this host', async () => {

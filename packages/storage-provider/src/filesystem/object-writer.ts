@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { BodyLength } from '../body-length.ts';
 import { interruptible } from '../interruptible.ts';
+import { storableHeaders } from '../storable-headers.ts';
 import type { PutOptions, StoredObject } from '../storage-provider.ts';
 import { StorageError } from '../storage-provider.ts';
 import { fileExists } from './file-exists.ts';
@@ -168,9 +169,10 @@ export class ObjectWriter {
   }
 }
 
-function describeBody(key: string, staged: StagedFile, { headers, metadata }: PutOptions): ObjectDescription {
+function describeBody(key: string, staged: StagedFile, options: PutOptions): ObjectDescription {
+  const headers = storableHeaders(options.headers);
   const sizeBytes = staged.bytes;
   // Another representation of the same bytes is another object to caches: RFC 9110, section 8.8.1.
   const etag = `"${staged.digest(JSON.stringify(headers)).slice(0, 32)}"`;
-  return { key, sizeBytes, etag, storedAt: Date.now(), headers, metadata: metadata() };
+  return { key, sizeBytes, etag, storedAt: Date.now(), headers, metadata: options.metadata() };
 }

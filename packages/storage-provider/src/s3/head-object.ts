@@ -14,8 +14,10 @@ export type ObjectHead = Pick<
   | 'ContentLanguage'
   | 'ContentLength'
   | 'ContentType'
+  | 'CacheControl'
   | 'ETag'
   | 'Expiration'
+  | 'ExpiresString'
   | 'LastModified'
   | 'Metadata'
 >;

@@ -88,5 +88,7 @@ function readHead(headers: IncomingHttpHeaders): ObjectHead | undefined {
     ContentEncoding: headers['content-encoding'],
     ContentDisposition: headers['content-disposition'],
     ContentLanguage: headers['content-language'],
+    CacheControl: headers['cache-control'],
+    ExpiresString: headers.expires,
   };
 }

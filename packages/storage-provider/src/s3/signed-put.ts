@@ -16,6 +16,8 @@ export interface PlainPut {
   readonly ContentEncoding?: string;
   readonly ContentDisposition?: string;
   readonly ContentLanguage?: string;
+  readonly CacheControl?: string;
+  readonly Expires?: Date;
   readonly ChecksumCRC32?: string;
   readonly ContentMD5?: string;
   readonly IfNoneMatch?: string;
@@ -96,6 +98,8 @@ function headersOf(put: PlainPut): Record<string, string> {
     'content-encoding': put.ContentEncoding,
     'content-disposition': put.ContentDisposition,
     'content-language': put.ContentLanguage,
+    'cache-control': put.CacheControl,
+    expires: put.Expires?.toUTCString(),
     'content-md5': put.ContentMD5,
     'x-amz-checksum-crc32': put.ChecksumCRC32,
     'if-none-match': put.IfNoneMatch,

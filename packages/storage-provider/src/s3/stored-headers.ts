@@ -1,3 +1,4 @@
+import { storableHeaders } from '../storable-headers.ts';
 import type { ObjectHeaders } from '../storage-provider.ts';
 
 /** The headers of a PUT, by the SDK's names. */
@@ -6,18 +7,27 @@ export interface StoredHeaders {
   readonly ContentEncoding?: string;
   readonly ContentDisposition?: string;
   readonly ContentLanguage?: string;
+  readonly CacheControl?: string;
+  readonly Expires?: Date;
 }
 
 const PLAIN = /^[\x20-\x7e]*$/;
 
-/** Each header as received where it is ASCII. Others cannot be signed, and are said in ASCII as far as that goes. */
+/**
+ * What {@link storableHeaders} leaves, each as received where it is ASCII. Other characters cannot be signed: they are
+ * written in ASCII as far as that goes.
+ */
 export function encodeHeaders(headers: ObjectHeaders): StoredHeaders {
-  const { contentType, contentEncoding, contentDisposition, contentLanguage } = headers;
+  const storable = storableHeaders({ ...headers, contentType: toAscii(headers.contentType) });
+  const { contentType, contentEncoding, contentDisposition, contentLanguage } = storable;
+  const { cacheControl, expires } = storable;
   return {
-    ContentType: toAscii(contentType) || 'application/octet-stream',
-    ...(contentEncoding ? { ContentEncoding: toAscii(contentEncoding) } : {}),
+    ContentType: contentType,
+    ...(contentEncoding ? { ContentEncoding: contentEncoding } : {}),
     ...(contentDisposition ? { ContentDisposition: encodeDisposition(contentDisposition) } : {}),
-    ...(contentLanguage ? { ContentLanguage: toAscii(contentLanguage) } : {}),
+    ...(contentLanguage ? { ContentLanguage: contentLanguage } : {}),
+    ...(cacheControl ? { CacheControl: cacheControl } : {}),
+    ...(expires ? { Expires: new Date(expires) } : {}),
   };
 }
 
@@ -27,12 +37,16 @@ export function decodeHeaders(stored: {
   readonly ContentEncoding?: string | undefined;
   readonly ContentDisposition?: string | undefined;
   readonly ContentLanguage?: string | undefined;
+  readonly CacheControl?: string | undefined;
+  readonly ExpiresString?: string | undefined;
 }): ObjectHeaders {
   return {
     contentType: stored.ContentType ?? 'application/octet-stream',
     contentEncoding: stored.ContentEncoding || undefined,
     contentDisposition: stored.ContentDisposition,
     contentLanguage: stored.ContentLanguage,
+    cacheControl: stored.CacheControl,
+    expires: stored.ExpiresString,
   };
 }
 

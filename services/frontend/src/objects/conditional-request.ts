@@ -4,6 +4,7 @@ export interface Validators {
   /** With its quotes; `null` where there is none. */
   readonly etag: string | null;
   readonly lastModified: Date;
+  readonly lastModifiedIsStrong: boolean;
 }
 
 /** Preconditions of a GET or HEAD in the order of RFC 9110, section 13.2.2. */
@@ -31,7 +32,7 @@ export function evaluatePreconditions(
 export function rangeApplies(ifRange: string | undefined, validators: Validators): boolean {
   if (ifRange === undefined) return true;
   if (ifRange.includes('"')) return listsETag(ifRange, validators.etag, 'strong');
-  return httpDate(ifRange) === wholeSeconds(validators.lastModified);
+  return validators.lastModifiedIsStrong && httpDate(ifRange) === wholeSeconds(validators.lastModified);
 }
 
 function listsETag(header: string, etag: string | null, comparison: 'strong' | 'weak'): boolean {

@@ -9,7 +9,7 @@ import { knownBackend } from '../operators/known-backends.ts';
 import { recordBackend } from '../redirect/object-record.ts';
 import { parseByteRange } from './byte-range.ts';
 import { evaluatePreconditions, rangeApplies } from './conditional-request.ts';
-import { objectHeaders } from './object-headers.ts';
+import { lastModified, objectHeaders } from './object-headers.ts';
 import { ObjectReaders, type ObjectReader } from './object-readers.ts';
 
 export interface ObjectsRouteParts {
@@ -39,7 +39,8 @@ export function objectsRoute({ backends, logger }: ObjectsRouteParts) {
     if (opened === null) throw noSuchObject();
 
     const { object } = opened;
-    const validators = { etag: object.etag, lastModified: object.storedAt };
+    const { date, strong } = lastModified(object);
+    const validators = { etag: object.etag, lastModified: date, lastModifiedIsStrong: strong };
     for (const [header, value] of Object.entries(objectHeaders(object))) ctx.res.setHeader(header, value);
 
     const precondition = evaluatePreconditions(ctx.req.headers, validators);
