@@ -206,7 +206,7 @@ describe('an object deleted behind our back', () => {
 describe('an object near the end of its life', () => {
   test('is not redirected to after expiry less margin; a new copy replaces it', async () => {
     // A day, of which all but four seconds are margin.
-    const overrides = { entries: { expiryMarginSeconds: 86_396 } };
+    const overrides = { entries: { ttlSeconds: 86_400, expiryMarginSeconds: 86_396 } };
     await using short = await FaultRig.start({ overrides });
     const [asked] = await Promise.all([short.startFrontend(), short.startCopier()]);
     const path = fresh('/bytes/1700');

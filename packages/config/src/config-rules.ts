@@ -1,7 +1,9 @@
-import { resolve, sep } from 'node:path';
 import { checkPattern, checkPrefix } from '@cloud-mirror/origin';
 import { describeFound, pathText } from './config-fault.ts';
 import type { KeyPath } from './config-fault.ts';
+import { backendsOf, isMapping, listAt, valueAt } from './config-values.ts';
+import { placeFaults } from './place-rules.ts';
+import { timeLimitFaults } from './time-rules.ts';
 import { queueName } from './queue-name.ts';
 import { NAME_PATTERN, RESERVED_NAME, parseUrl } from './value-schemas.ts';
 
@@ -24,38 +26,9 @@ export function findCrossFaults(config: unknown): CrossFault[] {
     ...connectionFaults(config),
     ...nameFaults(config),
     ...queueNameFaults(config),
-    ...directoryFaults(config),
+    ...placeFaults(config),
     ...serveFaults(config),
   ];
-}
-
-function timeLimitFaults(config: unknown): CrossFault[] {
-  const faults: CrossFault[] = [];
-  const wait = numberAt(config, 'server', 'maxWaitSeconds');
-  const drain = numberAt(config, 'server', 'drainSeconds');
-  if (wait !== null && drain !== null && wait >= drain)
-    faults.push({
-      path: ['server', 'drainSeconds'],
-      found: String(drain),
-      expected: `more than server.maxWaitSeconds (${wait}), so that waiting clients are answered before a stop`,
-    });
-  const lease = numberAt(config, 'entries', 'copyingLeaseSeconds');
-  const visibility = numberAt(config, 'queue', 'visibilityTimeoutSeconds');
-  if (lease !== null && visibility !== null && lease !== visibility)
-    faults.push({
-      path: ['queue', 'visibilityTimeoutSeconds'],
-      found: String(visibility),
-      expected: `the same as entries.copyingLeaseSeconds (${lease}): both are renewed together`,
-    });
-  const first = numberAt(config, 'entries', 'errorSeconds', 'first');
-  const longest = numberAt(config, 'entries', 'errorSeconds', 'longest');
-  if (first !== null && longest !== null && first > longest)
-    faults.push({
-      path: ['entries', 'errorSeconds', 'longest'],
-      found: String(longest),
-      expected: `at least entries.errorSeconds.first (${first})`,
-    });
-  return faults;
 }
 
 function tokenFaults(config: unknown): CrossFault[] {
@@ -180,26 +153,6 @@ function queueNameFaults(config: unknown): CrossFault[] {
   return faults;
 }
 
-/** Two stores in one folder would take each other's files for their own. */
-function directoryFaults(config: unknown): CrossFault[] {
-  const seen: { readonly folder: string; readonly backend: string }[] = [];
-  const faults: CrossFault[] = [];
-  for (const { service, region, settings } of backendsOf(config)) {
-    const directory = valueAt(settings, 'directory');
-    if (typeof directory !== 'string') continue;
-    const folder = resolve(directory, region) + sep;
-    const other = seen.find((one) => folder.startsWith(one.folder) || one.folder.startsWith(folder));
-    if (other !== undefined)
-      faults.push({
-        path: ['services', service, 'directory'],
-        found: JSON.stringify(directory),
-        expected: `a folder that is not the one of ${other.backend}, nor above or below it`,
-      });
-    seen.push({ folder, backend: `${service}/${region}` });
-  }
-  return faults;
-}
-
 function serveFaults(config: unknown): CrossFault[] {
   const known = backendsOf(config).map(({ service, region }) => `${service}/${region}`);
   const serves = listAt(config, 'copier', 'serves');
@@ -218,36 +171,6 @@ function serveFaults(config: unknown): CrossFault[] {
     expected: 'each back end once',
   }));
   return [...unknown, ...doubled];
-}
-
-function backendsOf(config: unknown): { service: string; region: string; settings: unknown }[] {
-  const services = valueAt(config, 'services');
-  if (!isMapping(services)) return [];
-  return Object.entries(services).flatMap(([service, settings]) => {
-    const regions = valueAt(settings, 'regions');
-    return isMapping(regions) ? Object.keys(regions).map((region) => ({ service, region, settings })) : [];
-  });
-}
-
-function isMapping(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function valueAt(value: unknown, ...path: readonly string[]): unknown {
-  return path.reduce<unknown>(
-    (inner, key) => (isMapping(inner) && Object.hasOwn(inner, key) ? inner[key] : undefined),
-    value,
-  );
-}
-
-function numberAt(value: unknown, ...path: readonly string[]): number | null {
-  const found = valueAt(value, ...path);
-  return typeof found === 'number' ? found : null;
-}
-
-function listAt(value: unknown, ...path: readonly string[]): readonly unknown[] {
-  const found = valueAt(value, ...path);
-  return Array.isArray(found) ? found : [];
 }
 
 /** Places of the texts that stand before them already. */

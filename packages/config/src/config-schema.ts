@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { findCrossFaults } from './config-rules.ts';
-import { DEFAULT_REDIS_URL, entriesSchema } from './entries-schema.ts';
+import { DEFAULT_REDIS_URL, defaultExpiryMarginSeconds, entriesSchema } from './entries-schema.ts';
 import { servicesSchema } from './services-schema.ts';
 import { sourcesSchema } from './sources-schema.ts';
 import {
@@ -41,8 +41,19 @@ const serverSchema = section({
     .default(null),
 });
 
-export const SCOPES = ['read', 'purge', 'flush', 'queue', 'prefetch'] as const;
+export const SCOPES = ['read', 'purge', 'flush', 'queue'] as const;
 export type Scope = (typeof SCOPES)[number];
+
+/** Was accepted although no call ever asked for it. */
+const SCOPE_WITHOUT_CALL = 'prefetch';
+
+function scope() {
+  const known = SCOPES.join(' or ');
+  return z.enum(SCOPES, {
+    error: ({ input }) =>
+      input === SCOPE_WITHOUT_CALL ? `${known}: no call needs ${SCOPE_WITHOUT_CALL}, take it out` : known,
+  });
+}
 
 const adminSchema = section({
   tokens: listOf(
@@ -54,7 +65,7 @@ const adminSchema = section({
       sha256: text("the token's SHA-256 as 64 hexadecimal digits", /^[0-9A-Fa-f]{64}$/).transform((digits) =>
         digits.toLowerCase(),
       ),
-      scopes: listOf(oneOf(SCOPES), `a list of at least one of ${SCOPES.join(', ')}`, 1),
+      scopes: listOf(scope(), `a list of at least one of ${SCOPES.join(', ')}`, 1),
     }),
     'a list of tokens',
   ).default([]),
@@ -125,7 +136,12 @@ export const configSchema = strictMapping({
   )
   .transform((config) => ({
     ...config,
-    entries: { ...config.entries, ...connectionDefault(config.entries) },
+    entries: {
+      ...config.entries,
+      ...connectionDefault(config.entries),
+      expiryMarginSeconds:
+        config.entries.expiryMarginSeconds ?? defaultExpiryMarginSeconds(config.entries.ttlSeconds),
+    },
     sources: {
       ...config.sources,
       allow: config.sources.allow.map((rule) => ({

@@ -22,6 +22,13 @@ function redisUrl() {
 
 export const DEFAULT_REDIS_URL = 'redis://localhost:6379/0';
 
+const USUAL_EXPIRY_MARGIN_SECONDS = 600;
+
+/** Never more than half of the time for which a copy is believed in. */
+export function defaultExpiryMarginSeconds(ttlSeconds: number): number {
+  return Math.min(USUAL_EXPIRY_MARGIN_SECONDS, Math.floor(ttlSeconds / 2));
+}
+
 export const entriesSchema = section({
   kind: oneOf(['redis', 'memory']).default('redis'),
   /** Exactly one of the three; {@link DEFAULT_REDIS_URL} where none is given. */
@@ -38,7 +45,8 @@ export const entriesSchema = section({
     /^[A-Za-z0-9._:-]{1,100}$/,
   ).default('cloud-mirror'),
   ttlSeconds: seconds(1, 366 * 86_400).default(84_600),
-  expiryMarginSeconds: seconds(0, 86_399).default(600),
+  /** {@link defaultExpiryMarginSeconds} where it is left out. */
+  expiryMarginSeconds: seconds(0).optional(),
   queuedLeaseSeconds: seconds(1).default(900),
   copyingLeaseSeconds: seconds(1, 43_200).default(60),
   errorSeconds: section({

@@ -19,6 +19,8 @@ const token = (changes: object) => ({
   ...changes,
 });
 const region = { bucket: 'bucket-1' };
+const other = { bucket: 'bucket-2' };
+const lab = (endpoint: string, bucket = 'bucket-1') => ({ bucket, endpoint });
 const s3 = (changes: object) => ({ kind: 's3', regions: { a: region }, ...changes });
 const folder = (changes: object) => ({ kind: 'filesystem', regions: { here: {} }, ...changes });
 
@@ -80,6 +82,13 @@ const FAULTS: [path: string, value: unknown, faultPath: string, found: string, e
     '64 hexadecimal',
   ],
   ['admin.tokens', [token({ scopes: ['root'] })], 'admin.tokens[0].scopes[0]', '"root"', 'read or purge'],
+  [
+    'admin.tokens',
+    [token({ scopes: ['read', 'prefetch'] })],
+    'admin.tokens[0].scopes[1]',
+    '"prefetch"',
+    'no call needs prefetch, take it out',
+  ],
   ['admin.tokens', [token({ scopes: [] })], 'admin.tokens[0].scopes', 'a list of 0', 'at least one of read'],
   ['admin.tokens', [token({ name: 'a b' })], 'admin.tokens[0].name', '"a b"', 'letters'],
   [
@@ -182,6 +191,36 @@ const FAULTS: [path: string, value: unknown, faultPath: string, found: string, e
   ],
   ['entries.copyingLeaseSeconds', 30, 'queue.visibilityTimeoutSeconds', '60', 'copyingLeaseSeconds (30)'],
   ['queue.visibilityTimeoutSeconds', 30, 'queue.visibilityTimeoutSeconds', '30', 'copyingLeaseSeconds (60)'],
+  [
+    'entries.expiryMarginSeconds',
+    84_600,
+    'entries.expiryMarginSeconds',
+    '84600',
+    'less than entries.ttlSeconds (84600)',
+  ],
+  [
+    'entries',
+    { ttlSeconds: 60, expiryMarginSeconds: 61 },
+    'entries.expiryMarginSeconds',
+    '61',
+    'ttlSeconds (60)',
+  ],
+  ['entries.expiryMarginSeconds', -1, 'entries.expiryMarginSeconds', '-1', 'from 0 to 604800'],
+  [
+    'entries',
+    { ttlSeconds: 90_000, expiryMarginSeconds: 86_400 },
+    'entries.expiryMarginSeconds',
+    '86400',
+    'less than services.s3.lifespanDays (1, so 86400 s)',
+  ],
+  ['entries.commandTimeoutMs', 60_000, 'entries.commandTimeoutMs', '60000', 'copyingLeaseSeconds (60 s)'],
+  [
+    'sources.timeouts.totalSeconds',
+    90_000,
+    'copier.sweepUploadsAfterHours',
+    '24',
+    'at least sources.timeouts.totalSeconds (90000 s, 25 h)',
+  ],
   ['queue.kind', 'kafka', 'queue.kind', '"kafka"', 'sqs or memory'],
   ['queue.name', 'cloud mirror', 'queue.name', '"cloud mirror" for s3/us-west-1', 'SQS takes'],
   [
@@ -240,12 +279,55 @@ const FAULTS: [path: string, value: unknown, faultPath: string, found: string, e
     '"data/objects"',
     'not the one of a/here',
   ],
+  [
+    'services',
+    { a: s3({ regions: { b: region, c: other, d: region } }) },
+    'services.a.regions.d.bucket',
+    '"bucket-1"',
+    'another bucket than a/b has',
+  ],
+  [
+    'services',
+    { a: s3({}), b: s3({ regions: { z: region } }) },
+    'services.b.regions.z.bucket',
+    '"bucket-1"',
+    'another bucket than a/a has',
+  ],
+  [
+    'services',
+    { a: s3({ regions: { b: region, c: lab('https://s3.eu-west-1.amazonaws.com') } }) },
+    'services.a.regions.c.bucket',
+    '"bucket-1"',
+    'another bucket than a/b has',
+  ],
+  [
+    'services',
+    { a: s3({ regions: { b: lab('http://127.0.0.1:9000'), c: lab('http://localhost:9000/') } }) },
+    'services.a.regions.c.bucket',
+    '"bucket-1"',
+    'another bucket than a/b has',
+  ],
+  [
+    'services',
+    { a: s3({ regions: { b: lab('https://store.example'), c: lab('https://STORE.example:443') } }) },
+    'services.a.regions.c.bucket',
+    '"bucket-1"',
+    'another bucket than a/b has',
+  ],
+  [
+    'services',
+    { a: folder({ directory: 'data' }), b: folder({ directory: './x/../data/' }) },
+    'services.b.directory',
+    '"./x/../data/"',
+    'not the one of a/here',
+  ],
   ['copier.serves', ['s3/us-west-9'], 'copier.serves[0]', '"s3/us-west-9"', 's3/us-west-1'],
   ['copier.serves', ['s3/us-west-1', 's3/us-west-1'], 'copier.serves[1]', '"s3/us-west-1"', 'once'],
   ['copier.serves', [], 'copier.serves', 'a list of 0', 'at least one'],
   ['copier.concurrency', 0, 'copier.concurrency', '0', 'a whole number from 1'],
   ['copier.health', { port: 'x' }, 'copier.health.port', '"x"', '65535'],
   ['log.level', 'verbose', 'log.level', '"verbose"', 'trace or debug or info'],
+  ['sampleOrigin', { port: 8080 }, 'sampleOrigin.port', '8080', 'another port than server.port (8080)'],
   ['sampleOrigin', { port: 99_999 }, 'sampleOrigin.port', '99999', '65535'],
 ];
 
@@ -269,7 +351,7 @@ describe('a fault', () => {
   });
 
   test('comes of two back ends with one queue, also of one that is the dead letters of another', () => {
-    const two = s3({ regions: { a: region, a_dead: region } });
+    const two = s3({ regions: { a: region, a_dead: other } });
     const shared = { ...minimalConfig(), services: { s3: two }, queue: { name: 'jobs-{service}' } };
     expect(faultsOf(JSON.stringify(shared))).toMatchObject([
       {
@@ -289,6 +371,31 @@ describe('a fault', () => {
     const apart = { a: folder({ directory: 'data' }), b: folder({ directory: 'data-2' }) };
     expect(faultsOf(minimalWith('services', apart))).toEqual([]);
   });
+});
+
+test.each([
+  ['services', { a: s3({ regions: { b: lab('http://127.0.0.1:9000'), c: lab('http://127.0.0.1:9001') } }) }],
+  ['services', { a: s3({ regions: { b: region, c: lab('https://store.example') } }) }],
+  [
+    'services',
+    { a: s3({ regions: { b: lab('https://store.example/x'), c: lab('https://store.example/y') } }) },
+  ],
+  ['services', { a: s3({ regions: { b: region, c: other } }) }],
+  ['entries.expiryMarginSeconds', 84_599],
+  ['entries.ttlSeconds', 5],
+  ['entries.commandTimeoutMs', 59_999],
+  ['sources.timeouts.totalSeconds', 86_400],
+  ['sampleOrigin', { port: 0 }],
+])('no fault: %s: %j', (path, value) => {
+  expect(faultsOf(minimalWith(path, value))).toEqual([]);
+});
+
+test('a margin that is left out is never more than half of the time for which a copy is believed in', () => {
+  const margin = (entries: object) =>
+    parseConfig(minimalWith('entries', entries), {}).entries.expiryMarginSeconds;
+  expect(margin({})).toBe(600);
+  expect(margin({ ttlSeconds: 5 })).toBe(2);
+  expect(margin({ ttlSeconds: 5, expiryMarginSeconds: 4 })).toBe(4);
 });
 
 test('every fault is told at once, those between keys beside those of single keys', () => {

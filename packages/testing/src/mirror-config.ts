@@ -110,7 +110,7 @@ function everyMirror(port: number, origins: readonly string[]): ConfigObject {
         {
           name: 'operator',
           sha256: sha256(ADMIN_TOKEN),
-          scopes: ['read', 'purge', 'flush', 'queue', 'prefetch'],
+          scopes: ['read', 'purge', 'flush', 'queue'],
         },
         { name: 'reader', sha256: sha256(READER_TOKEN), scopes: ['read'] },
       ],

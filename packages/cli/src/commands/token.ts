@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import type { CommandContext } from '../command-context.ts';
 import { UsageError } from '../command-error.ts';
 
-const SCOPES = ['read', 'purge', 'flush', 'queue', 'prefetch'];
+const SCOPES = ['read', 'purge', 'flush', 'queue'];
 const TOKEN_BYTES = 32;
 
 /** `token new`: makes an operator's token and the line of `admin.tokens` that lets it in. */
