@@ -19,6 +19,8 @@ export interface ServerLimits {
   readonly maxWaitSeconds: number;
   /** Of a URL that is encoded in the path of a request. */
   readonly maxUrlBytes: number;
+  /** Where it is left out: room for all who may wait, as far as the process may open files. */
+  readonly maxConnections?: number;
 }
 
 const HEADER_BYTES = 64 * 1024;
@@ -57,7 +59,7 @@ export class HttpServer {
       listener,
     );
     this.#server.maxHeadersCount = MAX_HEADERS;
-    this.#server.maxConnections = maxConnections(limits.maxWaiting);
+    this.#server.maxConnections = limits.maxConnections ?? maxConnections(limits.maxWaiting);
     this.#connections = new OpenConnections(this.#server);
     this.#server.timeout = Math.max(STALLED_SOCKET_MS, (limits.maxWaitSeconds + 30) * 1000);
     // An Expect that nobody knows may be ignored (RFC 9110, section 10.1.1).

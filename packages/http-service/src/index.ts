@@ -3,6 +3,8 @@ export type { LoggedRecord } from './access-log.ts';
 export { jsonHeaders, sendJson, sendText } from './answer.ts';
 export { CLIENT_GONE, endOf } from './client-gone.ts';
 export { clientAddressReader, clientNetwork } from './client-address.ts';
+export { startHealthServer } from './health-server.ts';
+export type { HealthServerParts, ProcessHealth } from './health-server.ts';
 export { HttpProblem } from './http-problem.ts';
 export type { HttpProblemOptions } from './http-problem.ts';
 export { HttpServer } from './http-server.ts';

@@ -7,7 +7,7 @@ import type { Registry } from 'prom-client';
 import { createCopierMetrics, type CopierMetrics } from './copier-metrics.ts';
 import { CopyJob } from './copy-job.ts';
 import { CopySlots } from './copy-slots.ts';
-import type { CopierHealth } from './health-server.ts';
+import type { ProcessHealth } from '@cloud-mirror/http-service';
 import type { JobResult } from './job-result.ts';
 import { receiveJobs } from './job-worker.ts';
 import { sweepUploads } from './upload-sweep.ts';
@@ -80,7 +80,7 @@ export class Copier {
     });
   }
 
-  health(): CopierHealth {
+  health(): ProcessHealth {
     if (this.#stopping.signal.aborted) return { status: 'draining', failing: [] };
     return { status: this.#failing.size === 0 ? 'ok' : 'degraded', failing: [...this.#failing].sort() };
   }

@@ -13,7 +13,7 @@ import {
   type RunningProgram,
 } from '@cloud-mirror/program';
 import { Copier } from './copier.ts';
-import { startHealthServer } from './health-server.ts';
+import { startHealthServer } from '@cloud-mirror/http-service';
 
 await runProgram({
   name: 'cloud-mirror-copier',
@@ -31,7 +31,11 @@ async function start({ config, logger, signal }: ProgramContext<Config>): Promis
   const copier = new Copier({ config, adapters, logger, registry });
   let address: string | null = null;
   if (config.copier.health !== null) {
-    const server = await startHealthServer(config.copier.health, () => copier.health(), registry);
+    const server = await startHealthServer(config.copier.health, {
+      health: () => copier.health(),
+      registry,
+      logger,
+    });
     address = opening.use(server).address;
   }
   const preparing = prepareBackends(adapters, config, { logger, signal });

@@ -2,16 +2,21 @@ import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { Counter, Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { startHealthServer, type CopierHealth } from '../src/health-server.ts';
+import { createLogger } from '@cloud-mirror/program';
+import { startHealthServer, type ProcessHealth } from '../src/health-server.ts';
 
-let health: CopierHealth;
+let health: ProcessHealth;
 let server: Awaited<ReturnType<typeof startHealthServer>>;
 const registry = new Registry();
+const logger = createLogger({ level: 'silent', program: 'test', version: '0' });
 new Counter({ name: 'cloud_mirror_test_total', help: 'a counter', registers: [registry] }).inc();
 
 beforeEach(async () => {
   health = { status: 'ok', failing: [] };
-  server = await startHealthServer({ host: '127.0.0.1', port: 0 }, () => health, registry);
+  server = await startHealthServer(
+    { host: '127.0.0.1', port: 0 },
+    { health: () => health, registry, logger },
+  );
 });
 afterEach(() => server[Symbol.asyncDispose]());
 
@@ -56,8 +61,7 @@ describe('a copier answers', () => {
     const broken = { contentType: 'text/plain', metrics: () => Promise.reject(new Error('a defect')) };
     await using other = await startHealthServer(
       { host: '127.0.0.1', port: 0 },
-      () => health,
-      broken as unknown as Registry,
+      { health: () => health, registry: broken as unknown as Registry, logger },
     );
     await expect(fetch(`${other.address}/metrics`)).rejects.toThrow();
     expect((await fetch(`${other.address}/livez`)).status).toBe(200);
@@ -65,7 +69,10 @@ describe('a copier answers', () => {
 });
 
 test('nothing is answered any more once it is closed', async () => {
-  const other = await startHealthServer({ host: '127.0.0.1', port: 0 }, () => health, registry);
+  const other = await startHealthServer(
+    { host: '127.0.0.1', port: 0 },
+    { health: () => health, registry, logger },
+  );
   await other[Symbol.asyncDispose]();
   await expect(fetch(`${other.address}/livez`)).rejects.toThrow();
 });
@@ -74,7 +81,9 @@ test('a port that is taken is told', async () => {
   const taken = createServer().listen(0, '127.0.0.1');
   await once(taken, 'listening');
   const { port } = taken.address() as { port: number };
-  await expect(startHealthServer({ host: '127.0.0.1', port }, () => health, registry)).rejects.toMatchObject({
+  await expect(
+    startHealthServer({ host: '127.0.0.1', port }, { health: () => health, registry, logger }),
+  ).rejects.toMatchObject({
     code: 'EADDRINUSE',
   });
   taken.close();

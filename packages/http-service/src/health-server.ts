@@ -1,0 +1,85 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Logger } from '@cloud-mirror/program';
+import type { Registry } from 'prom-client';
+import { jsonHeaders, SHOWN_HEADERS } from './answer.ts';
+import { HttpProblem, problemBody, problemHeaders } from './http-problem.ts';
+import { HttpServer } from './http-server.ts';
+import { methodNotAllowed } from './method-not-allowed.ts';
+import { requestIdOf } from './request-id.ts';
+import { parseRequestTarget } from './request-target.ts';
+
+export interface ProcessHealth {
+  readonly status: 'ok' | 'degraded' | 'draining';
+  /** Parts that did not answer when last asked: `queue s3/us-west-1`. */
+  readonly failing: readonly string[];
+}
+
+export interface HealthServerParts {
+  readonly health: () => ProcessHealth;
+  readonly registry: Registry;
+  readonly logger: Logger;
+}
+
+/** Orchestrators and Prometheus are few. */
+const LIMITS = {
+  keepAliveSeconds: 5,
+  drainSeconds: 0,
+  maxWaiting: 100,
+  maxWaitSeconds: 0,
+  maxUrlBytes: 0,
+  maxConnections: 100,
+} as const;
+
+/**
+ * For a program that serves nothing else over HTTP: answers orchestrators and Prometheus at `/livez`, `/readyz` (503
+ * while it drains) and `/metrics`.
+ * @returns its address, `http://host:port`
+ */
+export async function startHealthServer(
+  listen: { readonly host: string; readonly port: number },
+  parts: HealthServerParts,
+): Promise<{ readonly address: string } & AsyncDisposable> {
+  const server = new HttpServer(
+    (request, response) => {
+      answerHealth(request, response, parts).catch(() => response.destroy());
+    },
+    { ...LIMITS, ...listen },
+    parts.logger,
+  );
+  const address = await server.listen();
+  return { address, [Symbol.asyncDispose]: () => server.drain() };
+}
+
+async function answerHealth(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { health, registry }: HealthServerParts,
+): Promise<void> {
+  const requestId = requestIdOf(request.headers['x-request-id']);
+  const send = (status: number, headers: Readonly<Record<string, string>>, body: string): void => {
+    response.writeHead(status, { ...SHOWN_HEADERS, ...headers, 'X-Request-Id': requestId });
+    response.end(request.method === 'HEAD' ? undefined : body);
+  };
+  const json = (status: number, body: unknown): void => send(status, jsonHeaders({}), JSON.stringify(body));
+  const problem = (of: HttpProblem): void => send(of.status, problemHeaders(of), problemBody(of, requestId));
+  if (request.method !== 'GET' && request.method !== 'HEAD')
+    return problem(methodNotAllowed(['GET', 'HEAD']));
+  switch (parseRequestTarget(request.url ?? '/').rawPath) {
+    case '/livez':
+      return json(200, { status: 'ok' });
+    case '/readyz': {
+      const now = health();
+      return json(now.status === 'draining' ? 503 : 200, now);
+    }
+    case '/metrics':
+      return send(200, metricsHeaders(registry), await registry.metrics());
+    default:
+      return problem(
+        new HttpProblem(404, 'no_such_route', 'There are /livez, /readyz and /metrics here, nothing else.'),
+      );
+  }
+}
+
+function metricsHeaders(registry: Registry): Record<string, string> {
+  return { 'Content-Type': registry.contentType, 'Cache-Control': 'no-store' };
+}
