@@ -1,8 +1,8 @@
 import type { CharacterSet, PatternNode, PatternSequence } from './pattern-syntax.ts';
 
 /**
- * Powers of the URL's length that matching may take. Each repeat that can end in more than one place takes one, and
- * the repeats after it another. A length of a few thousand allows the square, not the cube.
+ * How far the number of ways to read a URL may grow: with the square of its length, not with the cube. Each repeat
+ * that can end in more than one place adds a power, and so do the repeats after the last such one.
  */
 const MAX_DEGREE = 2;
 /** Stands for `$` among the characters that can come next. */
@@ -12,11 +12,14 @@ const ALL_BUT_NEWLINES = 126;
 const MAX_CHOICES = 16;
 
 /**
- * Why matching might take a time that grows out of all proportion with the URL's length; `null` where it cannot.
+ * Why the pattern can read one URL in too many ways; `null` if it cannot.
  *
- * Conservative, by structure alone. A repeat or alternative is *loose* where the next character does not tell how to go
- * on; JavaScript's engine then tries one way after the other (`^(a+)+$` takes exponential time). Within a repeated group
- * nothing may be loose, and elsewhere only little.
+ * The mirror matches in linear time whatever the pattern (see `linear-pattern.ts`). A pattern of this kind is refused
+ * all the same: it is nearly always a mistake in an allow list, and engines that backtrack, such as JavaScript's own,
+ * in which operators try their patterns, take exponential time for `^(a+)+$`.
+ *
+ * The check is conservative and looks at structure alone. A repeat or alternative is *loose* if the next character
+ * does not tell how to go on. Nothing may be loose within a repeated group, and only little elsewhere.
  */
 export function faultOfCost(alternatives: readonly PatternSequence[]): string | null {
   const cost = { looseRepeats: 0, repeatsSinceLoose: 0, choices: 1, nested: false };

@@ -1,6 +1,8 @@
+import { RegExpParser, RegExpSyntaxError, type AST } from '@eslint-community/regexpp';
+
 /**
- * The part of JavaScript's regular expressions that a source pattern may use, as a tree. Normal forms of URLs are
- * ASCII, so what an atom matches is a set of ASCII characters.
+ * The part of JavaScript's regular expressions that a source pattern may use, as a tree. The normal form of a URL is
+ * ASCII, so an atom matches a set of ASCII characters.
  */
 export type PatternNode =
   | { readonly kind: 'start' }
@@ -9,7 +11,7 @@ export type PatternNode =
       readonly kind: 'characters';
       /** What the atom matches. */
       readonly set: CharacterSet;
-      /** The one character it was written as, `null` for a class, an escape of a class, or a dot. */
+      /** The one character that the atom spells out; `null` for a class, an escaped class or a dot. */
       readonly literal: string | null;
       readonly min: number;
       readonly max: number;
@@ -24,149 +26,90 @@ export type PatternNode =
 export type PatternSequence = readonly PatternNode[];
 export type CharacterSet = ReadonlySet<string>;
 
-/** The pattern uses what is not understood here; the message is for the operator. */
+/** The pattern uses a construct that source patterns do not have. The message is for the operator. */
 export class PatternSyntaxError extends Error {
   override readonly name = 'PatternSyntaxError';
 }
 
+interface Bounds {
+  readonly min: number;
+  readonly max: number;
+}
+
+const ONCE: Bounds = { min: 1, max: 1 };
+/** The largest count that RE2 takes. */
+const MAX_COUNT = 1000;
 const ASCII = Array.from({ length: 128 }, (_, code) => String.fromCharCode(code));
-const ANY: CharacterSet = new Set(ASCII.filter((character) => character !== '\n' && character !== '\r'));
-const DIGITS: CharacterSet = new Set(ASCII.filter((character) => /\d/.test(character)));
-const WORD: CharacterSet = new Set(ASCII.filter((character) => /\w/.test(character)));
 
 /** @throws {PatternSyntaxError} */
 export function parsePattern(text: string): readonly PatternSequence[] {
-  return new PatternParser(text).parse();
+  refuseSpellings(text);
+  return parse(text).alternatives.map(sequenceOf);
 }
 
-class PatternParser {
-  readonly #text: string;
-  #at = 0;
+/** Escapes and characters whose meaning would need a reader to know dialects, wherever in the pattern they are. */
+function refuseSpellings(text: string): void {
+  if (/[^\x00-\x7f]/.test(text))
+    throw new PatternSyntaxError(
+      'must be ASCII: hosts are compared in their xn-- form, paths percent-encoded',
+    );
+  for (const [, character = ''] of text.matchAll(/\\([^])/g))
+    if (/[a-z0-9]/i.test(character) && character !== 'd' && character !== 'w')
+      throw new PatternSyntaxError(
+        `must not use \\${character}; of letters only \\d and \\w may be escaped, and there are no back-references`,
+      );
+}
 
-  constructor(text: string) {
-    this.#text = text;
-  }
-
-  parse(): readonly PatternSequence[] {
-    const alternatives = this.#alternatives();
-    if (this.#at < this.#text.length) throw new PatternSyntaxError('has a ) without its (');
-    return alternatives;
-  }
-
-  #alternatives(): readonly PatternSequence[] {
-    const alternatives: PatternNode[][] = [[]];
-    for (let next = this.#peek(); next !== '' && next !== ')'; next = this.#peek()) {
-      if (next === '|') {
-        this.#at += 1;
-        alternatives.push([]);
-      } else alternatives.at(-1)?.push(this.#node());
-    }
-    return alternatives;
-  }
-
-  #node(): PatternNode {
-    const character = this.#take();
-    switch (character) {
-      case '^':
-        return { kind: 'start' };
-      case '$':
-        return { kind: 'end' };
-      case '(':
-        return this.#group();
-      case '[':
-        return { kind: 'characters', set: this.#class(), literal: null, ...this.#quantifier() };
-      case '.':
-        return { kind: 'characters', set: ANY, literal: null, ...this.#quantifier() };
-      case '\\':
-        return { kind: 'characters', ...this.#escape(), ...this.#quantifier() };
-      case '*':
-      case '+':
-      case '?':
-      case '{':
-        throw new PatternSyntaxError(
-          `has a ${character} with nothing to repeat (write \\${character} for the character)`,
-        );
-      default:
-        if (!ASCII.includes(character))
-          throw new PatternSyntaxError(
-            'must be ASCII: hosts are compared in their xn-- form, paths percent-encoded',
-          );
-        return { kind: 'characters', set: new Set([character]), literal: character, ...this.#quantifier() };
-    }
-  }
-
-  #group(): PatternNode {
-    if (this.#peek() === '?') {
-      if (!this.#text.startsWith('?:', this.#at))
-        throw new PatternSyntaxError('must not use look-around or named groups; groups are (…) or (?:…)');
-      this.#at += 2;
-    }
-    const alternatives = this.#alternatives();
-    if (this.#take() !== ')') throw new PatternSyntaxError('has a ( without its )');
-    return { kind: 'group', alternatives, ...this.#quantifier() };
-  }
-
-  #escape(): { set: CharacterSet; literal: string | null } {
-    const character = this.#take();
-    if (character === 'd') return { set: DIGITS, literal: null };
-    if (character === 'w') return { set: WORD, literal: null };
-    if (character === '' || /[a-z0-9]/i.test(character) || !ASCII.includes(character))
-      throw new PatternSyntaxError(`must not use \\${character}; of letters only \\d and \\w may be escaped`);
-    return { set: new Set([character]), literal: character };
-  }
-
-  #class(): CharacterSet {
-    const negated = this.#peek() === '^';
-    if (negated) this.#at += 1;
-    const members = new Set<string>();
-    for (let next = this.#peek(); next !== ']'; next = this.#peek()) {
-      const low = this.#classMember();
-      const isRange = this.#peek() === '-' && this.#text.charAt(this.#at + 1) !== ']';
-      if (!isRange) {
-        for (const character of low) members.add(character);
-        continue;
-      }
-      this.#at += 1;
-      for (const character of range(low, this.#classMember())) members.add(character);
-    }
-    this.#at += 1;
-    return negated ? new Set(ASCII.filter((character) => !members.has(character))) : members;
-  }
-
-  #classMember(): CharacterSet {
-    const character = this.#take();
-    if (character === '') throw new PatternSyntaxError('has a [ without its ]');
-    if (character === '\\') return this.#escape().set;
-    if (!ASCII.includes(character)) throw new PatternSyntaxError('must be ASCII');
-    return new Set([character]);
-  }
-
-  #quantifier(): { min: number; max: number } {
-    const match = /^(?:([*+?])|\{(\d{1,4})(?:(,)(\d{0,4}))?\})\??/.exec(this.#text.slice(this.#at));
-    if (match === null) return { min: 1, max: 1 };
-    this.#at += match[0].length;
-    const [, sign, low, comma, high] = match;
-    if (sign !== undefined) return { min: sign === '+' ? 1 : 0, max: sign === '?' ? 1 : Infinity };
-    const min = Number(low);
-    if (comma === undefined) return { min, max: min };
-    return { min, max: high === '' || high === undefined ? Infinity : Number(high) };
-  }
-
-  #peek(): string {
-    return this.#text.charAt(this.#at);
-  }
-
-  #take(): string {
-    const character = this.#text.charAt(this.#at);
-    this.#at += 1;
-    return character;
+function parse(text: string): AST.Pattern {
+  try {
+    return new RegExpParser().parsePattern(text);
+  } catch (error) {
+    if (!(error instanceof RegExpSyntaxError)) throw error;
+    const reason = error.message.slice(error.message.lastIndexOf(': ') + 2);
+    throw new PatternSyntaxError(`is not a regular expression: ${reason}, at character ${error.index + 1}`);
   }
 }
 
-function range(low: CharacterSet, high: CharacterSet): readonly string[] {
-  const [from] = low;
-  const [to] = high;
-  if (low.size !== 1 || high.size !== 1 || from === undefined || to === undefined || from > to)
-    throw new PatternSyntaxError('has a range in [ ] that is none');
-  return ASCII.filter((character) => character >= from && character <= to);
+function sequenceOf({ elements }: AST.Alternative): PatternSequence {
+  return elements.map((element) =>
+    element.type === 'Quantifier' ? nodeOf(element.element, boundsOf(element)) : nodeOf(element, ONCE),
+  );
+}
+
+function boundsOf({ min, max }: AST.Quantifier): Bounds {
+  if (min > MAX_COUNT || (max > MAX_COUNT && max !== Infinity))
+    throw new PatternSyntaxError(`must not count further than ${MAX_COUNT} in { }`);
+  return { min, max };
+}
+
+function nodeOf(element: Exclude<AST.Element, AST.Quantifier>, bounds: Bounds): PatternNode {
+  switch (element.type) {
+    case 'Character': {
+      if (element.raw === '{')
+        throw new PatternSyntaxError('has a { that begins no count (write \\{ for the character)');
+      const literal = String.fromCodePoint(element.value);
+      return { kind: 'characters', set: new Set([literal]), literal, ...bounds };
+    }
+    case 'CharacterClass':
+    case 'CharacterSet':
+      return { kind: 'characters', set: charactersOf(element.raw), literal: null, ...bounds };
+    case 'Group':
+    case 'CapturingGroup':
+      if (element.type === 'Group' ? element.modifiers !== null : element.name !== null)
+        throw new PatternSyntaxError('must not use named groups or flags; groups are (…) or (?:…)');
+      return { kind: 'group', alternatives: element.alternatives.map(sequenceOf), ...bounds };
+    case 'Assertion':
+      if (element.kind === 'start' || element.kind === 'end') return { kind: element.kind };
+      throw new PatternSyntaxError('must not use look-around; groups are (…) or (?:…)');
+    default:
+      throw new PatternSyntaxError(`must not use ${element.raw}`);
+  }
+}
+
+/** What a class, an escaped class or a dot matches. JavaScript's own engine says so, one character at a time. */
+function charactersOf(atom: string): CharacterSet {
+  const whole = new RegExp(`^${atom}$`);
+  const set = new Set(ASCII.filter((character) => whole.test(character)));
+  if (set.size === 0) throw new PatternSyntaxError(`has a class that matches nothing: ${atom}`);
+  return set;
 }

@@ -1,3 +1,4 @@
+import { compileLinear, type LinearPattern } from './linear-pattern.ts';
 import { faultOfCost } from './pattern-cost.ts';
 import {
   parsePattern,
@@ -13,12 +14,13 @@ const HOST_CLASS = /^[A-Za-z0-9._-]$/;
 const HOST_LITERAL = /^[a-z0-9._:[\]-]$/;
 
 /**
- * What is wrong with the `pattern` of a source rule, for the operator; `null` where nothing is.
+ * What is wrong with the `pattern` of a source rule, for the operator; `null` if nothing is.
  *
  * A pattern is a JavaScript regular expression without flags, tested on the whole normal form of a URL. It must begin
- * with `^`, the scheme and `://`, and then fix the host (and port, if one may be given) up to the `/` that closes it:
- * nothing there may match a `/`, `@` or `:` that is not written as such, nor a dot that was meant as one. Look-around,
- * back-references and named groups are refused, and so is what could take long to match (see `pattern-cost.ts`).
+ * with `^`, the scheme and `://`, and then fix the host (and the port, if one may be given) up to the `/` that closes
+ * it. Up to there, nothing may match a `/`, `@` or `:` that is not written out, and a dot must be written `\.`.
+ * Look-around, back-references and named groups are refused: RE2, which does the matching, has no such constructs or
+ * reads them differently. So are patterns that can read one URL in many ways (see `pattern-cost.ts`).
  */
 export function checkPattern(text: string): string | null {
   if (text.length > MAX_PATTERN_CHARACTERS)
@@ -26,13 +28,18 @@ export function checkPattern(text: string): string | null {
   if (!text.startsWith('^')) return 'must begin with ^';
   try {
     const alternatives = parsePattern(text);
-    new RegExp(text);
-    return faultOfShape(alternatives) ?? faultOfCost(alternatives);
+    const fault = faultOfShape(alternatives) ?? faultOfCost(alternatives);
+    if (fault === null) compileLinear(alternatives);
+    return fault;
   } catch (error) {
-    if (error instanceof PatternSyntaxError) return error.message;
-    if (error instanceof SyntaxError) return `is not a regular expression: ${error.message}`;
+    if (error instanceof PatternSyntaxError || error instanceof RangeError) return error.message;
     throw error;
   }
+}
+
+/** What {@link checkPattern} accepts, ready to be tested on the normal forms of URLs. */
+export function compilePattern(text: string): LinearPattern {
+  return compileLinear(parsePattern(text));
 }
 
 /** Whether a pattern that {@link checkPattern} accepts allows only some of the paths of its hosts. */

@@ -7,7 +7,7 @@ import {
 } from './origin.ts';
 import { hasHiddenDotSegment } from './path-ambiguity.ts';
 import { signedQueryParameter } from './signed-query.ts';
-import { checkPattern, patternLimitsPath } from './source-pattern.ts';
+import { checkPattern, compilePattern, patternLimitsPath } from './source-pattern.ts';
 
 interface SourceRuleSettings extends Partial<SourceOptions> {
   /** `optional` lets http through where `requireTls` is set; `required` refuses it where it is not. */
@@ -110,7 +110,7 @@ function matcherOf(rule: SourceRule): Matcher {
   if (rule.prefix !== undefined) return prefixMatcher(rule.prefix, rule);
   const fault = checkPattern(rule.pattern);
   if (fault !== null) throw new TypeError(`pattern ${rule.pattern}: ${fault}`);
-  const pattern = new RegExp(rule.pattern);
+  const pattern = compilePattern(rule.pattern);
   return {
     matches: ({ href }) => pattern.test(href),
     limitsPath: patternLimitsPath(rule.pattern),

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { isAddressAllowed, isGlobalUnicast } from '../src/address-guard.ts';
 import { normalizeOriginUrl, OriginUrlError, resolveLocation } from '../src/normal-form.ts';
-import { checkPattern } from '../src/source-pattern.ts';
+import { checkPattern, compilePattern } from '../src/source-pattern.ts';
 import { createSourcePolicy } from '../src/source-policy.ts';
 
 /** Texts made of the pieces that URL parsers disagree about, and of anything else. */
@@ -188,6 +188,23 @@ describe('the source policy', () => {
       { numRuns: 3000 },
     );
     expect(taken).toBeGreaterThan(50);
+  });
+
+  test('matches what JavaScript’s own engine matches', () => {
+    const rest = fc.array(fc.constantFrom('a', 'b', 'x', '/', '.', '1', '-', '?'), { maxLength: 12 });
+    const outcomes = new Set<boolean>();
+    fc.assert(
+      fc.property(pattern, fc.constantFrom('', '$'), rest, (path, end, characters) => {
+        const text = `^https://a\\.test/${path}${end}`;
+        if (checkPattern(text) !== null) return;
+        const url = `https://a.test/${characters.join('')}`;
+        const expected = new RegExp(text).test(url);
+        outcomes.add(expected);
+        expect(compilePattern(text).test(url)).toBe(expected);
+      }),
+      { numRuns: 3000 },
+    );
+    expect(outcomes.size).toBe(2);
   });
 
   test('takes no pattern that a long URL can keep busy', () => {

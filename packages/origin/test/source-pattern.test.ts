@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { checkPattern, patternOpensAnyHost } from '../src/source-pattern.ts';
+import { checkPattern, compilePattern, patternOpensAnyHost } from '../src/source-pattern.ts';
 
 test.each([
   '^https://[a-z0-9-]+\\.example\\.com/',
@@ -96,4 +96,55 @@ test.each([
 ])('%s opens any host: %s', (pattern, expected) => {
   expect(checkPattern(pattern)).toBeNull();
   expect(patternOpensAnyHost(pattern)).toBe(expected);
+});
+
+describe('constructs that dialects read differently, or that RE2 lacks:', () => {
+  test.each([
+    ['^https://a\\.example/[]x]', 'matches nothing'],
+    ['^https://a\\.example/(?i:x)', 'flags'],
+    ['^https://a\\.example/(?P<n>x)', 'is not a regular expression: Invalid group'],
+    ['^https://a\\.example/(?<n>x)', 'named groups'],
+    ['^https://a\\.example/(?!x)', 'look-around'],
+    ['^https://a\\.example/(?<!x)', 'look-around'],
+    ['^https://a\\.example/(x)\\1', 'back-references'],
+    ['^https://a\\.example/x\\b', '\\b'],
+    ['^https://a\\.example/\\Qx\\E', '\\Q'],
+    ['^https://a\\.example/x\\z', '\\z'],
+    ['^https://a\\.example/[\\x2f]', '\\x'],
+    ['^https://a\\.example/x{,3}', 'begins no count'],
+    ['^https://a\\.example/x++', 'Nothing to repeat'],
+    ['^https://a\\.example/x{1001}', '1000'],
+    ['^https://a\\.example/x{2,1001}', '1000'],
+    ['^https://a\\.example/(?:x{100}y){100}', 'too large'],
+    ['^https://a\\.example/x{1000}x{1000}x{1000}x{1000}x{1000}', 'too large'],
+  ])('%s is refused: %s', (pattern, fault) => {
+    expect(checkPattern(pattern)).toContain(fault);
+  });
+
+  test.each([
+    ['^https://a\\.example/[[:alpha:]]', ':]', true],
+    ['^https://a\\.example/[[:alpha:]]', 'b', false],
+    ['^https://a\\.example/[^]x', '~x', true],
+    ['^https://a\\.example/x$', 'x\n', false],
+    ['^https://a\\.example/[\\d-]+$', '7-7', true],
+    ['^https://a\\.example/[a\\]-]+$', 'a]-', true],
+    ['^https://a\\.example/[*-.]$', '-', true],
+    ['^https://a\\.example/[+-.]$', '*', false],
+    ['^https://a\\.example/x}]$', 'x}]', true],
+    ['^https://a\\.example/\\_\\@\\ $', '_@ ', true],
+  ])('%s is read as JavaScript reads it', (pattern, path, matches) => {
+    expect(checkPattern(pattern)).toBeNull();
+    expect(new RegExp(pattern).test(`https://a.example/${path}`)).toBe(matches);
+    expect(compilePattern(pattern).test(`https://a.example/${path}`)).toBe(matches);
+  });
+});
+
+test.each([
+  ['^https://a\\.example/.*/artifacts/.*\\.zip$', '/artifacts'],
+  ['^https://a\\.example/[^?]*x[^?]*y$', 'x'],
+])('%s takes time in proportion to the length of the URL', (pattern, unit) => {
+  expect(checkPattern(pattern)).toBeNull();
+  // An engine that goes back and tries again takes more than the limit of the test for this.
+  const url = `https://a.example/${unit.repeat(2_000_000 / unit.length)}!`;
+  expect(compilePattern(pattern).test(url)).toBe(false);
 });
