@@ -6,6 +6,11 @@ export interface PurgeResult {
   readonly purged: boolean;
   /** The rough cause, where `purged` is false. */
   readonly error: string | null;
+  /**
+   * `false`: there was neither a copy nor an entry, so the URL was not mirrored here, or is no longer. Left out where there was one, or
+   * where that is not known. A purge of nothing holds as well: a copy in flight is not redirected to.
+   */
+  readonly found?: false;
 }
 
 /** All that is known of one object in one back end, for operators. */

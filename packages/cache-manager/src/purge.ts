@@ -38,17 +38,26 @@ export async function purge(
     objects.map(async (object, index) => {
       const mark = marked[index];
       if (mark === undefined || mark.status === 'rejected') throw mark?.reason;
-      await options.entries.drop(object.id);
+      const hadEntry = await options.entries.drop(object.id);
+      const hasCopy = hadEntry ? true : isStored(object, mark.value, signal);
       // A request that read the entry just before has been answered, or has given up, by the end of this wait, and no
       // front end remembers it any more; those that begin later cannot see it. Only then do the objects go.
       const memoryAgeMs = options.remembersHits === true ? GREATEST_MEMORY_AGE_MS : 0;
       await sleep(memoryAgeMs + options.entries.timeLimitMs, undefined, { signal });
+      const found = await hasCopy;
       await deleteCopies(object, mark.value, signal);
+      return found;
     }),
   );
   return objects.map(({ id }, index) => {
     const result = removed[index];
-    if (result?.status !== 'rejected') return { backend: id.backend, purged: true, error: null };
+    if (result?.status !== 'rejected')
+      return {
+        backend: id.backend,
+        purged: true,
+        error: null,
+        ...(result?.value === false && { found: false }),
+      };
     const part = result.reason instanceof EntryStoreError ? 'entries' : 'store';
     options.events?.partFailed?.(part, id.backend, result.reason);
     return { backend: id.backend, purged: false, error: publicCause(result.reason) };
@@ -76,10 +85,30 @@ async function mark(
   return before.generation;
 }
 
-/** Only these two keys: what a copy in flight writes meanwhile is of a generation that nobody is redirected to. */
+/** The keys under which a copy may be that requests were redirected to. */
+function copyKeys(object: MirroredObject, previous: string): string[] {
+  return [...new Set([copyKey(object, ''), copyKey(object, previous)])];
+}
+
+/** Whether there is something to delete; `null` where the store does not say. Never rejects: the purge does not depend on it. */
+async function isStored(
+  object: MirroredObject,
+  previous: string,
+  signal: AbortSignal,
+): Promise<boolean | null> {
+  try {
+    const { store } = object.backend;
+    const heads = await Promise.all(copyKeys(object, previous).map((key) => store.head(key, { signal })));
+    return heads.some((head) => head !== null);
+  } catch {
+    return null;
+  }
+}
+
+/** Only these keys: what a copy in flight writes meanwhile is of a generation that nobody is redirected to. */
 async function deleteCopies(object: MirroredObject, previous: string, signal: AbortSignal): Promise<void> {
-  const keys = new Set([copyKey(object, ''), copyKey(object, previous)]);
-  await Promise.all([...keys].map((key) => object.backend.store.delete(key, { signal })));
+  const keys = copyKeys(object, previous);
+  await Promise.all(keys.map((key) => object.backend.store.delete(key, { signal })));
 }
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {

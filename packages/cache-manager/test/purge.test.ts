@@ -46,6 +46,53 @@ describe('a purge', () => {
     expect(await waiting).toMatchObject({ location: await mirror.address(PATH, generation) });
   });
 
+  test.each([
+    ['a URL that was never mirrored', () => undefined, false],
+    ['a copy that no entry knows of', () => mirror.store(PATH), true],
+    [
+      'an entry without a copy',
+      async () => {
+        await mirror.entries.claim(mirror.object(PATH).id, {
+          token: 't',
+          leaseMs: 60_000,
+          copyingLeaseMs: 1,
+        });
+      },
+      true,
+    ],
+    [
+      'a copy of a later generation',
+      async () => {
+        await mirror.purgeElsewhere(PATH);
+        await mirror.store(PATH, await mirror.generationOf(PATH));
+      },
+      true,
+    ],
+    [
+      'what has just been purged',
+      async () => {
+        await mirror.store(PATH);
+        await purgeHere();
+      },
+      false,
+    ],
+  ])('says whether there was anything: %s', async (_name, arrange, found) => {
+    await arrange();
+    const nothing = found ? {} : { found: false };
+    expect(await purgeHere()).toEqual({ backend: 'local/here', purged: true, error: null, ...nothing });
+  });
+
+  test('holds where the store cannot say whether there was anything', async () => {
+    let heads = 0;
+    // The marker is read first.
+    using _down = mirror.gate.fail({ ...STORE, method: 'head', subject: mirror.origin.url(PATH) }, () => {
+      heads += 1;
+      return storeDown();
+    });
+    expect(await purgeHere()).toEqual({ backend: 'local/here', purged: true, error: null });
+    expect(heads).toBe(1);
+  });
+
   test('writes its marker, drops the entry, and only then deletes', async () => {
     await mirror.store(PATH);
     await mirror.redirect(PATH);
@@ -147,8 +194,8 @@ describe('a purge of all regions', () => {
     expect(mirror.gate.count({ method: 'delete' })).toBe(0);
     marking.resume();
     expect(await purging).toEqual([
-      { backend: 'local/here', purged: true, error: null },
-      { backend: 'local/there', purged: true, error: null },
+      { backend: 'local/here', purged: true, error: null, found: false },
+      { backend: 'local/there', purged: true, error: null, found: false },
     ]);
     expect(nonces('store here')).toHaveLength(1);
     expect(nonces('store here')).toEqual(nonces('store there'));

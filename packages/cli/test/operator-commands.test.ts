@@ -56,6 +56,28 @@ describe('purge', () => {
     expect(raw.status).toBe(1);
   });
 
+  test('of what was never mirrored says so, in one region and in all', async () => {
+    server.on(`/v1/purge/s3/us-west-1/${parameter}`, (_request, response) => {
+      response.writeHead(204, { 'Cloud-Mirror-Purged': 'nothing' }).end();
+    });
+    const results = [
+      { backend: 's3/us-west-1', purged: true, error: null },
+      { backend: 's3/eu-central-1', purged: true, error: null, found: false },
+    ];
+    server.on(`/v1/purge/s3/all/${parameter}`, json(200, { results }));
+    const one = await operate(['purge', origin, ...inOne]);
+    expect(one.stdout.toString()).toMatch(/^s3\/us-west-1: nothing to purge: .* never mirrored here/);
+    expect(one.status).toBe(0);
+    const all = await operate(['purge', origin, ...inAll]);
+    expect(all.stdout.toString()).toMatch(
+      /^s3\/us-west-1: purged\ns3\/eu-central-1: nothing to purge: .*\n$/,
+    );
+    const raw = await operate(['purge', origin, ...inOne, '--json']);
+    expect(JSON.parse(raw.stdout.toString())).toEqual({
+      results: [{ backend: 's3/us-west-1', purged: true, error: null, found: false }],
+    });
+  });
+
   test('of every region succeeds where each did', async () => {
     const results = [
       { backend: 's3/us-west-1', purged: true, error: null },

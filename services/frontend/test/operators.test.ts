@@ -132,6 +132,21 @@ describe('purge', () => {
     });
   });
 
+  test('what was never mirrored: 204 that says so', async () => {
+    expect((await call('DELETE', `/v1/purge/${OBJECT}`)).headers.get('Cloud-Mirror-Purged')).toBeNull();
+    frontend.cacheManager.purgeFindsNothing = true;
+    try {
+      const response = await call('DELETE', `/v1/purge/${OBJECT}`);
+      expect(response.status).toBe(204);
+      expect(response.headers.get('Cloud-Mirror-Purged')).toBe('nothing');
+      expect(await json(await call('DELETE', `/v1/purge/${EVERYWHERE}`))).toMatchObject({
+        results: [{ found: false }, { found: false }],
+      });
+    } finally {
+      frontend.cacheManager.purgeFindsNothing = false;
+    }
+  });
+
   test('takes every spelling, and a file name', async () => {
     await call('DELETE', `/v1/purge/s3/us-west-1/${encodeURIComponent(ORIGIN_URL)}`);
     expect(frontend.cacheManager.purges.at(-1)?.url).toBe(ORIGIN_URL);

@@ -3,8 +3,10 @@ import { Command } from 'commander';
 import { jsonObject } from '../answer-body.ts';
 import type { CommandContext } from '../command-context.ts';
 import { CommandError } from '../command-error.ts';
+import { headerText } from '../http-headers.ts';
 import { mirrorOption, mirrorUrl } from '../mirror-option.ts';
 import { callAsOperator, refusal } from '../operator-call.ts';
+import type { OperatorAnswer } from '../operator-call.ts';
 import { operatorToken, tokenFileOption } from '../operator-token.ts';
 import { printable } from '../printable.ts';
 
@@ -20,6 +22,8 @@ interface RegionResult {
   readonly backend: string;
   readonly purged: boolean;
   readonly error: string | null;
+  /** `false`: there was neither a copy nor an entry. */
+  readonly found?: unknown;
 }
 
 /** `purge`: removes the copy of an object, in one region or in all. Fails where one region failed. */
@@ -52,8 +56,7 @@ async function purge(origin: string, options: PurgeOptions, context: CommandCont
     alsoAnswers: [503],
   });
   const { status, text } = answer;
-  const results =
-    status === 204 ? [{ backend: `${service}/${region}`, purged: true, error: null }] : regionResults(text);
+  const results = status === 204 ? [onlyResult(`${service}/${region}`, answer)] : regionResults(text);
   if (results === null && status === 503) throw refusal(answer);
   if (results === null)
     throw new CommandError(`the mirror answered ${status} with no result of a purge; is it a Cloud Mirror?`);
@@ -64,11 +67,23 @@ async function purge(origin: string, options: PurgeOptions, context: CommandCont
   if (status === 503) throw refusal(answer);
 }
 
+/** One region is answered without a body; a header says that nothing was there. */
+function onlyResult(backend: string, { headers }: OperatorAnswer): RegionResult {
+  const nothing = headerText(headers['cloud-mirror-purged']) === 'nothing';
+  return { backend, purged: true, error: null, ...(nothing && { found: false }) };
+}
+
+const NOTHING_FOUND =
+  'nothing to purge: there was no copy and no entry, so this URL was never mirrored here, or is no longer; check its spelling';
+
+function resultText({ purged, error, found }: RegionResult): string {
+  if (!purged) return `not purged: ${error ?? 'no cause is given'}`;
+  return found === false ? NOTHING_FOUND : 'purged';
+}
+
 function table(results: readonly RegionResult[]): string {
   return results
-    .map(({ backend, purged, error }) =>
-      printable(`${backend}: ${purged ? 'purged' : `not purged: ${error ?? 'no cause is given'}`}`),
-    )
+    .map((result) => printable(`${result.backend}: ${resultText(result)}`))
     .map((line) => `${line}\n`)
     .join('');
 }

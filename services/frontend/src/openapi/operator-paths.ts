@@ -1,4 +1,5 @@
 import {
+  header,
   jsonAnswer,
   needsScope,
   OPERATOR_PROBLEMS,
@@ -54,7 +55,12 @@ const purge = {
   security: needsScope('purge'),
   parameters: [SERVICE, REGION_OR_ALL, ORIGIN_URL],
   responses: {
-    204: { description: 'The copy and its entry are gone.' },
+    204: {
+      description: 'The copy and its entry are gone.',
+      headers: {
+        'Cloud-Mirror-Purged': header('`nothing`, where there was neither a copy nor an entry.'),
+      },
+    },
     200: jsonAnswer('Region `all`: gone everywhere.', {
       type: 'object',
       required: ['results'],

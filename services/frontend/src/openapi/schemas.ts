@@ -53,7 +53,12 @@ export const schemas = {
   PurgeResult: {
     type: 'object',
     required: ['backend', 'purged', 'error'],
-    properties: { backend: text, purged: { type: 'boolean' }, error: nullable('string') },
+    properties: {
+      backend: text,
+      purged: { type: 'boolean' },
+      error: nullable('string'),
+      found: { const: false, description: 'Present where there was neither a copy nor an entry.' },
+    },
   },
   ObjectStatus: {
     type: 'object',

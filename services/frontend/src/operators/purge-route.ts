@@ -15,7 +15,7 @@ export interface PurgeRouteParts {
 
 /**
  * `DELETE /v1/purge/:service/:region/:b64url`. Sources that are no longer allowed can be purged all the same: that is
- * when one wants to.
+ * when one wants to. A URL of which there was nothing is 204 as well, with `Cloud-Mirror-Purged: nothing`.
  */
 export function purgeRoute({ cacheManager, maxUrlBytes, operatorCall }: PurgeRouteParts) {
   return async (ctx: RequestContext, { service, region, parameter }: ObjectPath): Promise<void> => {
@@ -29,7 +29,13 @@ export function purgeRoute({ cacheManager, maxUrlBytes, operatorCall }: PurgeRou
       const results = await cacheManager.purge(service, region, url);
       if (!results.every(({ purged }) => purged)) throw purgeIncomplete(results);
       if (region === ALL_REGIONS) sendJson(ctx, 200, { results });
-      else ctx.status = 204;
+      else {
+        if (results.every(({ found }) => found === false)) {
+          ctx.state.record.outcome = 'nothing_found';
+          ctx.res.setHeader('Cloud-Mirror-Purged', 'nothing');
+        }
+        ctx.status = 204;
+      }
     });
   };
 }

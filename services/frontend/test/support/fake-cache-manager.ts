@@ -20,6 +20,7 @@ export class FakeCacheManager implements FrontendCacheManager {
     sha256: null,
   });
   purgeError: string | null = null;
+  purgeFindsNothing = false;
   flush = (_service?: string, _region?: string): Promise<number> => Promise.resolve(7);
 
   /** Leaves every request to {@link redirect}. */
@@ -49,6 +50,7 @@ export class FakeCacheManager implements FrontendCacheManager {
       backend: name,
       purged: this.purgeError === null,
       error: this.purgeError,
+      ...(this.purgeFindsNothing && { found: false as const }),
     }));
   }
 
