@@ -13,6 +13,7 @@ import {
   type SourcePolicy,
 } from './origin.ts';
 import { RedirectFollower, type FollowedResponse } from './redirect-follower.ts';
+import { signedQueryParameter } from './signed-query.ts';
 
 export interface HttpOriginOptions {
   /** Judges every URL before it is requested, redirect targets too. */
@@ -122,7 +123,10 @@ export class HttpOrigin implements Origin {
     }
   }
 
-  /** From the final address; along the redirects again where the signature that one of them gave has run out. */
+  /**
+   * From the final address; along the redirects again where the signature that one of them gave has expired. A validator
+   * speaks for one resource (RFC 9110, 8.8), so an answer of another resource is none.
+   */
   async #requestRest(
     url: URL,
     first: FollowedResponse,
@@ -130,22 +134,15 @@ export class HttpOrigin implements Origin {
     validator: string,
     lifetime: CallLifetime,
   ): Promise<FollowedResponse> {
-    const headers = { range: `bytes=${from}-`, 'if-range': validator };
-    const rest = await this.#follower.follow(first.finalUrl, {
+    const request = {
       method: 'GET',
-      headers,
+      headers: { range: `bytes=${from}-`, 'if-range': validator },
       lifetime,
-      hopsBefore: first.hops,
-    });
-    if (first.hops === 0 || !EXPIRED.has(rest.status)) return rest;
+    } as const;
+    const rest = await this.#follower.follow(first.finalUrl, { ...request, hopsBefore: first.hops });
+    if (first.hops === 0 || !EXPIRED.has(rest.status)) return sameResource(rest, first.finalUrl);
     rest.discard();
-    const again = await this.#follower.follow(url, { method: 'GET', headers, lifetime });
-    // A validator speaks for one resource. The same place with another signature is the same resource.
-    const samePlace =
-      again.finalUrl.origin === first.finalUrl.origin && again.finalUrl.pathname === first.finalUrl.pathname;
-    if (samePlace) return again;
-    again.discard();
-    return rest;
+    return sameResource(await this.#follower.follow(url, request), first.finalUrl);
   }
 
   #describe(answer: FollowedResponse, sizeBytes: number | null): OriginDescription {
@@ -181,6 +178,24 @@ export class HttpOrigin implements Origin {
     const { firstByteSeconds, minimumBytesPerSecond } = this.#options.timeouts;
     return { minimumBytesPerSecond, windowMs: Math.min(RATE_WINDOW_SECONDS, firstByteSeconds) * 1000 };
   }
+}
+
+/** @throws {OriginError} `origin_interrupted` where `rest` comes from another resource than `finalUrl` */
+function sameResource(rest: FollowedResponse, finalUrl: URL): FollowedResponse {
+  if (isSameResource(rest.finalUrl, finalUrl)) return rest;
+  rest.discard();
+  throw new OriginError(
+    'origin_interrupted',
+    `${hostForClients(finalUrl)}: the connection broke in the body, and the origin redirects to another place now`,
+    { host: finalUrl.host },
+  );
+}
+
+/** The same place with another signature is the same resource; any other query is part of the resource's name. */
+function isSameResource(one: URL, other: URL): boolean {
+  if (one.origin !== other.origin || one.pathname !== other.pathname) return false;
+  const isSigned = (url: URL): boolean => signedQueryParameter(url) !== null;
+  return one.search === other.search || (isSigned(one) && isSigned(other));
 }
 
 function statusError({ status, finalUrl }: FollowedResponse): OriginError {

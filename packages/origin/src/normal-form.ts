@@ -36,19 +36,22 @@ export function normalizeOriginUrl(text: string): URL {
 }
 
 /**
- * The normal form of a redirect's target, `location` being a Location header's bytes (one character each).
- * Read as clients read it (WHATWG URL, octets that are valid UTF-8 taken for UTF-8), relative to `base`.
+ * The normal form of a redirect's target, relative to `base`. `location` holds the bytes of a Location header, one
+ * character each. Bytes from 0x80 on have no place in a URL (RFC 3986), so each of them is percent-encoded as it is: the
+ * origin is asked for the very bytes that it named, whatever their charset. UTF-8 gives what browsers make of it, and a
+ * host name in UTF-8 is still read as one, because the URL parser decodes hosts.
  * The scheme is left for the source policy to judge.
  *
  * @throws {OriginUrlError} where `location` gives no URL
  */
 export function resolveLocation(location: string, base: URL): URL {
-  const bytes = Buffer.from(location, 'latin1');
-  const asUtf8 = bytes.toString('utf8');
-  const text = Buffer.from(asUtf8, 'utf8').equals(bytes) ? asUtf8 : location;
+  const text = location.replace(
+    /[\x80-\xff]/g,
+    (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
   if (text.trim() === '') throw new OriginUrlError('url_not_decodable', 'the Location is empty');
   const url = parse(text, base);
-  // Other schemes have hosts of other kinds, or none. The policy refuses them, which is not the same as a Location that
+  // Other schemes have hosts of other kinds, or none. The policy refuses them; that is not the same as a Location that
   // leads nowhere.
   return isHttp(url) ? withPlainHost(url) : url;
 }

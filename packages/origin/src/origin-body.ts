@@ -1,21 +1,23 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CallLifetime } from './call-lifetime.ts';
-import { parseContentRange } from './content-range.ts';
+import { parseContentRange, type ContentRange } from './content-range.ts';
 import { digestClaims } from './digest-claims.ts';
 import { StreamDigests } from './digests.ts';
 import { hostForClients } from './log-form.ts';
 import { OriginError } from './origin.ts';
 import { PacedReader, type PaceOptions } from './paced-reader.ts';
 import type { FollowedResponse } from './redirect-follower.ts';
+import type { ResponseHeaders } from './response-headers.ts';
 import { freeSpentChunk } from './spent-chunk.ts';
-import { strongValidator } from './validators.ts';
+import { hasSameValidator, strongValidator, type StrongValidator } from './validators.ts';
 
 export interface OriginBodyOptions {
   readonly lifetime: CallLifetime;
   readonly maxObjectBytes: number;
   readonly pace: PaceOptions;
   /**
-   * Asks for what follows `from` bytes, if the object still has `validator`. The answer may be any; it is judged here.
+   * Asks for the bytes from `from` on, with `validator` as If-Range. Any answer may come back; this class judges it.
+   * The answer comes from the same resource as the first one, whatever redirects led there.
    * @throws {OriginError}
    */
   readonly requestRest: (from: number, validator: string) => Promise<FollowedResponse>;
@@ -38,9 +40,11 @@ export class OriginBody implements AsyncIterable<Uint8Array>, AsyncDisposable {
   readonly #first: FollowedResponse;
   readonly #options: OriginBodyOptions;
   readonly #digests: StreamDigests;
-  /** What proves that a later answer is about the same bytes; `null`: no answer can continue this one. */
-  readonly #validator: string | null;
+  /** Sent as If-Range and required in each 206; `null` means that a broken body cannot be continued. */
+  readonly #validator: StrongValidator | null;
   #sizeBytes: number | null;
+  /** Where the bytes of the current answer end, as its Content-Range says; `null` for the first answer. */
+  #partEnd: number | null = null;
   #reader: PacedReader;
   #receivedBytes = 0;
   #resumes = 0;
@@ -61,7 +65,7 @@ export class OriginBody implements AsyncIterable<Uint8Array>, AsyncDisposable {
     this.#digests = new StreamDigests(claims);
     this.hasDigest = claims.length > 0;
     this.#validator =
-      headers.list('accept-ranges')?.toLowerCase() === 'bytes' ? strongValidator(headers) : null;
+      headers.list('accept-ranges')?.trim().toLowerCase() === 'bytes' ? strongValidator(headers) : null;
     this.#sizeBytes = headers.contentLength();
     if (this.#sizeBytes !== null && this.#sizeBytes > options.maxObjectBytes) throw this.#tooLarge();
     this.#reader = new PacedReader(first.body, options.pace);
@@ -128,6 +132,8 @@ export class OriginBody implements AsyncIterable<Uint8Array>, AsyncDisposable {
     if (this.#receivedBytes > this.#options.maxObjectBytes) throw this.#tooLarge();
     if (this.#sizeBytes !== null && this.#receivedBytes > this.#sizeBytes)
       throw this.#mismatch('sent more bytes than it announced');
+    if (this.#partEnd !== null && this.#receivedBytes > this.#partEnd)
+      throw this.#mismatch('sent more bytes than the Content-Range of its 206 says');
     this.#digests.update(chunk);
   }
 
@@ -139,12 +145,12 @@ export class OriginBody implements AsyncIterable<Uint8Array>, AsyncDisposable {
       await this.#backOff();
       this.#resumes += 1;
       try {
-        const rest = await this.#options.requestRest(this.#receivedBytes, this.#validator);
-        if (rest.status !== 206) rest.discard();
-        if (rest.status < 500 && rest.status !== 429) {
-          this.#continueWith(rest);
+        const rest = await this.#options.requestRest(this.#receivedBytes, this.#validator.value);
+        if (!isPassingStatus(rest.status)) {
+          this.#continueWith(rest, this.#validator);
           return;
         }
+        rest.discard();
         failure = new Error(`the origin answered ${rest.status} to a request for the rest`);
       } catch (error) {
         this.#assertAlive();
@@ -155,29 +161,44 @@ export class OriginBody implements AsyncIterable<Uint8Array>, AsyncDisposable {
     throw this.#interrupted('the connection broke, or stalled, in the body', failure);
   }
 
-  #continueWith(rest: FollowedResponse): void {
-    const range = rest.status === 206 ? parseContentRange(rest.headers.first('content-range')) : null;
-    const sameObject =
-      range?.kind === 'satisfied' &&
-      range.first === this.#receivedBytes &&
-      (this.#sizeBytes === null || range.size === null || range.size === this.#sizeBytes) &&
-      this.#agrees(rest, 'etag') &&
-      this.#agrees(rest, 'last-modified') &&
-      rest.headers.list('content-encoding') === this.#first.headers.list('content-encoding') &&
-      rest.headers.isFramed();
-    if (!sameObject) {
+  /**
+   * Parts are combined only where both carry the same strong validator (RFC 9110, 15.3.7.3). A 206 without it proves
+   * nothing: some origins ignore If-Range and answer with the bytes of another version.
+   */
+  #continueWith(rest: FollowedResponse, validator: StrongValidator): void {
+    const range = rest.status === 206 ? parseContentRange(rest.headers.single('content-range')) : null;
+    if (
+      range?.kind !== 'satisfied' ||
+      !this.#isRest(rest, range) ||
+      !hasSameValidator(rest.headers, validator)
+    ) {
       rest.discard();
       throw this.#interrupted('the object changed, or the origin does not continue it');
     }
     this.#sizeBytes ??= range.size;
+    this.#partEnd = range.last + 1;
     this.#reader = new PacedReader(rest.body, this.#options.pace);
     if (this.#sizeBytes !== null && this.#sizeBytes > this.#options.maxObjectBytes) throw this.#tooLarge();
   }
 
+  /** Whether a 206 begins where the last answer broke off, and contradicts neither that one nor itself. */
+  #isRest({ headers }: FollowedResponse, range: ContentRange & { kind: 'satisfied' }): boolean {
+    const length = headers.contentLength();
+    return (
+      range.first === this.#receivedBytes &&
+      (this.#sizeBytes === null || range.last < this.#sizeBytes) &&
+      (this.#sizeBytes === null || range.size === null || range.size === this.#sizeBytes) &&
+      headers.isFramed() &&
+      (length === null || length === range.last - range.first + 1) &&
+      headers.list('content-encoding') === this.#first.headers.list('content-encoding') &&
+      !this.#contradicts(headers, 'last-modified')
+    );
+  }
+
   /** A 206 to If-Range may leave out what the client knows (RFC 9110, 15.3.7), but not say otherwise. */
-  #agrees(rest: FollowedResponse, name: string): boolean {
-    const now = rest.headers.first(name);
-    return now === null || now === this.#first.headers.first(name);
+  #contradicts(headers: ResponseHeaders, name: string): boolean {
+    const now = headers.first(name);
+    return now !== null && now !== this.#first.headers.first(name);
   }
 
   async #backOff(): Promise<void> {
@@ -221,4 +242,9 @@ export class OriginBody implements AsyncIterable<Uint8Array>, AsyncDisposable {
       host: finalUrl.host,
     });
   }
+}
+
+/** The request for the rest may succeed later: 408, 425 and 429 ask for another try (RFC 9110, 8470, 6585). */
+function isPassingStatus(status: number): boolean {
+  return status >= 500 || [408, 425, 429].includes(status);
 }

@@ -18,6 +18,12 @@ export class ResponseHeaders {
     return this.all(name)[0] ?? null;
   }
 
+  /** The value of a field that has one value, however often it is repeated; `null` where it is absent or ambiguous. */
+  single(name: string): string | null {
+    const [value, ...others] = this.all(name);
+    return value !== undefined && others.every((other) => other === value) ? value : null;
+  }
+
   /** The members of a list field, its lines joined as RFC 9110, 5.3 says; `null` where it is absent. */
   list(name: string): string | null {
     const values = this.all(name);

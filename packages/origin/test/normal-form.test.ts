@@ -77,7 +77,17 @@ describe('a redirect target', () => {
     ['/\\127.0.0.1/', 'https://127.0.0.1/'],
     [Buffer.from('http://１２７.0.0.1/').toString('latin1'), 'http://127.0.0.1/'],
     [Buffer.from('/é').toString('latin1'), 'https://example.com/%C3%A9'],
-    ['/\u00e9', 'https://example.com/%C3%A9'],
+    ['/b/caf\u00e9.zip', 'https://example.com/b/caf%E9.zip'],
+    ['/\u00c3\u00a9/\u00e9', 'https://example.com/%C3%A9/%E9'],
+    ['/?q=\u00e9&r=\u00c3\u00a9', 'https://example.com/?q=%E9&r=%C3%A9'],
+    ['d\u0080\u0085\u009f\u00a0\u00ff', 'https://example.com/a/d%80%85%9F%A0%FF'],
+    ['/%e9%C3%A9%\u00e9%zz', 'https://example.com/%e9%C3%A9%%E9%zz'],
+    // A surrogate's bytes, an overlong slash and the Euro sign in Windows-1252: none of them is UTF-8.
+    ['/\u00ed\u00a0\u0080', 'https://example.com/%ED%A0%80'],
+    ['/\u00c0\u00af..', 'https://example.com/%C0%AF..'],
+    ['/\u0080', 'https://example.com/%80'],
+    [Buffer.from('/😀?😀#😀').toString('latin1'), 'https://example.com/%F0%9F%98%80?%F0%9F%98%80'],
+    [Buffer.from('http://bücher.test/ü').toString('latin1'), 'http://xn--bcher-kva.test/%C3%BC'],
     ['gopher://127.0.0.1/', 'gopher://127.0.0.1/'],
     ['file:///etc/passwd', 'file:///etc/passwd'],
     ['mailto:a@b.test', 'mailto:a@b.test'],
@@ -85,9 +95,12 @@ describe('a redirect target', () => {
     expect(resolveLocation(location, base).href).toBe(expected);
   });
 
-  test.each(['', '  ', 'http://[::1', 'http://256.0.0.1/'])('%j is none', (location) => {
-    expect(() => resolveLocation(location, base)).toThrow(OriginUrlError);
-  });
+  test.each(['', '  ', 'http://[::1', 'http://256.0.0.1/', 'http://b\u00fccher.test/'])(
+    '%j is none',
+    (location) => {
+      expect(() => resolveLocation(location, base)).toThrow(OriginUrlError);
+    },
+  );
 });
 
 test('logs name host and path of a URL, and neither its query nor its credentials', () => {

@@ -6,6 +6,8 @@ import { localOrigin, LONG, readAll, serveRaw } from './support/local-origin.ts'
 
 const BYTES = Buffer.from('0123456789'.repeat(20));
 const RESUMABLE = 'Accept-Ranges: bytes\r\nETag: "v1"\r\nLast-Modified: Mon, 01 Jan 2024 00:00:00 GMT\r\n';
+const DATED =
+  'Accept-Ranges: bytes\r\nLast-Modified: Mon, 01 Jan 2024 00:00:00 GMT\r\nDate: Mon, 01 Jan 2024 00:05:00 GMT\r\n';
 
 function error(code: string, more: object = {}): Error {
   return expect.objectContaining({ name: 'OriginError', code, ...more }) as Error;
@@ -22,6 +24,10 @@ function head(status: string, headers: string): string {
 /** All of a 200's head, then the first 50 bytes of its body, then a cut. */
 function cutShort(socket: Socket, headers: string): void {
   socket.end(head('200 OK', `${headers}Content-Length: ${BYTES.length}\r\n`) + BYTES.toString().slice(0, 50));
+}
+
+function redirect(socket: Socket, location: string): void {
+  socket.write(head('302 Found', `Location: ${location}\r\nContent-Length: 0\r\n`));
 }
 
 function rest(from: number, headers = 'ETag: "v1"\r\n', size: number | string = BYTES.length): string {
@@ -183,19 +189,26 @@ describe('a body that is too slow', () => {
 });
 
 describe('a broken body is continued', () => {
-  test.each<[string, string, string]>([
-    ['a strong ETag', RESUMABLE, '"v1"'],
+  test.each<[string, string, string, string]>([
+    ['a strong ETag', RESUMABLE, '"v1"', 'ETag: "v1"\r\n'],
+    [
+      'a strong ETag that the 206 repeats, and its Last-Modified',
+      RESUMABLE,
+      '"v1"',
+      'ETag: "v1"\r\nETag: "v1"\r\nLast-Modified: Mon, 01 Jan 2024 00:00:00 GMT\r\n',
+    ],
     [
       'a Last-Modified well before Date',
-      'Accept-Ranges: bytes\r\nLast-Modified: Mon, 01 Jan 2024 00:00:00 GMT\r\nDate: Mon, 01 Jan 2024 00:05:00 GMT\r\n',
+      DATED,
       'Mon, 01 Jan 2024 00:00:00 GMT',
+      'Last-Modified: Mon, 01 Jan 2024 00:00:00 GMT\r\n',
     ],
-  ])('under %s', async (_, headers, validator) => {
+  ])('under %s', async (_, headers, validator, restHeaders) => {
     const heads: string[] = [];
     await using server = await serveRaw((socket, request, count) => {
       heads.push(request.toLowerCase());
       if (count === 1) cutShort(socket, headers);
-      else socket.write(rest(50, ''));
+      else socket.write(rest(50, restHeaders));
     });
     await using origin = localOrigin();
     const object = await origin.open(at(server.port));
@@ -304,12 +317,26 @@ describe('a broken body is not continued', () => {
     ['another range', rest(49)],
     ['another length', rest(50, 'ETag: "v1"\r\n', 300)],
     ['another Last-Modified', rest(50, 'ETag: "v1"\r\nLast-Modified: Tue, 02 Jan 2024 00:00:00 GMT\r\n')],
+    ['no validator', rest(50, '')],
+    ['a Last-Modified only', rest(50, 'Last-Modified: Mon, 01 Jan 2024 00:00:00 GMT\r\n')],
+    ['the ETag made weak', rest(50, 'ETag: W/"v1"\r\n')],
+    ['the ETag in other case', rest(50, 'ETag: "V1"\r\n')],
+    ['the ETag without its quotes', rest(50, 'ETag: v1\r\n')],
+    ['two ETags', rest(50, 'ETag: "v1"\r\nETag: "v2"\r\n')],
+    ['a range that ends behind the object', rest(50).replace('-199/200', '-200/201')],
+    ['a length that is not that of its range', rest(50).replace('bytes 50-199', 'bytes 50-198')],
+    ['two ranges', rest(50, 'ETag: "v1"\r\nContent-Range: bytes 50-100/200\r\n')],
+    [
+      'more bytes than its range has',
+      `${head('206 Partial', 'ETag: "v1"\r\nContent-Range: bytes 50-51/200\r\nTransfer-Encoding: chunked\r\n')}3\r\nabc\r\n0\r\n\r\n`,
+    ],
     ['another encoding', rest(50, 'ETag: "v1"\r\nContent-Encoding: gzip\r\n')],
     ['no range', head('206 Partial Content', 'Content-Length: 150\r\n') + BYTES.toString().slice(50)],
     [
       'several ranges',
       head('206 Partial Content', 'Content-Type: multipart/byteranges\r\nContent-Length: 0\r\n'),
     ],
+    ['412', head('412 Precondition Failed', 'Content-Length: 0\r\n')],
     ['416', head('416 Range Not Satisfiable', 'Content-Range: bytes */200\r\nContent-Length: 0\r\n')],
     ['404', head('404 Not Found', 'Content-Length: 0\r\n')],
   ])('by %s', async (_, answer) => {
@@ -319,8 +346,40 @@ describe('a broken body is not continued', () => {
     });
     await using origin = localOrigin();
     const object = await origin.open(at(server.port));
-    await expect(readAll(object.body)).rejects.toThrow(error('origin_interrupted', { retryable: true }));
+    const code = expect.stringMatching(/^origin_(interrupted|mismatch)$/) as string;
+    await expect(readAll(object.body)).rejects.toThrow(error(code, { retryable: true }));
     expect(object.sha256()).toBeNull();
+  });
+
+  test.each<[string, string]>([
+    ['no Last-Modified', ''],
+    ['another Last-Modified', 'Last-Modified: Tue, 02 Jan 2024 00:00:00 GMT\r\n'],
+    ['an ETag that was not there', 'ETag: "v1"\r\nLast-Modified: Mon, 01 Jan 2024 00:00:00 GMT\r\n'],
+  ])('under a Last-Modified by %s', async (_, headers) => {
+    await using server = await serveRaw((socket, _head, count) => {
+      if (count === 1) cutShort(socket, DATED);
+      else socket.write(rest(50, headers));
+    });
+    await using origin = localOrigin();
+    const object = await origin.open(at(server.port));
+    await expect(readAll(object.body)).rejects.toThrow(error('origin_interrupted', { retryable: true }));
+  });
+
+  test.each<[string, string, (other: number) => string]>([
+    ['another host', '/file', (other) => `http://127.0.0.1:${other}/file`],
+    ['another path', '/file', () => '/other'],
+    ['another query', '/file?id=1', () => '/file?id=2'],
+  ])('by equal ETags of %s', async (_, firstPlace, nextPlace) => {
+    await using other = await serveRaw((socket) => socket.write(rest(50)));
+    await using server = await serveRaw((socket, request, count) => {
+      if (count === 1) redirect(socket, firstPlace);
+      else if (count === 2) cutShort(socket, RESUMABLE);
+      else if (request.startsWith(`GET ${firstPlace} `)) redirect(socket, nextPlace(other.port));
+      else socket.write(rest(50));
+    });
+    await using origin = localOrigin();
+    const object = await origin.open(at(server.port));
+    await expect(readAll(object.body)).rejects.toThrow(error('origin_interrupted', { retryable: true }));
   });
 
   test('by a redirect to where nothing may be asked', async () => {

@@ -107,6 +107,21 @@ describe('refused', () => {
     expect(asked.length).toBeLessThanOrEqual(2);
   });
 
+  test('the bytes of a Location are asked for as they are, in path and query', async () => {
+    const asked: string[] = [];
+    await using server = await serveRaw((socket, head, count) => {
+      asked.push(head.split(' ')[1] ?? '');
+      const location = Buffer.from('/b/caf\u00e9.zip?\u00c3\u00a9=\u00ff', 'latin1');
+      const answer = [Buffer.from('HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: '), location];
+      if (count === 1) socket.write(Buffer.concat([...answer, Buffer.from('\r\n\r\n')]));
+      else socket.write('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody');
+    });
+    await using origin = localOrigin();
+    const object = await origin.open(new URL(`http://127.0.0.1:${server.port}/`));
+    expect((await readAll(object.body)).toString()).toBe('body');
+    expect(asked).toEqual(['/', '/b/caf%E9.zip?%C3%A9=%FF']);
+  });
+
   test('two Locations', async () => {
     await using server = await serveRaw((socket) =>
       socket.end('HTTP/1.1 302 Found\r\nLocation: /a\r\nLocation: /b\r\nContent-Length: 0\r\n\r\n'),
