@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openAdapters, parseConfig, type Adapters, type Config } from '@cloud-mirror/config';
+import { openAdapters, parseConfig, type Adapters, type Config } from '@cloud-mirror/mirror';
 import { createLogger } from '@cloud-mirror/program';
 import { Copier } from '@cloud-mirror/copier';
 import { createFrontend, openCacheManager } from '@cloud-mirror/frontend';

@@ -1,4 +1,4 @@
-import type { Config } from '@cloud-mirror/config';
+import type { Config } from '@cloud-mirror/mirror';
 import type { CommandContext } from './command-context.ts';
 import { UsageError } from './command-error.ts';
 
@@ -8,7 +8,8 @@ import { UsageError } from './command-error.ts';
  */
 export async function readConfig(file: string | undefined, context: CommandContext): Promise<Config> {
   // Not before it is needed: with it come the clients of every store, and `url` and `get` are to start at once.
-  const { ConfigError, loadConfig } = await import('@cloud-mirror/config');
+  const { ConfigError } = await import('@cloud-mirror/config');
+  const { loadConfig } = await import('@cloud-mirror/mirror');
   try {
     return await loadConfig(file, context.env);
   } catch (error) {

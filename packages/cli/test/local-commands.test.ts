@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { rewriteUrl } from '@cloud-mirror/client';
-import { SCOPES, parseConfig } from '@cloud-mirror/config';
+import { SCOPES, parseConfig } from '@cloud-mirror/mirror';
 import { commandLine } from '@cloud-mirror/testing/command-line';
 
 const origin = 'https://artifacts.example.com/builds/1/app.tar.gz';

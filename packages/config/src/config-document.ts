@@ -33,7 +33,7 @@ export function parseConfigDocument(
   return { tree: tree as Record<string, unknown> };
 }
 
-const MAPPING = 'a mapping of the keys server, sources, services and others';
+const MAPPING = 'a mapping of sections';
 
 function documentFault(problem: YAMLParseError | YAMLWarning, lines: LineCounter, text: string): Fault {
   const { line, col } = lines.linePos(problem.pos[0]);

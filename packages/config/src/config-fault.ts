@@ -41,20 +41,19 @@ export function pathText(path: KeyPath): string {
 
 const LONGEST_SHOWN = 80;
 
-/** Values that may be, or may hold, a secret even where they are misspelt: only their length is told. */
-const SECRET_PATHS = [
-  /^admin\.tokens(\[\d+\](\.(sha256|scopes))?)?$/,
-  /^entries\.(url|cluster|sentinels)/,
-  /(password|secret|token|credential)[^.]*$/i,
-];
+/** Names of keys whose values are never shown. */
+const SECRET_NAME = /(password|secret|token|credential)[^.]*$/i;
 
-/** A value as a fault shows it: on one line, short, and without credentials. */
-export function describeFound(path: string, value: unknown): string {
+/**
+ * A value as a fault shows it: on one line, short, and without credentials.
+ * @param secretPaths of values of which only the length is shown
+ */
+export function describeFound(path: string, value: unknown, secretPaths: readonly RegExp[] = []): string {
   switch (typeof value) {
     case 'undefined':
       return 'nothing';
     case 'string':
-      return describeText(path, value);
+      return describeText(path, value, secretPaths);
     case 'number':
     case 'boolean':
     case 'bigint':
@@ -68,9 +67,9 @@ export function describeFound(path: string, value: unknown): string {
   }
 }
 
-function describeText(path: string, value: string): string {
+function describeText(path: string, value: string, secretPaths: readonly RegExp[]): string {
   if (value === '') return 'an empty text';
-  if (SECRET_PATHS.some((secret) => secret.test(path)))
+  if ([SECRET_NAME, ...secretPaths].some((secret) => secret.test(path)))
     return `a text of ${value.length} characters (not shown)`;
   // What stands before an @ in an address are credentials; what follows a ? may be a signature.
   const open = value.replace(/^.*@/s, '***@').replace(/(:\/\/[^?]*)\?.*$/s, '$1?***');

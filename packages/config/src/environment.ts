@@ -72,20 +72,23 @@ export function substituteEnvironment(tree: unknown, environment: Environment): 
 }
 
 /**
- * `PORT` and `HOST` take the place of `server.port` and `server.host`, as hosting platforms expect. Empty ones count as
- * not set. @returns the tree with them in it; a fault where `PORT` is no port
+ * `PORT` and `HOST` take the place of `port` and `host` in one section, as hosting platforms expect. Empty ones count as
+ * not set.
+ * @param section null: they mean nothing
+ * @returns the tree with them in it; a fault where `PORT` is no port
  */
 export function overrideFromEnvironment(
   tree: unknown,
   environment: Environment,
+  section: string | null,
 ): { readonly tree: unknown; readonly faults: readonly Fault[] } {
   const { PORT: port = '', HOST: host = '' } = environment;
-  if (port === '' && host === '') return { tree, faults: [] };
+  if (section === null || (port === '' && host === '')) return { tree, faults: [] };
   if (!isMapping(tree)) return { tree, faults: [] };
-  const server = tree['server'] ?? {};
-  // A server section of another shape is a fault that the schema tells.
-  if (!isMapping(server)) return { tree, faults: [] };
-  const overridden: Record<string, unknown> = { ...server };
+  const listen = tree[section] ?? {};
+  // The schema reports a section of another shape.
+  if (!isMapping(listen)) return { tree, faults: [] };
+  const overridden: Record<string, unknown> = { ...listen };
   const faults: Fault[] = [];
   if (host !== '') overridden['host'] = host;
   if (/^\d{1,5}$/.test(port) && Number(port) <= 65_535) overridden['port'] = Number(port);
@@ -95,7 +98,7 @@ export function overrideFromEnvironment(
       found: `${JSON.stringify(port.slice(0, 40))} in the environment`,
       expected: 'a whole number from 0 to 65535',
     });
-  return { tree: { ...tree, server: overridden }, faults };
+  return { tree: { ...tree, [section]: overridden }, faults };
 }
 
 function isMapping(value: unknown): value is Record<string, unknown> {

@@ -3,20 +3,35 @@ import type { z } from 'zod';
 import { ConfigError, describeFound, pathText } from './config-fault.ts';
 import type { Fault } from './config-fault.ts';
 import { parseConfigDocument } from './config-document.ts';
-import { configSchema } from './config-schema.ts';
-import type { Config } from './config-schema.ts';
 import { overrideFromEnvironment, substituteEnvironment } from './environment.ts';
 import type { Environment } from './environment.ts';
 
 /** Names the file where no `--config` does. */
 export const CONFIG_VARIABLE = 'CLOUD_MIRROR_CONFIG';
 
+/** What a configuration file may say. */
+export interface ConfigFormat<Settings> {
+  /** The message of every check in it is what a fault shows as "expected". */
+  readonly schema: z.ZodType<Settings>;
+  /** The section whose `host` and `port` the variables HOST and PORT override; null: none. */
+  readonly listenSection: string | null;
+  /**
+   * Paths of values that may be, or may hold, a secret although their names do not say so. Of keys whose names do
+   * (`password`, `token` …) no value is shown anyway.
+   */
+  readonly secretPaths: readonly RegExp[];
+}
+
 /**
  * Reads and checks a configuration file.
  * @param file its path; where it is undefined, `CLOUD_MIRROR_CONFIG` of the environment names it
  * @throws ConfigError with every fault found
  */
-export async function loadConfig(file: string | undefined, environment: Environment): Promise<Config> {
+export async function loadConfig<Settings>(
+  format: ConfigFormat<Settings>,
+  file: string | undefined,
+  environment: Environment,
+): Promise<Settings> {
   const path = file ?? environment[CONFIG_VARIABLE];
   if (path === undefined || path === '')
     throw new ConfigError('no file', [
@@ -26,7 +41,7 @@ export async function loadConfig(file: string | undefined, environment: Environm
         expected: `--config FILE, or ${CONFIG_VARIABLE} in the environment`,
       },
     ]);
-  return parseConfig(await readText(path), environment, path);
+  return parseConfig(format, await readText(path), environment, path);
 }
 
 async function readText(path: string): Promise<string> {
@@ -51,12 +66,17 @@ const READ_ERRORS: Readonly<Record<string, string>> = {
  * @param source how faults name it
  * @throws ConfigError with every fault found
  */
-export function parseConfig(text: string, environment: Environment, source = 'configuration'): Config {
+export function parseConfig<Settings>(
+  format: ConfigFormat<Settings>,
+  text: string,
+  environment: Environment,
+  source = 'configuration',
+): Settings {
   const document = parseConfigDocument(text);
   if ('faults' in document) throw new ConfigError(source, document.faults);
   const substituted = substituteEnvironment(document.tree, environment);
-  const overridden = overrideFromEnvironment(substituted.tree, environment);
-  const result = checkTree(overridden.tree, substituted.fromEnvironment);
+  const overridden = overrideFromEnvironment(substituted.tree, environment, format.listenSection);
+  const result = checkTree(format, overridden.tree, substituted.fromEnvironment);
   const before = [...substituted.faults, ...overridden.faults];
   const told = new Set(before.map((fault) => fault.path));
   const faults = [
@@ -67,18 +87,19 @@ export function parseConfig(text: string, environment: Environment, source = 'co
   return result.config;
 }
 
-function checkTree(
+function checkTree<Settings>(
+  { schema, secretPaths }: ConfigFormat<Settings>,
   tree: unknown,
   fromEnvironment: ReadonlySet<string>,
-): { readonly config: Config } | { readonly faults: readonly Fault[] } {
-  const first = configSchema.safeParse(tree);
+): { readonly config: Settings } | { readonly faults: readonly Fault[] } {
+  const first = schema.safeParse(tree);
   if (first.success) return { config: first.data };
   const typed = structuredClone(tree);
   for (const issue of first.error.issues)
     if (fromEnvironment.has(pathText(keysOf(issue)))) giveType(typed, issue);
-  const second = configSchema.safeParse(typed);
+  const second = schema.safeParse(typed);
   if (second.success) return { config: second.data };
-  return { faults: faultsOf(second.error.issues, tree) };
+  return { faults: faultsOf(second.error.issues, tree, secretPaths) };
 }
 
 /** The environment holds texts only; where the schema asks for something else, the text is read as that. */
@@ -98,7 +119,11 @@ function giveType(tree: unknown, issue: z.core.$ZodIssue): void {
   if (holder[key] === '' || holder[key] === 'null') holder[key] = null;
 }
 
-function faultsOf(issues: readonly z.core.$ZodIssue[], tree: unknown): Fault[] {
+function faultsOf(
+  issues: readonly z.core.$ZodIssue[],
+  tree: unknown,
+  secretPaths: readonly RegExp[],
+): Fault[] {
   const faults = new Map<string, Fault>();
   const add = (fault: Fault): void => {
     const key = `${fault.path}\n${fault.expected}\n${fault.found}`;
@@ -121,7 +146,7 @@ function faultsOf(issues: readonly z.core.$ZodIssue[], tree: unknown): Fault[] {
     const found: unknown = issue.code === 'custom' ? issue.params?.['found'] : undefined;
     add({
       path,
-      found: typeof found === 'string' ? found : describeFound(path, valueAt(tree, keys)),
+      found: typeof found === 'string' ? found : describeFound(path, valueAt(tree, keys), secretPaths),
       expected: issue.message,
     });
   }

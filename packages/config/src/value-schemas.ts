@@ -121,9 +121,3 @@ function isCidr(value: string): boolean {
     return false;
   }
 }
-
-/** Names become a segment of addresses, a folder and a part of queue names. */
-export const NAME_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
-
-/** Stands for every service or region in operators' calls. */
-export const RESERVED_NAME = 'all';

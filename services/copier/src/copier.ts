@@ -1,5 +1,5 @@
 import type { Backend } from '@cloud-mirror/cache-manager';
-import type { Adapters, Config } from '@cloud-mirror/config';
+import type { Adapters, Config } from '@cloud-mirror/mirror';
 import type { Logger } from '@cloud-mirror/program';
 import { parseJob, type Delivery } from '@cloud-mirror/job-queue';
 import { urlForLog } from '@cloud-mirror/origin';

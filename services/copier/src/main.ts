@@ -5,7 +5,7 @@ import {
   loadProgramConfig,
   PROGRAM_VARIABLES,
   type Config,
-} from '@cloud-mirror/config';
+} from '@cloud-mirror/mirror';
 import {
   openMetricsRegistry,
   runProgram,

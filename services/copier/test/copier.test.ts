@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { parseConfig } from '@cloud-mirror/config';
+import { parseConfig } from '@cloud-mirror/mirror';
 import { createLogger } from '@cloud-mirror/program';
 import { QueueError } from '@cloud-mirror/job-queue';
 import { Registry } from 'prom-client';

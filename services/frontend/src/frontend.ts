@@ -2,7 +2,7 @@ import type { IncomingMessage, RequestListener } from 'node:http';
 import Koa from 'koa';
 import type { CacheManager, EntryStore } from '@cloud-mirror/cache-manager';
 import type * as http from '@cloud-mirror/http-service';
-import type { Config } from '@cloud-mirror/config';
+import type { Config } from '@cloud-mirror/mirror';
 import type { Logger } from '@cloud-mirror/program';
 import type { SourcePolicy } from '@cloud-mirror/origin';
 import type { Registry } from 'prom-client';

@@ -4,9 +4,9 @@ import {
   requireSharedParts,
   loadProgramConfig,
   PROGRAM_VARIABLES,
-} from '@cloud-mirror/config';
+} from '@cloud-mirror/mirror';
 import { openMetricsRegistry, runProgram } from '@cloud-mirror/program';
-import type { Config } from '@cloud-mirror/config';
+import type { Config } from '@cloud-mirror/mirror';
 import type { ProgramContext, RunningProgram } from '@cloud-mirror/program';
 import { createFrontend } from './frontend.ts';
 import { openCacheManager } from './open-cache-manager.ts';

@@ -1,5 +1,5 @@
 import { CacheManager } from '@cloud-mirror/cache-manager';
-import type { Adapters, Config } from '@cloud-mirror/config';
+import type { Adapters, Config } from '@cloud-mirror/mirror';
 import type { Logger } from '@cloud-mirror/program';
 import type { Registry } from 'prom-client';
 import { cacheManagerEvents } from './machines/cache-manager-events.ts';

@@ -1,6 +1,6 @@
 import Router from '@koa/router';
 import type { CacheManager } from '@cloud-mirror/cache-manager';
-import type { Config } from '@cloud-mirror/config';
+import type { Config } from '@cloud-mirror/mirror';
 import type { Logger } from '@cloud-mirror/program';
 import type { SourcePolicy } from '@cloud-mirror/origin';
 import type { Registry } from 'prom-client';

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import type { Config } from '@cloud-mirror/config';
+import type { Config } from '@cloud-mirror/mirror';
 import type { CommandContext } from '../command-context.ts';
 import { readConfig } from '../read-config.ts';
 

@@ -24,7 +24,7 @@ async function doctor(
   context: CommandContext,
 ): Promise<void> {
   const config = await readConfig(file, context);
-  const { openAdapters } = await import('@cloud-mirror/config');
+  const { openAdapters } = await import('@cloud-mirror/mirror');
   const { createLogger, programVersion } = await import('@cloud-mirror/program');
   // The findings say all there is to say.
   const logger = createLogger({ level: 'silent', program: 'cloud-mirror', version: programVersion() });

@@ -27,7 +27,7 @@ export function setupCommand(context: CommandContext): Command {
 
 async function setup(file: string | undefined, context: CommandContext): Promise<void> {
   const config = await readConfig(file, context);
-  const { openAdapters } = await import('@cloud-mirror/config');
+  const { openAdapters } = await import('@cloud-mirror/mirror');
   const { createLogger, programVersion } = await import('@cloud-mirror/program');
   // Only what stores and queues say counts here, and they say it by what they throw.
   const logger = createLogger({ level: 'silent', program: 'cloud-mirror', version: programVersion() });
@@ -48,7 +48,7 @@ async function setup(file: string | undefined, context: CommandContext): Promise
 
 /** One part by itself: a bucket that cannot be made does not keep the queue from being made. */
 async function prepare(backend: Backend, part: 'store' | 'queue', signal: AbortSignal): Promise<PartResult> {
-  const { prepareBackend } = await import('@cloud-mirror/config');
+  const { prepareBackend } = await import('@cloud-mirror/mirror');
   const name = `${backend.name} ${part}`;
   try {
     const lines = await prepareBackend(backend, {

@@ -1,4 +1,4 @@
-import type { Adapters, Config } from '@cloud-mirror/config';
+import type { Adapters, Config } from '@cloud-mirror/mirror';
 import type { Finding } from './finding.ts';
 
 export interface CheckContext {

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { copyKey } from '@cloud-mirror/cache-manager';
 import type { CacheManager, Copy, MirroredObject } from '@cloud-mirror/cache-manager';
-import type { Config } from '@cloud-mirror/config';
+import type { Config } from '@cloud-mirror/mirror';
 import {
   AccessLog,
   endOf,

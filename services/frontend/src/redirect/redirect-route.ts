@@ -1,6 +1,6 @@
 import type { CacheManager, RedirectOutcome, RedirectRequest } from '@cloud-mirror/cache-manager';
 import { backendName } from '@cloud-mirror/cache-manager';
-import type { Config } from '@cloud-mirror/config';
+import type { Config } from '@cloud-mirror/mirror';
 import type { SourcePolicy } from '@cloud-mirror/origin';
 import type { Logger } from '@cloud-mirror/program';
 import { HttpProblem, methodNotAllowed, sendJson } from '@cloud-mirror/http-service';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Backend } from '@cloud-mirror/cache-manager';
 import { createLogger } from '@cloud-mirror/program';
-import type { AdminToken, Config } from '@cloud-mirror/config';
+import type { AdminToken, Config } from '@cloud-mirror/mirror';
 import { DEFAULT_SOURCE_OPTIONS, type SourcePolicy } from '@cloud-mirror/origin';
 import { Registry } from 'prom-client';
 import { createFrontend } from '../../src/index.ts';

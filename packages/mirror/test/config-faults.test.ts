@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { ConfigError, parseConfig } from '../src/index.ts';
+import { ConfigError } from '@cloud-mirror/config';
+import { parseConfig } from '../src/index.ts';
 import { minimalConfig, minimalWith } from './minimal-config.ts';
 
 function faultsOf(text: string, environment = {}): ConfigError['faults'] {

@@ -9,7 +9,7 @@ import {
   text,
   timeLimitMs,
   wholeNumber,
-} from './value-schemas.ts';
+} from '@cloud-mirror/config';
 
 /** Bucket names of S3, and the wider ones of other stores; a path would be a misunderstanding. */
 const bucket = () => text('the name of a bucket', /^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$/);

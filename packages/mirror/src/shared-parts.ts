@@ -1,5 +1,5 @@
-import { ConfigError } from './config-fault.ts';
-import type { Fault } from './config-fault.ts';
+import { ConfigError } from '@cloud-mirror/config';
+import type { Fault } from '@cloud-mirror/config';
 import type { Config } from './config-schema.ts';
 
 /**

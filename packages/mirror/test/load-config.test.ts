@@ -2,7 +2,8 @@ import { chmod, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { ConfigError, loadConfig, parseConfig, requireSharedParts } from '../src/index.ts';
+import { ConfigError } from '@cloud-mirror/config';
+import { loadConfig, parseConfig, requireSharedParts } from '../src/index.ts';
 import { minimalConfig, minimalWith } from './minimal-config.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..', '..');

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { ConfigError, parseConfig } from '../src/index.ts';
+import { ConfigError } from '@cloud-mirror/config';
+import { parseConfig } from '../src/index.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..', '..');
 const FILES = ['standalone', 'production.example'].map((name) =>

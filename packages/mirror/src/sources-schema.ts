@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { flag, listOf, oneOf, seconds, section, strictMapping, wholeNumber } from './value-schemas.ts';
+import { flag, listOf, oneOf, seconds, section, strictMapping, wholeNumber } from '@cloud-mirror/config';
 
 const ruleSchema = strictMapping({
   prefix: z.string({ error: 'the beginning of the addresses that are allowed' }).optional(),

@@ -17,7 +17,7 @@ import {
   text,
   timeLimitMs,
   wholeNumber,
-} from './value-schemas.ts';
+} from '@cloud-mirror/config';
 
 const serverSchema = section({
   host: host().default('0.0.0.0'),

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { ConfigError, parseConfig } from '../src/index.ts';
-import { overrideFromEnvironment, substituteEnvironment } from '../src/environment.ts';
-import type { Environment } from '../src/environment.ts';
+import { ConfigError } from '@cloud-mirror/config';
+import { parseConfig } from '../src/index.ts';
+import { overrideFromEnvironment, substituteEnvironment } from '@cloud-mirror/config';
+import type { Environment } from '@cloud-mirror/config';
 import { minimalWith } from './minimal-config.ts';
 
 describe('variables inside values', () => {
@@ -112,8 +113,8 @@ describe('PORT and HOST', () => {
   });
 
   test('are enough where the file has no server section, and mend nothing that is no mapping', () => {
-    expect(overrideFromEnvironment({}, { PORT: '1' }).tree).toEqual({ server: { port: 1 } });
-    expect(overrideFromEnvironment({ server: 3 }, { PORT: '1' }).tree).toEqual({ server: 3 });
+    expect(overrideFromEnvironment({}, { PORT: '1' }, 'server').tree).toEqual({ server: { port: 1 } });
+    expect(overrideFromEnvironment({ server: 3 }, { PORT: '1' }, 'server').tree).toEqual({ server: 3 });
   });
 
   test.each(['http', '65536', '-1', '80 ', '1e3', '0x50'])('PORT %j is a fault', (port) => {

@@ -1,7 +1,7 @@
 import { resolve, sep } from 'node:path';
 import type { CrossFault } from './config-rules.ts';
 import { backendsOf, isMapping, valueAt } from './config-values.ts';
-import { parseUrl } from './value-schemas.ts';
+import { parseUrl } from '@cloud-mirror/config';
 
 /** Two back ends in one place take each other's copies and purge markers for their own; two servers on one port do not start. */
 export function placeFaults(config: unknown): CrossFault[] {

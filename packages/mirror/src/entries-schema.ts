@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { listOf, oneOf, seconds, section, strictMapping, text, timeLimitMs } from './value-schemas.ts';
+import { listOf, oneOf, seconds, section, strictMapping, text, timeLimitMs } from '@cloud-mirror/config';
 
 /** `host`, `host:port`, or a redis:// or rediss:// address (with credentials or for TLS). */
 function node() {

@@ -1,11 +1,16 @@
 import { checkPattern, checkPrefix } from '@cloud-mirror/origin';
-import { describeFound, pathText } from './config-fault.ts';
-import type { KeyPath } from './config-fault.ts';
+import { describeFound, parseUrl, pathText } from '@cloud-mirror/config';
+import type { KeyPath } from '@cloud-mirror/config';
 import { backendsOf, isMapping, listAt, valueAt } from './config-values.ts';
 import { placeFaults } from './place-rules.ts';
 import { timeLimitFaults } from './time-rules.ts';
 import { queueName } from './queue-name.ts';
-import { NAME_PATTERN, RESERVED_NAME, parseUrl } from './value-schemas.ts';
+
+/** Names become a segment of addresses, a folder and a part of queue names. */
+const NAME_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
+
+/** Stands for every service or region in operators' calls. */
+const RESERVED_NAME = 'all';
 
 /** What a rule that looks at several keys objects to. `found` where the value at `path` does not say it by itself. */
 export interface CrossFault {
