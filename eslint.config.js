@@ -42,6 +42,8 @@ export default tseslint.config(
       'packages/cli/src/**',
       'packages/testing/src/**',
       'services/*/src/main.ts',
+      // Finds the shared files where the AWS SDK does.
+      'packages/aws-credentials/src/shared-files.ts',
     ],
     rules: {
       'no-restricted-properties': [

@@ -114,7 +114,7 @@ export type QueueErrorCode =
   | 'queue_missing' // there is no such queue
   | 'purge_in_progress'
   | 'delivery_lost' // the delivery is no longer ours
-  | 'queue_rejected'; // the request itself is wrong
+  | 'queue_rejected'; // the queue refuses the request; `retryable` tells whether it may take it later
 
 /** Every failure of a JobQueue. */
 export class QueueError extends Error {

@@ -3,8 +3,10 @@ import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { profileText, useCredentialsFile } from '@cloud-mirror/testing/credentials-file';
 import { serializeJob } from '../src/job.ts';
 import { SqsJobQueue } from '../src/sqs/sqs-job-queue.ts';
+import type { SqsJobQueueOptions } from '../src/sqs/sqs-job-queue.ts';
 import { someJob } from '@cloud-mirror/job-queue/contract';
 
 interface Call {
@@ -29,7 +31,7 @@ beforeEach(() => {
 afterEach(() => opened.disposeAsync());
 
 /** A server that answers calls of SQS as the test says, and a queue there. */
-async function open(script: Script) {
+async function open(script: Script, options: Partial<SqsJobQueueOptions> = {}) {
   const calls: Call[] = [];
   const server = createServer((request, response) => {
     void text(request).then((body) => {
@@ -63,6 +65,7 @@ async function open(script: Script) {
       requestTimeoutMs: 5_000,
       create: false,
       credentials: { accessKeyId: 'id', secretAccessKey: 'secret', sessionToken: 'session' },
+      ...options,
     }),
   );
   return { queue, calls, withoutSdk: () => calls.filter((call) => !isSdks(call)).length };
@@ -164,4 +167,48 @@ describe('a call about a queue after the first one', () => {
     setTimeout(() => stop.abort(new Error('enough')), 50);
     await expect(receiving).rejects.toThrow('enough');
   });
+});
+
+describe('after the credentials file was rewritten', () => {
+  test.each(['ExpiredToken', 'InvalidClientTokenId', 'com.amazonaws.sqs#ExpiredTokenException'])(
+    'a call that %s refuses is made with the new ones, and the next ones go without the SDK',
+    async (__type) => {
+      const file = opened.use(await useCredentialsFile(profileText('default', 'old')));
+      let taken = 'old';
+      const { queue, calls } = await open(
+        ({ headers }) =>
+          headers.authorization?.includes(`Credential=${taken}/`) === true
+            ? OK
+            : { status: 400, body: { __type } },
+        { credentials: 'chain' },
+      );
+      for (let time = 1; time <= 2; time += 1) await queue.enqueue(A_JOB);
+      taken = 'new';
+      await file.write(profileText('default', 'new'));
+      for (let time = 1; time <= 2; time += 1) await queue.enqueue(A_JOB);
+      const last = calls.at(-1);
+      expect(last && isSdks(last)).toBe(false);
+      expect(last?.headers.authorization).toContain('Credential=new/');
+    },
+  );
+});
+
+test('a server that throttles is asked again after a pause, and not left alone', async () => {
+  const at: number[] = [];
+  let throttled = false;
+  const { queue, calls } = await open(() => {
+    at.push(performance.now());
+    if (!throttled) return OK;
+    throttled = false;
+    return { status: 400, body: { __type: 'com.amazonaws.sqs#RequestThrottled' } };
+  });
+  await queue.enqueue(A_JOB);
+  throttled = true;
+  await queue.enqueue(A_JOB);
+  expect(calls).toHaveLength(3);
+  // Half of the pause is the least; timers may be early by a millisecond.
+  expect((at[2] ?? 0) - (at[1] ?? 0)).toBeGreaterThanOrEqual(99);
+  await queue.enqueue(A_JOB);
+  const last = calls.at(-1);
+  expect(last && isSdks(last)).toBe(false);
 });

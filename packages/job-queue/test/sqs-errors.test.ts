@@ -17,6 +17,22 @@ function unmodeled(name: string, httpStatusCode: number, message = 'as the serve
   return new SQSServiceException({ name, $fault: 'client', ...answer(httpStatusCode), message });
 }
 
+test('a refusal that nobody knows may pass; one of the request itself does not', () => {
+  expect(queueError('SendMessage', unmodeled('SomethingNew', 400))).toMatchObject({
+    code: 'queue_rejected',
+    retryable: true,
+  });
+  for (const name of [
+    'InvalidMessageContents',
+    'UnsupportedOperation',
+    'AWS.SimpleQueueService.MissingParameter',
+  ])
+    expect(queueError('SendMessage', unmodeled(name, 400))).toMatchObject({
+      code: 'queue_rejected',
+      retryable: false,
+    });
+});
+
 test.each([
   [new QueueDoesNotExist(answer(400)), 'queue_missing'],
   [unmodeled('AWS.SimpleQueueService.NonExistentQueue', 400), 'queue_missing'],
@@ -34,6 +50,16 @@ test.each([
   [unmodeled('AccessDenied', 403), 'queue_forbidden'],
   [unmodeled('SomethingNew', 403), 'queue_forbidden'],
   [unmodeled('InvalidParameterValue', 400), 'queue_rejected'],
+  [unmodeled('ExpiredToken', 400), 'queue_forbidden'],
+  [unmodeled('com.amazonaws.sqs#ExpiredTokenException', 400), 'queue_forbidden'],
+  [unmodeled('InvalidToken', 400), 'queue_forbidden'],
+  [unmodeled('InvalidClientTokenId', 403), 'queue_forbidden'],
+  [unmodeled('RequestExpired', 400), 'queue_unavailable'],
+  [unmodeled('KmsThrottled', 400), 'queue_unavailable'],
+  [unmodeled('KMS.ThrottlingException', 400), 'queue_unavailable'],
+  [unmodeled('KmsDisabled', 400), 'queue_forbidden'],
+  [unmodeled('TemporaryRedirect', 307), 'queue_unavailable'],
+  [unmodeled('OperationAborted', 409), 'queue_unavailable'],
   [unmodeled('InternalError', 500), 'queue_unavailable'],
   [unmodeled('TooManyRequests', 429), 'queue_unavailable'],
   [Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' }), 'queue_unavailable'],

@@ -161,7 +161,7 @@ export type StorageErrorCode =
   | 'store_forbidden' // 401, 403: never to be read as "absent"
   | 'store_missing' // the bucket or directory itself is not there
   | 'store_exists' // the precondition of a put did not hold (412, 409)
-  | 'store_rejected' // the store refuses this request and will refuse it again: bad digest, bad key, too large
+  | 'store_rejected' // the store refuses this request; not retryable where it always will: bad key, too large, wrong region
   | 'store_corrupt' // what came back cannot be right: size differs, error body with status 200
   | 'store_full'; // no room left
 

@@ -1,3 +1,9 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { HeadObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -48,6 +54,110 @@ describe('public addresses', () => {
   ])('with %j begin with %s and end with the key as one segment', async (options, base) => {
     expect(await address(options)).toBe(base + SEGMENT);
     expect(await address(options, 'HEAD')).toBe(base + SEGMENT);
+  });
+});
+
+/** Settings that the SDK reads from outside of the configuration. */
+const ELSEWHERE: readonly (readonly [
+  string,
+  Record<string, string>,
+  Partial<S3StorageProviderOptions>,
+  string,
+])[] = [
+  [
+    'AWS_ENDPOINT_URL_S3',
+    { AWS_ENDPOINT_URL_S3: 'http://127.0.0.1:9000' },
+    {},
+    'http://127.0.0.1:9000/copies/',
+  ],
+  ['AWS_ENDPOINT_URL', { AWS_ENDPOINT_URL: 'https://s3.example.com' }, {}, 'https://copies.s3.example.com/'],
+  [
+    'AWS_ENDPOINT_URL, which is not for an endpoint of the configuration',
+    { AWS_ENDPOINT_URL: 'https://s3.example.com' },
+    { endpoint: 'http://127.0.0.1:7480' },
+    'http://127.0.0.1:7480/copies/',
+  ],
+  [
+    'AWS_IGNORE_CONFIGURED_ENDPOINT_URLS',
+    { AWS_ENDPOINT_URL: 'https://s3.example.com', AWS_IGNORE_CONFIGURED_ENDPOINT_URLS: 'true' },
+    {},
+    'https://copies.s3.us-west-2.amazonaws.com/',
+  ],
+  ['FIPS', { AWS_USE_FIPS_ENDPOINT: 'true' }, {}, 'https://copies.s3-fips.us-west-2.amazonaws.com/'],
+  [
+    'dual-stack',
+    { AWS_USE_DUALSTACK_ENDPOINT: 'true' },
+    {},
+    'https://copies.s3.dualstack.us-west-2.amazonaws.com/',
+  ],
+  ["a profile's endpoint", { AWS_PROFILE: 'plain' }, {}, 'https://copies.profile.example.com/'],
+  [
+    "a profile's section of services",
+    { AWS_PROFILE: 'sections' },
+    {},
+    'https://copies.services.example.com/',
+  ],
+  [
+    'the European sovereign cloud',
+    {},
+    { region: 'eusc-de-east-1' },
+    'https://copies.s3.eusc-de-east-1.amazonaws.eu/',
+  ],
+  ['an isolated partition', {}, { region: 'us-iso-east-1' }, 'https://copies.s3.us-iso-east-1.c2s.ic.gov/'],
+  ['another', {}, { region: 'us-isob-east-1' }, 'https://copies.s3.us-isob-east-1.sc2s.sgov.gov/'],
+  ['capital letters', {}, { bucket: 'Copies' }, 'https://s3.us-west-2.amazonaws.com/Copies/'],
+];
+
+const PROFILES = `[profile plain]
+endpoint_url = https://profile.example.com
+[profile sections]
+services = mine
+endpoint_url = https://profile.example.com
+[services mine]
+s3 =
+  endpoint_url = https://services.example.com
+`;
+
+describe.each(ELSEWHERE)('with %s', (_name, environment, options, base) => {
+  /** A process of its own: the SDK reads shared files once for all clients of a process. */
+  async function addressesInProcess(): Promise<Record<string, string>> {
+    const directory = await mkdtemp(join(tmpdir(), 'cloud-mirror-address-'));
+    try {
+      const file = join(directory, 'config');
+      await writeFile(file, PROFILES);
+      const clean = Object.entries(process.env).filter(([name]) => !name.startsWith('AWS_'));
+      const program = fileURLToPath(new URL('print-addresses.ts', import.meta.url));
+      const { stdout } = await promisify(execFile)(
+        process.execPath,
+        [program, JSON.stringify(options), KEY],
+        {
+          env: { ...Object.fromEntries(clean), AWS_CONFIG_FILE: file, ...environment },
+        },
+      );
+      return JSON.parse(stdout) as Record<string, string>;
+    } finally {
+      await rm(directory, { recursive: true, force: true });
+    }
+  }
+
+  it('public addresses, signed ones and calls go to one host', async () => {
+    const { asked, ...addresses } = await addressesInProcess();
+    expect(asked).toBe(new URL(base).host);
+    expect(addresses['public']).toBe(base + SEGMENT);
+    expect(addresses['signed']?.startsWith(`${base}https%3A//o.example.com/a%20b/`)).toBe(true);
+    expect(addresses['cdn']).toBe(`https://cdn.example.com/${SEGMENT}`);
+  });
+});
+
+describe('a bucket that has no address', () => {
+  it.each([
+    ['directory buckets', { bucket: 'copies--usw2-az1--x-s3' }],
+    ['custom endpoint', { endpoint: 'https://s3.example.com', region: 'fips-us-west-2' }],
+  ])('is told why: %s', async (reason, options) => {
+    await expect(address({ access: 'signed', ...options })).rejects.toMatchObject({
+      code: 'store_rejected',
+      message: expect.stringContaining(reason) as string,
+    });
   });
 });
 

@@ -22,6 +22,9 @@ interface SdkRequest {
   readonly query?: Readonly<Record<string, unknown>>;
 }
 
+/** The answer; `unclear`: nothing is known; `throttled`: nothing is known and the server asks for a pause. */
+export type PlainAnswer = object | 'unclear' | 'throttled';
+
 export interface PlainCallsOptions {
   readonly client: SQSClient;
   /** The client's, whose connections are shared. */
@@ -73,19 +76,20 @@ export class PlainCalls {
 
   /**
    * @param operation SQS's name of it, `SendMessage` say
-   * @returns the answer by the SDK's names; `undefined`: nothing is known, ask by the SDK
+   * @returns the answer by the SDK's names, or why the SDK has to ask
    * @throws only what `signal` was aborted for
    */
-  async ask(operation: string, input: object, signal: AbortSignal): Promise<object | undefined> {
+  async ask(operation: string, input: object, signal: AbortSignal): Promise<PlainAnswer> {
     const address = this.#addresses.get(queueOf(input)) ?? null;
-    if (address === null) return undefined;
+    if (address === null) return 'unclear';
     try {
       const answer = await this.#send(address, operation, JSON.stringify(input), signal);
       const body = await text(answer);
-      return answer.statusCode === 200 && answer.complete ? readAnswer(body) : undefined;
+      if (answer.statusCode === 200 && answer.complete) return readAnswer(body) ?? 'unclear';
+      return isThrottled(answer.statusCode ?? 0, body) ? 'throttled' : 'unclear';
     } catch {
       signal.throwIfAborted();
-      return undefined;
+      return 'unclear';
     }
   }
 
@@ -144,6 +148,13 @@ export class PlainCalls {
       plain ? { protocol, hostname, path, ...(port !== undefined && { port }) } : null,
     );
   }
+}
+
+/** 429 and 5xx, and the codes with which SQS throttles with status 400 or 403. */
+function isThrottled(status: number, body: string): boolean {
+  if (status >= 500 || status === 429) return true;
+  const code = /"__type"\s*:\s*"([^"]*)"/.exec(body)?.[1] ?? '';
+  return /Throttl|OverLimit|RequestLimitExceeded/.test(code);
 }
 
 /** The queue's URL, empty where the call names none. */

@@ -1,11 +1,14 @@
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { SQSClient } from '@aws-sdk/client-sqs';
-import type { $Command, ServiceInputTypes, ServiceOutputTypes, SQSClientConfig } from '@aws-sdk/client-sqs';
+import type { $Command, ServiceInputTypes, ServiceOutputTypes } from '@aws-sdk/client-sqs';
+import { namesRefusedCredentials, RenewableCredentials } from '@cloud-mirror/aws-credentials';
+import type { CredentialsSource } from '@cloud-mirror/aws-credentials';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { QueueError } from '../job-queue.ts';
 import { PlainCalls } from './plain-calls.ts';
-import { queueError } from './sqs-errors.ts';
+import { codeNameOf, queueError } from './sqs-errors.ts';
 
 export interface SqsCallsOptions {
   readonly region: string;
@@ -14,7 +17,7 @@ export interface SqsCallsOptions {
   /** Longest time of a call, its repetitions included, in milliseconds; a long poll has its own wait besides. */
   readonly requestTimeoutMs: number;
   /** The SDK's own chain where none are given. */
-  readonly credentials?: NonNullable<SQSClientConfig['credentials']> | undefined;
+  readonly credentials?: CredentialsSource | undefined;
 }
 
 export interface CallLimits {
@@ -25,6 +28,8 @@ export interface CallLimits {
 
 /** The SDK repeats what failed at once; the time limit of the call bounds all of it. */
 const MAX_ATTEMPTS = 3;
+/** Before the SDK asks what a throttled call without it left open; half of it at least. */
+const THROTTLED_PAUSE_MS = 200;
 const LONGEST_POLL_MS = 20_000;
 const MAX_SENDING_SOCKETS = 50;
 const SILENT = {
@@ -73,8 +78,10 @@ export class SqsCalls implements Disposable {
 
   constructor(options: SqsCallsOptions) {
     this.#requestTimeoutMs = options.requestTimeoutMs;
-    this.#sending = connect(options, options.requestTimeoutMs, MAX_SENDING_SOCKETS);
-    this.#polling = connect(options, options.requestTimeoutMs + LONGEST_POLL_MS, Infinity);
+    const credentials = new RenewableCredentials(options.credentials ?? 'chain');
+    const { requestTimeoutMs } = options;
+    this.#sending = connect(options, credentials, requestTimeoutMs, MAX_SENDING_SOCKETS);
+    this.#polling = connect(options, credentials, requestTimeoutMs + LONGEST_POLL_MS, Infinity);
   }
 
   /**
@@ -134,13 +141,18 @@ async function settled<T>(signal: AbortSignal, call: (signal: AbortSignal) => Pr
   }
 }
 
-/** A client of the SDK, and the calls that share its connections. */
+/**
+ * A client of the SDK, and the calls that share its connections. A call that was refused for its credentials has not been
+ * carried out: it is repeated once where loading them anew gives others.
+ */
 class Connected implements SqsSender {
   readonly #client: SQSClient;
+  readonly #credentials: RenewableCredentials;
   readonly #plain: PlainCalls;
 
-  constructor(client: SQSClient, plain: PlainCalls) {
+  constructor(client: SQSClient, credentials: RenewableCredentials, plain: PlainCalls) {
     this.#client = client;
+    this.#credentials = credentials;
     this.#plain = plain;
   }
 
@@ -148,14 +160,31 @@ class Connected implements SqsSender {
     command: SqsCommand<Input, Output>,
     { abortSignal }: { readonly abortSignal: AbortSignal },
   ): Promise<Omit<Output, '$metadata'>> {
-    const bySdk = (): Promise<Output> => this.#client.send(command, { abortSignal });
     const operation = command.constructor.name.replace(/Command$/, '');
-    if (!PLAIN_OPERATIONS.has(operation) || !this.#plain.knows(command.input)) return bySdk();
+    if (!PLAIN_OPERATIONS.has(operation) || !this.#plain.knows(command.input))
+      return this.#bySdk(command, abortSignal);
+    const used = this.#credentials.current;
     const plain = await this.#plain.ask(operation, command.input, abortSignal);
-    if (plain !== undefined) return plain as Output;
-    const answer = await bySdk();
-    this.#plain.rest();
+    if (typeof plain === 'object') return plain as Output;
+    if (plain === 'throttled')
+      await sleep(THROTTLED_PAUSE_MS * (0.5 + Math.random() / 2), undefined, { signal: abortSignal });
+    const answer = await this.#bySdk(command, abortSignal);
+    // A server that throttles, or took other credentials only, has nothing against calls without the SDK.
+    if (plain === 'unclear' && this.#credentials.current === used) this.#plain.rest();
     return answer;
+  }
+
+  async #bySdk<Input extends ServiceInputTypes, Output extends ServiceOutputTypes>(
+    command: SqsCommand<Input, Output>,
+    abortSignal: AbortSignal,
+  ): Promise<Output> {
+    const used = this.#credentials.current;
+    try {
+      return await this.#client.send(command, { abortSignal });
+    } catch (error) {
+      if (!namesRefusedCredentials(codeNameOf(error)) || !(await this.#credentials.renew(used))) throw error;
+      return this.#client.send(command, { abortSignal });
+    }
   }
 
   destroy(): void {
@@ -163,13 +192,18 @@ class Connected implements SqsSender {
   }
 }
 
-function connect(options: SqsCallsOptions, requestTimeout: number, maxSockets: number): Connected {
+function connect(
+  options: SqsCallsOptions,
+  credentials: RenewableCredentials,
+  requestTimeout: number,
+  maxSockets: number,
+): Connected {
   const agent = { keepAlive: true, maxSockets };
   const [httpAgent, httpsAgent] = [new HttpAgent(agent), new HttpsAgent(agent)];
   const client = new SQSClient({
     region: options.region,
     maxAttempts: MAX_ATTEMPTS,
-    ...(options.credentials !== undefined && { credentials: options.credentials }),
+    credentials: credentials.provider,
     // Servers other than AWS name hosts in queue URLs that do not resolve everywhere: the endpoint is the truth then.
     ...(options.endpoint !== null && { endpoint: options.endpoint, useQueueUrlAsEndpoint: false }),
     requestHandler: new NodeHttpHandler({
@@ -183,6 +217,7 @@ function connect(options: SqsCallsOptions, requestTimeout: number, maxSockets: n
   });
   return new Connected(
     client,
+    credentials,
     new PlainCalls({ client, agents: [httpAgent, httpsAgent], connectTimeoutMs: options.requestTimeoutMs }),
   );
 }

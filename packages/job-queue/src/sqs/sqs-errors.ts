@@ -1,11 +1,16 @@
 import type { BatchResultErrorEntry } from '@aws-sdk/client-sqs';
+import { namesRefusedCredentials } from '@cloud-mirror/aws-credentials';
 import { QueueError } from '../job-queue.ts';
 import type { QueueErrorCode } from '../job-queue.ts';
 
 /** PurgeQueue is taken once a minute (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_PurgeQueue.html). */
 const PURGE_INTERVAL_SECONDS = 60;
 
-/** Error names of the JSON protocol; older servers put `AWS.SimpleQueueService.` before them. */
+/**
+ * Error names of the JSON protocol; older servers put `AWS.SimpleQueueService.` before them. Names that are not here go by
+ * their status.
+ * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html and the errors of each action
+ */
 const CODES: Readonly<Record<string, QueueErrorCode>> = {
   QueueDoesNotExist: 'queue_missing',
   NonExistentQueue: 'queue_missing',
@@ -15,24 +20,52 @@ const CODES: Readonly<Record<string, QueueErrorCode>> = {
   AccessDenied: 'queue_forbidden',
   AccessDeniedException: 'queue_forbidden',
   CredentialsProviderError: 'queue_forbidden',
-  ExpiredToken: 'queue_forbidden',
-  ExpiredTokenException: 'queue_forbidden',
   IncompleteSignature: 'queue_forbidden',
-  InvalidClientTokenId: 'queue_forbidden',
-  InvalidSecurity: 'queue_forbidden',
-  InvalidSignatureException: 'queue_forbidden',
   KmsAccessDenied: 'queue_forbidden',
+  KmsDisabled: 'queue_forbidden',
+  KmsInvalidState: 'queue_forbidden',
+  KmsNotFound: 'queue_forbidden',
+  KmsOptInRequired: 'queue_forbidden',
   MissingAuthenticationToken: 'queue_forbidden',
-  SignatureDoesNotMatch: 'queue_forbidden',
-  UnrecognizedClientException: 'queue_forbidden',
+  OptInRequired: 'queue_forbidden',
   KmsThrottled: 'queue_unavailable',
   OverLimit: 'queue_unavailable',
   QueueDeletedRecently: 'queue_unavailable',
+  RequestExpired: 'queue_unavailable',
+  RequestLimitExceeded: 'queue_unavailable',
   RequestThrottled: 'queue_unavailable',
   RequestTimeTooSkewed: 'queue_unavailable',
+  ServiceUnavailable: 'queue_unavailable',
+  ThrottledException: 'queue_unavailable',
   Throttling: 'queue_unavailable',
   ThrottlingException: 'queue_unavailable',
 };
+
+/** The request itself is wrong, and is refused every time. Other 4xx may pass. */
+const LASTING: ReadonlySet<string> = new Set([
+  'BatchEntryIdsNotDistinct',
+  'BatchRequestTooLong',
+  'EmptyBatchRequest',
+  'InvalidAction',
+  'InvalidAttributeName',
+  'InvalidAttributeValue',
+  'InvalidBatchEntryId',
+  'InvalidIdFormat',
+  'InvalidMessageContents',
+  'InvalidParameterCombination',
+  'InvalidParameterValue',
+  'InvalidQueryParameter',
+  'MalformedQueryString',
+  'MissingAction',
+  'MissingParameter',
+  'MissingRequiredParameterException',
+  'QueueNameExists',
+  'TooManyEntriesInBatchRequest',
+  'UnknownOperationException',
+  'UnsupportedOperation',
+  'ValidationError',
+  'ValidationException',
+]);
 
 /** What an SDK call rejected with, in the port's words. `what` names the call, for operators. */
 export function queueError(what: string, cause: unknown): QueueError {
@@ -41,6 +74,7 @@ export function queueError(what: string, cause: unknown): QueueError {
   const reason = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);
   return new QueueError(code, `${what}: ${reason}`, {
     cause,
+    ...(code === 'queue_rejected' && { retryable: !LASTING.has(codeNameOf(cause)) }),
     ...(code === 'purge_in_progress' && { retryAfterSeconds: PURGE_INTERVAL_SECONDS }),
   });
 }
@@ -72,24 +106,27 @@ export function entryFailures(what: string, count: number, answer: BatchAnswer):
 
 /** Whether another made the queue meanwhile, or somebody made it with other attributes. */
 export function isQueueThereAlready(cause: unknown): boolean {
-  return ['QueueNameExists', 'QueueAlreadyExists'].includes(nameOf(cause));
+  return ['QueueNameExists', 'QueueAlreadyExists'].includes(codeNameOf(cause));
 }
 
 function codeOf(cause: unknown): QueueErrorCode {
-  const named = CODES[nameOf(cause)];
+  const name = codeNameOf(cause);
+  const named = CODES[name];
   if (named !== undefined) return named;
+  if (namesRefusedCredentials(name)) return 'queue_forbidden';
   // An expired handle is but an invalid parameter to SQS.
   if (cause instanceof Error && /receipt ?handle.*(?:expired|invalid)/is.test(cause.message))
     return 'delivery_lost';
   const status = statusOf(cause);
   if (status === 401 || status === 403) return 'queue_forbidden';
   // Without a status nothing answered, or not in time.
-  if (status === null || status < 400 || status >= 500 || status === 408 || status === 429)
+  if (status === null || status < 400 || status >= 500 || [408, 409, 429].includes(status))
     return 'queue_unavailable';
   return 'queue_rejected';
 }
 
-function nameOf(cause: unknown): string {
+/** The error code that a call was refused with, without prefixes; empty where there is none. */
+export function codeNameOf(cause: unknown): string {
   return cause instanceof Error ? cause.name.replace(/^.*[.#]/, '') : '';
 }
 

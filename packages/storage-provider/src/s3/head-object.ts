@@ -24,7 +24,7 @@ export type ObjectHead = Pick<
 
 /**
  * `null` for 404 alone. 403 is an error: without `s3:ListBucket` S3 answers it for absent objects too.
- * @param signed asked before the SDK is, within the time of the first try
+ * @param signed makes the first try, before the SDK
  */
 export async function headObject(
   calls: S3Calls,
@@ -32,32 +32,17 @@ export async function headObject(
   { signal }: CallOptions,
   signed: SignedHead | null = null,
 ): Promise<ObjectHead | null> {
-  let unclear = false;
-  const withoutSdk = async (
-    limit: AbortSignal,
-  ): Promise<{ readonly plain: ObjectHead | null } | undefined> => {
-    if (signed?.asks !== true) return undefined;
-    const plain = await signed.ask(key, limit);
-    unclear = plain === undefined;
-    return plain === undefined ? undefined : { plain };
-  };
-  const head = await bySdk(calls, key, signal, withoutSdk);
-  if (unclear) signed?.rest();
-  return head;
-}
-
-async function bySdk(
-  calls: S3Calls,
-  key: string,
-  signal: AbortSignal | undefined,
-  withoutSdk: (limit: AbortSignal) => Promise<{ readonly plain: ObjectHead | null } | undefined>,
-): Promise<ObjectHead | null> {
+  const command = new HeadObjectCommand({ Bucket: calls.bucket, Key: key });
+  const options = { what: 'HEAD of an object', signal };
+  const plainTry = signed?.begin(key);
   try {
-    const command = new HeadObjectCommand({ Bucket: calls.bucket, Key: key });
-    const head = await calls.send(command, { what: 'HEAD of an object', signal }, withoutSdk);
-    return 'plain' in head ? head.plain : head;
+    const head = await calls.send(command, options, plainTry?.send);
+    if ('plain' in head) return head.plain;
+    plainTry?.settledBySdk();
+    return head;
   } catch (error) {
-    if (error instanceof StorageError && isAbsent(error.cause)) return null;
-    throw error;
+    if (!(error instanceof StorageError) || !isAbsent(error.cause)) throw error;
+    plainTry?.settledBySdk();
+    return null;
   }
 }

@@ -14,11 +14,15 @@ export interface UnsignedAddress {
   readonly host: string;
   /** Percent-encoded, segment by segment. */
   readonly path: string;
+  /** How long the address works from `date`. */
+  readonly seconds: number;
 }
 
 interface Unsigned {
   /** Since 1970. */
   readonly second: number;
+  /** Life of the address. */
+  readonly seconds: number;
   /** The very ones: providers give new ones when they change. */
   readonly credentials: SigningCredentials;
   readonly query: string;
@@ -36,28 +40,31 @@ const ALGORITHM = 'AWS4-HMAC-SHA256';
  */
 export class Presigner {
   readonly #region: string;
-  readonly #seconds: string;
   /** Signing keys hold for a day, a region and a secret. */
   #key: { readonly day: string; readonly secret: string; readonly hmac: HmacSha256 } | null = null;
   #last: Unsigned | null = null;
 
-  constructor(region: string, seconds: number) {
+  constructor(region: string) {
     this.#region = region;
-    this.#seconds = String(seconds);
   }
 
   /** The query, without its `?`. */
-  sign({ method, host, path }: UnsignedAddress, credentials: SigningCredentials, date: Date): string {
-    const { query, time, scope, hmac } = this.#unsigned(credentials, date);
+  sign(
+    { method, host, path, seconds }: UnsignedAddress,
+    credentials: SigningCredentials,
+    date: Date,
+  ): string {
+    const { query, time, scope, hmac } = this.#unsigned(credentials, date, seconds);
     const request = `${method}\n${path}\n${query}\nhost:${host}\n\nhost\nUNSIGNED-PAYLOAD`;
     const signature = hmac.hex(`${ALGORITHM}\n${time}\n${scope}\n${hash('sha256', request)}`);
     return `${query}&X-Amz-Signature=${signature}`;
   }
 
-  /** What all addresses that are signed in one second have in common. */
-  #unsigned(credentials: SigningCredentials, date: Date): Unsigned {
+  /** What all addresses that are signed in one second for the same time have in common. */
+  #unsigned(credentials: SigningCredentials, date: Date, seconds: number): Unsigned {
     const second = Math.floor(date.getTime() / 1000);
-    if (this.#last?.second === second && this.#last.credentials === credentials) return this.#last;
+    const last = this.#last;
+    if (last?.second === second && last.seconds === seconds && last.credentials === credentials) return last;
     const { accessKeyId, secretAccessKey, sessionToken } = credentials;
     const time = new Date(second * 1000).toISOString().replace(/[-:]|\.\d+/g, '');
     const day = time.slice(0, 8);
@@ -68,12 +75,12 @@ export class Presigner {
       'X-Amz-Content-Sha256=UNSIGNED-PAYLOAD',
       `X-Amz-Credential=${encodeText(`${accessKeyId}/${scope}`)}`,
       `X-Amz-Date=${time}`,
-      `X-Amz-Expires=${this.#seconds}`,
+      `X-Amz-Expires=${seconds}`,
       ...(sessionToken === undefined ? [] : [`X-Amz-Security-Token=${encodeText(sessionToken)}`]),
       'X-Amz-SignedHeaders=host',
     ].join('&');
     const hmac = this.#signing(day, secretAccessKey);
-    return (this.#last = { second, credentials, query, time, scope, hmac });
+    return (this.#last = { second, seconds, credentials, query, time, scope, hmac });
   }
 
   #signing(day: string, secret: string): HmacSha256 {

@@ -1,76 +1,66 @@
+import { StorageError } from '../storage-provider.ts';
+import type { BucketEndpoint, BucketEndpoints } from './bucket-endpoint.ts';
+import { objectPath } from './bucket-endpoint.ts';
 import { encodeText, Presigner } from './presigner.ts';
 import type { S3Calls } from './s3-calls.ts';
-import type { S3StorageProviderOptions } from './s3-storage-provider-options.ts';
 
-/** Where public copies are, ending in a slash. */
-export function publicBase(options: S3StorageProviderOptions): string {
-  return options.publicUrl?.replace(/\/*$/, '/') ?? bucketBase(options);
-}
+/** Addresses of public copies: the key as one segment below `publicUrl`, or else below the bucket's own address. */
+export class PublicAddresses {
+  readonly #endpoints: BucketEndpoints;
+  #base: string | null;
 
-/** The bucket's own address, ending in a slash. */
-export function bucketBase({ bucket, region, endpoint, forcePathStyle }: S3StorageProviderOptions): string {
-  const address = new URL(
-    endpoint ?? `https://s3.${region}.${region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com'}`,
-  );
-  // A certificate for one label does not hold for a bucket name with dots, and an IP address has no subdomains.
-  const inPath =
-    (forcePathStyle ?? false) || (bucket.includes('.') && address.protocol === 'https:') || isIp(address);
-  if (!inPath) address.hostname = `${bucket}.${address.hostname}`;
-  const path = address.pathname.replace(/\/*$/, '/');
-  return `${address.origin}${path}${inPath ? `${bucket}/` : ''}`;
-}
-
-/** Below `base`, the key as one segment. */
-export function publicAddress(base: string, key: string): string {
-  return base + encodeText(key);
-}
-
-/** The objects of one bucket as the SDK addresses them: the key's segments below the bucket's own address. */
-export class ObjectAddresses {
-  readonly base: URL;
-
-  /** @param base address of the bucket itself, ending in a slash */
-  constructor(base: string) {
-    this.base = new URL(base);
+  constructor(endpoints: BucketEndpoints, publicUrl: string | undefined) {
+    this.#endpoints = endpoints;
+    this.#base = publicUrl?.replace(/\/*$/, '/') ?? null;
   }
 
-  path(key: string): string {
-    return this.base.pathname + key.split('/').map(encodeText).join('/');
+  /** @throws StorageError as {@link BucketEndpoints.resolve} */
+  async address(key: string): Promise<string> {
+    this.#base ??= (await this.#endpoints.resolve()).base.href;
+    return this.#base + encodeText(key);
   }
 }
 
-/** Signs addresses of one bucket. */
+/** Signs addresses of one bucket, for the host that the SDK itself asks: signatures hold for the host that they name. */
 export class SignedAddresses {
   readonly #calls: S3Calls;
-  readonly #objects: ObjectAddresses;
-  readonly #presigner: Presigner;
+  readonly #endpoints: BucketEndpoints;
+  readonly #seconds: number;
+  #presigner: Presigner | null = null;
 
-  /** @param base see {@link ObjectAddresses}: signatures hold for the host that they name */
-  constructor(calls: S3Calls, region: string, base: string, seconds: number) {
+  /** @param seconds life of an address, cut to the life of the credentials that sign it */
+  constructor(calls: S3Calls, endpoints: BucketEndpoints, seconds: number) {
     this.#calls = calls;
-    this.#objects = new ObjectAddresses(base);
-    this.#presigner = new Presigner(region, seconds);
+    this.#endpoints = endpoints;
+    this.#seconds = seconds;
   }
 
-  /** An address that serves `method` of `key` alone, for the configured time from now by the store's clock. */
+  /**
+   * An address that serves `method` of `key` alone, from now by the store's clock.
+   * @throws StorageError `store_forbidden` where the credentials have expired
+   */
   async address(key: string, method: 'GET' | 'HEAD'): Promise<string> {
-    return this.base.origin + (await this.path(key, method));
-  }
-
-  get base(): URL {
-    return this.#objects.base;
+    const endpoint = this.#endpoints.known ?? (await this.#endpoints.resolve());
+    return endpoint.base.origin + (await this.path(endpoint, key, method));
   }
 
   /** The address without scheme and host. */
-  async path(key: string, method: 'GET' | 'HEAD'): Promise<string> {
-    const { host } = this.base;
-    const path = this.#objects.path(key);
+  async path(endpoint: BucketEndpoint, key: string, method: 'GET' | 'HEAD'): Promise<string> {
     const credentials = await this.#calls.client.config.credentials();
     const signingDate = new Date(Date.now() + this.#calls.clockOffsetMs);
-    return `${path}?${this.#presigner.sign({ method, host, path }, credentials, signingDate)}`;
+    const seconds = this.#secondsLeft(credentials.expiration, signingDate);
+    const presigner = (this.#presigner ??= new Presigner(endpoint.signingRegion));
+    const path = objectPath(endpoint, key);
+    const address = { method, host: endpoint.base.host, path, seconds };
+    return `${path}?${presigner.sign(address, credentials, signingDate)}`;
   }
-}
 
-function isIp({ hostname }: URL): boolean {
-  return /^\d+\.\d+\.\d+\.\d+$/.test(hostname) || hostname.startsWith('[');
+  /** S3 takes an address no longer than its credentials: a longer life would be a promise that does not hold. */
+  #secondsLeft(expiration: Date | undefined, signingDate: Date): number {
+    if (expiration === undefined) return this.#seconds;
+    const left = Math.floor((expiration.getTime() - signingDate.getTime()) / 1000);
+    if (left < 1)
+      throw new StorageError('store_forbidden', 'the credentials that would sign an address have expired');
+    return Math.min(this.#seconds, left);
+  }
 }

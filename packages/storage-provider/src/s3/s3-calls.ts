@@ -2,10 +2,12 @@ import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { S3Client } from '@aws-sdk/client-s3';
 import type { $Command, S3ClientConfig, ServiceInputTypes, ServiceOutputTypes } from '@aws-sdk/client-s3';
+import { RenewableCredentials } from '@cloud-mirror/aws-credentials';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { StorageError } from '../storage-provider.ts';
-import { withRetries } from './retry.ts';
-import { toStorageError } from './s3-error.ts';
+import type { PlainTry } from './plain-try.ts';
+import { UnclearTry, withRetries } from './retry.ts';
+import { credentialsRefused, toStorageError } from './s3-error.ts';
 import type { S3StorageProviderOptions } from './s3-storage-provider-options.ts';
 import {
   DEFAULT_MAX_ATTEMPTS,
@@ -46,10 +48,15 @@ type S3Command<Input extends ServiceInputTypes, Output extends ServiceOutputType
 /**
  * Sends commands to S3: each try has a time limit, passing failures are tried again, what remains is a StorageError.
  * The SDK tries once only, since it knows neither which errors of a store pass nor that a purge must not be repeated.
+ *
+ * A request that was refused for its credentials has not been carried out. It is repeated at once, one time, where
+ * loading the credentials anew gives others.
  */
 export class S3Calls {
   readonly client: S3Client;
   readonly bucket: string;
+  readonly credentials: RenewableCredentials;
+  readonly #region: string;
   readonly #agents: readonly [HttpAgent, HttpsAgent];
   readonly #attempts: number;
   readonly #firstDelayMs: number;
@@ -59,13 +66,19 @@ export class S3Calls {
 
   constructor(options: S3StorageProviderOptions) {
     this.bucket = options.bucket;
+    this.#region = options.region;
+    this.credentials = new RenewableCredentials(options.credentials ?? 'chain');
     this.#attempts = options.maxAttempts ?? DEFAULT_MAX_ATTEMPTS;
     this.#firstDelayMs = options.retryDelayMs ?? DEFAULT_RETRY_DELAY_MS;
     this.#timeoutMs = options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS;
     const agentOptions = { keepAlive: true, maxSockets: options.maxConnections ?? DEFAULT_MAX_CONNECTIONS };
     this.#agents = [new HttpAgent(agentOptions), new HttpsAgent(agentOptions)];
     const requestHandler = this.#requestHandler();
-    this.client = new S3Client({ ...clientConfig(options), requestHandler });
+    this.client = new S3Client({
+      ...clientConfig(options),
+      credentials: this.credentials.provider,
+      requestHandler,
+    });
     this.#wireOptions.applyTo(this.client, requestHandler);
     // It goes over all that it would tell a logger, of which there is none.
     this.client.middlewareStack.remove('loggerMiddleware');
@@ -85,7 +98,10 @@ export class S3Calls {
     return this.#agents;
   }
 
-  /** @param withoutSdk asked at the beginning of the first try, within its time limit; `undefined`: ask the SDK */
+  /**
+   * @param withoutSdk makes the first try, where more than one is allowed. It counts as one: what it leaves unclear is
+   *   asked by the SDK in the next
+   */
   async send<
     Input extends ServiceInputTypes,
     Output extends ServiceOutputTypes,
@@ -93,16 +109,28 @@ export class S3Calls {
   >(
     command: S3Command<Input, Output>,
     options: S3CallOptions,
-    withoutSdk?: (signal: AbortSignal) => Promise<Other | undefined>,
+    withoutSdk?: (signal: AbortSignal) => Promise<PlainTry<Other>>,
   ): Promise<Output | Other> {
-    const first = async (signal: AbortSignal): Promise<Output | Other> =>
-      (await withoutSdk?.(signal)) ?? this.client.send(command);
-    const asked = (): Promise<Output> => this.client.send(command);
-    return withRetries((number) => this.#once(command.input, options, number === 1 ? first : asked), {
-      attempts: options.attempts ?? this.#attempts,
-      firstDelayMs: this.#firstDelayMs,
-      signal: options.signal,
-    });
+    const { input } = command;
+    const attempts = options.attempts ?? this.#attempts;
+    const bySdk = (): Promise<Output> => this.client.send(command);
+    let renewed = false;
+    const attempt = async (number: number): Promise<Output | Other> => {
+      if (number === 1 && attempts > 1 && withoutSdk !== undefined) {
+        const plain = await this.#once(input, options, withoutSdk);
+        if (plain.kind === 'answered') return plain.answer;
+        if (plain.kind === 'unclear') throw new UnclearTry(plain.pause);
+      }
+      const used = this.credentials.current;
+      try {
+        return await this.#once(input, options, bySdk);
+      } catch (error) {
+        if (renewed || !(await this.#renewCredentials(error, used, options))) throw error;
+        renewed = true;
+        return this.#once(input, options, bySdk);
+      }
+    };
+    return withRetries(attempt, { attempts, firstDelayMs: this.#firstDelayMs, signal: options.signal });
   }
 
   /** Aborted when the provider is closed. */
@@ -142,7 +170,26 @@ export class S3Calls {
       return await untilAborted(ask(abortSignal), abortSignal);
     } catch (thrown) {
       if (abortSignal.aborted) throw abortSignal.reason;
-      throw toStorageError(thrown, what, this.bucket);
+      throw toStorageError(thrown, what, { bucket: this.bucket, region: this.#region });
+    }
+  }
+
+  /** @returns whether `error` refuses the credentials and there are others now */
+  async #renewCredentials(
+    error: unknown,
+    used: RenewableCredentials['current'],
+    { what, signal }: S3CallOptions,
+  ): Promise<boolean> {
+    if (!(error instanceof StorageError)) return false;
+    const certainty = credentialsRefused(error.cause, { region: this.#region });
+    if (certainty === null) return false;
+    try {
+      return await this.#once({}, { what: `renewal of credentials after ${what}`, signal }, () =>
+        this.credentials.renew(used, certainty),
+      );
+    } catch {
+      // The refusal says more than a time limit of this. Where the caller gave up, its reason is told by the caller's own check.
+      return false;
     }
   }
 
@@ -163,7 +210,6 @@ function clientConfig(options: S3StorageProviderOptions): S3ClientConfig {
     region: options.region,
     ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
     forcePathStyle: options.forcePathStyle ?? false,
-    ...(options.credentials === undefined ? {} : { credentials: plainCredentials(options.credentials) }),
     maxAttempts: 1,
     cacheMiddleware: true,
     followRegionRedirects: false,
@@ -173,14 +219,6 @@ function clientConfig(options: S3StorageProviderOptions): S3ClientConfig {
     // Costs a round trip for each part and, in the SDK, a connection of its own.
     expectContinueHeader: false,
   };
-}
-
-function plainCredentials({
-  accessKeyId,
-  secretAccessKey,
-  sessionToken,
-}: NonNullable<S3StorageProviderOptions['credentials']>): NonNullable<S3ClientConfig['credentials']> {
-  return { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) };
 }
 
 /** TLS keeps bodies from being changed and the checksum from being damaged: signing their SHA-256 would hash them twice. */

@@ -1,4 +1,6 @@
+import { namesRefusedCredentials } from '@cloud-mirror/aws-credentials';
 import { StorageError } from '../storage-provider.ts';
+import { DAMAGED, FULL, isPassing, LASTING, UPLOAD_LOST } from './s3-error-codes.ts';
 
 /** What an error of the SDK carries besides its message, all of it optional on the wire. */
 interface SdkError {
@@ -13,43 +15,24 @@ interface SdkError {
   };
 }
 
-/** Errors of the store's own that name a request it will take later. */
-const PASSING = new Set([
-  'InternalError',
-  'OperationAborted',
-  'RequestTimeTooSkewed',
-  'RequestTimeout',
-  'ServiceUnavailable',
-  'SlowDown',
-  'ThrottlingException',
-  'TooManyRequests',
-  'TooManyRequestsException',
-]);
-const DAMAGED = new Set([
-  'BadDigest',
-  'ChecksumMismatch',
-  'IncompleteBody',
-  'InvalidDigest',
-  'XAmzContentChecksumMismatch',
-  'XAmzContentSHA256Mismatch',
-]);
-/** The upload is not what it was thought to be: this request will not succeed, but another upload will. */
-const UPLOAD = new Set(['InvalidPart', 'NoSuchUpload']);
-const FULL = new Set(['QuotaExceeded', 'InsufficientStorage', 'XMinioStorageFull', 'InsufficientCapacity']);
-const REGION = new Set([
-  'PermanentRedirect',
-  'TemporaryRedirect',
-  'AuthorizationHeaderMalformed',
-  'IllegalLocationConstraintException',
-]);
+/** The bucket that a call was about, as it is configured. */
+export interface BucketPlace {
+  readonly bucket: string;
+  readonly region: string;
+}
 
-/** The {@link StorageError} for what the SDK threw. `what` names the call: `PUT of an object`. */
-export function toStorageError(thrown: unknown, what: string, bucket: string): StorageError {
+/**
+ * The {@link StorageError} for what the SDK threw. It is not retryable only where the same request is refused every
+ * time; see s3-error-codes.ts.
+ *
+ * @param what names the call: `PUT of an object`
+ */
+export function toStorageError(thrown: unknown, what: string, place: BucketPlace): StorageError {
   if (thrown instanceof StorageError) return thrown;
-  const error = (thrown ?? {}) as SdkError;
-  const status = error.$metadata?.httpStatusCode ?? error.$response?.statusCode;
+  const error = asSdkError(thrown);
+  const status = statusOf(error);
   const name = error.name ?? error.code ?? 'Error';
-  const text = `${what} in bucket ${bucket}: ${status === undefined ? '' : `${status} `}${name}${
+  const text = `${what} in bucket ${place.bucket}: ${status === undefined ? '' : `${status} `}${name}${
     error.message && error.message !== name ? `, ${error.message}` : ''
   }`;
   const made = (code: StorageError['code'], retryable?: boolean, message = text): StorageError =>
@@ -59,63 +42,128 @@ export function toStorageError(thrown: unknown, what: string, bucket: string): S
       retryable === undefined ? { cause: thrown } : { cause: thrown, retryable },
     );
 
+  const region = foreignRegion(error, place.region);
+  if (region !== null) return made('store_rejected', false, `${text}. ${region}`);
   if (name === 'NoSuchBucket') return made('store_missing');
-  if (name === 'CredentialsProviderError') return made('store_forbidden');
+  if (name === 'CredentialsProviderError' || namesRefusedCredentials(name))
+    return name === 'RequestExpired' ? made('store_unavailable') : made('store_forbidden');
   if (status === 507 || FULL.has(name)) return made('store_full');
   if (status === 412 || name === 'PreconditionFailed') return made('store_exists');
-  // What came may have been damaged on its way; whether the bytes themselves are wrong shows when it happens again.
   if (DAMAGED.has(name)) return made('store_rejected', true);
-  if (UPLOAD.has(name)) return made('store_corrupt');
-  if (PASSING.has(name)) return made('store_unavailable');
-  const region = foreignRegion(error, status, name);
-  if (region !== null) return made('store_rejected', false, `${text}. ${region}`);
+  if (UPLOAD_LOST.has(name)) return made('store_corrupt');
+  if (isPassing(name)) return made('store_unavailable');
+  if (LASTING.has(name)) return made('store_rejected', false);
+  return byStatus(status, made);
+}
+
+function byStatus(
+  status: number | undefined,
+  made: (code: StorageError['code'], retryable?: boolean) => StorageError,
+): StorageError {
   if (status === undefined || status < 100) return made('store_unavailable');
-  if (status === 401 || status === 403) return made('store_forbidden');
-  if (status === 408 || status === 409 || status === 425 || status === 429) return made('store_unavailable');
-  // 501: the store does not know this request, and will not later.
-  if (status === 501) return made('store_rejected');
-  if (status >= 500) return made('store_unavailable');
   // A status of success with an error: the answer could not be read.
   if (status < 300) return made('store_corrupt');
-  return made('store_rejected');
+  switch (status) {
+    case 401:
+    case 403:
+      return made('store_forbidden');
+    case 302:
+    case 303:
+    case 307:
+    case 408:
+    case 409:
+    case 425:
+    case 429:
+      return made('store_unavailable');
+    // The store does not know this request, and will not later (RFC 9110 section 15.6.2).
+    case 501:
+      return made('store_rejected', false);
+    default:
+      return status >= 500 ? made('store_unavailable') : made('store_rejected', true);
+  }
+}
+
+/**
+ * Whether an answer says, or may say, that the credentials are no longer good. HEAD answers have no body and so no
+ * code: S3 answers 400 for an expired token there and 403 for an unknown key, but also for a missing permission.
+ *
+ * @returns `null` where it speaks of something else
+ */
+export function credentialsRefused(
+  thrown: unknown,
+  { region }: Pick<BucketPlace, 'region'>,
+): 'refused' | 'unclear' | null {
+  const error = asSdkError(thrown);
+  if (namesRefusedCredentials(error.name ?? '')) return 'refused';
+  if (!isNameless(error) || foreignRegion(error, region) !== null) return null;
+  const status = statusOf(error);
+  if (status === 400) return 'refused';
+  return status === 401 || status === 403 ? 'unclear' : null;
+}
+
+/** Whether the bytes of a request were damaged, so that the same request may succeed at once. */
+export function isDamaged(thrown: unknown): boolean {
+  return DAMAGED.has(asSdkError(thrown).name ?? '');
 }
 
 /** Whether the store says that there is no such object or upload. HEAD answers have no body, so there is no name. */
 export function isAbsent(thrown: unknown): boolean {
-  const error = (thrown ?? {}) as SdkError;
+  const error = asSdkError(thrown);
   if (error.name === 'NoSuchBucket') return false;
   return error.$metadata?.httpStatusCode === 404 || error.name === 'NoSuchKey' || error.name === 'NotFound';
 }
 
 /** Whether the store does not know a header of the request (RFC 9110 names 501 for it). */
 export function isNotImplemented(thrown: unknown): boolean {
-  const error = (thrown ?? {}) as SdkError;
+  const error = asSdkError(thrown);
   return error.$metadata?.httpStatusCode === 501 || error.name === 'NotImplemented';
 }
 
 /** Whether another conditional write of the same key was under way. */
 export function isConflict(thrown: unknown): boolean {
-  return ((thrown ?? {}) as SdkError).name === 'ConditionalRequestConflict';
+  return asSdkError(thrown).name === 'ConditionalRequestConflict';
 }
 
 /** Whether the upload has lost parts, or is not there any more. */
 export function isUploadLost(thrown: unknown): boolean {
-  return UPLOAD.has(((thrown ?? {}) as SdkError).name ?? '');
+  return UPLOAD_LOST.has(asSdkError(thrown).name ?? '');
 }
 
 export function hasName(thrown: unknown, ...names: readonly string[]): boolean {
-  return names.includes(((thrown ?? {}) as SdkError).name ?? '');
+  return names.includes(asSdkError(thrown).name ?? '');
 }
 
-/** The remedy where the bucket is in another region than the one configured; `null` where it is not that. */
-function foreignRegion(error: SdkError, status: number | undefined, name: string): string | null {
-  const region = error.Region ?? error.$response?.headers?.['x-amz-bucket-region'];
-  const redirected = status === 301 || status === 302 || status === 307 || status === 308;
-  // A HEAD signed for another region is answered 400 without a body.
-  const misdirected = status === 400 && region !== undefined && error.$response !== undefined;
-  if (!redirected && !REGION.has(name) && !(misdirected && (name === 'BadRequest' || name === '400')))
-    return null;
-  return region === undefined
+function asSdkError(thrown: unknown): SdkError {
+  return thrown ?? {};
+}
+
+function statusOf(error: SdkError): number | undefined {
+  return error.$metadata?.httpStatusCode ?? error.$response?.statusCode;
+}
+
+/** Whether the answer had no error code: the SDK puts one of these words in its place. */
+function isNameless({ name }: SdkError): boolean {
+  return name === undefined || /^(?:Unknown|UnknownError|Error|BadRequest|Forbidden|\d{3})$/.test(name);
+}
+
+/**
+ * The remedy where the bucket is in another region than the one configured; `null` where the answer does not say that.
+ * https://docs.aws.amazon.com/AmazonS3/latest/userguide/Redirects.html: 301 lasts. 307 does not: it is sent until the
+ * name of a new bucket is known everywhere.
+ */
+function foreignRegion(error: SdkError, configured: string): string | null {
+  const status = statusOf(error);
+  const { name = '', message = '' } = error;
+  const told = error.Region ?? error.$response?.headers?.['x-amz-bucket-region'];
+  const other = told !== undefined && told !== configured;
+  const redirected = status === 301 || status === 308 || name === 'PermanentRedirect';
+  const misdirected =
+    name === 'IllegalLocationConstraintException' ||
+    (name === 'AuthorizationHeaderMalformed' && (other || /region/i.test(message))) ||
+    // A HEAD that is signed for another region is answered 400 without a body.
+    (status === 400 && other && isNameless(error));
+  if (!redirected && !misdirected) return null;
+  return told === undefined
     ? 'The bucket is in another region: set its `region` (and `endpoint`) to where it is.'
-    : `The bucket is in region ${region}: set \`region: ${region}\` (and the \`endpoint\` of that region).`;
+    : `The bucket is in region ${told}: set \`region: ${told}\` (and the \`endpoint\` of that region).`;
 }

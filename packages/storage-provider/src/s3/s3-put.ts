@@ -11,7 +11,7 @@ import { checksumOf } from './payload-checksum.ts';
 import type { S3Calls } from './s3-calls.ts';
 import type { S3StorageProviderOptions } from './s3-storage-provider-options.ts';
 import { DEFAULT_PART_BYTES, DEFAULT_PARTS_IN_FLIGHT } from './s3-storage-provider-options.ts';
-import type { PlainPutAnswer, SignedPut } from './signed-put.ts';
+import type { SignedPut } from './signed-put.ts';
 import { encodeHeaders } from './stored-headers.ts';
 import { encodeMetadata } from './stored-metadata.ts';
 import { parseExpiration } from './stored-object.ts';
@@ -95,17 +95,11 @@ async function putWhole(
       ...condition,
     };
     const command = new PutObjectCommand({ Bucket: calls.bucket, ContentLength: payload.length, ...put });
-    let unclear = false;
-    // Where one try is allowed the SDK must not repeat what went without it.
-    const withoutSdk = async (limit: AbortSignal): Promise<PlainPutAnswer | undefined> => {
-      if (options.attempts === 1 || !signed.takes(put)) return undefined;
-      const plain = await signed.send(put, limit);
-      unclear = plain === undefined;
-      return plain;
-    };
+    // Where one try is allowed it is the SDK's, as in every call: see S3Calls.send.
+    const plainTry = signed.begin(put);
     const { signal, attempts } = options;
-    const sent = await calls.send(command, { what: 'PUT of an object', signal, attempts }, withoutSdk);
-    if (unclear) signed.rest();
+    const sent = await calls.send(command, { what: 'PUT of an object', signal, attempts }, plainTry.send);
+    plainTry.settledBySdk();
     return sent;
   });
   options.onProgress?.(payload.length);

@@ -8,7 +8,7 @@ export interface S3StorageProviderOptions {
   /** The bucket is the first segment of the path instead of a part of the host name. Default false. */
   readonly forcePathStyle?: boolean | undefined;
   /** Absent: the SDK's own chain (environment, profile, container, instance). */
-  readonly credentials?: S3Credentials | undefined;
+  readonly credentials?: S3Credentials | { readonly profile: string } | undefined;
   /**
    * `public`: addresses carry no signature. Nothing here makes objects readable for everyone: the operator gives the
    * bucket a policy that allows `s3:GetObject` (AWS blocks public access until told otherwise, and ACLs are disabled on
@@ -59,6 +59,8 @@ export interface S3Credentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
   readonly sessionToken?: string | undefined;
+  /** When the store stops taking them, where that is known. */
+  readonly expiration?: Date | undefined;
 }
 
 export const DEFAULT_PART_BYTES = 8 * 1024 * 1024;

@@ -9,10 +9,11 @@ import type {
   UploadSweeper,
 } from '../storage-provider.ts';
 import { StorageError } from '../storage-provider.ts';
+import { BucketEndpoints } from './bucket-endpoint.ts';
 import { checkBucket, prepareBucket, prepareLifecycle } from './bucket-preparation.ts';
 import { headObject } from './head-object.ts';
 import { endOldUploads, listObjects } from './list-objects.ts';
-import { bucketBase, publicAddress, publicBase, SignedAddresses } from './s3-address.ts';
+import { PublicAddresses, SignedAddresses } from './s3-address.ts';
 import { S3Calls } from './s3-calls.ts';
 import { isAbsent } from './s3-error.ts';
 import type { Writing } from './s3-put.ts';
@@ -32,7 +33,7 @@ export class S3StorageProvider implements StorageProvider, UploadSweeper {
   readonly #options: S3StorageProviderOptions;
   readonly #calls: S3Calls;
   readonly #writing: Writing;
-  readonly #publicBase: string;
+  readonly #publicAddresses: PublicAddresses;
   readonly #signedAddresses: SignedAddresses;
   readonly #signedHead: SignedHead;
 
@@ -40,19 +41,14 @@ export class S3StorageProvider implements StorageProvider, UploadSweeper {
     this.access = options.access;
     this.#options = options;
     this.#calls = new S3Calls(options);
-    this.#publicBase = publicBase(options);
-    this.#signedAddresses = new SignedAddresses(
-      this.#calls,
-      options.region,
-      bucketBase(options),
-      options.signedUrlSeconds,
-    );
-    const base = bucketBase(options);
-    const bypass = new SdkBypass(this.#calls, base);
-    this.#signedHead = new SignedHead(this.#calls, options.region, base, bypass);
+    const endpoints = new BucketEndpoints(this.#calls);
+    this.#publicAddresses = new PublicAddresses(endpoints, options.publicUrl);
+    this.#signedAddresses = new SignedAddresses(this.#calls, endpoints, options.signedUrlSeconds);
+    const bypass = new SdkBypass(this.#calls, endpoints);
+    this.#signedHead = new SignedHead(this.#calls, endpoints, bypass);
     this.#writing = createWriting(options, {
       calls: this.#calls,
-      signed: new SignedPut(this.#calls, options.region, base, bypass),
+      signed: new SignedPut(this.#calls, bypass),
     });
   }
 
@@ -60,7 +56,7 @@ export class S3StorageProvider implements StorageProvider, UploadSweeper {
     this.#assertKey(key);
     switch (this.access) {
       case 'public':
-        return publicAddress(this.#publicBase, key);
+        return this.#publicAddresses.address(key);
       case 'signed':
         return this.#signedAddresses.address(key, method);
     }

@@ -1,4 +1,5 @@
-import { ObjectAddresses } from './s3-address.ts';
+import type { BucketEndpoint, BucketEndpoints } from './bucket-endpoint.ts';
+import { objectPath } from './bucket-endpoint.ts';
 import type { S3Calls } from './s3-calls.ts';
 
 /** What the SDK builds for the wire. */
@@ -15,42 +16,55 @@ const ABOUT_OBJECTS: ReadonlySet<string | undefined> = new Set(['HeadObjectComma
 const REST_MS = 60_000;
 
 /**
- * Whether requests may go without the SDK. Where it sends its own may depend on environment and profile: only once the address of
- * one was the one that is put together here may others do without it.
+ * Whether and where requests may go without the SDK: only once the SDK has sent one of its own to the very address that
+ * they would go to.
  */
 export class SdkBypass {
-  readonly #addresses: ObjectAddresses;
+  readonly #calls: S3Calls;
+  readonly #endpoints: BucketEndpoints;
   #same: boolean | null = null;
   /** By `performance.now()`. */
   #restsUntilMs = -Infinity;
 
-  /** @param base see {@link ObjectAddresses} */
-  constructor(calls: S3Calls, base: string) {
-    this.#addresses = new ObjectAddresses(base);
+  constructor(calls: S3Calls, endpoints: BucketEndpoints) {
+    this.#calls = calls;
+    this.#endpoints = endpoints;
     calls.client.middlewareStack.add(
       (next, { commandName }) =>
-        (args) => {
+        async (args) => {
           if (this.#same === null && ABOUT_OBJECTS.has(commandName))
-            this.#compare((args.input as { Key?: string }).Key ?? '', args.request as SdkRequest);
+            await this.#compare((args.input as { Key?: string }).Key ?? '', args.request as SdkRequest);
           return next(args);
         },
       { step: 'build', priority: 'low', name: 'learnAddress' },
     );
   }
 
-  get open(): boolean {
-    return this.#same === true && performance.now() >= this.#restsUntilMs;
+  /** Where requests without the SDK go; `null` where the SDK is to make them. */
+  get endpoint(): BucketEndpoint | null {
+    return this.#same === true && performance.now() >= this.#restsUntilMs ? this.#endpoints.known : null;
   }
 
-  /** Tells that the SDK had a plain answer where a request without it had none. */
-  rest(): void {
-    this.#restsUntilMs = performance.now() + REST_MS;
+  /**
+   * To be asked before a request without the SDK. What it returns tells that the SDK had a plain answer where that request had
+   * none: the store is left alone for a while. Not so where other credentials came into use meanwhile.
+   */
+  beginTry(): () => void {
+    const used = this.#calls.credentials.current;
+    return () => {
+      if (this.#calls.credentials.current === used) this.#restsUntilMs = performance.now() + REST_MS;
+    };
   }
 
-  #compare(key: string, { protocol, hostname, port, path }: SdkRequest): void {
-    const origin = `${protocol}//${hostname}${port === undefined ? '' : `:${port}`}`;
-    const { base } = this.#addresses;
-    // Only what is before the path may be said in two ways; URLs would make another path of some keys.
-    this.#same = URL.parse(origin)?.origin === base.origin && path === this.#addresses.path(key);
+  async #compare(key: string, { protocol, hostname, port, path }: SdkRequest): Promise<void> {
+    try {
+      const endpoint = await this.#endpoints.resolve();
+      const origin = `${protocol}//${hostname}${port === undefined ? '' : `:${port}`}`;
+      // Only what is before the path may be said in two ways; URLs would make another path of some keys.
+      this.#same = URL.parse(origin)?.origin === endpoint.base.origin && path === objectPath(endpoint, key);
+    } catch {
+      // The SDK's own request tells what is wrong with the address.
+      this.#same = false;
+    }
   }
 }

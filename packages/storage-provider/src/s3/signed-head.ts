@@ -1,6 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import type { BucketEndpoint, BucketEndpoints } from './bucket-endpoint.ts';
 import type { ObjectHead } from './head-object.ts';
 import { plainRequest } from './plain-request.ts';
+import type { PlainTry } from './plain-try.ts';
+import { answered, NOT_SENT, unclear } from './plain-try.ts';
 import { SignedAddresses } from './s3-address.ts';
 import type { S3Calls } from './s3-calls.ts';
 import type { SdkBypass } from './sdk-bypass.ts';
@@ -13,8 +16,13 @@ const SKEW_MS = 300_000;
 const HTTP_DATE = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/;
 const METADATA = 'x-amz-meta-';
 
-/** `undefined`: nothing is known, ask by the SDK. `null`: the store says 404. */
-export type SignedAnswer = ObjectHead | null | undefined;
+/** The first try of one HEAD. */
+export interface PlainHeadTry {
+  /** `plain: null`: the store says 404. Throws only what `signal` was aborted for. */
+  readonly send: (signal: AbortSignal) => Promise<PlainTry<{ readonly plain: ObjectHead | null }>>;
+  /** To be called where the SDK had a plain answer. */
+  readonly settledBySdk: () => void;
+}
 
 /**
  * HEAD of an object without the SDK, whose middleware takes half of a front end's time for a first request. It knows plain
@@ -25,43 +33,50 @@ export type SignedAnswer = ObjectHead | null | undefined;
 export class SignedHead {
   readonly #calls: S3Calls;
   readonly #addresses: SignedAddresses;
-
   readonly #bypass: SdkBypass;
 
-  /** @param base see {@link SignedAddresses} */
-  constructor(calls: S3Calls, region: string, base: string, bypass: SdkBypass) {
+  constructor(calls: S3Calls, endpoints: BucketEndpoints, bypass: SdkBypass) {
     this.#calls = calls;
     this.#bypass = bypass;
-    this.#addresses = new SignedAddresses(calls, region, base, SIGNED_SECONDS);
+    this.#addresses = new SignedAddresses(calls, endpoints, SIGNED_SECONDS);
   }
 
-  /** See {@link SdkBypass.open}. */
-  get asks(): boolean {
-    return this.#bypass.open;
+  begin(key: string): PlainHeadTry {
+    let rest = (): void => undefined;
+    return {
+      send: async (signal) => {
+        const endpoint = this.#bypass.endpoint;
+        if (endpoint === null) return NOT_SENT;
+        const begun = this.#bypass.beginTry();
+        const tried = await this.#ask(endpoint, key, signal);
+        // Who asks for a pause has understood the request.
+        if (tried.kind === 'unclear' && !tried.pause) rest = begun;
+        return tried;
+      },
+      settledBySdk: () => rest(),
+    };
   }
 
-  /** @throws only what `signal` was aborted for */
-  async ask(key: string, signal: AbortSignal): Promise<SignedAnswer> {
-    if (!this.asks) return undefined;
+  async #ask(
+    endpoint: BucketEndpoint,
+    key: string,
+    signal: AbortSignal,
+  ): Promise<PlainTry<{ readonly plain: ObjectHead | null }>> {
     try {
       const { statusCode, headers } = await plainRequest(this.#calls.agents, {
-        base: this.#addresses.base,
-        path: await this.#addresses.path(key, 'HEAD'),
+        base: endpoint.base,
+        path: await this.#addresses.path(endpoint, key, 'HEAD'),
         method: 'HEAD',
         signal,
       });
-      if (this.#isSkewed(headers.date)) return undefined;
-      if (statusCode === 404) return null;
-      return statusCode === 200 ? readHead(headers) : undefined;
+      if (this.#isSkewed(headers.date)) return unclear();
+      if (statusCode === 404) return answered({ plain: null });
+      const plain = statusCode === 200 ? readHead(headers) : undefined;
+      return plain === undefined ? unclear(statusCode) : answered({ plain });
     } catch {
       signal.throwIfAborted();
-      return undefined;
+      return unclear();
     }
-  }
-
-  /** Tells that the SDK had a plain answer where this one had none. */
-  rest(): void {
-    this.#bypass.rest();
   }
 
   #isSkewed(date: string | undefined): boolean {

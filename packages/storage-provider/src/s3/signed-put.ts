@@ -1,6 +1,9 @@
 import { SignatureV4 } from '@smithy/signature-v4';
+import type { BucketEndpoint } from './bucket-endpoint.ts';
+import { objectPath } from './bucket-endpoint.ts';
 import { plainRequest } from './plain-request.ts';
-import { ObjectAddresses } from './s3-address.ts';
+import type { PlainTry } from './plain-try.ts';
+import { answered, NOT_SENT, unclear } from './plain-try.ts';
 import type { S3Calls } from './s3-calls.ts';
 import type { SdkBypass } from './sdk-bypass.ts';
 
@@ -30,6 +33,14 @@ export interface PlainPutAnswer {
   readonly Expiration: string | undefined;
 }
 
+/** The first try of one PUT. */
+export interface PlainPutTry {
+  /** Throws only what `signal` was aborted for. */
+  readonly send: (signal: AbortSignal) => Promise<PlainTry<PlainPutAnswer>>;
+  /** To be called where the SDK had a plain answer. */
+  readonly settledBySdk: () => void;
+}
+
 /**
  * PUT of a small object without the SDK, whose middleware takes more of a worker's time than the object. It knows a plain 200
  * without a body alone: whatever else happens is for the SDK to find out, with its errors, tries and correction of clocks, by sending the
@@ -38,35 +49,44 @@ export interface PlainPutAnswer {
 export class SignedPut {
   readonly #calls: S3Calls;
   readonly #bypass: SdkBypass;
-  readonly #addresses: ObjectAddresses;
-  readonly #signer: SignatureV4;
+  #signer: SignatureV4 | null = null;
 
-  /** @param base see {@link ObjectAddresses} */
-  constructor(calls: S3Calls, region: string, base: string, bypass: SdkBypass) {
-    const { credentials, sha256 } = calls.client.config;
+  constructor(calls: S3Calls, bypass: SdkBypass) {
     this.#calls = calls;
     this.#bypass = bypass;
-    this.#addresses = new ObjectAddresses(base);
-    this.#signer = new SignatureV4({ service: 's3', region, credentials, sha256, uriEscapePath: false });
   }
 
-  /** Whether it knows how to send that. */
-  takes({ Body }: PlainPut): boolean {
-    return this.#bypass.open && Body.length <= MOST_BYTES;
+  begin(put: PlainPut): PlainPutTry {
+    let rest = (): void => undefined;
+    return {
+      send: async (signal) => {
+        const endpoint = this.#bypass.endpoint;
+        if (endpoint === null || put.Body.length > MOST_BYTES) return NOT_SENT;
+        const begun = this.#bypass.beginTry();
+        const tried = await this.#send(endpoint, put, signal);
+        // Who asks for a pause has understood the request.
+        if (tried.kind === 'unclear' && !tried.pause) rest = begun;
+        return tried;
+      },
+      settledBySdk: () => rest(),
+    };
   }
 
-  /** @throws only what `signal` was aborted for */
-  async send(put: PlainPut, signal: AbortSignal): Promise<PlainPutAnswer | undefined> {
+  async #send(
+    endpoint: BucketEndpoint,
+    put: PlainPut,
+    signal: AbortSignal,
+  ): Promise<PlainTry<PlainPutAnswer>> {
     try {
-      const { host, protocol, hostname } = this.#addresses.base;
-      const path = this.#addresses.path(put.Key);
+      const { host, protocol, hostname } = endpoint.base;
+      const path = objectPath(endpoint, put.Key);
       const headers = { host, ...headersOf(put), ...(protocol === 'https:' && UNSIGNED) };
       const request = { method: 'PUT', protocol, hostname, path, query: {}, headers, body: put.Body };
       const signingDate = new Date(Date.now() + this.#calls.clockOffsetMs);
-      const signed = await this.#signer.sign(request, { signingDate });
+      const signed = await this.#signerFor(endpoint).sign(request, { signingDate });
       signal.throwIfAborted();
       const answer = await plainRequest(this.#calls.agents, {
-        base: this.#addresses.base,
+        base: endpoint.base,
         path,
         method: 'PUT',
         headers: signed.headers,
@@ -74,17 +94,24 @@ export class SignedPut {
         signal,
       });
       // S3 says of a PUT that was stored no more than its headers do: a body may tell of an error.
-      if (answer.statusCode !== 200 || answer.hasBody) return undefined;
-      return { ETag: answer.headers.etag, Expiration: answer.headers['x-amz-expiration']?.toString() };
+      if (answer.statusCode !== 200 || answer.hasBody) return unclear(answer.statusCode);
+      const { etag, 'x-amz-expiration': expiration } = answer.headers;
+      return answered({ ETag: etag, Expiration: expiration?.toString() });
     } catch {
       signal.throwIfAborted();
-      return undefined;
+      return unclear();
     }
   }
 
-  /** Tells that the SDK had a plain answer where this one had none. */
-  rest(): void {
-    this.#bypass.rest();
+  #signerFor({ signingRegion: region }: BucketEndpoint): SignatureV4 {
+    const { credentials, sha256 } = this.#calls.client.config;
+    return (this.#signer ??= new SignatureV4({
+      service: 's3',
+      region,
+      credentials,
+      sha256,
+      uriEscapePath: false,
+    }));
   }
 }
 
