@@ -1,5 +1,6 @@
 import { CallLifetime } from './call-lifetime.ts';
 import { parseContentRange } from './content-range.ts';
+import { describeCaching, describeHeaders } from './described-headers.ts';
 import type { Resolver } from './guarded-connector.ts';
 import { HopRequester } from './hop-requester.ts';
 import { hostForClients } from './log-form.ts';
@@ -7,6 +8,7 @@ import { OriginBody } from './origin-body.ts';
 import {
   OriginError,
   type Origin,
+  type OriginCaching,
   type OriginCallOptions,
   type OriginDescription,
   type OriginObject,
@@ -113,6 +115,7 @@ export class HttpOrigin implements Origin {
       return {
         ...this.#describe(first, first.headers.contentLength()),
         body,
+        caching: this.#caching(url, first),
         hasDigest: body.hasDigest,
         sha256: () => body.sha256,
         [Symbol.asyncDispose]: () => body[Symbol.asyncDispose](),
@@ -160,13 +163,13 @@ export class HttpOrigin implements Origin {
       finalUrl,
       hops,
       sizeBytes,
-      etag: headers.first('etag'),
-      lastModified: headers.first('last-modified'),
-      contentType: headers.first('content-type'),
-      contentEncoding: headers.list('content-encoding'),
-      contentDisposition: headers.first('content-disposition'),
-      contentLanguage: headers.list('content-language'),
+      ...describeHeaders(headers),
     };
+  }
+
+  #caching(url: URL, { headers }: FollowedResponse): OriginCaching | null {
+    const decision = this.#options.policy.decide(url);
+    return decision.allowed && decision.options.keepCacheControl ? describeCaching(headers) : null;
   }
 
   #lifetime({ signal }: OriginCallOptions): CallLifetime {
