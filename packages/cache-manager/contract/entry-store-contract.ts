@@ -367,6 +367,11 @@ export function describeEntryStore(name: string, open: () => Promise<EntryStoreP
         });
       });
 
+      test("keeps the origin's Retry-After", async () => {
+        await failed({ originRetryAfterSeconds: 3600 });
+        expect(await other.get(id)).toMatchObject({ originRetryAfterSeconds: 3600, originStatus: 503 });
+      });
+
       test('keeps null where the origin did not answer', async () => {
         await failed({ originStatus: null, originHost: null, willRetry: false });
         expect(await store.get(id)).toMatchObject({

@@ -131,6 +131,8 @@ export interface ErrorEntry {
   /** The origin's status where that was the failure. */
   readonly originStatus: number | null;
   readonly originHost: string | null;
+  /** The origin's `Retry-After`, in seconds from `since`; absent where it gave none, and in entries of earlier versions. */
+  readonly originRetryAfterSeconds?: number | undefined;
   readonly attempts: number;
   readonly retryAt: number;
   /** False: no job will come again for it. */
@@ -162,6 +164,8 @@ export interface Failure {
   readonly stack: string;
   readonly originStatus: number | null;
   readonly originHost: string | null;
+  /** The origin's `Retry-After`, in seconds; absent where it gave none. */
+  readonly originRetryAfterSeconds?: number | undefined;
   readonly firstRetryMs: number;
   readonly longestRetryMs: number;
   readonly retryAfterMs?: number | undefined;

@@ -15,6 +15,16 @@ const FALLBACKS: Readonly<
   copy_failed: { state: 'error', message: 'the last try to copy failed; this is the origin' },
   too_large: { state: 'error', message: 'the object is larger than this mirror copies; this is the origin' },
   origin_unreachable: { state: 'error', message: 'the mirror cannot reach the origin; you may' },
+  origin_refused: { state: 'error', message: 'the origin refuses the mirror; it may not refuse you' },
+  cookie_required: {
+    state: 'error',
+    message: 'the origin wants a cookie, which the mirror does not send; this is the origin',
+  },
+  not_copyable: {
+    state: 'error',
+    message: 'the origin did not answer with a whole object; this is the origin',
+  },
+  not_shareable: { state: 'error', message: "the origin's answer is not for everybody; this is the origin" },
   store_unavailable: {
     state: 'error',
     message: 'the object store of this region does not answer; this is the origin',
@@ -50,19 +60,25 @@ export function refusalOf(
     readonly cause: string;
     readonly status: number | null;
     readonly host: string | null;
+    /** What is left of it. */
+    readonly retryAfterSeconds: number | null;
   },
 ): RedirectOutcome | null {
-  const { code, cause: message, status } = failure;
-  if (status !== null) return { kind: 'origin_status', status, host: failure.host ?? url.host, message };
+  const { code, cause: message, status, retryAfterSeconds } = failure;
+  if (status !== null)
+    return { kind: 'origin_status', status, host: failure.host ?? url.host, retryAfterSeconds, message };
   switch (code) {
     case 'not_allowed':
       return { kind: 'not_allowed', message };
     case 'origin_redirects':
       return { kind: 'origin_redirects', message };
     case 'too_large':
-      return toOrigin(url, 'too_large', 'error', message);
     case 'origin_unreachable':
-      return toOrigin(url, 'origin_unreachable', 'error', message);
+    case 'origin_refused':
+    case 'cookie_required':
+    case 'not_copyable':
+    case 'not_shareable':
+      return toOrigin(url, code, 'error', message);
     default:
       return null;
   }

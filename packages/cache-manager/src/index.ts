@@ -8,6 +8,7 @@ export * from './entry-store.ts';
 export { MemoryEntryStore, type MemoryEntryStoreOptions } from './entry-store/memory-entry-store.ts';
 export type { RedisConnection } from './entry-store/redis-connection.ts';
 export { RedisEntryStore, type RedisEntryStoreOptions } from './entry-store/redis-entry-store.ts';
+export { heededSeconds, LONGEST_HEEDED_SECONDS, rememberedSeconds } from './failure-memory.ts';
 export { describeFailure } from './miss.ts';
 export * from './mirrored-object.ts';
 export * from './object-key.ts';

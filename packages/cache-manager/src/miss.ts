@@ -4,6 +4,7 @@ import type { CacheManagerOptions, EntryTimes } from './cache-manager-options.ts
 import { entryLifeMs } from './copy-life.ts';
 import { lookUpCopy, type CopyLookup } from './copy-lookup.ts';
 import { EntryStoreError, type Copy, type Failure } from './entry-store.ts';
+import { rememberedSeconds } from './failure-memory.ts';
 import { jobFor } from './job-for.ts';
 import type { MarkerLists } from './marker-lists.ts';
 import type { MirroredObject } from './mirrored-object.ts';
@@ -112,12 +113,12 @@ export class Miss {
   }
 
   async #rememberRefusal(object: MirroredObject, claim: WonClaim, error: OriginError): Promise<MissResult> {
-    const answerMs = this.#options.times.originAnswerSeconds * 1000;
+    const rememberedMs = rememberedSeconds(error, this.#options.times) * 1000;
     const failure: Failure = {
       ...describeFailure(error, this.#options.times),
-      retryAfterMs: answerMs,
+      retryAfterMs: rememberedMs,
       willRetry: false,
-      ttlMs: answerMs,
+      ttlMs: rememberedMs,
     };
     try {
       await this.#options.entries.fail(object.id, claim.token, failure);
@@ -190,7 +191,12 @@ export class Miss {
  * come again is the caller's.
  */
 export function describeFailure(
-  error: Error & { readonly code: string; readonly status?: number | null; readonly host?: string | null },
+  error: Error & {
+    readonly code: string;
+    readonly status?: number | null;
+    readonly host?: string | null;
+    readonly retryAfterSeconds?: number | null;
+  },
   times: Pick<CacheManagerOptions['times'], 'errorSeconds'>,
 ): Omit<Failure, 'retryAfterMs' | 'willRetry' | 'ttlMs'> {
   return {
@@ -199,6 +205,8 @@ export function describeFailure(
     stack: (error.stack ?? error.message).slice(0, 4096),
     originStatus: error.status ?? null,
     originHost: error.host ?? null,
+    // 0: the origin asks for no pause, so there is nothing to heed and nothing to tell.
+    originRetryAfterSeconds: error.retryAfterSeconds || undefined,
     firstRetryMs: times.errorSeconds.first * 1000,
     longestRetryMs: times.errorSeconds.longest * 1000,
   };

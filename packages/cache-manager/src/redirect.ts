@@ -28,6 +28,10 @@ export type FallbackReason =
   | 'copy_failed' // the last try failed, the next one is not due within the wait
   | 'too_large' // sources.maxObjectBytes
   | 'origin_unreachable' // from here; the client may reach it
+  | 'origin_refused' // 401, 403 or 429 of the origin, where the rule says onRefusal: origin
+  | 'cookie_required' // a redirect of the origin set a cookie and what followed was a refusal or a circle
+  | 'not_copyable' // the origin answered with a success that is not the whole object
+  | 'not_shareable' // Vary, Cache-Control or Set-Cookie: the answer is not for every client
   | 'store_unavailable'
   | 'queue_unavailable'
   | 'entries_unavailable'
@@ -56,6 +60,8 @@ export type RedirectOutcome =
       readonly kind: 'origin_status';
       readonly status: number;
       readonly host: string;
+      /** What is left of the origin's Retry-After; `null` where it gave none, or it is over. */
+      readonly retryAfterSeconds: number | null;
       readonly message: string;
     }
   | { readonly kind: 'origin_redirects'; readonly message: string }

@@ -214,9 +214,9 @@ export class Redirector {
       case 'start_over':
         return 'look_again';
       case 'origin_failed': {
-        const { code, message: cause, status, host } = result.error;
+        const { code, message: cause, status, host, retryAfterSeconds } = result.error;
         return (
-          refusalOf(progress.request.url, { code, cause, status, host }) ??
+          refusalOf(progress.request.url, { code, cause, status, host, retryAfterSeconds }) ??
           this.#toOrigin(progress, 'copy_failed', 'error', cause)
         );
       }

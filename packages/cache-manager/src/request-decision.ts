@@ -65,19 +65,30 @@ export function decideByEntry(wishes: Wishes, knowledge: Knowledge): Decision {
 
 function decideByError(wishes: Wishes, { times, nowMs }: Knowledge, entry: ErrorEntry): Decision {
   const { url, remainingMs, respondAsync, revalidate } = wishes;
-  if (revalidate && !entry.willRetry) return { kind: 'forget', token: entry.token };
-  const remembered = nowMs - entry.since < times.originAnswerSeconds * 1000;
+  // The origin said when to come back, and no client's wish changes that.
+  const heeded = entry.originRetryAfterSeconds !== undefined && nowMs < entry.retryAt;
+  if (revalidate && !entry.willRetry && !heeded) return { kind: 'forget', token: entry.token };
+  const remembered = heeded || nowMs - entry.since < times.originAnswerSeconds * 1000;
   if (remembered || !entry.willRetry) {
     const { code, cause, originStatus: status, originHost: host } = entry;
-    const refusal = refusalOf(url, { code, cause, status, host });
+    const retryAfterSeconds = leftOfRetryAfter(entry, nowMs);
+    const refusal = refusalOf(url, { code, cause, status, host, retryAfterSeconds });
     if (refusal !== null) return { kind: 'answer', outcome: refusal };
   }
   // Overdue: its job was lost, or there never was one.
   if (nowMs > entry.retryAt + times.copyingLeaseSeconds * 1000) return { kind: 'claim', overdue: entry };
-  if (entry.willRetry && entry.retryAt - nowMs < remainingMs)
+  if (entry.willRetry && entry.retryAt - nowMs < remainingMs) {
+    if (remainingMs <= 0) return { kind: 'answer', outcome: notNow(wishes) };
     return { kind: 'wait', why: `the last try failed and is repeated within the wait: ${entry.cause}` };
+  }
   if (entry.willRetry && respondAsync) return { kind: 'answer', outcome: accepted() };
   return { kind: 'answer', outcome: toOrigin(url, 'copy_failed', 'error', entry.cause) };
+}
+
+function leftOfRetryAfter({ since, originRetryAfterSeconds }: ErrorEntry, nowMs: number): number | null {
+  if (originRetryAfterSeconds === undefined) return null;
+  const seconds = Math.ceil((since + originRetryAfterSeconds * 1000 - nowMs) / 1000);
+  return seconds > 0 ? Math.min(seconds, originRetryAfterSeconds) : null;
 }
 
 /** The wait is over, or the request wanted none. */

@@ -13,6 +13,8 @@ export interface HopRequest {
   /** What the source policy's rule for this very URL says. */
   readonly privateAddresses: boolean;
   readonly lifetime: CallLifetime;
+  /** Longest wait for the headers, where it is shorter than firstByteSeconds. */
+  readonly answerSeconds?: number | undefined;
 }
 
 export interface HopResponse {
@@ -79,14 +81,15 @@ export class HopRequester implements AsyncDisposable {
   }
 
   async #send(hop: HopRequest): Promise<HopResponse> {
-    const { connectSeconds, firstByteSeconds } = this.#options;
+    const { connectSeconds } = this.#options;
+    const answerSeconds = this.#answerSeconds(hop);
     // The parser's own limit starts anew with each interim response; this one does not.
     const limit = new AbortController();
     const timer = setTimeout(
       () => {
         limit.abort(new errors.HeadersTimeoutError());
       },
-      (connectSeconds + firstByteSeconds) * 1000,
+      (connectSeconds + answerSeconds) * 1000,
     );
     try {
       const agents = hop.privateAddresses ? this.#privateAgents : this.#publicAgents;
@@ -100,7 +103,7 @@ export class HopRequester implements AsyncDisposable {
           'user-agent': this.#options.userAgent,
           ...hop.headers,
         },
-        headersTimeout: firstByteSeconds * 1000,
+        headersTimeout: answerSeconds * 1000,
         bodyTimeout: 0,
         // By itself undici closes the connection after a HEAD: a handshake for each first request.
         ...(hop.method === 'HEAD' && { reset: false }),
@@ -125,7 +128,12 @@ export class HopRequester implements AsyncDisposable {
     }
   }
 
-  #failure(error: unknown, { url, lifetime }: HopRequest): unknown {
+  #answerSeconds({ answerSeconds = Infinity }: HopRequest): number {
+    return Math.min(this.#options.firstByteSeconds, answerSeconds);
+  }
+
+  #failure(error: unknown, hop: HopRequest): unknown {
+    const { url, lifetime } = hop;
     if (lifetime.signal.aborted) return lifetime.failure('origin_unreachable', url);
     const name = hostForClients(url);
     const context = { cause: error, host: url.host };
@@ -133,15 +141,14 @@ export class HopRequester implements AsyncDisposable {
       return new OriginError('not_allowed', `${name} is not allowed: ${error.message}`, context);
     return new OriginError(
       'origin_unreachable',
-      `${name} cannot be reached: ${this.#reason(error)}`,
+      `${name} cannot be reached: ${this.#reason(error, hop)}`,
       context,
     );
   }
 
-  #reason(error: unknown): string {
+  #reason(error: unknown, hop: HopRequest): string {
     if (error instanceof ConnectError) return error.message;
-    if (error instanceof errors.HeadersTimeoutError)
-      return `no answer within ${this.#options.firstByteSeconds} s`;
+    if (error instanceof errors.HeadersTimeoutError) return `no answer within ${this.#answerSeconds(hop)} s`;
     if (error instanceof errors.HTTPParserError) return 'the answer is not HTTP/1.1';
     if (error instanceof errors.HeadersOverflowError) return 'the headers of the answer are too large';
     return 'the connection broke before the answer';

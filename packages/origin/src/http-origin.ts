@@ -1,17 +1,16 @@
+import { judgeFirstByte, judgeHead, judgeWhole, type CopyableAnswer } from './answer-verdict.ts';
 import { CallLifetime } from './call-lifetime.ts';
-import { parseContentRange } from './content-range.ts';
-import { describeCaching, describeHeaders } from './described-headers.ts';
-import type { Resolver } from './guarded-connector.ts';
+import { AddressRefusedError, ConnectError, type Resolver } from './guarded-connector.ts';
 import { HopRequester } from './hop-requester.ts';
 import { hostForClients } from './log-form.ts';
 import { OriginBody } from './origin-body.ts';
 import {
   OriginError,
   type Origin,
-  type OriginCaching,
   type OriginCallOptions,
   type OriginDescription,
   type OriginObject,
+  type SourceOptions,
   type SourcePolicy,
 } from './origin.ts';
 import { RedirectFollower, type FollowedResponse } from './redirect-follower.ts';
@@ -45,8 +44,11 @@ export interface OriginTimeouts {
 
 export const RATE_WINDOW_SECONDS = 10;
 
-/** Statuses with which servers refuse HEAD where GET would do: signed for GET only, or not implemented. */
-const HEAD_REFUSED: ReadonlySet<number> = new Set([403, 405, 501]);
+/**
+ * How long a HEAD may stay without an answer, in seconds at each redirect. Some servers never answer one; a client that
+ * waits for the copy has to have time left for the GET that follows.
+ */
+const HEAD_ANSWER_SECONDS = 3;
 
 /** Statuses that an expired signature of a redirect's target gives. */
 const EXPIRED: ReadonlySet<number> = new Set([400, 401, 403, 404, 410]);
@@ -65,18 +67,21 @@ export class HttpOrigin implements Origin {
 
   async inspect(url: URL, options: OriginCallOptions = {}): Promise<OriginDescription> {
     using lifetime = this.#lifetime(options);
-    const head = await this.#follower.follow(url, { method: 'HEAD', lifetime });
-    head.discard();
-    if (HEAD_REFUSED.has(head.status)) return await this.#inspectByRange(url, lifetime);
-    if (head.status !== 200) throw statusError(head);
-    return this.#describe(head, head.headers.contentLength());
+    const rule = this.#ruleOf(url);
+    try {
+      return await this.#inspectByHead(url, rule, lifetime);
+    } catch (error) {
+      if (lifetime.signal.aborted || !isWorthAGet(error)) throw error;
+    }
+    return await this.#inspectByFirstByte(url, rule, lifetime);
   }
 
   async open(url: URL, options: OriginCallOptions = {}): Promise<OriginObject> {
     const lifetime = this.#lifetime(options);
     try {
+      const rule = this.#ruleOf(url);
       const first = await this.#follower.follow(url, { method: 'GET', lifetime });
-      return this.#object(url, first, lifetime);
+      return this.#object(url, rule, first, lifetime);
     } catch (error) {
       lifetime[Symbol.dispose]();
       throw error;
@@ -87,35 +92,43 @@ export class HttpOrigin implements Origin {
     await this.#requester[Symbol.asyncDispose]();
   }
 
-  async #inspectByRange(url: URL, lifetime: CallLifetime): Promise<OriginDescription> {
+  async #inspectByHead(url: URL, rule: SourceOptions, lifetime: CallLifetime): Promise<OriginDescription> {
+    const head = await this.#follower.follow(url, {
+      method: 'HEAD',
+      lifetime,
+      answerSeconds: HEAD_ANSWER_SECONDS,
+    });
+    head.discard();
+    return this.#describe(head, judgeHead(head, rule));
+  }
+
+  async #inspectByFirstByte(
+    url: URL,
+    rule: SourceOptions,
+    lifetime: CallLifetime,
+  ): Promise<OriginDescription> {
     const answer = await this.#follower.follow(url, {
       method: 'GET',
       headers: { range: 'bytes=0-0' },
       lifetime,
     });
     answer.discard();
-    const range = parseContentRange(answer.headers.first('content-range'));
-    // An empty object has no first byte.
-    if (answer.status === 416 && range?.kind === 'unsatisfied' && range.size === 0)
-      return this.#describe(answer, 0);
-    if (answer.status === 206) return this.#describe(answer, range?.size ?? null);
-    if (answer.status !== 200) throw statusError(answer);
-    return this.#describe(answer, answer.headers.contentLength());
+    return this.#describe(answer, judgeFirstByte(answer, rule));
   }
 
-  #object(url: URL, first: FollowedResponse, lifetime: CallLifetime): OriginObject {
+  #object(url: URL, rule: SourceOptions, first: FollowedResponse, lifetime: CallLifetime): OriginObject {
     try {
-      if (first.status !== 200) throw statusError(first);
+      const { sizeBytes } = judgeWhole(first, rule);
       const body = new OriginBody(first, {
         lifetime,
+        sizeBytes,
         maxObjectBytes: this.#options.maxObjectBytes,
         pace: this.#pace(),
         requestRest: (from, validator) => this.#requestRest(url, first, from, validator, lifetime),
       });
       return {
-        ...this.#describe(first, first.headers.contentLength()),
+        ...this.#describe(first, { sizeBytes }),
         body,
-        caching: this.#caching(url, first),
         hasDigest: body.hasDigest,
         sha256: () => body.sha256,
         [Symbol.asyncDispose]: () => body[Symbol.asyncDispose](),
@@ -124,6 +137,13 @@ export class HttpOrigin implements Origin {
       first.discard();
       throw error;
     }
+  }
+
+  /** What the rule of the URL asked for says; the rules of redirect targets only allow or refuse them. */
+  #ruleOf(url: URL): SourceOptions {
+    const decision = this.#options.policy.decide(url);
+    if (!decision.allowed) throw new OriginError('not_allowed', decision.reason, { host: url.host });
+    return decision.options;
   }
 
   /**
@@ -148,7 +168,7 @@ export class HttpOrigin implements Origin {
     return sameResource(await this.#follower.follow(url, request), first.finalUrl);
   }
 
-  #describe(answer: FollowedResponse, sizeBytes: number | null): OriginDescription {
+  #describe(answer: FollowedResponse, { sizeBytes }: CopyableAnswer): OriginDescription {
     const { headers, finalUrl, hops } = answer;
     const { maxObjectBytes } = this.#options;
     if (sizeBytes !== null && sizeBytes > maxObjectBytes)
@@ -163,13 +183,13 @@ export class HttpOrigin implements Origin {
       finalUrl,
       hops,
       sizeBytes,
-      ...describeHeaders(headers),
+      etag: headers.first('etag'),
+      lastModified: headers.first('last-modified'),
+      contentType: headers.first('content-type'),
+      contentEncoding: headers.list('content-encoding'),
+      contentDisposition: headers.first('content-disposition'),
+      contentLanguage: headers.list('content-language'),
     };
-  }
-
-  #caching(url: URL, { headers }: FollowedResponse): OriginCaching | null {
-    const decision = this.#options.policy.decide(url);
-    return decision.allowed && decision.options.keepCacheControl ? describeCaching(headers) : null;
   }
 
   #lifetime({ signal }: OriginCallOptions): CallLifetime {
@@ -201,9 +221,18 @@ function isSameResource(one: URL, other: URL): boolean {
   return one.search === other.search || (isSigned(one) && isSigned(other));
 }
 
-function statusError({ status, finalUrl }: FollowedResponse): OriginError {
-  return new OriginError('origin_status', `${hostForClients(finalUrl)} answered ${status}`, {
-    status,
-    host: finalUrl.host,
-  });
+/**
+ * Whether a GET may come to another end than the HEAD that ended with `error`. Not where no connection came about, which
+ * has nothing to do with the method, and not where the origin said when it wants to be asked again.
+ */
+function isWorthAGet(error: unknown): boolean {
+  if (!(error instanceof OriginError) || error.code === 'too_large') return false;
+  if (error.retryAfterSeconds !== null && error.retryAfterSeconds > 0) return false;
+  return !isWithoutConnection(error.cause);
+}
+
+function isWithoutConnection(cause: unknown): boolean {
+  for (let error = cause; error instanceof Error; error = error.cause)
+    if (error instanceof ConnectError || error instanceof AddressRefusedError) return true;
+  return false;
 }

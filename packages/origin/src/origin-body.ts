@@ -13,6 +13,8 @@ import { hasSameValidator, strongValidator, type StrongValidator } from './valid
 
 export interface OriginBodyOptions {
   readonly lifetime: CallLifetime;
+  /** Complete length, as far as the first answer tells it. */
+  readonly sizeBytes: number | null;
   readonly maxObjectBytes: number;
   readonly pace: PaceOptions;
   /**
@@ -29,7 +31,7 @@ const FIRST_BACKOFF_MS = 100;
 const LONGEST_BACKOFF_MS = 5000;
 
 /**
- * The bytes of a 200, continued after breaks and verified at their end. Iterated once, or disposed of unread.
+ * The bytes of an object, continued after breaks and verified at their end. Iterated once, or disposed of unread.
  *
  * @throws {OriginError} from the constructor: `origin_mismatch` where the end of the body could never be proved,
  *   `too_large`
@@ -66,7 +68,7 @@ export class OriginBody implements AsyncIterable<Uint8Array>, AsyncDisposable {
     this.hasDigest = claims.length > 0;
     this.#validator =
       headers.list('accept-ranges')?.trim().toLowerCase() === 'bytes' ? strongValidator(headers) : null;
-    this.#sizeBytes = headers.contentLength();
+    this.#sizeBytes = options.sizeBytes;
     if (this.#sizeBytes !== null && this.#sizeBytes > options.maxObjectBytes) throw this.#tooLarge();
     this.#reader = new PacedReader(first.body, options.pace);
   }

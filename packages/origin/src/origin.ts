@@ -7,15 +7,19 @@
  */
 export interface Origin extends AsyncDisposable {
   /**
-   * Asks for the headers only: HEAD along the redirects. An origin that refuses HEAD with 403, 405 or 501 (signed GET
-   * addresses do) is asked by a GET of its first byte instead.
-   * Resolves for a final 200 (or the 206 of that one byte); every other final status is an `origin_status` error.
+   * Asks whether the object can be copied, without its bytes: HEAD along the redirects. Only a plain success is believed
+   * of a HEAD. Whatever else it comes to (an error, a redirect that leads nowhere, no answer within a few seconds, an
+   * answer that is not to be shared) is confirmed by a GET of the first byte, which alone decides then: servers treat
+   * HEAD as they like. Exceptions, where the GET could tell nothing new or is not wanted: 429 and 503 with a
+   * `Retry-After`, an object that is too large, an origin that cannot be connected to.
+   * Rejects where {@link open} would reject for the same answer.
    */
   inspect(url: URL, options?: OriginCallOptions): Promise<OriginDescription>;
 
   /**
-   * GET along the redirects with `Accept-Encoding: identity`. Resolves when a final 200's headers are there; every
-   * other status is an `origin_status` error. The caller reads `body` to its end or disposes of the object.
+   * GET along the redirects with `Accept-Encoding: identity`. Resolves when the headers of a final 200, 203 or 206 of
+   * the whole object are there, and the answer may be shared between clients. The caller reads `body` to its end or
+   * disposes of the object.
    */
   open(url: URL, options?: OriginCallOptions): Promise<OriginObject>;
 }
@@ -37,17 +41,6 @@ export interface OriginDescription {
   readonly contentEncoding: string | null;
   readonly contentDisposition: string | null;
   readonly contentLanguage: string | null;
-  /**
-   * What its owner said of the object where the origin is a store: `x-amz-meta-*` and `x-goog-meta-*`, by the part of
-   * the name that follows, values as received.
-   */
-  readonly userMetadata?: Readonly<Record<string, string>>;
-}
-
-/** Each `null` where the origin does not say. */
-export interface OriginCaching {
-  readonly cacheControl: string | null;
-  readonly expires: string | null;
 }
 
 export interface OriginObject extends OriginDescription, AsyncDisposable {
@@ -58,8 +51,6 @@ export interface OriginObject extends OriginDescription, AsyncDisposable {
    * A chunk is the reader's until it asks for the next one, which frees the memory: what is to be kept is copied.
    */
   readonly body: AsyncIterable<Uint8Array>;
-  /** How long the origin lets caches keep the object; `null` unless the rule of the URL asked for keeps that. */
-  readonly caching?: OriginCaching | null;
   /** Whether the origin gave a digest of the bytes, so that `body` ends normally only for the right ones. */
   readonly hasDigest: boolean;
   /** SHA-256 of the bytes, in lower-case hex; known when `body` has ended, `null` before. */
@@ -67,7 +58,11 @@ export interface OriginObject extends OriginDescription, AsyncDisposable {
 }
 
 export type OriginErrorCode =
-  | 'origin_status' // answered with another status than 200; `status` says which
+  | 'origin_status' // answered with an error (4xx, 5xx); `status` says which
+  | 'origin_refused' // answered 401, 403 or 429, and its rule says `onRefusal: origin`
+  | 'cookie_required' // a redirect set a cookie, and what followed was a refusal or led nowhere
+  | 'not_copyable' // a success, or redirection, without the whole object: 204, a part, 300 ...
+  | 'not_shareable' // the answer is for one client or kind of client only: Vary, Cache-Control, Set-Cookie
   | 'origin_unreachable' // name, connection, TLS, time limit before the headers
   | 'origin_redirects' // a circle, too many, or one without a usable Location
   | 'origin_interrupted' // broke off, stalled or dripped in the body, and could not be continued
@@ -84,18 +79,32 @@ export class OriginError extends Error {
   readonly status: number | null;
   /** The host that gave `status` (for a 401's realm), or that failed. */
   readonly host: string | null;
+  /** Retry-After of a 429 or 503, at most an hour; `null` where it gave none. */
+  readonly retryAfterSeconds: number | null;
 
   constructor(
     code: OriginErrorCode,
     message: string,
-    options: { cause?: unknown; retryable?: boolean; status?: number; host?: string } = {},
+    options: {
+      readonly cause?: unknown;
+      readonly retryable?: boolean;
+      readonly status?: number;
+      readonly host?: string;
+      readonly retryAfterSeconds?: number | null;
+    } = {},
   ) {
     super(message, { cause: options.cause });
     this.code = code;
     this.status = options.status ?? null;
     this.host = options.host ?? null;
+    this.retryAfterSeconds = options.retryAfterSeconds ?? null;
     this.retryable = options.retryable ?? retryableByDefault(code, this.status);
   }
+}
+
+/** 408, 425 and 429 ask for another try (RFC 9110, 8470, 6585). */
+export function isRetryableStatus(status: number): boolean {
+  return status >= 500 || [408, 425, 429].includes(status);
 }
 
 function retryableByDefault(code: OriginErrorCode, status: number | null): boolean {
@@ -105,8 +114,11 @@ function retryableByDefault(code: OriginErrorCode, status: number | null): boole
     case 'origin_mismatch':
       return true;
     case 'origin_status':
-      // 408, 425 and 429 ask for another try (RFC 9110, 8470, 6585).
-      return status !== null && (status >= 500 || [408, 425, 429].includes(status));
+      return status !== null && isRetryableStatus(status);
+    case 'origin_refused':
+    case 'cookie_required':
+    case 'not_copyable':
+    case 'not_shareable':
     case 'origin_redirects':
     case 'too_large':
     case 'not_allowed':

@@ -10,12 +10,16 @@ export interface FollowRequest {
   readonly lifetime: CallLifetime;
   /** Redirects that led to the URL asked for already. */
   readonly hopsBefore?: number;
+  /** Longest wait for the headers at each redirect, where it is shorter than firstByteSeconds. */
+  readonly answerSeconds?: number;
 }
 
 /** The first answer along the redirects that is not one. */
 export interface FollowedResponse extends HopResponse {
   readonly finalUrl: URL;
   readonly hops: number;
+  /** Whether a redirect on the way set a cookie. The mirror sends none, so what follows may be another answer than browsers get. */
+  readonly cookieSet: boolean;
 }
 
 export interface RedirectFollowerOptions {
@@ -42,26 +46,36 @@ export class RedirectFollower {
     this.#redirectLimit = options.redirectLimit;
   }
 
-  /** @throws {OriginError} `not_allowed`, `origin_redirects`, `origin_unreachable` */
+  /**
+   * @throws {OriginError} `not_allowed`, `origin_unreachable`; `origin_redirects`, or `cookie_required` where one of the
+   *   redirects set a cookie
+   */
   async follow(start: URL, request: FollowRequest): Promise<FollowedResponse> {
     const visited = new Set<string>();
     let url = new URL(start);
+    let cookieSet = false;
     for (let hops = request.hopsBefore ?? 0; ; hops += 1) {
       visited.add(url.href);
       const response = await this.#requester.request({
         url,
         method: request.method,
         headers: request.headers ?? {},
+        answerSeconds: request.answerSeconds,
         privateAddresses: this.#permission(url, hops > 0),
         lifetime: request.lifetime,
       });
-      if (!REDIRECTS.has(response.status)) return { ...response, finalUrl: url, hops };
+      if (!REDIRECTS.has(response.status)) return { ...response, finalUrl: url, hops, cookieSet };
       response.discard();
-      if (hops >= this.#redirectLimit)
-        throw redirectError(url, `there are more than ${this.#redirectLimit} redirects`);
-      const target = locationOf(response, url);
-      if (visited.has(target.href)) throw redirectError(url, 'it redirects in a circle');
-      url = target;
+      cookieSet ||= response.headers.all('set-cookie').length > 0;
+      try {
+        if (hops >= this.#redirectLimit)
+          throw redirectError(url, `there are more than ${this.#redirectLimit} redirects`);
+        const target = locationOf(response, url);
+        if (visited.has(target.href)) throw redirectError(url, 'it redirects in a circle');
+        url = target;
+      } catch (error) {
+        throw cookieSet ? cookieError(url, error) : error;
+      }
     }
   }
 
@@ -86,6 +100,11 @@ function locationOf(response: HopResponse, base: URL): URL {
     if (!(error instanceof OriginUrlError)) throw error;
     throw redirectError(base, `its ${response.status} has no usable Location`, error);
   }
+}
+
+function cookieError(url: URL, cause: unknown): OriginError {
+  const what = `the redirects of ${hostForClients(url)} set a cookie, which the mirror does not send, and lead nowhere without it`;
+  return new OriginError('cookie_required', what, { cause, host: url.host });
 }
 
 function redirectError(url: URL, what: string, cause?: unknown): OriginError {

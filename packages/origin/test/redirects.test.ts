@@ -214,13 +214,16 @@ describe('refused', () => {
   });
 });
 
-test.each([300, 304, 305, 204, 206, 404, 503])('%s is a final answer', async (status) => {
+test.each([300, 304, 305, 399, 204, 404, 503])('%s is a final answer', async (status) => {
   await using server = await serveHttp((_, response) => {
     response.writeHead(status, { location: 'http://169.254.169.254/' }).end();
   });
   await using origin = localOrigin();
   const url = new URL(`http://127.0.0.1:${server.port}/?q`);
-  const expected = error('origin_status', { status, retryable: status === 503, host: url.host });
+  const expected =
+    status < 400
+      ? error('not_copyable', { status: null, retryable: false, host: url.host })
+      : error('origin_status', { status, retryable: status === 503, host: url.host });
   await expect(origin.open(url)).rejects.toThrow(expected);
   await expect(origin.inspect(url)).rejects.toThrow(expected);
 });

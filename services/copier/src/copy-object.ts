@@ -6,12 +6,10 @@ import {
   type CopyLifeOptions,
   type MirroredObject,
 } from '@cloud-mirror/cache-manager';
-import type { Origin } from '@cloud-mirror/origin';
-import { StorageError } from '@cloud-mirror/storage-provider';
-import { headersOf } from './copy-headers.ts';
+import type { Origin, OriginObject } from '@cloud-mirror/origin';
+import { StorageError, type ObjectHeaders } from '@cloud-mirror/storage-provider';
 import { expectedBody } from './expected-body.ts';
-import { provenance, publicToken } from './provenance.ts';
-import { storableUserMetadata } from './user-metadata.ts';
+import { provenance } from './provenance.ts';
 
 /** One copy to make. */
 export interface CopyTask {
@@ -70,42 +68,24 @@ function passing(error: unknown): never {
 
 async function store(task: CopyTask, origin: Pick<Origin, 'open' | 'inspect'>): Promise<Copy> {
   const { object, generation, token, replaces, signal, onProgress } = task;
-  const url = new URL(object.url);
-  await using source = await origin.open(url, { signal });
-  const body = new CountedBody(await expectedBody(source, task, origin));
-  const named = { url: object.url, token: publicToken(token), generation };
+  await using source = await origin.open(new URL(object.url), { signal });
+  const body = await expectedBody(source, task, origin);
   const stored = await object.backend.store.put(copyKey(object, generation), body, {
     signal,
     onProgress,
-    headers: headersOf(source, url),
+    headers: headersOf(source),
     sizeBytes: source.sizeBytes,
-    metadata: () => provenance(source, { ...named, bytes: body.bytes }),
-    userMetadata: storableUserMetadata(source.userMetadata ?? {}),
+    metadata: () => provenance(source, { url: object.url, token, generation }),
     ...(replaces === null ? { ifNoneMatch: '*' } : { ifMatch: replaces }),
   });
   return { ...copyOf(object.backend, stored, generation), sha256: source.sha256() };
 }
 
-/** Knows its length when it has been read to its end. */
-class CountedBody implements AsyncIterable<Uint8Array> {
-  readonly #body: AsyncIterable<Uint8Array>;
-  #bytes: number | null = null;
-
-  constructor(body: AsyncIterable<Uint8Array>) {
-    this.#body = body;
-  }
-
-  /** `null` before the end. */
-  get bytes(): number | null {
-    return this.#bytes;
-  }
-
-  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
-    let bytes = 0;
-    for await (const chunk of this.#body) {
-      bytes += chunk.length;
-      yield chunk;
-    }
-    this.#bytes = bytes;
-  }
+function headersOf(source: OriginObject): ObjectHeaders {
+  return {
+    contentType: source.contentType ?? 'application/octet-stream',
+    contentEncoding: source.contentEncoding ?? undefined,
+    contentDisposition: source.contentDisposition ?? undefined,
+    contentLanguage: source.contentLanguage ?? undefined,
+  };
 }

@@ -1,5 +1,7 @@
 import {
   describeFailure,
+  heededSeconds,
+  rememberedSeconds,
   type EntryStore,
   type EntryTimes,
   type MirroredObject,
@@ -67,8 +69,9 @@ export class JobEnding {
     await keeper.stop();
     if (signal.aborted) return this.#stop(work, taken, signal.reason);
     const error = asFailure(thrown);
+    const heeded = error instanceof OriginError ? heededSeconds(error) : 0;
     if (!error.retryable && error instanceof OriginError) {
-      const seconds = this.#parts.times.originAnswerSeconds;
+      const seconds = rememberedSeconds(error, this.#parts.times);
       const told = await this.#remember(work, taken, error, {
         willRetry: false,
         retrySeconds: seconds,
@@ -77,7 +80,7 @@ export class JobEnding {
       return this.done(work, { outcome: 'failed', error }, told);
     }
     if (!error.retryable || delivery.receiveCount >= this.#parts.maxReceiveCount) {
-      const { longest } = this.#parts.times.errorSeconds;
+      const longest = Math.max(this.#parts.times.errorSeconds.longest, heeded);
       await this.#remember(work, taken, error, {
         willRetry: false,
         retrySeconds: longest,
@@ -87,7 +90,8 @@ export class JobEnding {
       return { outcome: 'dead_letter', error };
     }
     const failures = Math.max(taken.failures, delivery.receiveCount - 1);
-    const delaySeconds = retryDelaySeconds(failures, this.#parts.times.errorSeconds);
+    const backoffSeconds = retryDelaySeconds(failures, this.#parts.times.errorSeconds);
+    const delaySeconds = Math.max(backoffSeconds, heeded);
     // The entry outlives the moment from which others may claim it: until then the job is expected.
     const keepSeconds = delaySeconds + 2 * this.#parts.times.copyingLeaseSeconds;
     await this.#remember(work, taken, error, { willRetry: true, retrySeconds: delaySeconds, keepSeconds });

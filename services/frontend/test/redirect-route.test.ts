@@ -97,10 +97,11 @@ describe('no copy', () => {
 });
 
 describe("the origin's error", () => {
-  const answered = (status: number): RedirectOutcome => ({
+  const answered = (status: number, retryAfterSeconds: number | null = null): RedirectOutcome => ({
     kind: 'origin_status',
     status,
     host: 'artifacts.example.com',
+    retryAfterSeconds,
     message: `The origin answered ${status}.`,
   });
 
@@ -127,6 +128,11 @@ describe("the origin's error", () => {
       });
     },
   );
+
+  test('a Retry-After of the origin is passed on, and no other is made up', async () => {
+    expect((await answerTo(answered(429, 1234))).headers.get('retry-after')).toBe('1234');
+    expect((await answerTo(answered(503))).headers.get('retry-after')).toBeNull();
+  });
 
   test('a 401 names the host, a 405 what is allowed', async () => {
     expect((await answerTo(answered(401))).headers.get('www-authenticate')).toBe(

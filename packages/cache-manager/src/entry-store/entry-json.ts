@@ -1,5 +1,5 @@
 import type { Copy, Entry, Failure } from '../entry-store.ts';
-import { copyOf } from './entry-parts.ts';
+import { copyOf, failureOf } from './entry-parts.ts';
 
 /** @returns the entry that a store's text holds; `null` for text that is none, which counts as absent */
 export function parseEntry(text: string): Entry | null {
@@ -31,8 +31,7 @@ export function copyFields(copy: Copy): string {
 
 /** The fields of a failure that the scripts take as they are. */
 export function failureFields(failure: Failure): string {
-  const { code, cause, stack, originStatus, originHost, willRetry } = failure;
-  return withoutBraces({ code, cause, stack, originStatus, originHost, willRetry });
+  return withoutBraces(failureOf(failure));
 }
 
 /** Redis's JSON reader refuses lone surrogates, which text of an origin may have. */

@@ -14,7 +14,7 @@ import type {
 } from '../entry-store.ts';
 import { freshToken } from '../token.ts';
 import { ChangeListeners } from './change-listeners.ts';
-import { copyOf, retryDelayMs } from './entry-parts.ts';
+import { copyOf, failureOf, retryDelayMs } from './entry-parts.ts';
 
 export interface MemoryEntryStoreOptions {
   /** Milliseconds since 1970; `Date.now` where none is given. */
@@ -116,14 +116,9 @@ export class MemoryEntryStore implements EntryStore {
       state: 'error',
       token,
       since: now,
-      code: failure.code,
-      cause: failure.cause,
-      stack: failure.stack,
-      originStatus: failure.originStatus,
-      originHost: failure.originHost,
+      ...failureOf(failure),
       attempts,
       retryAt: now + retryDelayMs(failure, attempts),
-      willRetry: failure.willRetry,
     };
     this.#write(id, { entry: error, expiresAt: now + failure.ttlMs, ownClaim: false });
     return true;

@@ -15,7 +15,6 @@ import type { SignedPut } from './signed-put.ts';
 import { encodeHeaders } from './stored-headers.ts';
 import { encodeMetadata } from './stored-metadata.ts';
 import { parseExpiration } from './stored-object.ts';
-import { withUserMetadata } from './user-metadata.ts';
 
 /** What all writes of one provider share. */
 export interface Writing {
@@ -90,7 +89,7 @@ async function putWhole(
     const put = {
       Key: key,
       Body: payload,
-      Metadata: withUserMetadata(encodeMetadata(metadata), options.userMetadata),
+      Metadata: encodeMetadata(metadata),
       ...encodeHeaders(options.headers),
       ...checksumOf(payload, checksums),
       ...condition,

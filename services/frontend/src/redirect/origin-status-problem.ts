@@ -15,9 +15,14 @@ const PASSED_ON: ReadonlySet<number> = new Set([
 export function originStatusProblem(
   outcome: Extract<RedirectOutcome, { kind: 'origin_status' }>,
 ): HttpProblem {
-  const { status, host, message } = outcome;
+  const { status, host, message, retryAfterSeconds } = outcome;
   return new HttpProblem(PASSED_ON.has(status) ? status : 502, 'origin_status', message, {
-    headers: { Vary: 'Prefer', ...requiredHeaders(status, host) },
+    headers: {
+      Vary: 'Prefer',
+      ...requiredHeaders(status, host),
+      ...(retryAfterSeconds !== null &&
+        retryAfterSeconds > 0 && { 'Retry-After': String(retryAfterSeconds) }),
+    },
     extensions: { originStatus: status },
   });
 }
