@@ -4,6 +4,8 @@ export { overrideFromEnvironment, substituteEnvironment } from './environment.ts
 export type { Environment } from './environment.ts';
 export { CONFIG_VARIABLE, loadConfig, parseConfig } from './load-config.ts';
 export type { ConfigFormat } from './load-config.ts';
+export { pemFault } from './pem-file.ts';
+export type { PemFault } from './pem-file.ts';
 export {
   cidr,
   flag,

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { MemoryEntryStore, RedisEntryStore } from '@cloud-mirror/cache-manager';
 import type { Backends, EntryStore, RedisConnection } from '@cloud-mirror/cache-manager';
 import { HttpOrigin, createSourcePolicy, patternOpensAnyHost } from '@cloud-mirror/origin';
@@ -77,13 +78,20 @@ function openEntries({ entries }: Config, logger: Logger): EntryStore {
 }
 
 /** Which of the three is given was checked when the file was read. */
-function redisConnection({ url, sentinels, cluster }: Config['entries']): RedisConnection {
+function redisConnection(entries: Config['entries']): RedisConnection {
+  const { url, sentinels, cluster, username, password, db, tls } = entries;
+  const access = {
+    username: username ?? undefined,
+    password: password ?? undefined,
+    db: db ?? undefined,
+    ca: tls.ca === null ? undefined : readFileSync(tls.ca, 'utf8'),
+  };
   if (sentinels !== undefined) {
     const { name, nodes } = sentinels;
-    return { sentinels: { name, nodes }, url: sentinels.url };
+    return { sentinels: { name, nodes }, url: sentinels.url, access };
   }
-  if (cluster !== undefined) return { cluster };
-  if (url !== undefined) return { url };
+  if (cluster !== undefined) return { cluster, access };
+  if (url !== undefined) return { url, access };
   throw new TypeError('entries of kind redis have none of url, sentinels and cluster');
 }
 

@@ -3,6 +3,7 @@ import { describeFound, parseUrl, pathText } from '@cloud-mirror/config';
 import type { KeyPath } from '@cloud-mirror/config';
 import { backendsOf, isMapping, listAt, valueAt } from './config-values.ts';
 import { placeFaults } from './place-rules.ts';
+import { redisFaults } from './redis-rules.ts';
 import { timeLimitFaults } from './time-rules.ts';
 import { queueName } from './queue-name.ts';
 
@@ -28,7 +29,7 @@ export function findCrossFaults(config: unknown): CrossFault[] {
     ...timeLimitFaults(config),
     ...tokenFaults(config),
     ...ruleFaults(config),
-    ...connectionFaults(config),
+    ...redisFaults(config),
     ...nameFaults(config),
     ...queueNameFaults(config),
     ...placeFaults(config),
@@ -81,17 +82,6 @@ function patternFaults(path: KeyPath, pattern: string, needsTls: boolean): Cross
     return [{ path, found, expected: 'a regular expression such as ^https://[a-z0-9-]+\\.example\\.com/' }];
   }
   return pattern.startsWith('^http:') && needsTls ? [{ path, expected: TLS_REMEDY }] : [];
-}
-
-function connectionFaults(config: unknown): CrossFault[] {
-  if (valueAt(config, 'entries', 'kind') !== 'redis') return [];
-  const given = ['url', 'sentinels', 'cluster'].filter(
-    (key) => valueAt(config, 'entries', key) !== undefined,
-  );
-  if (given.length <= 1) return [];
-  return [
-    { path: ['entries'], found: given.join(' and '), expected: 'exactly one of url, sentinels and cluster' },
-  ];
 }
 
 function nameFaults(config: unknown): CrossFault[] {

@@ -1,23 +1,23 @@
 import { z } from 'zod';
-import { listOf, oneOf, seconds, section, strictMapping, text, timeLimitMs } from '@cloud-mirror/config';
+import {
+  listOf,
+  oneOf,
+  seconds,
+  section,
+  strictMapping,
+  text,
+  timeLimitMs,
+  wholeNumber,
+} from '@cloud-mirror/config';
 
-/** `host`, `host:port`, or a redis:// or rediss:// address (with credentials or for TLS). */
-function node() {
-  return text(
-    'host:port, or an address that begins with redis:// or rediss://',
-    /^(?:rediss?:\/\/\S+|[A-Za-z0-9._-]+(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?)$/,
-  );
+/** What is wrong with an address is told by {@link redisFaults}: it depends on where the address stands. */
+function address() {
+  return z.string({ error: 'an address that begins with redis:// or rediss://' });
 }
 
 function nodes() {
-  return listOf(node(), 'a list of at least one host:port', 1);
-}
-
-function redisUrl() {
-  const error = 'an address that begins with redis:// or rediss://';
-  return z
-    .string({ error })
-    .refine((value) => /^rediss?:\/\/\S+$/.test(value) && URL.canParse(value), { error });
+  const expected = 'host:port, or an address that begins with redis:// or rediss://';
+  return listOf(z.string({ error: expected }), 'a list of at least one host:port', 1);
 }
 
 export const DEFAULT_REDIS_URL = 'redis://localhost:6379/0';
@@ -32,14 +32,25 @@ export function defaultExpiryMarginSeconds(ttlSeconds: number): number {
 export const entriesSchema = section({
   kind: oneOf(['redis', 'memory']).default('redis'),
   /** Exactly one of the three; {@link DEFAULT_REDIS_URL} where none is given. */
-  url: redisUrl().optional(),
+  url: address().optional(),
   sentinels: strictMapping({
     name: text('the name of the group that the sentinels watch', /^\S+$/),
     nodes: nodes(),
     /** Credentials, database and TLS of the servers themselves; its host means nothing. */
-    url: redisUrl().optional(),
+    url: address().optional(),
   }).optional(),
   cluster: nodes().optional(),
+  username: text('the name of an ACL user', /^\S+$/).nullable().default(null),
+  password: text('a password', /./s).nullable().default(null),
+  db: wholeNumber(0, 2 ** 31 - 1)
+    .nullable()
+    .default(null),
+  tls: section({
+    /** PEM file with the authorities of the servers' certificates, instead of the system's. */
+    ca: text('the path of a PEM file', /^[^\0]+$/)
+      .nullable()
+      .default(null),
+  }),
   keyPrefix: text(
     'letters, digits, dots, colons, dashes and underscores, 100 at the most',
     /^[A-Za-z0-9._:-]{1,100}$/,

@@ -45,6 +45,10 @@ describe('the documented configuration', () => {
     expect(entries).toEqual({
       kind: 'redis',
       url: 'redis://localhost:6379/0',
+      username: null,
+      password: null,
+      db: null,
+      tls: { ca: null },
       keyPrefix: 'cloud-mirror',
       ttlSeconds: 84_600,
       expiryMarginSeconds: 600,

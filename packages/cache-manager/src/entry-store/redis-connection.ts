@@ -1,22 +1,41 @@
 import { Cluster, Redis } from 'ioredis';
 import type { ClusterOptions, RedisOptions } from 'ioredis';
+import { parseRedisAddress, type RedisAddress } from './redis-address.ts';
 import { ENTRY_SCRIPTS } from './redis-scripts/index.ts';
 
 /**
- * Where Redis is. Addresses are `host:port` or `redis://user:password@host:port/db`, `rediss://…` for TLS.
+ * Where Redis is. Addresses are those of {@link parseRedisAddress}.
  *
  * - `url`: one server, or a name that follows the primary.
- * - `sentinels`: the primary called `name`, as the Sentinels in `nodes` know it. Credentials in a node's address are
- *   the Sentinels' own; the servers' credentials, database and TLS are those of `url`, whose host means nothing.
- * - `cluster`: some nodes of a Redis Cluster. Credentials and TLS of the first one are those of all.
+ * - `sentinels`: the primary called `name`, as the Sentinels in `nodes` know it. Credentials and TLS in a node's address are
+ *   those of the Sentinels; credentials, database and TLS of the servers are those of `url`, whose host means nothing.
+ * - `cluster`: some nodes of a Redis Cluster.
+ *
+ * What any of several nodes says of credentials and TLS is so for all of them.
  */
-export type RedisConnection =
+export type RedisConnection = (
   | { readonly url: string }
   | {
       readonly sentinels: { readonly name: string; readonly nodes: readonly string[] };
       readonly url?: string | undefined;
     }
-  | { readonly cluster: readonly string[] };
+  | { readonly cluster: readonly string[] }
+) & {
+  /** What the addresses do not say. */
+  readonly access?: RedisAccess | undefined;
+};
+
+/** How servers, all of them, are talked to. */
+export interface RedisAccess {
+  readonly username?: string | undefined;
+  readonly password?: string | undefined;
+  readonly db?: number | undefined;
+  /**
+   * PEM of the authorities that signed the certificates of servers and Sentinels, instead of those of the system. Connections are TLS
+   * then, but to nodes whose address says `redis://`.
+   */
+  readonly ca?: string | undefined;
+}
 
 export interface RedisTimeLimits {
   readonly connectMs: number;
@@ -57,9 +76,9 @@ export function openCommands(connection: RedisConnection, limits: RedisTimeLimit
     },
   };
   if ('cluster' in connection) {
-    const { host: _host, port: _port, ...access } = parseAddress(connection.cluster[0] ?? '');
+    const { host: _host, port: _port, ...servers } = serversAt(connection.cluster, connection.access);
     const options = {
-      redisOptions: { ...common, ...access },
+      redisOptions: { ...common, ...servers },
       enableOfflineQueue: false,
       enableAutoPipelining: true,
       scripts: ENTRY_SCRIPTS,
@@ -98,7 +117,8 @@ export function subscriberClient(
   };
   if ('cluster' in connection) {
     const { cluster } = connection;
-    return new Redis({ ...parseAddress(cluster[attempt % cluster.length] ?? ''), ...own });
+    const { host, port } = address(cluster[attempt % cluster.length] ?? '');
+    return new Redis({ ...serversAt(cluster, connection.access), host, port, ...own });
   }
   return new Redis({ ...serverOptions(connection, limits), ...own, sentinelRetryStrategy: () => null });
 }
@@ -118,14 +138,15 @@ function serverOptions(
   connection: Exclude<RedisConnection, { cluster: unknown }>,
   limits: RedisTimeLimits,
 ): ClientOptions {
-  if (!('sentinels' in connection)) return parseAddress(connection.url);
+  const { access } = connection;
+  if (!('sentinels' in connection)) return serversAt([connection.url], access);
   const { name, nodes } = connection.sentinels;
-  const { host: _host, port: _port, ...servers } = parseAddress(connection.url ?? 'redis://unused');
-  const sentinels = parseAddress(nodes[0] ?? '', 26_379);
+  const { host: _host, port: _port, ...servers } = serversAt([connection.url ?? 'unused'], access);
+  const sentinels = serversAt(nodes, { ca: access?.ca });
   return {
     ...servers,
     name,
-    sentinels: nodes.map((node) => hostAndPort(node, 26_379)),
+    sentinels: nodes.map((node) => hostAndPort(node, SENTINEL_PORT)),
     ...(sentinels.username !== undefined && { sentinelUsername: sentinels.username }),
     ...(sentinels.password !== undefined && { sentinelPassword: sentinels.password }),
     ...(sentinels.tls !== undefined && { sentinelTLS: sentinels.tls }),
@@ -137,39 +158,46 @@ function serverOptions(
   };
 }
 
-function hostAndPort(address: string, defaultPort = 6_379): { host: string; port: number } {
-  const { host, port } = parseAddress(address, defaultPort);
+const SENTINEL_PORT = 26_379;
+
+function hostAndPort(node: string, defaultPort?: number): { host: string; port: number } {
+  const { host, port } = address(node, defaultPort);
   return { host, port };
 }
 
-interface RedisAddress {
+interface ServerOptions {
   host: string;
   port: number;
   db?: number;
   username?: string;
   password?: string;
-  tls?: { servername?: string };
+  tls?: { ca?: string };
 }
 
-/**
- * The parts of `redis://user:password@host:port/db` (https://www.iana.org/assignments/uri-schemes/prov/redis) or
- * `host:port`. Parameters in a query are not read: they could undo the time limits.
- *
- * @throws TypeError where it is neither
- */
-function parseAddress(address: string, defaultPort = 6_379): RedisAddress {
-  const url = new URL(address.includes('://') ? address : `redis://${address}`);
-  if (url.protocol !== 'redis:' && url.protocol !== 'rediss:')
-    throw new TypeError(`a Redis address begins with redis:// or rediss://, not ${url.protocol}//`);
-  const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
-  const db = /^\/(\d+)$/.exec(url.pathname)?.[1];
+/** The first of the servers, with what any of them says, and with `access`. @throws TypeError where one is no address */
+function serversAt(texts: readonly string[], access: RedisAccess = {}): ServerOptions {
+  const addresses = texts.map((text) => address(text));
+  const said = <Key extends keyof RedisAddress>(key: Key): RedisAddress[Key] | undefined =>
+    addresses.find((one) => one[key] !== undefined)?.[key];
+  const username = access.username ?? said('username');
+  const password = access.password ?? said('password');
+  const db = access.db ?? said('db');
+  const { ca } = access;
+  const tls = said('tls') ?? ca !== undefined;
   return {
-    host: host === '' ? 'localhost' : host,
-    port: url.port === '' ? defaultPort : Number(url.port),
-    ...(db !== undefined && { db: Number(db) }),
-    ...(url.username !== '' && { username: decodeURIComponent(url.username) }),
-    ...(url.password !== '' && { password: decodeURIComponent(url.password) }),
+    host: addresses[0]?.host ?? 'localhost',
+    port: addresses[0]?.port ?? 0,
+    ...(db !== undefined && { db }),
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password }),
     // SNI must not be sent for IP addresses (RFC 6066, section 3); Node leaves it out by itself then.
-    ...(url.protocol === 'rediss:' && { tls: {} }),
+    ...(tls && { tls: ca === undefined ? {} : { ca } }),
   };
+}
+
+/** @throws TypeError where it is none; the check of the configuration says more of it */
+function address(text: string, defaultPort?: number): RedisAddress {
+  const result = parseRedisAddress(text, defaultPort === undefined ? {} : { defaultPort });
+  if (!result.ok) throw new TypeError(`a Redis address with ${result.fault.found}`);
+  return result.address;
 }
