@@ -69,7 +69,23 @@ export class DirectLookUps {
     }
   }
 
-  /** Sends a job for a copy that nobody could claim: at most once a minute for each object and process. */
+  /** Remembers that a job was sent under a claim, which counts as one of those that {@link sendJob} sends. */
+  noteJob(object: MirroredObject): void {
+    const name = nameOf(object);
+    const now = performance.now();
+    this.#lastJob.delete(name);
+    this.#lastJob.set(name, now);
+    // The oldest come first.
+    for (const [oldest, sentAtMs] of this.#lastJob) {
+      if (this.#lastJob.size <= REMEMBERED_JOBS && now - sentAtMs < JOB_INTERVAL_MS) break;
+      this.#lastJob.delete(oldest);
+    }
+  }
+
+  /**
+   * Sends a job for a copy that nobody can claim now: at most one a minute for each object and process, those under claims
+   * included.
+   */
   async sendJob(
     object: MirroredObject,
     generation: string,
@@ -77,15 +93,9 @@ export class DirectLookUps {
     signal: AbortSignal,
   ): Promise<void> {
     const name = nameOf(object);
-    const now = performance.now();
     const last = this.#lastJob.get(name);
-    if (last !== undefined && now - last < JOB_INTERVAL_MS) return;
-    this.#lastJob.delete(name);
-    this.#lastJob.set(name, now);
-    for (const oldest of this.#lastJob.keys()) {
-      if (this.#lastJob.size <= REMEMBERED_JOBS) break;
-      this.#lastJob.delete(oldest);
-    }
+    if (last !== undefined && performance.now() - last < JOB_INTERVAL_MS) return;
+    this.noteJob(object);
     const { backend } = object;
     try {
       await backend.queue.enqueue(jobFor(object, { token: freshToken(), generation, requestId }), { signal });

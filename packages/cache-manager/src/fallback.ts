@@ -29,6 +29,10 @@ const FALLBACKS: Readonly<
     state: 'error',
     message: 'the object store of this region does not answer; this is the origin',
   },
+  store_missing: {
+    state: 'error',
+    message: 'the object store of this region has no such bucket or folder; this is the origin',
+  },
   queue_unavailable: { state: 'error', message: 'the copy could not be asked for; this is the origin' },
   entries_unavailable: {
     state: 'error',

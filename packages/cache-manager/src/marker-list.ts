@@ -1,5 +1,6 @@
 import type { StorageProvider } from '@cloud-mirror/storage-provider';
 import { MARKER_PREFIX } from './object-key.ts';
+import { storeFailureOf } from './store-failure.ts';
 
 /** `unknown`: there is a marker, but nobody has read its generation since it was last written. */
 export type KnownGeneration =
@@ -26,6 +27,7 @@ export class MarkerList {
   #markers = new Map<string, Marker>();
   #trustedEpoch: number | null = null;
   #sequence = 0;
+  #storeMissing = false;
   #loading: { readonly epoch: number; readonly done: Promise<void> } | null = null;
 
   constructor(store: StorageProvider) {
@@ -37,17 +39,32 @@ export class MarkerList {
     return this.#trustedEpoch === epoch;
   }
 
+  /** Whether the last reading found that the place of copies itself is not there. */
+  get storeMissing(): boolean {
+    return this.#storeMissing;
+  }
+
   /**
    * Reads the list for connection number `epoch`; calls that ask for the same share one reading.
    * @throws StorageError where the store cannot be asked; the former list stays
    */
   async load(epoch: number, signal?: AbortSignal): Promise<void> {
     if (this.#loading?.epoch === epoch) return this.#loading.done;
-    const done = this.#read(epoch, signal).finally(() => {
+    const done = this.#tell(this.#read(epoch, signal)).finally(() => {
       if (this.#loading?.done === done) this.#loading = null;
     });
     this.#loading = { epoch, done };
     return done;
+  }
+
+  async #tell(reading: Promise<void>): Promise<void> {
+    try {
+      await reading;
+      this.#storeMissing = false;
+    } catch (error) {
+      this.#storeMissing = storeFailureOf(error) === 'store_missing';
+      throw error;
+    }
   }
 
   async #read(epoch: number, signal: AbortSignal | undefined): Promise<void> {

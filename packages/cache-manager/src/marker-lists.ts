@@ -41,6 +41,22 @@ export class MarkerLists implements AsyncDisposable {
   }
 
   /**
+   * Whether the bucket or folder of a back end is not there, which a HEAD of an object does not tell. Where the last reading
+   * of the list said so it is read again: nobody waits for a minute once an operator has made the bucket.
+   */
+  async isStoreMissing(backend: string, epoch: number): Promise<boolean> {
+    const list = this.#list(backend);
+    if (!list.storeMissing) return false;
+    await this.refresh(backend, epoch);
+    return list.storeMissing;
+  }
+
+  /** As {@link isStoreMissing}, by the last reading. */
+  wasStoreMissing(backend: string): boolean {
+    return this.#list(backend).storeMissing;
+  }
+
+  /**
    * Whether `generation` is the object's own as far as this process knows. Where it knows otherwise, or nothing yet,
    * the marker itself decides.
    * @throws StorageError where the marker would have to be read and cannot be

@@ -9,6 +9,7 @@ import { jobFor } from './job-for.ts';
 import type { MarkerLists } from './marker-lists.ts';
 import type { MirroredObject } from './mirrored-object.ts';
 import { publicCause } from './public-cause.ts';
+import { storeFailureOf, type StoreFailure } from './store-failure.ts';
 
 /** Until a claim is kept whose job was sent, in milliseconds. */
 const KEEP_AFTER_MS = 500;
@@ -19,15 +20,21 @@ export interface WonClaim {
   /** Number of the entry store's connection when the claim was made. */
   readonly epoch: number;
   readonly requestId: string;
+  /**
+   * Generation of a job that the request has sent under an earlier claim, which was lost with the entry store's contents;
+   * `null`: it sent none. That job takes the new claim as well.
+   */
+  readonly sentGeneration: string | null;
 }
 
 export type MissResult =
   | { readonly kind: 'found'; readonly copy: Copy }
-  | { readonly kind: 'queued' }
+  /** A job is on its way. `sent`: for this claim, and not for an earlier one. */
+  | { readonly kind: 'queued'; readonly generation: string; readonly sent: boolean }
   /** What was found out cannot be trusted or written down: look at the entry again. */
   | { readonly kind: 'start_over' }
   | { readonly kind: 'origin_failed'; readonly error: OriginError }
-  | { readonly kind: 'store_failed' }
+  | { readonly kind: 'store_failed'; readonly reason: StoreFailure }
   | { readonly kind: 'queue_failed' };
 
 type MissOptions = Pick<CacheManagerOptions, 'entries' | 'origin' | 'times' | 'events'> & {
@@ -65,11 +72,17 @@ export class Miss {
       inspection.abort();
       this.#options.events?.partFailed?.('store', object.backend.name, error);
       await this.#release(object, claim);
-      return { kind: 'store_failed' };
+      return { kind: 'store_failed', reason: storeFailureOf(error) };
     }
     if (lookup.copy !== null) {
       inspection.abort();
       return this.#commit(object, claim, lookup.copy);
+    }
+    // A HEAD does not tell an absent object from an absent bucket: both are 404.
+    if (await this.#options.markers.isStoreMissing(object.id.backend, claim.epoch)) {
+      inspection.abort();
+      await this.#release(object, claim);
+      return { kind: 'store_failed', reason: 'store_missing' };
     }
     onNotStored();
     const answer = await inspected;
@@ -135,10 +148,12 @@ export class Miss {
     signal: AbortSignal,
   ): Promise<MissResult> {
     const { backend } = object;
+    const { generation } = lookup;
+    if (claim.sentGeneration === generation) return { kind: 'queued', generation, sent: false };
     try {
       const { token, requestId } = claim;
       const replaces = lookup.replaces ?? undefined;
-      const job = jobFor(object, { token, requestId, generation: lookup.generation, replaces, originBytes });
+      const job = jobFor(object, { token, requestId, generation, replaces, originBytes });
       await backend.queue.enqueue(job, { signal });
     } catch (error) {
       this.#options.events?.partFailed?.('queue', backend.name, error);
@@ -146,12 +161,13 @@ export class Miss {
       return { kind: 'queue_failed' };
     }
     this.#options.events?.jobEnqueued?.(backend.name);
-    return { kind: 'queued' };
+    return { kind: 'queued', generation, sent: true };
   }
 
   /**
    * The job of a claim may wait for as long as jobs may. Refused where a worker has taken it by now, and so not done at once:
-   * most jobs wait for a moment, in which there is enough to do.
+   * most jobs wait for a moment, in which there is enough to do. A claim without a job of its own is not kept: should that of
+   * the earlier claim be lost, the next request sends another one.
    */
   async keepQueued(
     object: MirroredObject,
@@ -162,7 +178,7 @@ export class Miss {
     const { entries, times } = this.#options;
     // Whoever waits for it hears of its faults.
     const result = await resolving.catch(() => null);
-    if (result?.kind !== 'queued') return;
+    if (result?.kind !== 'queued' || !result.sent) return;
     const pauseMs = Math.min(KEEP_AFTER_MS, claimLeaseMs(times) / 3);
     await sleep(pauseMs, undefined, { signal: ended }).catch(() => undefined);
     try {

@@ -33,6 +33,7 @@ export type FallbackReason =
   | 'not_copyable' // the origin answered with a success that is not the whole object
   | 'not_shareable' // Vary, Cache-Control or Set-Cookie: the answer is not for every client
   | 'store_unavailable'
+  | 'store_missing' // the bucket or folder itself is not there
   | 'queue_unavailable'
   | 'entries_unavailable'
   | 'internal_error';

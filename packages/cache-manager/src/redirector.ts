@@ -19,6 +19,7 @@ import {
   type Progress,
 } from './request-progress.ts';
 import { decideByEntry, decideWithoutEntries, notNow, type Wishes } from './request-decision.ts';
+import { storeFailureOf } from './store-failure.ts';
 import { freshToken } from './token.ts';
 import { releaseUnanswered } from './unanswered-claim.ts';
 
@@ -120,7 +121,10 @@ export class Redirector {
     const reading = this.#parts.background(this.#parts.markers.refresh(progress.object.id.backend, epoch));
     const limit = lookMs(progress);
     const read = await settleWithin(reading, limit, false, progress.request.signal);
-    return read ? 'look_again' : this.#withoutEntries(progress);
+    if (read) return 'look_again';
+    if (this.#parts.markers.wasStoreMissing(progress.object.id.backend))
+      return this.#toOrigin(progress, 'store_missing');
+    return this.#withoutEntries(progress);
   }
 
   async #present(progress: Progress, entry: PresentEntry): Promise<Step> {
@@ -162,7 +166,7 @@ export class Redirector {
   }
 
   async #claim(progress: Progress, overdue: ErrorEntry | null): Promise<Step> {
-    const { options, miss, background, ended } = this.#parts;
+    const { options, miss, direct, background, ended } = this.#parts;
     const { object, request } = progress;
     if (this.#misses >= this.#missesAtOnce) return this.#toOrigin(progress, 'too_many_waiting');
     const token = freshToken();
@@ -186,13 +190,20 @@ export class Redirector {
       return this.#withoutEntries(progress);
     }
     const notStored = Promise.withResolvers<'late'>();
-    const claim = { token, epoch, requestId: request.requestId };
+    // The job of an overdue failure is lost.
+    const sentGeneration = overdue === null ? progress.sentGeneration : null;
+    const claim = { token, epoch, requestId: request.requestId, sentGeneration };
     this.#misses += 1;
     const resolving = miss.resolve(object, claim, ended, () => notStored.resolve('late'));
     const work = background(
-      resolving.finally(() => {
-        this.#misses -= 1;
-      }),
+      resolving
+        .then((result) => {
+          if (result.kind === 'queued') direct.noteJob(object);
+          return result;
+        })
+        .finally(() => {
+          this.#misses -= 1;
+        }),
     );
     void background(miss.keepQueued(object, claim, resolving, ended));
     const waits = this.#takesPlace(progress);
@@ -209,7 +220,7 @@ export class Redirector {
       case 'found':
         return this.#toCopy(progress, result.copy);
       case 'queued':
-        progress.sentJob = true;
+        progress.sentGeneration = result.generation;
         return 'look_again';
       case 'start_over':
         return 'look_again';
@@ -221,7 +232,7 @@ export class Redirector {
         );
       }
       case 'store_failed':
-        return this.#toOrigin(progress, 'store_unavailable', 'error');
+        return this.#toOrigin(progress, result.reason, 'error');
       case 'queue_failed':
         return this.#toOrigin(progress, 'queue_unavailable', 'error');
     }
@@ -259,7 +270,7 @@ export class Redirector {
 
   /** Without the entry store: what the object store has, else the origin. */
   async #withoutEntries(progress: Progress): Promise<RedirectOutcome> {
-    const { direct, background, ended, options } = this.#parts;
+    const { direct, markers, background, ended, options } = this.#parts;
     const { object, request } = progress;
     if (lookMs(progress) <= 0) return this.#toOrigin(progress, 'entries_unavailable');
     const looking = background(direct.lookUp(object, ended));
@@ -268,18 +279,24 @@ export class Redirector {
       const lookup = await settleWithin(looking, limit, null, request.signal);
       const decision = decideWithoutEntries(wishesOf(progress), lookup);
       if (decision.kind === 'stored') return await this.#toCopy(progress, decision.copy);
-      if (lookup !== null)
-        void background(direct.sendJob(object, lookup.generation, request.requestId, ended));
+      if (lookup === null) return decision.outcome;
+      if (markers.wasStoreMissing(object.id.backend)) {
+        const missing = background(markers.isStoreMissing(object.id.backend, options.entries.epoch));
+        if (await settleWithin(missing, lookMs(progress), true, request.signal))
+          return this.#toOrigin(progress, 'store_missing');
+      }
+      void background(direct.sendJob(object, lookup.generation, request.requestId, ended));
       return decision.outcome;
     } catch (error) {
       if (error instanceof TooManyLookUps) return this.#toOrigin(progress, 'entries_unavailable');
       options.events?.partFailed?.('store', object.backend.name, error);
-      return this.#toOrigin(progress, 'store_unavailable');
+      return this.#toOrigin(progress, storeFailureOf(error));
     }
   }
 
   async #toCopy(progress: Progress, copy: Copy): Promise<RedirectOutcome> {
-    const { object, request, waited, sentJob } = progress;
+    const { object, request, waited } = progress;
+    const sentJob = progress.sentGeneration !== null;
     const { store } = object.backend;
     try {
       const location = await store.urlFor(copyKey(object, copy.generation), request.method);

@@ -16,15 +16,15 @@ export interface Progress {
   readonly request: RedirectRequest;
   /** It saw that somebody was at it, and wanted to wait. */
   waited: boolean;
-  /** It won the claim and sent the job itself. */
-  sentJob: boolean;
+  /** Generation of the job that it sent, having won a claim; `null`: it sent none. */
+  sentGeneration: string | null;
   revalidated: boolean;
   waiter: ChangeWaiter | null;
   looks: number;
 }
 
 export function beginProgress(object: MirroredObject, request: RedirectRequest): Progress {
-  return { object, request, waited: false, sentJob: false, revalidated: false, waiter: null, looks: 0 };
+  return { object, request, waited: false, sentGeneration: null, revalidated: false, waiter: null, looks: 0 };
 }
 
 /** What is left of the time that the client wants to wait. */

@@ -15,7 +15,7 @@ import {
 } from './request-decision.ts';
 
 type StatusOptions = Pick<CacheManagerOptions, 'entries' | 'times' | 'policy' | 'maxWaitMs'> & {
-  readonly markers: Pick<MarkerLists, 'knows'>;
+  readonly markers: Pick<MarkerLists, 'knows' | 'wasStoreMissing'>;
 };
 
 type Foreseen = StatusReport['redirect'];
@@ -96,6 +96,8 @@ async function foresee(object: MirroredObject, options: StatusOptions, found: Fo
   const waitMs = options.maxWaitMs ?? DEFAULT_MAX_WAIT_MS;
   const wishes: Wishes = { url, waitMs, remainingMs: waitMs, respondAsync: false, revalidate: false };
   const { entry, stored, nowMs } = found;
+  if ((entry === 'unavailable' || entry === null) && options.markers.wasStoreMissing(object.id.backend))
+    return foreseen(toOrigin(url, 'store_missing'));
   if (entry === 'unavailable') {
     const decision = decideWithoutEntries(wishes, stored);
     return decision.kind === 'answer'

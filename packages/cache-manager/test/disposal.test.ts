@@ -37,7 +37,7 @@ test('a look at the origin that the end of the process cuts off is not held agai
   using hold = mirror.origin.hold('/head-405/100');
   await mirror.entries.claim(object.id, { token: 'mine', leaseMs: 60_000, copyingLeaseMs: 60_000 });
   const ended = new AbortController();
-  const claim = { token: 'mine', epoch: mirror.entries.epoch, requestId: 'request-1' };
+  const claim = { token: 'mine', epoch: mirror.entries.epoch, requestId: 'request-1', sentGeneration: null };
   const resolved = miss.resolve(object, claim, ended.signal, () => undefined);
   await hold.arrived;
   ended.abort();

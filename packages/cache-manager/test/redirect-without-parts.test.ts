@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { QueueError } from '@cloud-mirror/job-queue';
 import { StorageError } from '@cloud-mirror/storage-provider';
-import { EntryStoreError } from '../src/index.ts';
+import { EntryStoreError, MemoryEntryStore } from '../src/index.ts';
 import { openMirror, type MirrorFixture } from '@cloud-mirror/testing/mirror-fixture';
 
 const PATH = '/bytes/100';
@@ -78,6 +78,60 @@ describe('without the object store', () => {
     await mirror.store(PATH);
     using _down = mirror.gate.fail({ ...STORE, method: 'urlFor' }, storeDown);
     expect(await mirror.redirect(PATH)).toMatchObject({ kind: 'origin', reason: 'store_unavailable' });
+  });
+});
+
+describe('where the bucket or folder itself is not there', () => {
+  const LIST = { ...STORE, method: 'list' };
+  const missing = (): Error => new StorageError('store_missing', 'there is no bucket');
+
+  /** Lists markers all the time. HEADs of its store say 404, as those of S3 do, whose answers have no code. */
+  async function withoutBucket(): Promise<MirrorFixture & { readonly bucketMade: () => void }> {
+    const often = await openMirror({ markerListMs: 2 });
+    await often.redirect('/status/404');
+    const failing = often.gate.fail(LIST, missing);
+    const lists = often.gate.count(LIST);
+    await expect.poll(() => often.gate.count(LIST)).toBeGreaterThan(lists + 2);
+    return { ...often, bucketMade: () => failing[Symbol.dispose]() };
+  }
+
+  test('the client is told, and no job is sent', async () => {
+    await using bare = await withoutBucket();
+    expect(await bare.redirect(PATH)).toMatchObject({ kind: 'origin', reason: 'store_missing' });
+    expect(bare.gate.count(ENQUEUE)).toBe(0);
+    expect(await bare.entries.get(bare.object(PATH).id)).toBeNull();
+  });
+
+  test('so it is where no list was ever read', async () => {
+    using _missing = mirror.gate.fail(LIST, missing);
+    mirror.entries.replace(new MemoryEntryStore());
+    expect(await mirror.redirect(PATH)).toMatchObject({ kind: 'origin', reason: 'store_missing' });
+    expect(mirror.gate.count(ENQUEUE)).toBe(0);
+  });
+
+  test('so it is without the entry store', async () => {
+    await using bare = await withoutBucket();
+    using _down = bare.gate.fail({ part: 'entries' }, entriesDown);
+    expect(await bare.redirect(PATH)).toMatchObject({ kind: 'origin', reason: 'store_missing' });
+    expect(bare.gate.count(ENQUEUE)).toBe(0);
+  });
+
+  test('its status says so', async () => {
+    await using bare = await withoutBucket();
+    const report = await bare.manager.status('local', 'here', new URL(bare.origin.url(PATH)));
+    expect(report.redirect).toMatchObject({
+      to: 'origin',
+      why: expect.stringContaining('no such bucket') as string,
+    });
+  });
+
+  test('the first request after it was made has its copy', async () => {
+    await using bare = await withoutBucket();
+    expect(await bare.redirect(PATH)).toMatchObject({ reason: 'store_missing' });
+    bare.bucketMade();
+    const waiting = bare.redirect(PATH);
+    await bare.copyNext();
+    expect(await waiting).toMatchObject({ kind: 'present', how: 'stored' });
   });
 });
 
