@@ -1,5 +1,6 @@
 import { judgeFirstByte, judgeHead, judgeWhole, type CopyableAnswer } from './answer-verdict.ts';
 import { CallLifetime } from './call-lifetime.ts';
+import { describeCaching, describeHeaders } from './described-headers.ts';
 import { AddressRefusedError, ConnectError, type Resolver } from './guarded-connector.ts';
 import { HopRequester } from './hop-requester.ts';
 import { hostForClients } from './log-form.ts';
@@ -129,6 +130,7 @@ export class HttpOrigin implements Origin {
       return {
         ...this.#describe(first, { sizeBytes }),
         body,
+        caching: rule.keepCacheControl ? describeCaching(first.headers) : null,
         hasDigest: body.hasDigest,
         sha256: () => body.sha256,
         [Symbol.asyncDispose]: () => body[Symbol.asyncDispose](),
@@ -183,12 +185,7 @@ export class HttpOrigin implements Origin {
       finalUrl,
       hops,
       sizeBytes,
-      etag: headers.first('etag'),
-      lastModified: headers.first('last-modified'),
-      contentType: headers.first('content-type'),
-      contentEncoding: headers.list('content-encoding'),
-      contentDisposition: headers.first('content-disposition'),
-      contentLanguage: headers.list('content-language'),
+      ...describeHeaders(headers),
     };
   }
 

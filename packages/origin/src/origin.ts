@@ -41,6 +41,17 @@ export interface OriginDescription {
   readonly contentEncoding: string | null;
   readonly contentDisposition: string | null;
   readonly contentLanguage: string | null;
+  /**
+   * What its owner said of the object where the origin is a store: `x-amz-meta-*` and `x-goog-meta-*`, by the part of
+   * the name that follows, values as received.
+   */
+  readonly userMetadata?: Readonly<Record<string, string>>;
+}
+
+/** Each `null` where the origin does not say. */
+export interface OriginCaching {
+  readonly cacheControl: string | null;
+  readonly expires: string | null;
 }
 
 export interface OriginObject extends OriginDescription, AsyncDisposable {
@@ -51,6 +62,8 @@ export interface OriginObject extends OriginDescription, AsyncDisposable {
    * A chunk is the reader's until it asks for the next one, which frees the memory: what is to be kept is copied.
    */
   readonly body: AsyncIterable<Uint8Array>;
+  /** How long the origin lets caches keep the object; `null` unless the rule of the URL asked for keeps that. */
+  readonly caching?: OriginCaching | null;
   /** Whether the origin gave a digest of the bytes, so that `body` ends normally only for the right ones. */
   readonly hasDigest: boolean;
   /** SHA-256 of the bytes, in lower-case hex; known when `body` has ended, `null` before. */

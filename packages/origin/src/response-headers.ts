@@ -13,6 +13,11 @@ export class ResponseHeaders {
     return typeof value === 'string' ? [value] : value;
   }
 
+  /** Names of all fields, in lower case. */
+  names(): readonly string[] {
+    return Object.keys(this.#values);
+  }
+
   /** The first value of a field that has one; `null` where it is absent. */
   first(name: string): string | null {
     return this.all(name)[0] ?? null;

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
+import { createSourcePolicy } from '../src/source-policy.ts';
 import { LONG, localOrigin, readAll, serveHttp, serveRaw } from './support/local-origin.ts';
 
 function error(code: string, more: object = {}): Error {
@@ -42,6 +43,31 @@ describe('open', () => {
     expect(object.sha256()).toBeNull();
     expect((await readAll(object.body)).equals(bytes)).toBe(true);
     expect(object.sha256()).toBe(createHash('sha256').update(bytes).digest('hex'));
+  });
+
+  test('gives what users of a store said of the object, and caching where the rule keeps it', async () => {
+    await using server = await serveHttp((_, response) => {
+      response.writeHead(200, {
+        'x-amz-meta-commit': 'abc',
+        'X-Goog-Meta-Built-By': 'ci',
+        'x-amz-meta-': 'nameless',
+        'x-amz-storage-class': 'STANDARD',
+        'Cache-Control': ['public', 'max-age=60'],
+        expires: '0',
+        'content-length': 1,
+      });
+      response.end('x');
+    });
+    await using plain = localOrigin();
+    await using object = await plain.open(at(server.port));
+    expect(object.userMetadata).toEqual({ commit: 'abc', 'built-by': 'ci' });
+    expect(object.caching).toBeNull();
+    const allow = [
+      { prefix: `http://127.0.0.1:${server.port}/`, privateAddresses: true, keepCacheControl: true },
+    ];
+    await using keeping = localOrigin({ policy: createSourcePolicy({ requireTls: false, allow }) });
+    await using kept = await keeping.open(at(server.port));
+    expect(kept.caching).toEqual({ cacheControl: 'public, max-age=60', expires: '0' });
   });
 
   test('says null for what the origin does not say', async () => {

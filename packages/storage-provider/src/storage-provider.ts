@@ -93,6 +93,12 @@ export interface PutOptions extends CallOptions {
    * Asked when it has to be sent: for a multipart upload that is before the body was read.
    */
   readonly metadata: () => Readonly<Record<string, string>>;
+  /**
+   * What the origin's users said of the object, stored beside `metadata` as far as there is room: each value whole or
+   * not at all, in this order. A name that `metadata` has as well is left out. The caller has checked that stores take
+   * the names for nothing else.
+   */
+  readonly userMetadata?: Readonly<Record<string, string>> | undefined;
   /** `*`: only if the key is free. Ignored by stores that do not honour it. */
   readonly ifNoneMatch?: '*' | undefined;
   /** Only over the object with this ETag. Ignored by stores that do not honour it. */

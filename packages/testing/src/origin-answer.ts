@@ -60,6 +60,9 @@ const PASSED_ON = [
   ['disposition', 'content-disposition'],
   ['encoding', 'content-encoding'],
   ['language', 'content-language'],
+  ['note', 'x-amz-meta-note'],
+  ['cache', 'cache-control'],
+  ['expires', 'expires'],
 ] as const;
 
 /** `md5=good|bad`: Content-MD5 (RFC 1864). `sha256=good|bad`: Repr-Digest (RFC 9530) and x-amz-checksum-sha256. */

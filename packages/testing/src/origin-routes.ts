@@ -26,8 +26,8 @@ import { fixedBody, patternedBody, type OriginBody } from './origin-body.ts';
  * | /redirect-nowhere | a 302 without Location |
  * | /loop, /loop-a, /loop-b | circles |
  *
- * All that have bytes take by query: `seed`, `type`, `disposition`, `encoding`, `language`, `etag=strong|weak|md5|none`
- * (none: no Last-Modified either), `ranges=none`, `md5=good|bad`, `sha256=good|bad`, `bps`.
+ * All that have bytes take by query: `seed`, `type`, `disposition`, `encoding`, `language`, `note` (x-amz-meta-note),
+ * `cache` (Cache-Control), `expires`, `etag=strong|weak|md5|none` (none: no Last-Modified either), `ranges=none`, `md5=good|bad`, `sha256=good|bad`, `bps`.
  *
  * @param tries how often this path was asked for before with this method
  * @returns null where there is nothing at that path

@@ -6,10 +6,12 @@ import {
   type CopyLifeOptions,
   type MirroredObject,
 } from '@cloud-mirror/cache-manager';
-import type { Origin, OriginObject } from '@cloud-mirror/origin';
-import { StorageError, type ObjectHeaders } from '@cloud-mirror/storage-provider';
+import type { Origin } from '@cloud-mirror/origin';
+import { StorageError } from '@cloud-mirror/storage-provider';
+import { headersOf } from './copy-headers.ts';
 import { expectedBody } from './expected-body.ts';
-import { provenance } from './provenance.ts';
+import { provenance, publicToken } from './provenance.ts';
+import { storableUserMetadata } from './user-metadata.ts';
 
 /** One copy to make. */
 export interface CopyTask {
@@ -68,24 +70,42 @@ function passing(error: unknown): never {
 
 async function store(task: CopyTask, origin: Pick<Origin, 'open' | 'inspect'>): Promise<Copy> {
   const { object, generation, token, replaces, signal, onProgress } = task;
-  await using source = await origin.open(new URL(object.url), { signal });
-  const body = await expectedBody(source, task, origin);
+  const url = new URL(object.url);
+  await using source = await origin.open(url, { signal });
+  const body = new CountedBody(await expectedBody(source, task, origin));
+  const named = { url: object.url, token: publicToken(token), generation };
   const stored = await object.backend.store.put(copyKey(object, generation), body, {
     signal,
     onProgress,
-    headers: headersOf(source),
+    headers: headersOf(source, url),
     sizeBytes: source.sizeBytes,
-    metadata: () => provenance(source, { url: object.url, token, generation }),
+    metadata: () => provenance(source, { ...named, bytes: body.bytes }),
+    userMetadata: storableUserMetadata(source.userMetadata ?? {}),
     ...(replaces === null ? { ifNoneMatch: '*' } : { ifMatch: replaces }),
   });
   return { ...copyOf(object.backend, stored, generation), sha256: source.sha256() };
 }
 
-function headersOf(source: OriginObject): ObjectHeaders {
-  return {
-    contentType: source.contentType ?? 'application/octet-stream',
-    contentEncoding: source.contentEncoding ?? undefined,
-    contentDisposition: source.contentDisposition ?? undefined,
-    contentLanguage: source.contentLanguage ?? undefined,
-  };
+/** Knows its length when it has been read to its end. */
+class CountedBody implements AsyncIterable<Uint8Array> {
+  readonly #body: AsyncIterable<Uint8Array>;
+  #bytes: number | null = null;
+
+  constructor(body: AsyncIterable<Uint8Array>) {
+    this.#body = body;
+  }
+
+  /** `null` before the end. */
+  get bytes(): number | null {
+    return this.#bytes;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+    let bytes = 0;
+    for await (const chunk of this.#body) {
+      bytes += chunk.length;
+      yield chunk;
+    }
+    this.#bytes = bytes;
+  }
 }

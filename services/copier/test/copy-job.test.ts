@@ -70,6 +70,37 @@ describe('a job of a claim that stands', () => {
     expect(stored?.metadata['token']).not.toBe(token);
   });
 
+  test('keeps what the origin says of it, but not how long it may be kept', async () => {
+    const path = '/bytes/500/app.zip?note=made+by+ci&cache=max-age%3D60&expires=0';
+    await copier.sendClaimed(path);
+    await copier.runNext();
+    const stored = await copier.stored(path);
+    expect(stored?.headers).toEqual({
+      contentType: 'application/octet-stream',
+      contentDisposition: 'inline; filename="app.zip"',
+    });
+    expect(stored?.metadata).toMatchObject({
+      note: 'made by ci',
+      'upstream-last-modified': 'Tue, 14 Nov 2023 22:13:20 GMT',
+    });
+  });
+
+  test('does not name its lease to the readers of the store', async () => {
+    const { token: ofClaim } = await copier.sendClaimed(PATH);
+    await copier.runNext();
+    const entry = await copier.entry(PATH);
+    const { metadata } = (await copier.stored(PATH)) ?? {};
+    expect(metadata?.['token']).toMatch(/^[0-9a-f]{32}$/);
+    for (const token of [ofClaim, entry?.token ?? ''])
+      expect(Object.values(metadata ?? {}).join()).not.toContain(token);
+  });
+
+  test('of unknown length says how many bytes it has', async () => {
+    await copier.sendClaimed('/stream/5000');
+    await copier.runNext();
+    expect((await copier.stored('/stream/5000'))?.metadata['upstream-content-length']).toBe('5000');
+  });
+
   test.each(['/stream/5000', '/no-type/10', '/redirect/3', '/bytes/0'])('is copied from %s', async (path) => {
     await copier.sendClaimed(path);
     expect(await copier.runNext()).toMatchObject({ outcome: 'copied', present: true });

@@ -171,8 +171,9 @@ export class ObjectWriter {
 
 function describeBody(key: string, staged: StagedFile, options: PutOptions): ObjectDescription {
   const headers = storableHeaders(options.headers);
+  const metadata = { ...options.userMetadata, ...options.metadata() };
   const sizeBytes = staged.bytes;
   // Another representation of the same bytes is another object to caches: RFC 9110, section 8.8.1.
   const etag = `"${staged.digest(JSON.stringify(headers)).slice(0, 32)}"`;
-  return { key, sizeBytes, etag, storedAt: Date.now(), headers, metadata: options.metadata() };
+  return { key, sizeBytes, etag, storedAt: Date.now(), headers, metadata };
 }

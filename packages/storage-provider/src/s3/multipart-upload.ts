@@ -18,6 +18,7 @@ import { DEFAULT_PART_BYTES } from './s3-storage-provider-options.ts';
 import { encodeHeaders } from './stored-headers.ts';
 import { encodeMetadata } from './stored-metadata.ts';
 import { toStoredObject, UPLOAD_NONCE } from './stored-object.ts';
+import { withUserMetadata } from './user-metadata.ts';
 
 /**
  * One object in parts. Several travel at once while the next is filled from the body; the first failure, of a part or of
@@ -67,11 +68,12 @@ export class MultipartUpload {
 
   async #create(): Promise<string> {
     const { calls, checksums } = this.#writing;
-    const { headers, metadata, attempts } = this.#options;
+    const { headers, metadata, userMetadata, attempts } = this.#options;
+    const own = encodeMetadata({ ...metadata(), [UPLOAD_NONCE]: this.#nonce });
     const answer = await calls.send(
       new CreateMultipartUploadCommand({
         ...this.#target,
-        Metadata: encodeMetadata({ ...metadata(), [UPLOAD_NONCE]: this.#nonce }),
+        Metadata: withUserMetadata(own, userMetadata),
         ...encodeHeaders(headers),
         ...announcedChecksum(checksums),
       }),

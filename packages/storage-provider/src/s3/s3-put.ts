@@ -15,6 +15,7 @@ import type { SignedPut } from './signed-put.ts';
 import { encodeHeaders } from './stored-headers.ts';
 import { encodeMetadata } from './stored-metadata.ts';
 import { parseExpiration } from './stored-object.ts';
+import { withUserMetadata } from './user-metadata.ts';
 
 /** What all writes of one provider share. */
 export interface Writing {
@@ -89,7 +90,7 @@ async function putWhole(
     const put = {
       Key: key,
       Body: payload,
-      Metadata: encodeMetadata(metadata),
+      Metadata: withUserMetadata(encodeMetadata(metadata), options.userMetadata),
       ...encodeHeaders(options.headers),
       ...checksumOf(payload, checksums),
       ...condition,

@@ -1,5 +1,5 @@
 /** S3 counts the bytes of names and values: https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html */
-const MOST_BYTES = 2048;
+export const MOST_BYTES = 2048;
 /** Begins a value that is percent-encoded UTF-8, after the notation of RFC 8187. */
 const ENCODED = "utf-8''";
 
@@ -31,7 +31,7 @@ export function decodeMetadata(stored: Readonly<Record<string, string>> | undefi
   return Object.fromEntries(Object.entries(stored ?? {}).map(([name, value]) => [name, decodeValue(value)]));
 }
 
-function encodeValue(value: string): string {
+export function encodeValue(value: string): string {
   // Runs of spaces are collapsed in what is signed; an empty header is dropped by some stores.
   const plain = /^[\x21-\x7e]+(?: [\x21-\x7e]+)*$/.test(value) && !value.startsWith(ENCODED);
   return plain ? value : ENCODED + encodeURIComponent(value.toWellFormed());
