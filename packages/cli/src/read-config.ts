@@ -1,4 +1,5 @@
-import type { Config } from '@cloud-mirror/mirror';
+import type { ConfigFormat } from '@cloud-mirror/config';
+import type { Config, CopierConfig, FrontendConfig } from '@cloud-mirror/mirror';
 import type { CommandContext } from './command-context.ts';
 import { UsageError } from './command-error.ts';
 
@@ -7,11 +8,36 @@ import { UsageError } from './command-error.ts';
  * @throws UsageError with every fault
  */
 export async function readConfig(file: string | undefined, context: CommandContext): Promise<Config> {
+  return readProgramConfig('standalone', file, context);
+}
+
+export const PROGRAMS = ['frontend', 'copier', 'standalone'] as const;
+
+interface ProgramSettings {
+  readonly frontend: FrontendConfig;
+  readonly copier: CopierConfig;
+  readonly standalone: Config;
+}
+
+/**
+ * As {@link readConfig}, what one program reads of the file. The standalone program reads all of it.
+ * @throws UsageError with every fault
+ */
+export async function readProgramConfig<Name extends keyof ProgramSettings>(
+  program: Name,
+  file: string | undefined,
+  context: CommandContext,
+): Promise<ProgramSettings[Name]> {
   // Not before it is needed: with it come the clients of every store, and `url` and `get` are to start at once.
-  const { ConfigError } = await import('@cloud-mirror/config');
-  const { loadConfig } = await import('@cloud-mirror/mirror');
+  const { ConfigError, loadConfig } = await import('@cloud-mirror/config');
+  const { COPIER_CONFIG, FRONTEND_CONFIG, STANDALONE_CONFIG } = await import('@cloud-mirror/mirror');
+  const formats: { readonly [P in keyof ProgramSettings]: ConfigFormat<ProgramSettings[P]> } = {
+    frontend: FRONTEND_CONFIG.format,
+    copier: COPIER_CONFIG.format,
+    standalone: STANDALONE_CONFIG.format,
+  };
   try {
-    return await loadConfig(file, context.env);
+    return await loadConfig(formats[program], file, context.env);
   } catch (error) {
     throw error instanceof ConfigError ? new UsageError(error.message, { cause: error }) : error;
   }

@@ -96,6 +96,19 @@ describe('config check', () => {
     expect(stdout).toHaveLength(0);
     expect(status).toBe(2);
   });
+
+  test('of one program looks at what that program reads', async () => {
+    const ofCopiers = CONFIG.replace(/^server:.*$/m, '');
+    const check = (...args: string[]) =>
+      withFile(ofCopiers, (file) => commandLine(['config', 'check', file, ...args]));
+    const whole = await check();
+    expect(whole.stderr).toContain('server.publicUrl');
+    expect(whole.status).toBe(2);
+    const copier = await check('--program', 'copier');
+    expect(copier.stderr).toBe('');
+    expect(copier.stdout.toString()).toMatch(/^OK\n {2}back ends/);
+    expect(copier.status).toBe(0);
+  });
 });
 
 describe('setup', () => {

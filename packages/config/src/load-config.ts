@@ -15,6 +15,8 @@ export interface ConfigFormat<Settings> {
   readonly schema: z.ZodType<Settings>;
   /** The section whose `host` and `port` the variables HOST and PORT override; null: none. */
   readonly listenSection: string | null;
+  /** Sections that other programs read from the same file. They are left out before anything is checked. */
+  readonly otherSections: readonly string[];
   /**
    * Paths of values that may be, or may hold, a secret although their names do not say so. Of keys whose names do
    * (`password`, `token` …) no value is shown anyway.
@@ -74,7 +76,9 @@ export function parseConfig<Settings>(
 ): Settings {
   const document = parseConfigDocument(text);
   if ('faults' in document) throw new ConfigError(source, document.faults);
-  const substituted = substituteEnvironment(document.tree, environment);
+  const others = new Set(format.otherSections);
+  const sections = Object.entries(document.tree).filter(([name]) => !others.has(name));
+  const substituted = substituteEnvironment(Object.fromEntries(sections), environment);
   const overridden = overrideFromEnvironment(substituted.tree, environment, format.listenSection);
   const result = checkTree(format, overridden.tree, substituted.fromEnvironment);
   const before = [...substituted.faults, ...overridden.faults];

@@ -14,9 +14,11 @@ export function section<Shape extends z.ZodRawShape>(shape: Shape) {
   return z.preprocess((value) => value ?? {}, strictMapping(shape));
 }
 
-/** As {@link section}, for places where nothing is not the same as an empty mapping. */
-export function strictMapping<Shape extends z.ZodRawShape>(shape: Shape) {
-  const known = Object.keys(shape);
+/**
+ * As {@link section}, for places where nothing is not the same as an empty mapping.
+ * @param known the keys among which the intended one is looked for where a key is unknown
+ */
+export function strictMapping<Shape extends z.ZodRawShape>(shape: Shape, known = Object.keys(shape)) {
   return z.strictObject(shape, { error: (issue) => mappingMessage(issue, known) });
 }
 

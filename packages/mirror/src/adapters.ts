@@ -6,7 +6,7 @@ import type { Origin, SourcePolicy } from '@cloud-mirror/origin';
 import { openBackends } from './backends.ts';
 import { breakerLog } from './breakers/breaker-log.ts';
 import { GuardedEntryStore } from './breakers/guarded-entry-store.ts';
-import type { Config, SourceRule } from './config-schema.ts';
+import type { PartsConfig, SourceRule } from './program-schemas.ts';
 import type { Logger } from '@cloud-mirror/program';
 import { programVersion, repeatedFailureLog } from '@cloud-mirror/program';
 
@@ -23,7 +23,7 @@ export interface Adapters extends AsyncDisposable {
  * store that is down at this moment is found when it is needed.
  */
 export async function openAdapters(
-  config: Config,
+  config: PartsConfig,
   { logger }: { readonly logger: Logger },
 ): Promise<Adapters> {
   await using resources = new AsyncDisposableStack();
@@ -41,8 +41,8 @@ export async function openAdapters(
 }
 
 /** On loopback such a rule is for trying things out; elsewhere it lets strangers fill the stores. */
-function warnOfOpenRules({ server, sources }: Config, logger: Logger): void {
-  if (/^(?:127\.|::1$|localhost$)/.test(server.host)) return;
+function warnOfOpenRules({ server, sources }: PartsConfig, logger: Logger): void {
+  if (server.host === undefined || /^(?:127\.|::1$|localhost$)/.test(server.host)) return;
   for (const [index, { pattern }] of sources.allow.entries())
     if (pattern !== undefined && patternOpensAnyHost(pattern))
       logger.warn(
@@ -52,15 +52,15 @@ function warnOfOpenRules({ server, sources }: Config, logger: Logger): void {
 }
 
 /** Where the front ends answer, and AWS's address of the queues. Servers of one's own are on networks that the guard closes. */
-function ownAddresses({ server, queue }: Config): URL[] {
+function ownAddresses({ server, queue }: PartsConfig): URL[] {
   const queues = queue.kind === 'sqs' && queue.endpoint === null;
   return [
-    new URL(server.publicUrl),
+    ...(server.publicUrl === undefined ? [] : [new URL(server.publicUrl)]),
     ...(queues ? [new URL(`https://sqs.${queue.region}.amazonaws.com`)] : []),
   ];
 }
 
-function openEntries({ entries }: Config, logger: Logger): EntryStore {
+function openEntries({ entries }: PartsConfig, logger: Logger): EntryStore {
   const onError = repeatedFailureLog(logger.child({ part: 'entries' }));
   switch (entries.kind) {
     case 'memory':
@@ -78,7 +78,7 @@ function openEntries({ entries }: Config, logger: Logger): EntryStore {
 }
 
 /** Which of the three is given was checked when the file was read. */
-function redisConnection(entries: Config['entries']): RedisConnection {
+function redisConnection(entries: PartsConfig['entries']): RedisConnection {
   const { url, sentinels, cluster, username, password, db, tls } = entries;
   const access = {
     username: username ?? undefined,
@@ -104,7 +104,7 @@ function policyRule({ prefix, pattern, ...settings }: SourceRule): PolicyRule {
   throw new TypeError('an entry of sources.allow has neither prefix nor pattern');
 }
 
-function openOrigin({ sources }: Config, policy: SourcePolicy): Origin {
+function openOrigin({ sources }: PartsConfig, policy: SourcePolicy): Origin {
   return new HttpOrigin({
     policy,
     redirectLimit: sources.redirectLimit,

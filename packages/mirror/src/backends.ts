@@ -5,7 +5,7 @@ import { FilesystemStorageProvider, S3StorageProvider } from '@cloud-mirror/stor
 import type { StorageProvider } from '@cloud-mirror/storage-provider';
 import { breakerLog } from './breakers/breaker-log.ts';
 import { GuardedStore } from './breakers/guarded-store.ts';
-import type { Config, FilesystemService, S3Region, S3Service } from './config-schema.ts';
+import type { PartsConfig, FilesystemService, S3Region, S3Service } from './program-schemas.ts';
 import type { Logger } from '@cloud-mirror/program';
 import { openQueue } from './queues.ts';
 
@@ -16,7 +16,11 @@ export interface BackendParts {
 }
 
 /** Every back end of the configuration. What is opened is put on `resources`. */
-export function openBackends(config: Config, parts: BackendParts, resources: AsyncDisposableStack): Backends {
+export function openBackends(
+  config: PartsConfig,
+  parts: BackendParts,
+  resources: AsyncDisposableStack,
+): Backends {
   const backends = new Map<string, Backend>();
   for (const [service, settings] of Object.entries(config.services)) {
     for (const region of Object.keys(settings.regions)) {
@@ -55,7 +59,7 @@ function copySettings(
 }
 
 function openStore(
-  config: Config,
+  config: PartsConfig,
   { service, region, settings }: Place,
   { entries, logger }: BackendParts,
 ): StorageProvider {
@@ -68,7 +72,8 @@ function openStore(
     case 'filesystem':
       return new FilesystemStorageProvider({
         directory: resolve(settings.directory, region),
-        urlBase: `${config.server.publicUrl}/v1/objects/${service}/${region}/`,
+        // A copier does not need the address of the front end: it gives no addresses to anybody.
+        urlBase: `${config.server.publicUrl ?? ''}/v1/objects/${service}/${region}/`,
         maxBytes: settings.maxBytes,
         onEvict: async (key) => {
           const sha256 = urlSha256OfKey(key);

@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { findCrossFaults } from './config-rules.ts';
-import { DEFAULT_REDIS_URL, defaultExpiryMarginSeconds, entriesSchema } from './entries-schema.ts';
+import { entriesSchema } from './entries-schema.ts';
 import { servicesSchema } from './services-schema.ts';
 import { sourcesSchema } from './sources-schema.ts';
 import {
@@ -112,11 +111,8 @@ const sampleOriginSchema = strictMapping({
   .nullable()
   .default(null);
 
-/**
- * The whole file. Rules that look at more than one key are in config-rules.ts; they are asked even where single keys
- * are at fault, so that one run shows every fault.
- */
-export const configSchema = strictMapping({
+/** Each section of the file. Which program reads which: program-schemas.ts. */
+export const sections = {
   server: serverSchema,
   admin: adminSchema,
   sources: sourcesSchema,
@@ -126,49 +122,4 @@ export const configSchema = strictMapping({
   copier: copierSchema,
   log: logSchema,
   sampleOrigin: sampleOriginSchema,
-})
-  .superRefine(
-    (value, context) => {
-      for (const { path, expected, found } of findCrossFaults(value))
-        context.addIssue({ code: 'custom', path: [...path], message: expected, params: { found } });
-    },
-    { when: () => true },
-  )
-  .transform((config) => ({
-    ...config,
-    entries: {
-      ...config.entries,
-      ...connectionDefault(config.entries),
-      expiryMarginSeconds:
-        config.entries.expiryMarginSeconds ?? defaultExpiryMarginSeconds(config.entries.ttlSeconds),
-    },
-    sources: {
-      ...config.sources,
-      allow: config.sources.allow.map((rule) => ({
-        ...rule,
-        tls: rule.tls ?? (config.sources.requireTls ? ('required' as const) : ('optional' as const)),
-      })),
-    },
-    copier: { ...config.copier, serves: config.copier.serves ?? backendNames(config.services) },
-  }));
-
-/** The configuration with every default filled in: keys and shape are those of the file. */
-export type Config = z.output<typeof configSchema>;
-
-export type Service = Config['services'][string];
-export type S3Service = Extract<Service, { kind: 's3' }>;
-export type S3Region = S3Service['regions'][string];
-export type FilesystemService = Extract<Service, { kind: 'filesystem' }>;
-export type SourceRule = Config['sources']['allow'][number];
-export type AdminToken = Config['admin']['tokens'][number];
-
-function connectionDefault(entries: z.output<typeof entriesSchema>): { url?: string } {
-  const given = entries.url ?? entries.sentinels ?? entries.cluster;
-  return given === undefined ? { url: DEFAULT_REDIS_URL } : {};
-}
-
-function backendNames(services: z.output<typeof servicesSchema>): string[] {
-  return Object.entries(services).flatMap(([service, { regions }]) =>
-    Object.keys(regions).map((region) => `${service}/${region}`),
-  );
-}
+};

@@ -1,16 +1,28 @@
 export { openAdapters } from './adapters.ts';
 export type { Adapters } from './adapters.ts';
 export { SCOPES } from './config-schema.ts';
+export type { Scope } from './config-schema.ts';
+export { runMirrorProgram } from './mirror-program.ts';
+export type { MirrorParts, MirrorProgram, StartedProgram } from './mirror-program.ts';
+export { prepareBackend, prepareBackends } from './prepare-backends.ts';
+export {
+  COPIER_CONFIG,
+  FRONTEND_CONFIG,
+  loadConfig,
+  parseConfig,
+  STANDALONE_CONFIG,
+} from './program-configs.ts';
+export type { ProgramConfig } from './program-configs.ts';
 export type {
   AdminToken,
   Config,
+  CopierConfig,
   FilesystemService,
+  FrontendConfig,
+  PartsConfig,
   S3Region,
   S3Service,
-  Scope,
   Service,
   SourceRule,
-} from './config-schema.ts';
-export { loadConfig, loadProgramConfig, parseConfig, PROGRAM_VARIABLES } from './load-program-config.ts';
-export { prepareBackend, prepareBackends } from './prepare-backends.ts';
+} from './program-schemas.ts';
 export { requireSharedParts } from './shared-parts.ts';

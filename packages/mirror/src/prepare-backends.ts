@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { MARKER_PREFIX } from '@cloud-mirror/cache-manager';
 import type { Backend } from '@cloud-mirror/cache-manager';
 import type { Adapters } from './adapters.ts';
-import type { Config } from './config-schema.ts';
+import type { PartsConfig } from './program-schemas.ts';
 import type { Logger } from '@cloud-mirror/program';
 
 /** What keys of copies begin with: URLs, later generations, hashed forms. */
@@ -46,7 +46,7 @@ const LONGEST_RETRY_MS = 30_000;
  */
 export async function prepareBackends(
   adapters: Pick<Adapters, 'backends'>,
-  config: Config,
+  config: PartsConfig,
   { logger, signal }: { readonly logger: Logger; readonly signal: AbortSignal },
 ): Promise<void> {
   await Promise.all(
@@ -56,7 +56,7 @@ export async function prepareBackends(
   );
 }
 
-function partsToCreate(config: Config, { service }: Backend): Parts {
+function partsToCreate(config: PartsConfig, { service }: Backend): Parts {
   const settings = config.services[service];
   // A folder costs nothing and nobody else would make it.
   const store = settings?.kind === 'filesystem' || settings?.create === true;

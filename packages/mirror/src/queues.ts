@@ -3,13 +3,13 @@ import { MemoryJobQueue, SqsJobQueue } from '@cloud-mirror/job-queue';
 import type { JobQueue } from '@cloud-mirror/job-queue';
 import { breakerLog } from './breakers/breaker-log.ts';
 import { GuardedJobQueue } from './breakers/guarded-job-queue.ts';
-import type { Config } from './config-schema.ts';
+import type { PartsConfig } from './program-schemas.ts';
 import type { Logger } from '@cloud-mirror/program';
 import { queueName } from './queue-name.ts';
 
 /** The queue of one back end. */
 export function openQueue(
-  { queue }: Config,
+  { queue }: PartsConfig,
   { service, region }: { readonly service: string; readonly region: string },
   logger: Logger,
 ): JobQueue {

@@ -1,13 +1,13 @@
 import { ConfigError } from '@cloud-mirror/config';
 import type { Fault } from '@cloud-mirror/config';
-import type { Config } from './config-schema.ts';
+import type { PartsConfig } from './program-schemas.ts';
 
 /**
  * For programs that do their work together with others: what they share must be outside of their memory. A front end
  * with a queue of its own would wait for copies that nobody makes.
  * @throws ConfigError where entries or jobs are kept in memory
  */
-export function requireSharedParts(config: Config): void {
+export function requireSharedParts(config: PartsConfig): void {
   const faults: Fault[] = [];
   const remedy = 'for a program that runs apart; the standalone program works with memory';
   if (config.entries.kind === 'memory')

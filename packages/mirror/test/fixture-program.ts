@@ -5,7 +5,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { requireSharedParts, loadProgramConfig, PROGRAM_VARIABLES } from '../src/index.ts';
+import { loadConfig, requireSharedParts, STANDALONE_CONFIG } from '../src/index.ts';
 import { runProgram } from '@cloud-mirror/program';
 import type { Config } from '../src/index.ts';
 import type { ProgramContext, RunningProgram } from '@cloud-mirror/program';
@@ -13,8 +13,12 @@ import type { ProgramContext, RunningProgram } from '@cloud-mirror/program';
 await runProgram({
   name: 'cloud-mirror-fixture',
   description: 'Listens and does nothing.',
-  variables: PROGRAM_VARIABLES,
-  load: loadProgramConfig,
+  variables: STANDALONE_CONFIG.variables,
+  listenKeys: STANDALONE_CONFIG.listenKeys,
+  async load(file, environment) {
+    const config = await loadConfig(file, environment);
+    return { config, logLevel: config.log.level, drainSeconds: config.server.drainSeconds };
+  },
   start,
 });
 

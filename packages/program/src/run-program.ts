@@ -15,6 +15,8 @@ export interface Program<Settings> {
   readonly description: string;
   /** Explains the environment variables that the program reads, for `--help`: the variable, then what it is for. */
   readonly variables: Readonly<Record<string, string>>;
+  /** What to change where the program cannot listen: `server.port or PORT`. */
+  readonly listenKeys: { readonly port: string; readonly host: string };
   /**
    * Reads the settings.
    * @param file what `--config` names
@@ -102,7 +104,7 @@ export async function runProgram<Settings>(
   } catch (error) {
     if (isConfigurationFault(error)) return exitWithFaults(error);
     if (stopping.signal.aborted) return exit(EXIT.drained);
-    logger.fatal({ err: error }, startFailure(error));
+    logger.fatal({ err: error }, startFailure(error, program.listenKeys));
     return exit(EXIT.crashed);
   }
   // The one line that who started the program waits for is not subject to the log level.
@@ -226,17 +228,17 @@ function exitWithFaults(error: Error): never {
 }
 
 /** What can be done about the usual reasons why a program does not start. */
-function startFailure(error: unknown): string {
+function startFailure(error: unknown, keys: Program<unknown>['listenKeys']): string {
   const { code, address, port } = error as { code?: unknown; address?: unknown; port?: unknown };
   const where = `${String(address)}:${String(port)}`;
   switch (code) {
     case 'EADDRINUSE':
-      return `cannot listen on ${where}: something else does already; choose another server.port or PORT`;
+      return `cannot listen on ${where}: something else does already; choose another ${keys.port}`;
     case 'EACCES':
       return `cannot listen on ${where}: not permitted; ports below 1024 need privileges`;
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
-      return `cannot listen on ${where}: this machine has no such address; see server.host or HOST`;
+      return `cannot listen on ${where}: this machine has no such address; see ${keys.host}`;
     default:
       return 'could not start';
   }

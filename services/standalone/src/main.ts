@@ -1,63 +1,43 @@
 import { Copier } from '@cloud-mirror/copier';
-import {
-  openAdapters,
-  prepareBackends,
-  loadProgramConfig,
-  PROGRAM_VARIABLES,
-  type Config,
-} from '@cloud-mirror/mirror';
-import {
-  openMetricsRegistry,
-  runProgram,
-  type ProgramContext,
-  type RunningProgram,
-} from '@cloud-mirror/program';
 import { createFrontend, openCacheManager } from '@cloud-mirror/frontend';
+import { runMirrorProgram, STANDALONE_CONFIG, type Config, type MirrorParts } from '@cloud-mirror/mirror';
 import { startSampleOrigin, type SampleOrigin } from './sample-origin.ts';
 
-await runProgram({
+await runMirrorProgram({
   name: 'cloud-mirror',
   description: 'Front end and copier in one process: the whole mirror, without any server beside it.',
-  variables: PROGRAM_VARIABLES,
-  load: loadProgramConfig,
-  start,
+  config: STANDALONE_CONFIG,
+  async start(parts) {
+    const { config, logger, resources } = parts;
+    const sample = resources.use(await startSample(parts));
+    const cacheManager = resources.use(openCacheManager(parts));
+    const frontend = createFrontend({ ...parts, ...parts.adapters, cacheManager });
+    const address = await frontend.listen();
+    const copier = new Copier(parts);
+    copier.start();
+    if (sample !== null) logger.info(tryIt(config, sample.address), 'sample origin: try these');
+    return {
+      address,
+      async drain() {
+        // Requests that wait for a copy are answered while copies are still finished.
+        await Promise.all([frontend.drain(), copier.drain()]);
+      },
+    };
+  },
 });
 
-async function start({ config, logger, signal }: ProgramContext<Config>): Promise<RunningProgram> {
-  await using opening = new AsyncDisposableStack();
-  const registry = openMetricsRegistry('cloud_mirror_');
-  const adapters = opening.use(await openAdapters(config, { logger }));
-  const sample = opening.use(await startSample(config.sampleOrigin));
-  const cacheManager = opening.use(openCacheManager({ config, adapters, logger, registry }));
-  const frontend = createFrontend({ ...adapters, config, cacheManager, logger, registry });
-  const address = await frontend.listen();
-  const copier = new Copier({ config, adapters, logger, registry });
-  copier.start();
-  const preparing = prepareBackends(adapters, config, { logger, signal });
-  if (sample !== null) logger.info(tryIt(config, sample.address), 'sample origin: try these');
-  const resources = opening.move();
-  return {
-    address,
-    async drain() {
-      // Requests that wait for a copy are answered while copies are still finished.
-      await Promise.all([frontend.drain(), copier.drain()]);
-      await preparing;
-      await resources.disposeAsync();
-    },
-  };
-
-  /** The mirror works as well without its sample origin, whose port somebody else may have. */
-  async function startSample(listen: typeof config.sampleOrigin): Promise<SampleOrigin | null> {
-    if (listen === null) return null;
-    try {
-      return await startSampleOrigin({
-        ...listen,
-        onRequest: (request) => logger.info(request, 'the sample origin was asked'),
-      });
-    } catch (error) {
-      logger.warn({ err: error }, 'no sample origin: choose another sampleOrigin.port, or null');
-      return null;
-    }
+/** The mirror works as well without its sample origin, whose port somebody else may have. */
+async function startSample({ config, logger }: MirrorParts<Config>): Promise<SampleOrigin | null> {
+  const listen = config.sampleOrigin;
+  if (listen === null) return null;
+  try {
+    return await startSampleOrigin({
+      ...listen,
+      onRequest: (request) => logger.info(request, 'the sample origin was asked'),
+    });
+  } catch (error) {
+    logger.warn({ err: error }, 'no sample origin: choose another sampleOrigin.port, or null');
+    return null;
   }
 }
 

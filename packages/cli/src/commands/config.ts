@@ -1,7 +1,7 @@
-import { Command } from 'commander';
-import type { Config } from '@cloud-mirror/mirror';
+import { Command, Option } from 'commander';
+import type { Config, CopierConfig, FrontendConfig } from '@cloud-mirror/mirror';
 import type { CommandContext } from '../command-context.ts';
-import { readConfig } from '../read-config.ts';
+import { PROGRAMS, readProgramConfig } from '../read-config.ts';
 
 /** `config check`: says every fault of a configuration file, or what it sets up. Opens nothing. */
 export function configCommand(context: CommandContext): Command {
@@ -11,25 +11,36 @@ export function configCommand(context: CommandContext): Command {
         'checks a configuration file as the programs do at start, with the environment as it is here',
       )
       .argument('[file]', 'the file; else CLOUD_MIRROR_CONFIG')
-      .action(async (file: string | undefined) => {
-        context.stdout.write(summary(await readConfig(file, context)));
+      .addOption(
+        new Option('--program <name>', 'check what this program reads; standalone reads the whole file')
+          .choices(PROGRAMS)
+          .default('standalone'),
+      )
+      .action(async (file: string | undefined, { program }: { program: (typeof PROGRAMS)[number] }) => {
+        context.stdout.write(summary(await readProgramConfig(program, file, context)));
       }),
   );
 }
 
-function summary(config: Config): string {
+function summary(config: Config | FrontendConfig | CopierConfig): string {
   const backends = Object.entries(config.services).flatMap(([service, { kind, regions }]) =>
     Object.keys(regions).map((region) => `${service}/${region} (${kind})`),
   );
-  const { sources, entries, queue, admin, server } = config;
+  const { sources, entries, queue } = config;
   return [
     'OK',
-    `  front end   ${server.publicUrl}, listening on ${server.host}:${server.port}`,
+    ...('admin' in config
+      ? [`  front end   ${config.server.publicUrl}, listening on ${config.server.host}:${config.server.port}`]
+      : []),
     `  back ends   ${backends.join(', ')}`,
     `  sources     ${sources.allow.length} allowed`,
     `  entries     ${entries.kind}`,
     `  queue       ${queue.kind}`,
-    `  operators   ${admin.tokens.map((token) => token.name).join(', ') || 'none: their calls answer 401'}`,
+    ...('admin' in config
+      ? [
+          `  operators   ${config.admin.tokens.map((token) => token.name).join(', ') || 'none: their calls answer 401'}`,
+        ]
+      : []),
     '',
   ].join('\n');
 }

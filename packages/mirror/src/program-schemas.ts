@@ -1,0 +1,111 @@
+import { z } from 'zod';
+import { httpUrl, strictMapping } from '@cloud-mirror/config';
+import { findCrossFaults } from './config-rules.ts';
+import { sections } from './config-schema.ts';
+import { DEFAULT_REDIS_URL, defaultExpiryMarginSeconds } from './entries-schema.ts';
+
+export const SECTIONS: readonly string[] = Object.keys(sections);
+
+/**
+ * What a copier reads of the section `server`: it refuses redirects of origins to the mirror itself. A copier that has
+ * a file of its own can do without.
+ */
+const mirrorAddressSchema = z.preprocess(
+  (value) => value ?? {},
+  z.object({ publicUrl: httpUrl().optional() }, { error: 'a mapping' }),
+);
+
+/** What every program of the mirror reads. */
+const { server, admin, sources, entries, queue, services, copier, log } = sections;
+const common = { sources, entries, queue, services, log };
+
+/** The whole file, which the standalone program reads. */
+export const configSchema = withRules(strictMapping(sections)).transform((config) => ({
+  ...config,
+  ...withDefaults(config),
+  copier: withServes(config),
+}));
+
+export const frontendSchema = withRules(strictMapping({ server, admin, ...common }, [...SECTIONS])).transform(
+  (config) => ({ ...config, ...withDefaults(config) }),
+);
+
+export const copierSchema = withRules(
+  strictMapping({ server: mirrorAddressSchema, copier, ...common }, [...SECTIONS]),
+).transform((config) => ({ ...config, ...withDefaults(config), copier: withServes(config) }));
+
+/**
+ * Adds the rules that look at more than one key (config-rules.ts). They are asked even where single keys are at fault,
+ * so that one run shows every fault.
+ */
+function withRules<Schema extends z.ZodType>(schema: Schema): Schema {
+  return schema.superRefine(
+    (value, context) => {
+      for (const { path, expected, found } of findCrossFaults(value))
+        context.addIssue({ code: 'custom', path: [...path], message: expected, params: { found } });
+    },
+    { when: () => true },
+  );
+}
+
+/** Defaults that depend on other keys. */
+function withDefaults({
+  entries,
+  sources,
+}: {
+  readonly entries: z.output<typeof sections.entries>;
+  readonly sources: z.output<typeof sections.sources>;
+}) {
+  return {
+    entries: {
+      ...entries,
+      ...connectionDefault(entries),
+      expiryMarginSeconds: entries.expiryMarginSeconds ?? defaultExpiryMarginSeconds(entries.ttlSeconds),
+    },
+    sources: {
+      ...sources,
+      allow: sources.allow.map((rule) => ({
+        ...rule,
+        tls: rule.tls ?? (sources.requireTls ? ('required' as const) : ('optional' as const)),
+      })),
+    },
+  };
+}
+
+function withServes({
+  copier,
+  services,
+}: {
+  readonly copier: z.output<typeof sections.copier>;
+  readonly services: z.output<typeof sections.services>;
+}) {
+  return { ...copier, serves: copier.serves ?? backendNames(services) };
+}
+
+/** The configuration with every default filled in: keys and shape are those of the file. */
+export type Config = z.output<typeof configSchema>;
+export type FrontendConfig = z.output<typeof frontendSchema>;
+export type CopierConfig = z.output<typeof copierSchema>;
+
+/** What the adapters are built from; every program of the mirror has it. */
+export type PartsConfig = Pick<Config, 'sources' | 'entries' | 'queue' | 'services'> & {
+  readonly server: { readonly publicUrl?: string | undefined; readonly host?: string };
+};
+
+export type Service = Config['services'][string];
+export type S3Service = Extract<Service, { kind: 's3' }>;
+export type S3Region = S3Service['regions'][string];
+export type FilesystemService = Extract<Service, { kind: 'filesystem' }>;
+export type SourceRule = Config['sources']['allow'][number];
+export type AdminToken = Config['admin']['tokens'][number];
+
+function connectionDefault(entries: z.output<typeof sections.entries>): { url?: string } {
+  const given = entries.url ?? entries.sentinels ?? entries.cluster;
+  return given === undefined ? { url: DEFAULT_REDIS_URL } : {};
+}
+
+function backendNames(services: z.output<typeof sections.services>): string[] {
+  return Object.entries(services).flatMap(([service, { regions }]) =>
+    Object.keys(regions).map((region) => `${service}/${region}`),
+  );
+}
