@@ -1,4 +1,4 @@
-import type { Origin, SourcePolicy } from '@cloud-mirror/origin';
+import type { Origin, OriginError, SourcePolicy } from '@cloud-mirror/origin';
 import type { Backends } from './backend.ts';
 import type { CopyLifeOptions } from './copy-life.ts';
 import type { EntryStore } from './entry-store.ts';
@@ -23,6 +23,8 @@ export interface CacheManagerEvents {
   readonly jobEnqueued?: (backend: string) => void;
   /** A copy was found in the store although no entry knew of it. */
   readonly backfilled?: (backend: string) => void;
+  /** The origin could not be reached, or its answer could not be read. `error` has the whole chain of causes. */
+  readonly originUnreachable?: (url: string, error: OriginError) => void;
   /** Work that nobody waits for failed in a way that no rule foresees. */
   readonly unexpected?: (error: unknown) => void;
 }

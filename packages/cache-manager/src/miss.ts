@@ -9,6 +9,7 @@ import { jobFor } from './job-for.ts';
 import type { MarkerLists } from './marker-lists.ts';
 import type { MirroredObject } from './mirrored-object.ts';
 import { publicCause } from './public-cause.ts';
+import { stackWithCauses } from './stack-with-causes.ts';
 import { storeFailureOf, type StoreFailure } from './store-failure.ts';
 
 /** Until a claim is kept whose job was sent, in milliseconds. */
@@ -91,6 +92,8 @@ export class Miss {
       await this.#release(object, claim);
       return { kind: 'start_over' };
     }
+    if (answer instanceof OriginError && answer.code === 'origin_unreachable')
+      this.#options.events?.originUnreachable?.(object.url, answer);
     if (answer instanceof OriginError) return this.#rememberRefusal(object, claim, answer);
     return this.#enqueue(object, claim, { lookup, originBytes: answer.sizeBytes }, signal);
   }
@@ -218,7 +221,7 @@ export function describeFailure(
   return {
     code: error.code,
     cause: publicCause(error),
-    stack: (error.stack ?? error.message).slice(0, 4096),
+    stack: stackWithCauses(error),
     originStatus: error.status ?? null,
     originHost: error.host ?? null,
     // 0: the origin asks for no pause, so there is nothing to heed and nothing to tell.

@@ -138,6 +138,23 @@ describe('the status', () => {
     });
   });
 
+  test('of an origin that cannot be reached, with the whole chain of causes', async () => {
+    const reset = Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
+    const refused = Object.assign(new Error('connect ECONNREFUSED 10.0.0.5:443'), { code: 'ECONNREFUSED' });
+    const addresses = new AggregateError([refused, reset], 'every address failed');
+    const cause = new Error('the host accepted no connection', { cause: addresses });
+    await entryWith(new OriginError('origin_unreachable', 'origin cannot be reached', { cause }));
+    const { entry } = await status();
+    const stack = entry?.state === 'error' ? entry.stack : '';
+    expect(stack).toContain('OriginError: origin cannot be reached');
+    expect(stack.split('\n').filter((line) => line.startsWith('caused by'))).toEqual([
+      'caused by Error: the host accepted no connection',
+      'caused by AggregateError: every address failed',
+      'caused by Error [ECONNREFUSED]: connect ECONNREFUSED 10.0.0.5:443',
+      'caused by Error [ECONNRESET]: read ECONNRESET',
+    ]);
+  });
+
   test.each(['not_allowed', 'origin_redirects'] as const)(
     'of what requests are refused for: %s',
     async (code) => {

@@ -60,10 +60,22 @@ export function guardedConnector(options: GuardedConnectorOptions): buildConnect
   };
 }
 
-async function openConnection(
-  target: buildConnector.Options,
+/** Where a connection leads, as undici names it. */
+type Target = Pick<buildConnector.Options, 'hostname' | 'port' | 'protocol'>;
+
+/**
+ * A connection to the server of an http or https URL under the same guard, secured where the scheme asks for it.
+ * @throws {AddressRefusedError}, {@link ConnectError}; the reason of `options.signal` once it is aborted
+ */
+export function openGuardedConnection(
+  url: URL,
   options: GuardedConnectorOptions,
 ): Promise<Socket | TLSSocket> {
+  const { port, protocol } = url;
+  return openConnection({ hostname: url.hostname.replace(/^\[|\]$/g, ''), port, protocol }, options);
+}
+
+async function openConnection(target: Target, options: GuardedConnectorOptions): Promise<Socket | TLSSocket> {
   const deadline = performance.now() + options.connectMs;
   const timeLimit = new AbortController();
   const timer = setTimeout(() => {
@@ -148,7 +160,8 @@ async function connectToFirst(
       failures.push(error);
     }
   }
-  throw new ConnectError('the host accepted no connection', { cause: new AggregateError(failures) });
+  const cause = failures.length === 1 ? failures[0] : new AggregateError(failures, 'every address failed');
+  throw new ConnectError('the host accepted no connection', { cause });
 }
 
 function connectOnce(address: string, port: number, limitMs: number, signal: AbortSignal): Promise<Socket> {
@@ -215,7 +228,7 @@ function secure(
   return promise;
 }
 
-function portOf(target: buildConnector.Options): number {
+function portOf(target: Target): number {
   if (target.port !== '') return Number(target.port);
   return target.protocol === 'https:' ? 443 : 80;
 }

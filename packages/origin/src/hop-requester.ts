@@ -1,10 +1,20 @@
 import type { Readable } from 'node:stream';
 import { Agent, errors } from 'undici';
 import type { CallLifetime } from './call-lifetime.ts';
-import { AddressRefusedError, ConnectError, guardedConnector, type Resolver } from './guarded-connector.ts';
+import { causeChain } from './cause-chain.ts';
+import { answerFault, roughCause } from './connection-failure.ts';
+import {
+  AddressRefusedError,
+  ConnectError,
+  guardedConnector,
+  openGuardedConnection,
+  type GuardedConnectorOptions,
+  type Resolver,
+} from './guarded-connector.ts';
 import { hostForClients } from './log-form.ts';
 import { OriginError } from './origin.ts';
 import { ResponseHeaders } from './response-headers.ts';
+import { requestTolerantly } from './tolerant-request.ts';
 
 export interface HopRequest {
   readonly url: URL;
@@ -37,6 +47,8 @@ export interface HopRequesterOptions {
 const MAX_HEADER_BYTES = 32 * 1024;
 const DISCARD_BYTES = 16 * 1024;
 const DISCARD_MS = 2000;
+/** Servers remembered that undici does not understand; the oldest is forgotten first. */
+const MAX_TOLERATED = 256;
 
 /** Sends one request and gives its answer, whatever the status: no redirects, no decoding, no credentials. */
 export class HopRequester implements AsyncDisposable {
@@ -47,6 +59,8 @@ export class HopRequester implements AsyncDisposable {
   // may be read out of it. That must not become an object's bytes.
   readonly #publicAgents: Readonly<Record<HopRequest['method'], Agent>>;
   readonly #privateAgents: Readonly<Record<HopRequest['method'], Agent>>;
+  /** Servers whose last answer undici could not parse: they are asked by the lenient client at once. */
+  readonly #tolerated = new Set<string>();
 
   constructor(options: HopRequesterOptions) {
     this.#options = options;
@@ -62,15 +76,26 @@ export class HopRequester implements AsyncDisposable {
   /** @throws {OriginError} `not_allowed` from the address guard, `origin_unreachable`; the caller's reason when aborted */
   async request(hop: HopRequest): Promise<HopResponse> {
     try {
-      return await this.#send(hop);
+      if (this.#tolerated.has(hop.url.origin)) return await this.#sendTolerantly(hop);
+      return await this.#sendTwice(hop);
     } catch (error) {
-      // An idle connection that the server closes at the same moment breaks the request which was to reuse it.
-      if (!isBrokenConnection(error) || hop.lifetime.signal.aborted) throw this.#failure(error, hop);
+      throw this.#failure(error, hop);
     }
+  }
+
+  /** A second time on a fresh connection where the fault may be the connection's, or undici's dislike of the answer. */
+  async #sendTwice(hop: HopRequest): Promise<HopResponse> {
     try {
       return await this.#send(hop);
     } catch (error) {
-      throw this.#failure(error, hop);
+      if (hop.lifetime.signal.aborted) throw error;
+      if (isUnusualAnswer(error)) {
+        this.#tolerate(hop.url);
+        return this.#sendTolerantly(hop);
+      }
+      // An idle connection that the server closes at the same moment breaks the request which was to reuse it.
+      if (!isBrokenConnection(error)) throw error;
+      return this.#send(hop);
     }
   }
 
@@ -81,51 +106,87 @@ export class HopRequester implements AsyncDisposable {
   }
 
   async #send(hop: HopRequest): Promise<HopResponse> {
+    using limit = this.#headersLimit(hop);
+    const agents = hop.privateAddresses ? this.#privateAgents : this.#publicAgents;
+    const response = await agents[hop.method].request({
+      origin: hop.url.origin,
+      path: targetOf(hop.url),
+      method: hop.method,
+      headers: this.#headers(hop),
+      headersTimeout: this.#answerSeconds(hop) * 1000,
+      bodyTimeout: 0,
+      // By itself undici closes the connection after a HEAD: a handshake for each first request.
+      ...(hop.method === 'HEAD' && { reset: false }),
+      signal: limit.signal,
+    });
+    const { body } = response;
+    // The reader of the body learns of the error as well. An unusual body is read by the lenient client the next time.
+    body.on('error', (error) => {
+      if (isUnusualBody(error)) this.#tolerate(hop.url);
+    });
+    return {
+      status: response.statusCode,
+      headers: new ResponseHeaders(response.headers),
+      body,
+      discard: () => {
+        const late = setTimeout(() => body.destroy(), DISCARD_MS);
+        body
+          .dump({ limit: DISCARD_BYTES })
+          .catch(ignore)
+          .finally(() => clearTimeout(late));
+      },
+    };
+  }
+
+  async #sendTolerantly(hop: HopRequest): Promise<HopResponse> {
+    using limit = this.#headersLimit(hop);
+    const socket = await openGuardedConnection(hop.url, {
+      ...this.#connectorOptions(hop.privateAddresses),
+      signal: AbortSignal.any([limit.signal, this.#closed.signal]),
+    });
+    const { status, headers, body } = await requestTolerantly({
+      url: hop.url,
+      target: targetOf(hop.url),
+      method: hop.method,
+      headers: this.#headers(hop),
+      socket,
+      maxHeaderBytes: MAX_HEADER_BYTES,
+      signal: AbortSignal.any([limit.signal, this.#closed.signal]),
+    });
+    body.on('error', ignore);
+    // The connection is not used again, so there is nothing to read for.
+    return { status, headers: new ResponseHeaders(headers), body, discard: () => body.destroy() };
+  }
+
+  #tolerate({ origin }: URL): void {
+    this.#tolerated.delete(origin);
+    this.#tolerated.add(origin);
+    const [oldest] = this.#tolerated;
+    if (this.#tolerated.size > MAX_TOLERATED && oldest !== undefined) this.#tolerated.delete(oldest);
+  }
+
+  #headers(hop: HopRequest): Record<string, string> {
+    return {
+      accept: '*/*',
+      'accept-encoding': 'identity',
+      'user-agent': this.#options.userAgent,
+      ...hop.headers,
+    };
+  }
+
+  /**
+   * The call's own signal, aborted as well where the headers take too long; disposed of when they are there. The limit of
+   * undici's parser starts anew with each interim response, this one does not.
+   */
+  #headersLimit(hop: HopRequest): Disposable & { readonly signal: AbortSignal } {
     const { connectSeconds } = this.#options;
-    const answerSeconds = this.#answerSeconds(hop);
-    // The parser's own limit starts anew with each interim response; this one does not.
     const limit = new AbortController();
     const timer = setTimeout(
-      () => {
-        limit.abort(new errors.HeadersTimeoutError());
-      },
-      (connectSeconds + answerSeconds) * 1000,
+      () => limit.abort(new errors.HeadersTimeoutError()),
+      (connectSeconds + this.#answerSeconds(hop)) * 1000,
     );
-    try {
-      const agents = hop.privateAddresses ? this.#privateAgents : this.#publicAgents;
-      const response = await agents[hop.method].request({
-        origin: hop.url.origin,
-        path: `${hop.url.pathname}${hop.url.search}`,
-        method: hop.method,
-        headers: {
-          accept: '*/*',
-          'accept-encoding': 'identity',
-          'user-agent': this.#options.userAgent,
-          ...hop.headers,
-        },
-        headersTimeout: answerSeconds * 1000,
-        bodyTimeout: 0,
-        // By itself undici closes the connection after a HEAD: a handshake for each first request.
-        ...(hop.method === 'HEAD' && { reset: false }),
-        signal: AbortSignal.any([hop.lifetime.signal, limit.signal]),
-      });
-      const { body } = response;
-      body.on('error', ignore);
-      return {
-        status: response.statusCode,
-        headers: new ResponseHeaders(response.headers),
-        body,
-        discard: () => {
-          const late = setTimeout(() => body.destroy(), DISCARD_MS);
-          body
-            .dump({ limit: DISCARD_BYTES })
-            .catch(ignore)
-            .finally(() => clearTimeout(late));
-        },
-      };
-    } finally {
-      clearTimeout(timer);
-    }
+    const signal = AbortSignal.any([hop.lifetime.signal, limit.signal]);
+    return { signal, [Symbol.dispose]: () => clearTimeout(timer) };
   }
 
   #answerSeconds({ answerSeconds = Infinity }: HopRequest): number {
@@ -139,38 +200,58 @@ export class HopRequester implements AsyncDisposable {
     const context = { cause: error, host: url.host };
     if (error instanceof AddressRefusedError)
       return new OriginError('not_allowed', `${name} is not allowed: ${error.message}`, context);
-    return new OriginError(
-      'origin_unreachable',
-      `${name} cannot be reached: ${this.#reason(error, hop)}`,
-      context,
-    );
+    const fault = answerFault(error);
+    const message =
+      fault === null
+        ? `${name} cannot be reached: ${this.#reason(error, hop)}`
+        : `${name} cannot be read: its answer ${fault}`;
+    return new OriginError('origin_unreachable', message, context);
   }
 
   #reason(error: unknown, hop: HopRequest): string {
-    if (error instanceof ConnectError) return error.message;
-    if (error instanceof errors.HeadersTimeoutError) return `no answer within ${this.#answerSeconds(hop)} s`;
-    if (error instanceof errors.HTTPParserError) return 'the answer is not HTTP/1.1';
-    if (error instanceof errors.HeadersOverflowError) return 'the headers of the answer are too large';
-    return 'the connection broke before the answer';
+    if (causeChain(error).some((each) => each instanceof errors.HeadersTimeoutError))
+      return `no answer within ${this.#answerSeconds(hop)} s`;
+    const what = error instanceof ConnectError ? error.message : 'the connection broke before the answer';
+    const cause = roughCause(error);
+    return cause === null ? what : `${what} (${cause})`;
   }
 
   #agent(privateAddresses: boolean): Agent {
-    const { connectSeconds, resolver, ca } = this.#options;
     return new Agent({
       allowH2: false,
       pipelining: 1,
       maxHeaderSize: MAX_HEADER_BYTES,
       keepAliveTimeout: 4000,
       keepAliveMaxTimeout: 30_000,
-      connect: guardedConnector({
-        privateAddresses,
-        connectMs: connectSeconds * 1000,
-        resolver,
-        ca,
-        signal: this.#closed.signal,
-      }),
+      connect: guardedConnector(this.#connectorOptions(privateAddresses)),
     });
   }
+
+  #connectorOptions(privateAddresses: boolean): GuardedConnectorOptions {
+    const { connectSeconds, resolver, ca } = this.#options;
+    return { privateAddresses, connectMs: connectSeconds * 1000, resolver, ca, signal: this.#closed.signal };
+  }
+}
+
+function targetOf(url: URL): string {
+  return `${url.pathname}${url.search}`;
+}
+
+/**
+ * An answer that undici refuses and Node's lenient parser may take. undici names a 100 that it did not ask for a bad
+ * response, and reports a repeated Content-Length as a body of another length.
+ */
+function isUnusualAnswer(error: unknown): boolean {
+  return (
+    error instanceof errors.HTTPParserError ||
+    error instanceof errors.ResponseContentLengthMismatchError ||
+    (error instanceof errors.SocketError && /^bad (?:response|upgrade)$/.test(error.message))
+  );
+}
+
+/** A body that ends early is no unusual one, although the parser reports it as well. */
+function isUnusualBody(error: unknown): boolean {
+  return error instanceof errors.HTTPParserError && !/\bEOF\b/i.test(error.message);
 }
 
 function isBrokenConnection(error: unknown): boolean {
@@ -179,5 +260,5 @@ function isBrokenConnection(error: unknown): boolean {
 }
 
 function ignore(): void {
-  // Watched, and of no consequence: who reads the body learns of it there.
+  // Whoever reads the body gets the error from the read.
 }

@@ -1,4 +1,5 @@
 export * from './address-guard.ts';
+export * from './cause-chain.ts';
 export * from './guarded-connector.ts';
 export * from './http-origin.ts';
 export * from './log-form.ts';

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CallLifetime } from './call-lifetime.ts';
+import { roughCause } from './connection-failure.ts';
 import { parseContentRange, type ContentRange } from './content-range.ts';
 import { digestClaims } from './digest-claims.ts';
 import { StreamDigests } from './digests.ts';
@@ -160,7 +161,9 @@ export class OriginBody implements AsyncIterable<Uint8Array>, AsyncDisposable {
         failure = error;
       }
     }
-    throw this.#interrupted('the connection broke, or stalled, in the body', failure);
+    const rough = roughCause(failure);
+    const what = 'the connection broke, or stalled, in the body';
+    throw this.#interrupted(rough === null ? what : `${what} (${rough})`, failure);
   }
 
   /**

@@ -8,6 +8,10 @@ export class ResponseHeaders {
 
   /** All values of a field, `name` in lower case. */
   all(name: string): readonly string[] {
+    return this.#raw(name).map(withoutTrailingSpace);
+  }
+
+  #raw(name: string): readonly string[] {
     const value = Object.hasOwn(this.#values, name) ? this.#values[name] : undefined;
     if (value === undefined) return [];
     return typeof value === 'string' ? [value] : value;
@@ -35,9 +39,13 @@ export class ResponseHeaders {
     return values.length === 0 ? null : values.join(', ');
   }
 
-  /** Content-Length; `null` where it is absent or no length. */
+  /**
+   * Content-Length; `null` where it is absent or no length, and beside a Transfer-Encoding, which overrides it (RFC 9112,
+   * 6.3).
+   */
   contentLength(): number | null {
-    const value = this.first('content-length');
+    if (this.first('transfer-encoding') !== null) return null;
+    const value = this.single('content-length');
     if (value === null || !/^\d+$/.test(value)) return null;
     const length = Number(value);
     return Number.isSafeInteger(length) ? length : null;
@@ -45,7 +53,7 @@ export class ResponseHeaders {
 
   /** Whether the body's end can be seen: by its length or its last chunk (RFC 9112, 6.3), not by the connection's end. */
   isFramed(): boolean {
-    return this.#isChunked() || (this.first('transfer-encoding') === null && this.contentLength() !== null);
+    return this.#isChunked() || this.contentLength() !== null;
   }
 
   /** Whether the bytes went through a transfer coding that nobody asked for and that is not undone here. */
@@ -54,6 +62,14 @@ export class ResponseHeaders {
   }
 
   #isChunked(): boolean {
-    return this.list('transfer-encoding')?.trim().toLowerCase() === 'chunked';
+    // As the parser gave it. The parser undoes the chunks only where nothing but spaces follows the word: with a tab there,
+    // their framing would become part of the object.
+    const values = this.#raw('transfer-encoding');
+    return values.length === 1 && /^chunked *$/i.test(values[0] ?? '');
   }
+}
+
+/** White space around a value is no part of it (RFC 9110, 5.5). The parser leaves it behind the value. */
+function withoutTrailingSpace(value: string): string {
+  return value.replace(/[\t ]+$/, '');
 }

@@ -64,9 +64,12 @@ export interface DescribedError {
   readonly status?: number;
   readonly stack?: string;
   readonly cause?: DescribedError;
+  /** Of an AggregateError, such as one for each address that was tried; at most four. */
+  readonly errors?: readonly DescribedError[];
 }
 
 const LONGEST_CHAIN = 8;
+const MOST_ERRORS = 4;
 
 /** Name, message, code and stack of an error and of its causes; queries of addresses left out, they may be signed. */
 export function describeError(error: unknown): DescribedError {
@@ -84,7 +87,12 @@ function describe(error: unknown, depth: number): DescribedError {
     ...(typeof status === 'number' ? { status } : {}),
     ...(error.stack === undefined ? {} : { stack: withoutQuery(error.stack) }),
     ...(cause === undefined || cause === null || depth <= 1 ? {} : { cause: describe(cause, depth - 1) }),
+    ...(error instanceof AggregateError && depth > 1 ? { errors: describeMembers(error, depth - 1) } : {}),
   };
+}
+
+function describeMembers({ errors }: AggregateError, depth: number): DescribedError[] {
+  return errors.slice(0, MOST_ERRORS).map((member: unknown) => describe(member, depth));
 }
 
 function textOf(value: unknown): string {

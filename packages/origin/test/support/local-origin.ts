@@ -8,20 +8,26 @@ import { createSourcePolicy } from '../../src/source-policy.ts';
 
 const fixtures = new URL('../fixtures/', import.meta.url);
 export const TEST_CERTIFICATE = readFileSync(new URL('origin.test.cert.pem', fixtures), 'utf8');
-const TEST_KEY = readFileSync(new URL('origin.test.key.pem', fixtures), 'utf8');
+export const TEST_AUTHORITY = readFileSync(new URL('authority.cert.pem', fixtures), 'utf8');
+export const ISSUED_CERTIFICATE = readFileSync(new URL('issued.cert.pem', fixtures), 'utf8');
+export const EXPIRED_CERTIFICATE = readFileSync(new URL('expired.cert.pem', fixtures), 'utf8');
+export const TEST_KEY = readFileSync(new URL('origin.test.key.pem', fixtures), 'utf8');
 
 /** A server on a free port of 127.0.0.1. Disposing of it cuts its connections. */
 export interface LocalServer extends AsyncDisposable {
   readonly port: number;
   readonly connections: () => number;
+  /** Resets every connection. */
+  readonly reset: () => void;
 }
 
 export async function serveHttp(listener: RequestListener): Promise<LocalServer> {
   return listen(createHttp(listener));
 }
 
-export async function serveHttps(listener: RequestListener): Promise<LocalServer> {
-  return listen(createHttps({ key: TEST_KEY, cert: TEST_CERTIFICATE }, listener));
+/** `cert`: the certificate that is sent, with those behind it; all of the fixtures are for one key. */
+export async function serveHttps(listener: RequestListener, cert = TEST_CERTIFICATE): Promise<LocalServer> {
+  return listen(createHttps({ key: TEST_KEY, cert }, listener));
 }
 
 /** Answers each request (read to the end of its head) by writing bytes as the test likes. */
@@ -47,7 +53,7 @@ export async function serveRaw(
   );
 }
 
-async function listen(server: Server): Promise<LocalServer> {
+export async function listen(server: Server): Promise<LocalServer> {
   const sockets = new Set<Socket>();
   let connections = 0;
   server.on('connection', (socket: Socket) => {
@@ -60,6 +66,9 @@ async function listen(server: Server): Promise<LocalServer> {
   return {
     port: (server.address() as AddressInfo).port,
     connections: () => connections,
+    reset: () => {
+      for (const socket of sockets) socket.resetAndDestroy();
+    },
     async [Symbol.asyncDispose]() {
       const closed = once(server, 'close');
       server.close();

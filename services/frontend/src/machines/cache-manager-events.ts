@@ -1,10 +1,13 @@
 import type { Backend, Backends, CacheManagerEvents } from '@cloud-mirror/cache-manager';
+import { urlForLog } from '@cloud-mirror/origin';
 import type { Logger } from '@cloud-mirror/program';
 import { Counter } from 'prom-client';
 import type { Registry } from 'prom-client';
 
-/** Between two warnings about one part: an outage fails with every request. */
+/** Between two warnings about one part, or one host: an outage fails with every request. */
 const QUIET_MS = 30_000;
+/** Hosts whose last warning is remembered; the oldest is forgotten first. */
+const MAX_HOSTS = 1_000;
 
 export interface CacheManagerEventsParts {
   readonly backends: Backends;
@@ -38,6 +41,7 @@ export function cacheManagerEvents({
     registers,
   });
   const warnedAt = new Map<string, number>();
+  const hostsWarnedAt = new Map<string, number>();
   const labels = (name: string) => labelsOf(backends.get(name));
   return {
     jobEnqueued: (backend) => jobs.inc(labels(backend)),
@@ -49,6 +53,16 @@ export function cacheManagerEvents({
       if (now - (warnedAt.get(key) ?? -Infinity) < QUIET_MS) return;
       warnedAt.set(key, now);
       logger.warn({ part, backend, err: error }, 'a part does not answer; redirects go on without it');
+    },
+    originUnreachable(text, error) {
+      const url = new URL(text);
+      const now = performance.now();
+      if (now - (hostsWarnedAt.get(url.host) ?? -Infinity) < QUIET_MS) return;
+      hostsWarnedAt.delete(url.host);
+      hostsWarnedAt.set(url.host, now);
+      const [oldest] = hostsWarnedAt.keys();
+      if (hostsWarnedAt.size > MAX_HOSTS && oldest !== undefined) hostsWarnedAt.delete(oldest);
+      logger.warn({ origin: urlForLog(url), err: error }, 'an origin cannot be reached');
     },
     unexpected: (error) => logger.error({ err: error }, 'work behind a request failed unexpectedly'),
   };
