@@ -2,12 +2,12 @@ import { StorageError, type StoredObject } from '@cloud-mirror/storage-provider'
 import { copyOf, entryLifeMs, type CopyLifeOptions } from './copy-life.ts';
 import type { Copy } from './entry-store.ts';
 import { copyKey, type MirroredObject } from './mirrored-object.ts';
-import { GENERATION_METADATA } from './object-key.ts';
+import { GENERATION_METADATA, SENT_LENGTH_METADATA } from './object-key.ts';
 
 /** What the object store, the authority, says of an object. */
 export interface CopyLookup {
   readonly generation: string;
-  /** `null`: there is none, or it is in the last of its life. */
+  /** `null`: there is none, or none of its length, or it is in the last of its life. */
   readonly copy: Copy | null;
   /** ETag of what lies at the key although it counts as absent: a new copy replaces just that. */
   readonly replaces: string | null;
@@ -83,6 +83,16 @@ function judge(
 ): CopyLookup {
   if (stored === null) return { generation, copy: null, replaces: null };
   const copy = copyOf(object.backend, stored, generation);
+  if (!hasItsLength(stored)) return { generation, copy: null, replaces: stored.etag };
   if (entryLifeMs(copy, life, Date.now()) <= 0) return { generation, copy: null, replaces: stored.etag };
   return { generation, copy, replaces: null };
+}
+
+/**
+ * Whether an object has as many bytes as the origin sent for it, so far as its metadata tells: a store that took a header
+ * of the origin for an instruction has other bytes. Copies of earlier deployments do not tell.
+ */
+function hasItsLength({ metadata, sizeBytes }: StoredObject): boolean {
+  const sent = metadata[SENT_LENGTH_METADATA];
+  return sent === undefined || !/^\d{1,15}$/.test(sent) || Number(sent) === sizeBytes;
 }

@@ -6,6 +6,9 @@ export const MARKER_PREFIX = 'purged/';
 /** Name under which a marker's metadata holds the generation; the marker's content is the same nonce. */
 export const GENERATION_METADATA = 'generation';
 
+/** Name under which a copy's metadata holds how many bytes the origin sent. */
+export const SENT_LENGTH_METADATA = 'upstream-content-length';
+
 /** SHA-256 of the normal form of an origin URL, lower-case hex: how entries, markers and logs name an object. */
 export function urlSha256(url: string): string {
   return hash('sha256', url);

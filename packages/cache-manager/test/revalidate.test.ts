@@ -1,6 +1,7 @@
+import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { StorageError } from '@cloud-mirror/storage-provider';
-import { copyKey, copyOf, type Copy, type PresentEntry } from '../src/index.ts';
+import { copyKey, copyOf, EntryStoreError, type Copy, type PresentEntry } from '../src/index.ts';
 import { openMirror, TIMES, type MirrorFixture } from '@cloud-mirror/testing/mirror-fixture';
 
 const PATH = '/bytes/100';
@@ -93,6 +94,68 @@ describe('revalidation', () => {
       reason: 'store_unavailable',
     });
     expect(await presentEntry()).toEqual(entry);
+  });
+});
+
+describe('an object of another length than its metadata says', () => {
+  const key = (): string => copyKey(mirror.object(PATH), '');
+
+  async function storeShort(): Promise<string | null> {
+    const { etag } = await mirror.here.objects.put(key(), Readable.from([Buffer.from('short')]), {
+      headers: { contentType: 'text/plain' },
+      sizeBytes: 5,
+      metadata: () => ({ 'upstream-content-length': '5000' }),
+    });
+    return etag;
+  }
+
+  async function replacedBy(waiting: Promise<unknown>, etag: string | null): Promise<void> {
+    await mirror.gate.seen({ part: 'queue here', method: 'enqueue' });
+    expect(mirror.gate.of({ part: 'queue here', method: 'enqueue' })[0]?.options).toMatchObject({
+      replaces: etag,
+    });
+    await mirror.copyNext();
+    expect(await waiting).toMatchObject({ kind: 'present', how: 'stored' });
+  }
+
+  test('is no copy for a request, and its job replaces it', async () => {
+    const etag = await storeShort();
+    await replacedBy(mirror.redirect(PATH), etag);
+  });
+
+  test('is no copy for revalidation', async () => {
+    await mirror.store(PATH);
+    await mirror.redirect(PATH);
+    const etag = await storeShort();
+    await replacedBy(mirror.redirect(PATH, { revalidate: true }), etag);
+  });
+
+  test('that was committed before is found out by revalidation', async () => {
+    const etag = await storeShort();
+    const stored = await mirror.here.objects.head(key());
+    if (stored === null) throw new Error('nothing is stored');
+    const { id } = mirror.object(PATH);
+    await mirror.entries.claim(id, { token: 'earlier', leaseMs: 60_000, copyingLeaseMs: 60_000 });
+    await mirror.entries.commit(id, 'earlier', copyOf(mirror.here, stored, ''), 60_000);
+    expect(await mirror.redirect(PATH)).toMatchObject({ kind: 'present', how: 'hit' });
+    await replacedBy(mirror.redirect(PATH, { revalidate: true }), etag);
+  });
+
+  test('is no copy for operators', async () => {
+    await storeShort();
+    const { object, redirect } = await mirror.manager.status(
+      'local',
+      'here',
+      new URL(mirror.origin.url(PATH)),
+    );
+    expect(object).toBeNull();
+    expect(redirect.to).toBe('wait');
+  });
+
+  test('is no copy without the entry store', async () => {
+    await storeShort();
+    using _down = mirror.gate.fail({ part: 'entries' }, () => new EntryStoreError('down'));
+    expect(await mirror.redirect(PATH)).toMatchObject({ kind: 'origin', reason: 'entries_unavailable' });
   });
 });
 

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { SENT_LENGTH_METADATA } from '@cloud-mirror/cache-manager';
 import type { OriginObject } from '@cloud-mirror/origin';
 import { imfFixdate } from './imf-fixdate.ts';
 
@@ -7,7 +8,7 @@ const LONGEST_URL = 1024;
 
 /**
  * Where a copy came from: stored as its metadata, for people who look into the bucket. Names are in lower case.
- * `upstream-content-length` is read again: an object of another length is no copy.
+ * {@link SENT_LENGTH_METADATA} is read again: an object of another length is no copy.
  * @param copy.token names the worker's take, in a form that everybody may read: see {@link publicToken}
  * @param copy.bytes of the body, once it was read to its end
  */
@@ -26,7 +27,7 @@ export function provenance(
   return {
     'upstream-url': copy.url.slice(0, LONGEST_URL),
     ...(source.etag === null ? {} : { 'upstream-etag': source.etag.slice(0, 256) }),
-    ...(sizeBytes === null ? {} : { 'upstream-content-length': String(sizeBytes) }),
+    ...(sizeBytes === null ? {} : { [SENT_LENGTH_METADATA]: String(sizeBytes) }),
     ...(lastModified === null ? {} : { 'upstream-last-modified': lastModified }),
     // Not known yet where the store wants metadata before the bytes; the entry has it all the same.
     ...(sha256 === null ? {} : { sha256 }),

@@ -1,5 +1,6 @@
+import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { EntryStoreError } from '@cloud-mirror/cache-manager';
+import { copyKey, EntryStoreError } from '@cloud-mirror/cache-manager';
 import { StorageError } from '@cloud-mirror/storage-provider';
 import { MAX_RECEIVE_COUNT, openCopier, TIMES, type CopierFixture } from './copier-fixture.ts';
 
@@ -93,6 +94,19 @@ describe('a job of a claim that stands', () => {
     expect(metadata?.['token']).toMatch(/^[0-9a-f]{32}$/);
     for (const token of [ofClaim, entry?.token ?? ''])
       expect(Object.values(metadata ?? {}).join()).not.toContain(token);
+  });
+
+  test('replaces an object that is shorter than its metadata says', async () => {
+    const key = copyKey(copier.mirror.object(PATH), '');
+    const short = {
+      headers: { contentType: 'a/b' },
+      sizeBytes: 5,
+      metadata: () => ({ 'upstream-content-length': '500' }),
+    };
+    await copier.mirror.here.objects.put(key, Readable.from([Buffer.from('short')]), short);
+    await copier.sendClaimed(PATH);
+    expect(await copier.runNext()).toMatchObject({ outcome: 'copied' });
+    expect((await copier.stored(PATH))?.sizeBytes).toBe(copier.mirror.origin.bodyOf(PATH).sizeBytes);
   });
 
   test('of unknown length says how many bytes it has', async () => {
