@@ -11,6 +11,7 @@ export type { RedisAccess, RedisConnection } from './entry-store/redis-connectio
 export { RedisEntryStore, type RedisEntryStoreOptions } from './entry-store/redis-entry-store.ts';
 export { heededSeconds, LONGEST_HEEDED_SECONDS, rememberedSeconds } from './failure-memory.ts';
 export { describeFailure } from './miss.ts';
+export { InternalError, isDefect } from './internal-error.ts';
 export * from './mirrored-object.ts';
 export * from './object-key.ts';
 export * from './operator.ts';

@@ -82,7 +82,8 @@ function decideByError(wishes: Wishes, { times, nowMs }: Knowledge, entry: Error
     return { kind: 'wait', why: `the last try failed and is repeated within the wait: ${entry.cause}` };
   }
   if (entry.willRetry && respondAsync) return { kind: 'answer', outcome: accepted() };
-  return { kind: 'answer', outcome: toOrigin(url, 'copy_failed', 'error', entry.cause) };
+  const reason = entry.code === 'internal_error' ? 'internal_error' : 'copy_failed';
+  return { kind: 'answer', outcome: toOrigin(url, reason, 'error', entry.cause) };
 }
 
 function leftOfRetryAfter({ since, originRetryAfterSeconds }: ErrorEntry, nowMs: number): number | null {

@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import type { JobResult } from './job-result.ts';
+import { toldOutcome, type JobResult } from './job-result.ts';
 
 /** What a copier counts. Names begin with `cloud_mirror_`; no address is ever a label. */
 export interface CopierMetrics {
@@ -9,13 +9,14 @@ export interface CopierMetrics {
     seconds: number,
   ): void;
   partFailed(part: string): void;
+  internalError(): void;
 }
 
 export function createCopierMetrics(registry: Registry, copiesRunning: () => number): CopierMetrics {
   const labels = ['service', 'region', 'outcome'] as const;
   const jobs = new Counter({
     name: 'cloud_mirror_copies_total',
-    help: 'Jobs that ended, by how: copied, already_there, left_to_another, given_back, will_retry, failed, dead_letter',
+    help: 'Jobs that ended, by how: copied, already_there, left_to_another, given_back, will_retry, failed, dead_letter, internal_error',
     labelNames: labels,
     registers: [registry],
   });
@@ -38,6 +39,11 @@ export function createCopierMetrics(registry: Registry, copiesRunning: () => num
     labelNames: ['part'],
     registers: [registry],
   });
+  const defects = new Counter({
+    name: 'cloud_mirror_copier_internal_errors_total',
+    help: 'Defects of the copier itself, those that ended a copy included',
+    registers: [registry],
+  });
   new Gauge({
     name: 'cloud_mirror_copies_running',
     help: 'Jobs under way',
@@ -48,11 +54,13 @@ export function createCopierMetrics(registry: Registry, copiesRunning: () => num
   });
   return {
     jobEnded({ service, region }, result, seconds) {
-      const { outcome } = result;
+      const outcome = toldOutcome(result);
       jobs.inc({ service, region, outcome });
       duration.observe({ service, region, outcome }, seconds);
+      if (outcome === 'internal_error') defects.inc();
       if (result.outcome === 'copied') bytes.inc({ service, region }, result.copy.sizeBytes);
     },
     partFailed: (part) => failures.inc({ part }),
+    internalError: () => defects.inc(),
   };
 }

@@ -1,4 +1,4 @@
-import type { Backend } from '@cloud-mirror/cache-manager';
+import { isDefect, type Backend } from '@cloud-mirror/cache-manager';
 import type { Adapters, Config } from '@cloud-mirror/mirror';
 import type { Logger } from '@cloud-mirror/program';
 import { parseJob, type Delivery } from '@cloud-mirror/job-queue';
@@ -8,7 +8,7 @@ import { createCopierMetrics, type CopierMetrics } from './copier-metrics.ts';
 import { CopyJob } from './copy-job.ts';
 import { CopySlots } from './copy-slots.ts';
 import type { ProcessHealth } from '@cloud-mirror/http-service';
-import type { JobResult } from './job-result.ts';
+import { toldOutcome, type JobResult } from './job-result.ts';
 import { receiveJobs } from './job-worker.ts';
 import { sweepUploads } from './upload-sweep.ts';
 
@@ -116,18 +116,25 @@ export class Copier {
   }
 
   #partFailed(part: 'entries' | 'store' | 'queue', backend: string, error: unknown): void {
+    if (isDefect(error)) return this.#internalError(backend, error);
     this.#metrics.partFailed(part);
     this.#options.logger.warn({ part, backend, err: error }, 'a part did not answer');
   }
 
+  #internalError(backend: string, error: unknown): void {
+    this.#metrics.internalError();
+    this.#options.logger.error({ backend, outcome: 'internal_error', err: error }, 'a defect of the copier');
+  }
+
   #queueAnswered(backend: Backend, failure: unknown): void {
-    const part = `queue ${backend.name}`;
+    const failing = `${isDefect(failure) ? 'worker' : 'queue'} ${backend.name}`;
     if (failure !== null) {
-      this.#failing.add(part);
-      this.#partFailed('queue', backend.name, failure);
-    } else if (this.#failing.delete(part)) {
-      this.#options.logger.info({ backend: backend.name }, 'the queue answers again');
+      this.#failing.add(failing);
+      return this.#partFailed('queue', backend.name, failure);
     }
+    this.#failing.delete(`worker ${backend.name}`);
+    if (this.#failing.delete(`queue ${backend.name}`))
+      this.#options.logger.info({ backend: backend.name }, 'the queue answers again');
   }
 }
 
@@ -146,9 +153,9 @@ function describeDelivery(backend: Backend, delivery: Delivery): Record<string, 
 }
 
 function report(log: Logger, result: JobResult, seconds: number): void {
-  const { outcome } = result;
+  const outcome = toldOutcome(result);
   const durationMs = Math.round(seconds * 1000);
-  switch (outcome) {
+  switch (result.outcome) {
     case 'copied': {
       const { present, againSeconds } = result;
       const { sizeBytes, sha256 } = result.copy;
@@ -166,11 +173,11 @@ function report(log: Logger, result: JobResult, seconds: number): void {
         { outcome, durationMs, why: result.why, delaySeconds: result.delaySeconds },
         'given back',
       );
-    case 'will_retry':
-      return log.warn(
-        { outcome, durationMs, delaySeconds: result.delaySeconds, err: result.error },
-        'copy failed',
-      );
+    case 'will_retry': {
+      const { delaySeconds, error } = result;
+      const level = outcome === 'internal_error' ? 'error' : 'warn';
+      return log[level]({ outcome, durationMs, delaySeconds, err: error }, 'copy failed');
+    }
     case 'failed':
       return log.warn(
         { outcome, durationMs, againSeconds: result.againSeconds, err: result.error },

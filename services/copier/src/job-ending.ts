@@ -2,6 +2,7 @@ import {
   describeFailure,
   heededSeconds,
   rememberedSeconds,
+  InternalError,
   type EntryStore,
   type EntryTimes,
   type MirroredObject,
@@ -148,7 +149,7 @@ export class JobEnding {
   async #remember(
     { object }: Work,
     taken: Taken,
-    error: OriginError | StorageError,
+    error: OriginError | StorageError | InternalError,
     plan: { willRetry: boolean; retrySeconds: number; keepSeconds: number },
   ): Promise<boolean> {
     try {
@@ -166,11 +167,8 @@ export class JobEnding {
   }
 }
 
-/** What no rule foresees may pass, too: the queue's count of deliveries ends it if not. */
-function asFailure(thrown: unknown): OriginError | StorageError {
+/** A defect may show at one try and not at the next: the queue's count of deliveries ends it if not. */
+function asFailure(thrown: unknown): OriginError | StorageError | InternalError {
   if (thrown instanceof OriginError || thrown instanceof StorageError) return thrown;
-  return new StorageError('store_unavailable', 'the copy failed unexpectedly', {
-    cause: thrown,
-    retryable: true,
-  });
+  return new InternalError(thrown);
 }

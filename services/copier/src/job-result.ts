@@ -1,4 +1,4 @@
-import type { Copy } from '@cloud-mirror/cache-manager';
+import { InternalError, type Copy } from '@cloud-mirror/cache-manager';
 
 /** The entry store could not be told how it ended: the job comes again after so long to tell it. */
 interface Untold {
@@ -16,6 +16,15 @@ export type JobResult =
   | { readonly outcome: 'will_retry'; readonly error: Error; readonly delaySeconds: number }
   | ({ readonly outcome: 'failed'; readonly error: Error } & Untold)
   | { readonly outcome: 'dead_letter'; readonly error: Error };
+
+/**
+ * The outcome as logs and metrics tell it. A defect of this program is told as such, whatever becomes of its job: the parts
+ * that the other words suggest have nothing to do with it.
+ */
+export function toldOutcome(result: JobResult): JobResult['outcome'] | 'internal_error' {
+  const isInternal = 'error' in result && result.error instanceof InternalError;
+  return isInternal ? 'internal_error' : result.outcome;
+}
 
 /** An end that the entry store is told of. */
 export type CopyEnd = Extract<JobResult, { outcome: 'copied' | 'already_there' | 'failed' }>;

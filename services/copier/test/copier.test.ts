@@ -58,6 +58,59 @@ async function untilLogged(count: number): Promise<void> {
   while (outcomes().length < count) await new Promise(setImmediate);
 }
 
+describe('a defect of the program', () => {
+  const defect = (): Error => new TypeError('x is not a function');
+  const logged = (): Record<string, unknown>[] =>
+    lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+
+  test.each([
+    ['in the store', { part: 'store here', method: 'put' }],
+    ['at the origin', { part: 'origin', method: 'open' }],
+    ['in a commit', { part: 'entries', method: 'commit' }],
+  ])('that shows %s is told as one: in entry, log, metrics and to clients', async (_where, call) => {
+    using _defect = fixture.mirror.gate.fail(call, defect);
+    startCopier();
+    await fixture.sendClaimed(SLOW);
+    await untilLogged(1);
+    const metrics = await registry.metrics();
+    expect(metrics).toMatch(/^cloud_mirror_copier_internal_errors_total [1-9]/m);
+    expect(metrics).not.toContain('cloud_mirror_copier_part_failures_total{');
+    expect(logged()).toContainEqual(
+      expect.objectContaining({ level: 'error', outcome: 'internal_error' }) as unknown,
+    );
+    expect(logged().filter(({ part }) => part !== undefined)).toEqual([]);
+  });
+
+  test('that ends a copy is what its entry and waiting clients are told', async () => {
+    using _defect = fixture.mirror.gate.fail({ part: 'store here', method: 'put' }, defect);
+    startCopier();
+    await fixture.sendClaimed(SLOW);
+    await untilLogged(1);
+    expect(await registry.metrics()).toContain(
+      'cloud_mirror_copies_total{service="local",region="here",outcome="internal_error"} 1',
+    );
+    expect(await fixture.entry(SLOW)).toMatchObject({
+      state: 'error',
+      code: 'internal_error',
+      cause: 'something went wrong in the mirror',
+    });
+    const waitMs = 1;
+    expect(await fixture.mirror.redirect(SLOW, { waitMs })).toMatchObject({
+      kind: 'origin',
+      reason: 'internal_error',
+      message: 'something went wrong in the mirror',
+    });
+  });
+
+  test('is not the queue that does not answer', async () => {
+    using _defect = fixture.mirror.gate.fail({ ...QUEUE, method: 'receive' }, defect);
+    const copier = startCopier();
+    await untilLogged(1);
+    expect(outcomes()[0]).toBe('internal_error');
+    expect(copier.health()).toEqual({ status: 'degraded', failing: ['worker local/here'] });
+  });
+});
+
 describe('a copier', () => {
   test('does the jobs of every back end that it serves', async () => {
     startCopier();
