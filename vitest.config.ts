@@ -9,6 +9,8 @@ export default defineConfig({
     // Servers and processes are real: give a loaded two-core machine room, no test asserts on speed.
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    // A limit for what never comes; vitest's own is one second.
+    expect: { poll: { timeout: 20_000 } },
     // Shared machines of continuous integration stall for seconds now and then. A test that fails twice has failed, and
     // one that fails here at all is seen on a developer's machine, where nothing is repeated.
     retry: process.env.CI === 'true' ? 1 : 0,

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '@cloud-mirror/testing/free-port';
 import { merged, type ConfigObject } from '@cloud-mirror/testing/mirror-config';
-import { COPIER, FRONTEND, PROJECT_ROOT } from '@cloud-mirror/testing/program';
+import { COMPILE_CACHE, COPIER, FRONTEND, PROJECT_ROOT } from '@cloud-mirror/testing/program';
 import { redirectPath } from '@cloud-mirror/testing/mirror';
 import { addressIn, runToEnd, startUntilReady, type BenchProcess } from '../processes/bench-process.ts';
 
@@ -102,9 +102,6 @@ export function artifactUrl(number: number): string {
   const revision = createHash('sha1').update(String(number)).digest('hex');
   return `${ARTIFACTS}${revision}/x86_64-linux/target.tar.zst`;
 }
-
-/** Where npm's scripts have it, too. The programs are started as those do. */
-const COMPILE_CACHE = join(PROJECT_ROOT, 'node_modules/.cache/node-compile');
 
 /** Fills the compile cache, as the first run of a program does: benchmarks measure the later ones. */
 export async function fillCompileCache(): Promise<void> {

@@ -67,5 +67,5 @@ test('an unclear refusal does not load again and again', async () => {
   expect(await credentials.renew(used, 'unclear')).toBe(false);
   await file.write(profileText('default', 'new'));
   expect(await credentials.renew(used, 'unclear')).toBe(false);
-  await vi.waitFor(async () => expect(await credentials.renew(used, 'refused')).toBe(true));
+  await vi.waitFor(async () => expect(await credentials.renew(used, 'refused')).toBe(true), 20_000);
 });

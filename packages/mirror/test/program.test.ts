@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { programVersion } from '@cloud-mirror/program';
+import { COMPILE_CACHE } from '@cloud-mirror/testing/program';
 import { minimalConfig, minimalWith } from './minimal-config.ts';
 
 type Line = Readonly<Record<string, unknown>>;
@@ -36,7 +37,13 @@ class Fixture {
 
   constructor(args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
     this.#child = spawn(process.execPath, [join(import.meta.dirname, 'fixture-program.ts'), ...args], {
-      env: { PATH: process.env.PATH, HOST: '127.0.0.1', PORT: '0', ...environment },
+      env: {
+        PATH: process.env.PATH,
+        NODE_COMPILE_CACHE: COMPILE_CACHE,
+        HOST: '127.0.0.1',
+        PORT: '0',
+        ...environment,
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#child.stderr.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));

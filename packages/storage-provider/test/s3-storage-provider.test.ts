@@ -196,7 +196,7 @@ describe('a store that hangs', () => {
   ])('leaves no connection behind with an answer %s', async (_what, answer) => {
     const { provider, store } = await open(() => answer, limits);
     await expect(put(provider, KEY, Buffer.from('x'))).rejects.toMatchObject({ code: 'store_unavailable' });
-    await vi.waitFor(async () => expect(await store.connections()).toBe(0));
+    await vi.waitFor(async () => expect(await store.connections()).toBe(0), 20_000);
   });
 
   it('is given up in the middle of its answer', async () => {
@@ -205,7 +205,7 @@ describe('a store that hangs', () => {
       limits,
     );
     await expect(listed(provider, '')).rejects.toMatchObject({ code: 'store_unavailable' });
-    await vi.waitFor(async () => expect(await store.connections()).toBe(0));
+    await vi.waitFor(async () => expect(await store.connections()).toBe(0), 20_000);
   });
 
   it('is given up when the caller says so', async () => {

@@ -122,7 +122,7 @@ describe('a PUT of a small object after the first one', () => {
     stalls = true;
     await expect(put()).rejects.toMatchObject({ code: 'store_unavailable' });
     expect(puts()).toHaveLength(2);
-    await vi.waitFor(async () => expect(await store.connections()).toBe(0));
+    await vi.waitFor(async () => expect(await store.connections()).toBe(0), 20_000);
   });
 
   test('ends with its signal', async () => {

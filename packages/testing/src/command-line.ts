@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
-import { PROJECT_ROOT } from './program.ts';
+import { COMPILE_CACHE, PROJECT_ROOT } from './program.ts';
 
 export interface Finished {
   readonly status: number | null;
@@ -29,7 +29,7 @@ export const LAUNCHER = join(PROJECT_ROOT, 'packages/cli/bin/cloud-mirror.js');
 export function startCommandLine(args: readonly string[], options: CommandLineOptions = {}): Running {
   const { env = {}, cwd, nodeOptions = [], launcher = LAUNCHER } = options;
   const child = spawn(process.execPath, [...nodeOptions, launcher, ...args], {
-    env: { PATH: process.env['PATH'], ...env },
+    env: { PATH: process.env['PATH'], NODE_COMPILE_CACHE: COMPILE_CACHE, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(cwd === undefined ? {} : { cwd }),
   });

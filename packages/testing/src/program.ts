@@ -9,6 +9,9 @@ import { LogLines, type LogLine, type LogLinesOptions } from './log-lines.ts';
 /** Root of the project, where `services` and `config` are. */
 export const PROJECT_ROOT = join(import.meta.dirname, '..', '..', '..');
 
+/** Where `npm start` and its like keep what V8 has compiled: programs start with half of the work. */
+export const COMPILE_CACHE = join(PROJECT_ROOT, 'node_modules/.cache/node-compile');
+
 export const FRONTEND = 'services/frontend/src/main.ts';
 export const COPIER = 'services/copier/src/main.ts';
 export const STANDALONE = 'services/standalone/src/main.ts';
@@ -194,6 +197,7 @@ function environment(added: ProgramOptions['env'] = {}): NodeJS.ProcessEnv {
     ...process.env,
     // Set by whoever runs the suites, for themselves.
     NODE_OPTIONS: undefined,
+    NODE_COMPILE_CACHE: COMPILE_CACHE,
     CLOUD_MIRROR_CONFIG: undefined,
     PORT: undefined,
     HOST: undefined,

@@ -162,8 +162,9 @@ test('logs and metrics have the same to say', async () => {
   for (const knows of ['by_rules', 'by_entry', 'in_memory'] as const) {
     frontend.manager.knows = knows;
     await ask(frontend, { headers: ['Host: mirror', 'X-Request-Id: mine'] });
-    await vi.waitFor(() =>
-      expect(frontend.log.filter(({ msg }) => msg === 'request')).toHaveLength(lines.length + 1),
+    await vi.waitFor(
+      () => expect(frontend.log.filter(({ msg }) => msg === 'request')).toHaveLength(lines.length + 1),
+      20_000,
     );
     const { time: _time, durationMs, ...line } = frontend.log.findLast(({ msg }) => msg === 'request') ?? {};
     expect(durationMs).toBeTypeOf('number');
@@ -214,7 +215,10 @@ test.each(['nothing', 'by_rules', 'a_fault'] as const)(
       knows === 'nothing' ? 'cloud-mirror; fwd=miss; detail=not_waiting' : 'cloud-mirror; hit',
     );
     expect(frontend.manager.requests).toMatchObject([{ missing: knows === 'nothing' }]);
-    await vi.waitFor(() => expect(frontend.log.filter(({ msg }) => msg === 'request')).toHaveLength(1));
+    await vi.waitFor(
+      () => expect(frontend.log.filter(({ msg }) => msg === 'request')).toHaveLength(1),
+      20_000,
+    );
   },
 );
 
@@ -231,11 +235,11 @@ test.each(['nothing', 'by_entry'] as const)(
     client.destroy();
     await once(client, 'close');
     const told = () => frontend.log.filter(({ msg }) => msg === 'request');
-    await vi.waitFor(() => expect(told()).toHaveLength(1));
+    await vi.waitFor(() => expect(told()).toHaveLength(1), 20_000);
     answer.resolve();
     frontend.manager.answered = Promise.resolve();
     await ask(frontend, { headers: ['Host: mirror', 'X-Request-Id: next'] });
-    await vi.waitFor(() => expect(told()).toHaveLength(2));
+    await vi.waitFor(() => expect(told()).toHaveLength(2), 20_000);
     expect(told().map(({ requestId }) => requestId)).toEqual(['mine', 'next']);
     expect(told()[0]).toMatchObject({
       route: 'redirect',
@@ -312,7 +316,7 @@ test('answers of one connection go out in the order of their requests, each one 
   frontend.manager.knows = 'in_memory';
   const rules = 'Cache-Control: no-cache';
   client.write(request('remembered') + request('decided', rules) + request('last', rules, CLOSE));
-  await vi.waitFor(() => expect(frontend.manager.requests).toHaveLength(2));
+  await vi.waitFor(() => expect(frontend.manager.requests).toHaveLength(2), 20_000);
   answer.resolve();
   const texts = (await client.toArray()).join('').split(/(?=HTTP\/1\.1 302)/);
   const ids = texts.map((text) => /X-Request-Id: (.*)\r\n/.exec(text)?.[1]);
