@@ -8,6 +8,11 @@ export interface DigestClaim {
   readonly field: string;
   readonly algorithm: DigestAlgorithm;
   readonly value: Buffer;
+  /**
+   * The field does not say that it is a digest; it only looks like one. Such a claim proves bytes that agree with it, and
+   * says little against bytes that do not.
+   */
+  readonly guessed?: boolean;
 }
 
 const LENGTHS: Readonly<Record<DigestAlgorithm, number>> = {
@@ -44,7 +49,7 @@ export function digestClaims(headers: ResponseHeaders): readonly DigestClaim[] {
     ...entityTag(headers),
   ];
   const hashes = claims.filter(({ algorithm }) => algorithm !== 'crc32c');
-  return hashes.length > 0 ? hashes : claims;
+  return hashes.some(({ guessed }) => guessed !== true) ? hashes : claims;
 }
 
 /** RFC 9530: a dictionary of byte sequences, `sha-256=:…base64…:`. */
@@ -89,7 +94,8 @@ function googleHashes(headers: ResponseHeaders): DigestClaim[] {
 /**
  * S3 makes the entity tag an MD5 of the object where it was put in one piece and not under a KMS or customer key
  * (https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html), directory buckets excepted. Only an answer that
- * bears S3's request id is taken for one of S3, and none that was encoded, perhaps by a cache in between.
+ * bears S3's request id is taken for one of S3, and none that was encoded, perhaps by a cache in between. Stores that
+ * only resemble S3 (or objects of backups and migrations) have other tags of this form, so it stays a guess.
  */
 function entityTag(headers: ResponseHeaders): DigestClaim[] {
   const hex = /^"([0-9a-f]{32})"$/i.exec(headers.first('etag') ?? '')?.[1];
@@ -102,7 +108,7 @@ function entityTag(headers: ResponseHeaders): DigestClaim[] {
     headers.first('content-encoding') === null;
   return hex === undefined || !isMd5
     ? []
-    : [{ field: 'ETag', algorithm: 'md5', value: Buffer.from(hex, 'hex') }];
+    : [{ field: 'ETag', algorithm: 'md5', value: Buffer.from(hex, 'hex'), guessed: true }];
 }
 
 function claim(

@@ -26,11 +26,15 @@ export class StreamDigests {
 
   /**
    * Ends the digests. To be called once.
-   * `broken` names the field of the first claim that does not hold, `null` where all do.
+   * `broken` names the field of the first claim that does not hold, `null` where all do. A guess that does not hold
+   * counts for nothing where a hash proves the bytes.
    */
   finish(): { readonly sha256: string; readonly broken: string | null } {
     const values = new Map([...this.#digesters].map(([algorithm, each]) => [algorithm, each.digest()]));
-    const broken = this.#claims.find(({ algorithm, value }) => !values.get(algorithm)?.equals(value));
+    const fails = ({ algorithm, value }: DigestClaim): boolean => !values.get(algorithm)?.equals(value);
+    const firm = this.#claims.filter(({ guessed }) => guessed !== true);
+    const proved = firm.some((claim) => claim.algorithm !== 'crc32c' && !fails(claim));
+    const broken = firm.find(fails) ?? (proved ? undefined : this.#claims.find(fails));
     return { sha256: values.get('sha256')?.toString('hex') ?? '', broken: broken?.field ?? null };
   }
 }

@@ -4,13 +4,14 @@ import { describeCaching, describeHeaders } from './described-headers.ts';
 import { AddressRefusedError, ConnectError, type Resolver } from './guarded-connector.ts';
 import { HopRequester } from './hop-requester.ts';
 import { hostForClients } from './log-form.ts';
-import { OriginBody } from './origin-body.ts';
+import { OriginBody, type OriginBodyOptions } from './origin-body.ts';
 import {
   OriginError,
   type Origin,
   type OriginCallOptions,
   type OriginDescription,
   type OriginObject,
+  type OriginOpenOptions,
   type SourceOptions,
   type SourcePolicy,
 } from './origin.ts';
@@ -77,12 +78,12 @@ export class HttpOrigin implements Origin {
     return await this.#inspectByFirstByte(url, rule, lifetime);
   }
 
-  async open(url: URL, options: OriginCallOptions = {}): Promise<OriginObject> {
+  async open(url: URL, options: OriginOpenOptions = {}): Promise<OriginObject> {
     const lifetime = this.#lifetime(options);
     try {
       const rule = this.#ruleOf(url);
       const first = await this.#follower.follow(url, { method: 'GET', lifetime });
-      return this.#object(url, rule, first, lifetime);
+      return this.#object(url, rule, first, { lifetime, guessFailedWith: options.guessFailedWith });
     } catch (error) {
       lifetime[Symbol.dispose]();
       throw error;
@@ -117,12 +118,18 @@ export class HttpOrigin implements Origin {
     return this.#describe(answer, judgeFirstByte(answer, rule));
   }
 
-  #object(url: URL, rule: SourceOptions, first: FollowedResponse, lifetime: CallLifetime): OriginObject {
+  #object(
+    url: URL,
+    rule: SourceOptions,
+    first: FollowedResponse,
+    { lifetime, guessFailedWith }: Pick<OriginBodyOptions, 'lifetime' | 'guessFailedWith'>,
+  ): OriginObject {
     try {
       const { sizeBytes } = judgeWhole(first, rule);
       const body = new OriginBody(first, {
         lifetime,
         sizeBytes,
+        guessFailedWith,
         maxObjectBytes: this.#options.maxObjectBytes,
         pace: this.#pace(),
         requestRest: (from, validator) => this.#requestRest(url, first, from, validator, lifetime),

@@ -2,10 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { CallLifetime } from './call-lifetime.ts';
 import { roughCause } from './connection-failure.ts';
 import { parseContentRange, type ContentRange } from './content-range.ts';
-import { digestClaims } from './digest-claims.ts';
+import { digestClaims, type DigestClaim } from './digest-claims.ts';
 import { StreamDigests } from './digests.ts';
 import { hostForClients } from './log-form.ts';
-import { OriginError } from './origin.ts';
+import { GuessedDigestError, OriginError } from './origin.ts';
 import { PacedReader, type PaceOptions } from './paced-reader.ts';
 import type { FollowedResponse } from './redirect-follower.ts';
 import type { ResponseHeaders } from './response-headers.ts';
@@ -18,6 +18,8 @@ export interface OriginBodyOptions {
   readonly sizeBytes: number | null;
   readonly maxObjectBytes: number;
   readonly pace: PaceOptions;
+  /** See `OriginOpenOptions`. */
+  readonly guessFailedWith?: string | undefined;
   /**
    * Asks for the bytes from `from` on, with `validator` as If-Range. Any answer may come back; this class judges it.
    * The answer comes from the same resource as the first one, whatever redirects led there.
@@ -42,6 +44,7 @@ export class OriginBody implements AsyncIterable<Uint8Array>, AsyncDisposable {
   readonly hasDigest: boolean;
   readonly #first: FollowedResponse;
   readonly #options: OriginBodyOptions;
+  readonly #claims: readonly DigestClaim[];
   readonly #digests: StreamDigests;
   /** Sent as If-Range and required in each 206; `null` means that a broken body cannot be continued. */
   readonly #validator: StrongValidator | null;
@@ -57,7 +60,9 @@ export class OriginBody implements AsyncIterable<Uint8Array>, AsyncDisposable {
   constructor(first: FollowedResponse, options: OriginBodyOptions) {
     const { headers } = first;
     const claims = digestClaims(headers);
-    if (headers.hasForeignTransferCoding() || (!headers.isFramed() && claims.length === 0))
+    // A guess that failed before proves nothing, neither the bytes nor their end.
+    this.hasDigest = claims.some(({ guessed }) => guessed !== true || options.guessFailedWith === undefined);
+    if (headers.hasForeignTransferCoding() || (!headers.isFramed() && !this.hasDigest))
       throw new OriginError(
         'origin_mismatch',
         'the origin gives neither a length, nor chunks, nor a digest: the end of the body cannot be proved',
@@ -65,8 +70,8 @@ export class OriginBody implements AsyncIterable<Uint8Array>, AsyncDisposable {
       );
     this.#first = first;
     this.#options = options;
+    this.#claims = claims;
     this.#digests = new StreamDigests(claims);
-    this.hasDigest = claims.length > 0;
     this.#validator =
       headers.list('accept-ranges')?.trim().toLowerCase() === 'bytes' ? strongValidator(headers) : null;
     this.#sizeBytes = options.sizeBytes;
@@ -221,8 +226,19 @@ export class OriginBody implements AsyncIterable<Uint8Array>, AsyncDisposable {
     if (this.#sizeBytes !== null && this.#receivedBytes !== this.#sizeBytes)
       throw this.#mismatch('sent fewer bytes than it announced');
     const { sha256, broken } = this.#digests.finish();
-    if (broken !== null) throw this.#mismatch(`sent bytes that are not what its ${broken} says`);
+    if (broken !== null) this.#judgeBroken(broken, sha256);
     this.#sha256 = sha256;
+  }
+
+  /** A guess that fails twice with the same bytes was wrong: damage on the way would differ. */
+  #judgeBroken(field: string, sha256: string): void {
+    const isGuess = this.#claims.some((claim) => claim.field === field && claim.guessed === true);
+    if (isGuess && this.#options.guessFailedWith === sha256) return;
+    const what = `sent bytes that are not what its ${field} says`;
+    if (!isGuess) throw this.#mismatch(what);
+    const { finalUrl } = this.#first;
+    const details = { field, sha256, host: finalUrl.host };
+    throw new GuessedDigestError(`${hostForClients(finalUrl)} ${what}`, details);
   }
 
   #assertAlive(): void {

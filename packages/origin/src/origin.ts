@@ -21,11 +21,19 @@ export interface Origin extends AsyncDisposable {
    * the whole object are there, and the answer may be shared between clients. The caller reads `body` to its end or
    * disposes of the object.
    */
-  open(url: URL, options?: OriginCallOptions): Promise<OriginObject>;
+  open(url: URL, options?: OriginOpenOptions): Promise<OriginObject>;
 }
 
 export interface OriginCallOptions {
   readonly signal?: AbortSignal | undefined;
+}
+
+export interface OriginOpenOptions extends OriginCallOptions {
+  /**
+   * SHA-256 of the bytes with which a {@link GuessedDigestError} was thrown, in lower-case hex. Where the same bytes come
+   * again, the guess was none, and they are taken without it.
+   */
+  readonly guessFailedWith?: string | undefined;
 }
 
 export interface OriginDescription {
@@ -118,6 +126,23 @@ export class OriginError extends Error {
 /** 408, 425 and 429 ask for another try (RFC 9110, 8470, 6585). */
 export function isRetryableStatus(status: number): boolean {
   return status >= 500 || [408, 425, 429].includes(status);
+}
+
+/**
+ * `origin_mismatch`: the bytes are not those of a digest that the origin only seems to give (an ETag that looks like an
+ * MD5). Either they were damaged on the way or it is no digest; another try with `guessFailedWith` tells.
+ */
+export class GuessedDigestError extends OriginError {
+  /** The header field that was taken for a digest. */
+  readonly field: string;
+  /** Of the bytes that came, in lower-case hex. */
+  readonly sha256: string;
+
+  constructor(message: string, details: { field: string; sha256: string; host: string }) {
+    super('origin_mismatch', message, { host: details.host });
+    this.field = details.field;
+    this.sha256 = details.sha256;
+  }
 }
 
 function retryableByDefault(code: OriginErrorCode, status: number | null): boolean {

@@ -119,6 +119,14 @@ test('every claim counts, the first that is broken is named', () => {
   );
 });
 
+test.each<[string, Record<string, string>, string | null]>([
+  ['a hash proves', { 'content-md5': hash('md5', body) }, null],
+  ['a checksum agrees with', { 'x-amz-checksum-crc32c': checksum(crc32c(body)) }, 'ETag'],
+  ['a hash contradicts', { 'content-md5': hash('md5', other) }, 'Content-MD5'],
+])('a guessed digest that fails for bytes that %s (%#)', (_, headers, expected) => {
+  expect(broken({ ...amazon, etag: `"${hash('md5', other, 'hex')}"`, ...headers })).toBe(expected);
+});
+
 test('CRC-32C gives the check value of its definition', () => {
   expect(crc32c(Buffer.from('123456789'))).toBe(0xe3069283);
 });

@@ -407,3 +407,65 @@ describe('a broken body is not continued', () => {
     expect(server.connections()).toBe(1);
   });
 });
+
+describe('a digest that is only guessed', () => {
+  const S3 = 'x-amz-request-id: R\r\nETag: "0123456789abcdef0123456789abcdef"\r\n';
+  const sha256 = createHash('sha256').update('body').digest('hex');
+  const failed: Error = expect.objectContaining({
+    name: 'OriginError',
+    code: 'origin_mismatch',
+    retryable: true,
+    field: 'ETag',
+    sha256,
+  }) as Error;
+
+  test('and fails is a mismatch that tells what came', async () => {
+    await using server = await serveRaw((socket) =>
+      socket.write(`${head('200 OK', `${S3}Content-Length: 4\r\n`)}body`),
+    );
+    await using origin = localOrigin();
+    const object = await origin.open(at(server.port));
+    expect(object.hasDigest).toBe(true);
+    await expect(readAll(object.body)).rejects.toThrow(failed);
+  });
+
+  test('and failed with the same bytes before is none', async () => {
+    await using server = await serveRaw((socket) =>
+      socket.write(`${head('200 OK', `${S3}Content-Length: 4\r\n`)}body`),
+    );
+    await using origin = localOrigin();
+    const object = await origin.open(at(server.port), { guessFailedWith: sha256 });
+    expect(object.hasDigest).toBe(false);
+    expect((await readAll(object.body)).toString()).toBe('body');
+    expect(object.sha256()).toBe(sha256);
+  });
+
+  test('and failed with other bytes before fails again', async () => {
+    await using server = await serveRaw((socket) =>
+      socket.write(`${head('200 OK', `${S3}Content-Length: 4\r\n`)}body`),
+    );
+    await using origin = localOrigin();
+    const object = await origin.open(at(server.port), { guessFailedWith: 'f'.repeat(64) });
+    await expect(readAll(object.body)).rejects.toThrow(failed);
+  });
+
+  test('and failed before proves no end of a body', async () => {
+    await using server = await serveRaw((socket) =>
+      socket.end(`${head('200 OK', `${S3}Connection: close\r\n`)}body`),
+    );
+    await using origin = localOrigin();
+    await expect(origin.open(at(server.port), { guessFailedWith: sha256 })).rejects.toThrow(
+      error('origin_mismatch', { retryable: false }),
+    );
+  });
+
+  test('is not what a claimed digest is: that one fails whatever came before', async () => {
+    const claim = `Content-MD5: ${'A'.repeat(22)}==\r\n`;
+    await using server = await serveRaw((socket) =>
+      socket.write(`${head('200 OK', `${S3}${claim}Content-Length: 4\r\n`)}body`),
+    );
+    await using origin = localOrigin();
+    const object = await origin.open(at(server.port), { guessFailedWith: sha256 });
+    await expect(readAll(object.body)).rejects.toThrow('Content-MD5');
+  });
+});

@@ -38,6 +38,9 @@ export function bodyAnswer(body: OriginBody, query: URLSearchParams, etag?: stri
   if (kind === 'weak') headers.etag = `W/${tag}`;
   if (kind === 'none') delete headers['last-modified'];
   if (kind === 'md5') headers.etag = `"${digestOf(body, 'md5', 'hex')}"`;
+  if (kind === 's3' || kind === 's3-other') headers['x-amz-request-id'] = 'R';
+  if (kind === 's3') headers.etag = `"${digestOf(body, 'md5', 'hex')}"`;
+  if (kind === 's3-other') headers.etag = '"0123456789abcdef0123456789abcdef"';
   for (const [parameter, header] of PASSED_ON) {
     const value = query.get(parameter);
     if (value !== null) headers[header] = value;

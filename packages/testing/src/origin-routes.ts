@@ -27,7 +27,7 @@ import { fixedBody, patternedBody, type OriginBody } from './origin-body.ts';
  * | /loop, /loop-a, /loop-b | circles |
  *
  * All that have bytes take by query: `seed`, `type`, `disposition`, `encoding`, `language`, `note` (x-amz-meta-note),
- * `cache` (Cache-Control), `expires`, `etag=strong|weak|md5|none` (none: no Last-Modified either), `ranges=none`, `md5=good|bad`, `sha256=good|bad`, `bps`.
+ * `cache` (Cache-Control), `expires`, `etag=strong|weak|md5|s3|s3-other|none` (s3: with S3's request id; other: that is not the MD5; none: no Last-Modified either), `ranges=none`, `md5=good|bad`, `sha256=good|bad`, `bps`.
  *
  * @param tries how often this path was asked for before with this method
  * @returns null where there is nothing at that path

@@ -2,7 +2,7 @@ import { isDefect, type Backend } from '@cloud-mirror/cache-manager';
 import type { Adapters, Config } from '@cloud-mirror/mirror';
 import type { Logger } from '@cloud-mirror/program';
 import { parseJob, type Delivery } from '@cloud-mirror/job-queue';
-import { urlForLog } from '@cloud-mirror/origin';
+import { urlForLog, type GuessedDigestError } from '@cloud-mirror/origin';
 import type { Registry } from 'prom-client';
 import { createCopierMetrics, type CopierMetrics } from './copier-metrics.ts';
 import { CopyJob } from './copy-job.ts';
@@ -19,6 +19,8 @@ export interface CopierOptions {
   readonly registry: Registry;
 }
 
+const MAX_REFUTED_HOSTS = 1_000;
+
 /** Receives jobs of the back ends it serves and makes their copies, until it is drained. */
 export class Copier {
   readonly #options: CopierOptions;
@@ -32,6 +34,8 @@ export class Copier {
   readonly #ended = new AbortController();
   readonly #running = new Set<Promise<void>>();
   readonly #failing = new Set<string>();
+  /** Hosts whose wrong digests were logged. */
+  readonly #refutedHosts = new Set<string>();
   #loops: Promise<unknown> = Promise.resolve();
 
   constructor(options: CopierOptions) {
@@ -46,6 +50,7 @@ export class Copier {
       times: config.entries,
       maxReceiveCount: config.queue.maxReceiveCount,
       onPartFailed: (part, backend, error) => this.#partFailed(part, backend, error),
+      onGuessRefuted: (guess) => this.#guessRefuted(guess),
     });
   }
 
@@ -124,6 +129,16 @@ export class Copier {
   #internalError(backend: string, error: unknown): void {
     this.#metrics.internalError();
     this.#options.logger.error({ backend, outcome: 'internal_error', err: error }, 'a defect of the copier');
+  }
+
+  /** Once for each host: every object of such an origin is read twice. */
+  #guessRefuted({ field, host, sha256 }: GuessedDigestError): void {
+    if (host === null || this.#refutedHosts.has(host) || this.#refutedHosts.size >= MAX_REFUTED_HOSTS) return;
+    this.#refutedHosts.add(host);
+    this.#options.logger.warn(
+      { host, field, contentSha256: sha256 },
+      'a header of the origin looks like a digest and is none; its objects are read twice and compared',
+    );
   }
 
   #queueAnswered(backend: Backend, failure: unknown): void {

@@ -12,7 +12,12 @@ import {
   type TakeResult,
 } from '@cloud-mirror/cache-manager';
 import { parseJob, type Delivery } from '@cloud-mirror/job-queue';
-import { normalizeOriginUrl, OriginUrlError, type Origin } from '@cloud-mirror/origin';
+import {
+  normalizeOriginUrl,
+  OriginUrlError,
+  type GuessedDigestError,
+  type Origin,
+} from '@cloud-mirror/origin';
 import { commitCopy, type Commit } from './commit-copy.ts';
 import { copyObject } from './copy-object.ts';
 import { JobEnding, type JobEndingParts, type Taken, type Work } from './job-ending.ts';
@@ -23,6 +28,8 @@ export interface CopyJobParts extends JobEndingParts {
   readonly backends: Backends;
   readonly entries: EntryStore;
   readonly origin: Pick<Origin, 'open' | 'inspect'>;
+  /** An origin's header that was taken for a digest is none; see {@link GuessedDigestError}. */
+  readonly onGuessRefuted?: ((guess: GuessedDigestError) => void) | undefined;
 }
 
 /** Delay for jobs that another version of this program may understand. */
@@ -169,7 +176,8 @@ export class CopyJob {
     };
     const { token } = taken;
     const { originBytes } = job;
-    const task = { object, generation, token, replaces, originBytes, signal, onProgress };
+    const { onGuessRefuted } = this.#parts;
+    const task = { object, generation, token, replaces, originBytes, signal, onProgress, onGuessRefuted };
     const { copy, copied } = await copyObject(task, this.#parts.origin, this.#parts.times);
     const commit = await this.#commit(work, taken, copy);
     if (!copied) return { commit, result: { outcome: 'already_there' } };

@@ -6,7 +6,7 @@ import {
   type CopyLifeOptions,
   type MirroredObject,
 } from '@cloud-mirror/cache-manager';
-import type { Origin } from '@cloud-mirror/origin';
+import { GuessedDigestError, type Origin } from '@cloud-mirror/origin';
 import { StorageError } from '@cloud-mirror/storage-provider';
 import { headersOf } from './copy-headers.ts';
 import { expectedBody } from './expected-body.ts';
@@ -24,6 +24,8 @@ export interface CopyTask {
   readonly originBytes: number | null | undefined;
   readonly signal: AbortSignal;
   readonly onProgress: (bytes: number) => void;
+  /** Two tries brought the same bytes, which are not what a guessed digest says: it was no digest. */
+  readonly onGuessRefuted?: ((guess: GuessedDigestError) => void) | undefined;
 }
 
 export interface CopyResult {
@@ -42,7 +44,7 @@ export async function copyObject(
   life: CopyLifeOptions,
 ): Promise<CopyResult> {
   try {
-    return { copy: await store(task, origin), copied: true };
+    return { copy: await storeVerified(task, origin), copied: true };
   } catch (error) {
     if (!isTaken(error)) throw error;
     const found = await lookUpGeneration(task.object, task.generation, life, task.signal);
@@ -50,7 +52,7 @@ export async function copyObject(
     // What is there is past its life and nobody told us of it, or what we were told of has gone.
     if (found.replaces !== task.replaces) {
       return {
-        copy: await store({ ...task, replaces: found.replaces }, origin).catch(passing),
+        copy: await storeVerified({ ...task, replaces: found.replaces }, origin).catch(passing),
         copied: true,
       };
     }
@@ -68,10 +70,26 @@ function passing(error: unknown): never {
   throw new StorageError(error.code, error.message, { cause: error, retryable: true });
 }
 
-async function store(task: CopyTask, origin: Pick<Origin, 'open' | 'inspect'>): Promise<Copy> {
+/** A digest that is only guessed gets a second try at once: where the same bytes come again, they are right. */
+async function storeVerified(task: CopyTask, origin: Pick<Origin, 'open' | 'inspect'>): Promise<Copy> {
+  try {
+    return await store(task, origin);
+  } catch (error) {
+    if (!(error instanceof GuessedDigestError)) throw error;
+    const copy = await store(task, origin, error.sha256);
+    if (copy.sha256 === error.sha256) task.onGuessRefuted?.(error);
+    return copy;
+  }
+}
+
+async function store(
+  task: CopyTask,
+  origin: Pick<Origin, 'open' | 'inspect'>,
+  guessFailedWith?: string,
+): Promise<Copy> {
   const { object, generation, token, replaces, signal, onProgress } = task;
   const url = new URL(object.url);
-  await using source = await origin.open(url, { signal });
+  await using source = await origin.open(url, { signal, guessFailedWith });
   const body = new CountedBody(await expectedBody(source, task, origin));
   const named = { url: object.url, token: publicToken(token), generation };
   const stored = await object.backend.store.put(copyKey(object, generation), body, {

@@ -15,6 +15,8 @@ export interface CopierFixture extends AsyncDisposable {
   readonly parts: CopyJobParts;
   /** Parts that did not answer, in order. */
   readonly failures: string[];
+  /** Field and SHA-256 of digests that were guessed and wrong, in order. */
+  readonly refuted: string[];
   /** Sends a job that no claim stands behind, unless `job` says otherwise. */
   send(path: string, job?: Partial<Job>): Promise<void>;
   /** Claims the object and sends the claim's job, as a front end does. */
@@ -31,6 +33,7 @@ export interface CopierFixture extends AsyncDisposable {
 export async function openCopier(changed: Partial<CopyJobParts> = {}): Promise<CopierFixture> {
   const mirror = await openMirror();
   const failures: string[] = [];
+  const refuted: string[] = [];
   const { gate, here, there, httpOrigin, gatedEntries } = mirror;
   const asked = <T>(method: string, url: URL, work: () => Promise<T>): Promise<T> =>
     gate.run({ part: 'origin', method, subject: url.pathname }, work);
@@ -44,6 +47,7 @@ export async function openCopier(changed: Partial<CopyJobParts> = {}): Promise<C
     times: TIMES,
     maxReceiveCount: MAX_RECEIVE_COUNT,
     onPartFailed: (part) => failures.push(part),
+    onGuessRefuted: ({ field, sha256 }) => refuted.push(`${field} ${sha256}`),
     ...changed,
   };
   const copyJob = new CopyJob(parts);
@@ -68,6 +72,7 @@ export async function openCopier(changed: Partial<CopyJobParts> = {}): Promise<C
     mirror,
     parts,
     failures,
+    refuted,
     send: (path, job) => here.queue.enqueue({ ...jobOf(path), ...job }),
     sendClaimed: async (path) => {
       const job = { ...jobOf(path), token: `claimed for ${path}` };

@@ -50,6 +50,22 @@ describe('a job of a claim that stands', () => {
     expect(gate.count({ ...HEAD, subject: copier.mirror.object(PATH).markerKey })).toBe(0);
   });
 
+  test('is copied at its second read where an ETag only looks like a digest of the bytes', async () => {
+    const path = `${PATH}?etag=s3-other`;
+    await copier.sendClaimed(path);
+    const { sha256 } = copier.mirror.origin.bodyOf(path);
+    expect(await copier.runNext()).toMatchObject({ outcome: 'copied', present: true, copy: { sha256 } });
+    expect(copier.mirror.gate.count(OPEN)).toBe(2);
+    expect(copier.refuted).toEqual([`ETag ${sha256}`]);
+  });
+
+  test('is copied at once where the ETag is the digest that it looks like', async () => {
+    await copier.sendClaimed(`${PATH}?etag=s3`);
+    expect(await copier.runNext()).toMatchObject({ outcome: 'copied' });
+    expect(copier.mirror.gate.count(OPEN)).toBe(1);
+    expect(copier.refuted).toEqual([]);
+  });
+
   test('keeps the headers that belong to the bytes, and says where they came from', async () => {
     const path = '/bytes/500?type=text/x-log&disposition=inline&language=en&encoding=br';
     const { token } = await copier.sendClaimed(path);
