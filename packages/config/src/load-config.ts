@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { z } from 'zod';
 import { ConfigError, describeFound, pathText } from './config-fault.ts';
-import type { Fault } from './config-fault.ts';
+import type { Fault, KeyPath } from './config-fault.ts';
 import { parseConfigDocument } from './config-document.ts';
 import { overrideFromEnvironment, substituteEnvironment } from './environment.ts';
 import type { Environment } from './environment.ts';
@@ -22,6 +22,8 @@ export interface ConfigFormat<Settings> {
    * (`password`, `token` …) no value is shown anyway.
    */
   readonly secretPaths: readonly RegExp[];
+  /** Paths of values that must be one variable of the environment and nothing else, so that no secret is in the file. */
+  readonly variablePaths?: readonly RegExp[];
 }
 
 /**
@@ -81,7 +83,8 @@ export function parseConfig<Settings>(
   const substituted = substituteEnvironment(Object.fromEntries(sections), environment);
   const overridden = overrideFromEnvironment(substituted.tree, environment, format.listenSection);
   const result = checkTree(format, overridden.tree, substituted.fromEnvironment);
-  const before = [...substituted.faults, ...overridden.faults];
+  const literal = literalFaults(document.tree, format.variablePaths ?? []);
+  const before = [...substituted.faults, ...overridden.faults, ...literal];
   const told = new Set(before.map((fault) => fault.path));
   const faults = [
     ...before,
@@ -89,6 +92,34 @@ export function parseConfig<Settings>(
   ];
   if ('faults' in result || faults.length > 0) throw new ConfigError(source, faults);
   return result.config;
+}
+
+const ONE_VARIABLE = /^\$\{[A-Za-z_][A-Za-z0-9_]*(?::-)?\}$/;
+
+function literalFaults(tree: unknown, paths: readonly RegExp[]): Fault[] {
+  const faults: Fault[] = [];
+  const walk = (path: KeyPath, value: unknown, above: readonly unknown[]): void => {
+    if (typeof value === 'object' && value !== null) {
+      // An alias of what it is part of is a fault that is told elsewhere.
+      if (above.includes(value)) return;
+      for (const [key, inner] of Object.entries(value))
+        walk([...path, Array.isArray(value) ? Number(key) : key], inner, [...above, value]);
+      return;
+    }
+    const text = pathText(path);
+    if (value === null || value === undefined || !paths.some((one) => one.test(text))) return;
+    if (typeof value === 'string' && ONE_VARIABLE.test(value)) return;
+    const name = String(path.at(-1))
+      .replace(/[A-Z]/g, (letter) => `_${letter}`)
+      .toUpperCase();
+    faults.push({
+      path: text,
+      found: 'a value in the file itself (not shown)',
+      expected: `a variable of the environment, \${${name}} say, so that the file holds no secret`,
+    });
+  };
+  if (paths.length > 0) walk([], tree, []);
+  return faults;
 }
 
 function checkTree<Settings>(

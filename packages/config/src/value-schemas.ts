@@ -17,20 +17,28 @@ export function section<Shape extends z.ZodRawShape>(shape: Shape) {
 /**
  * As {@link section}, for places where nothing is not the same as an empty mapping.
  * @param known the keys among which the intended one is looked for where a key is unknown
+ * @param adviceFor what to tell of an unknown key that stands for something which is not supported; `null` for others
  */
-export function strictMapping<Shape extends z.ZodRawShape>(shape: Shape, known = Object.keys(shape)) {
-  return z.strictObject(shape, { error: (issue) => mappingMessage(issue, known) });
+export function strictMapping<Shape extends z.ZodRawShape>(
+  shape: Shape,
+  known = Object.keys(shape),
+  adviceFor: (key: string) => string | null = () => null,
+) {
+  return z.strictObject(shape, { error: (issue) => mappingMessage(issue, known, adviceFor) });
 }
 
 function mappingMessage(
   issue: { readonly code?: string; readonly keys?: unknown },
   known: readonly string[],
+  adviceFor: (key: string) => string | null,
 ): string {
   const list = known.join(', ');
   if (issue.code !== 'unrecognized_keys' || !Array.isArray(issue.keys))
     return `a mapping with keys among ${list}`;
   return issue.keys
     .map((key) => {
+      const advice = adviceFor(String(key));
+      if (advice !== null) return advice;
       const near = nearestKey(String(key), known);
       return near === null ? `one of ${list}` : `"${near}" perhaps, or another of ${list}`;
     })

@@ -6,6 +6,7 @@ import type { Origin, SourcePolicy } from '@cloud-mirror/origin';
 import { openBackends } from './backends.ts';
 import { breakerLog } from './breakers/breaker-log.ts';
 import { GuardedEntryStore } from './breakers/guarded-entry-store.ts';
+import { configWarnings } from './config-warnings.ts';
 import type { PartsConfig, SourceRule } from './program-schemas.ts';
 import type { Logger } from '@cloud-mirror/program';
 import { programVersion, repeatedFailureLog } from '@cloud-mirror/program';
@@ -29,6 +30,7 @@ export async function openAdapters(
   await using resources = new AsyncDisposableStack();
   const entries = resources.use(openEntries(config, logger));
   warnOfOpenRules(config, logger);
+  for (const { path, message } of configWarnings(config)) logger.warn({ key: path }, message);
   const policy = createSourcePolicy({
     requireTls: config.sources.requireTls,
     allow: config.sources.allow.map(policyRule),

@@ -101,6 +101,7 @@ function openBucket(service: S3Service, name: string, region: S3Region): S3Stora
     endpoint: region.endpoint ?? undefined,
     forcePathStyle: region.forcePathStyle,
     access: region.access ?? service.access,
+    credentials: credentialsOf(region.credentials ?? service.credentials),
     signedUrlSeconds: service.signedUrlSeconds,
     publicUrl: region.publicUrl ?? undefined,
     lifespanDays: service.lifespanDays,
@@ -109,4 +110,16 @@ function openBucket(service: S3Service, name: string, region: S3Region): S3Stora
     requestTimeoutMs: service.requestTimeoutMs,
     checksums: region.checksums,
   });
+}
+
+/** Which of the two is given was checked when the file was read. `undefined`: the SDK's own chain. */
+function credentialsOf(
+  given: S3Service['credentials'],
+): ConstructorParameters<typeof S3StorageProvider>[0]['credentials'] {
+  if (given === null) return undefined;
+  const { accessKeyId, secretAccessKey, sessionToken, profile } = given;
+  if (profile !== undefined) return { profile };
+  if (accessKeyId === undefined || secretAccessKey === undefined)
+    throw new TypeError('credentials have neither a profile nor a key with its secret');
+  return { accessKeyId, secretAccessKey, sessionToken: sessionToken ?? undefined };
 }

@@ -4,6 +4,7 @@ import type { KeyPath } from '@cloud-mirror/config';
 import { backendsOf, isMapping, listAt, valueAt } from './config-values.ts';
 import { placeFaults } from './place-rules.ts';
 import { redisFaults } from './redis-rules.ts';
+import { storeFaults } from './store-rules.ts';
 import { timeLimitFaults } from './time-rules.ts';
 import { queueName } from './queue-name.ts';
 
@@ -33,6 +34,7 @@ export function findCrossFaults(config: unknown): CrossFault[] {
     ...nameFaults(config),
     ...queueNameFaults(config),
     ...placeFaults(config),
+    ...storeFaults(config),
     ...serveFaults(config),
   ];
 }

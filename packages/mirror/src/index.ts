@@ -25,4 +25,6 @@ export type {
   Service,
   SourceRule,
 } from './program-schemas.ts';
+export { configWarnings } from './config-warnings.ts';
+export type { ConfigWarning } from './config-warnings.ts';
 export { requireSharedParts } from './shared-parts.ts';

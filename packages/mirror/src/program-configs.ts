@@ -24,7 +24,14 @@ const SERVER = {
   listenKeys: { port: 'server.port or PORT', host: 'server.host or HOST' },
 };
 
-const SECRET_PATHS = [/^admin\.tokens(\[\d+\](\.(sha256|scopes))?)?$/, /^entries\.(url|cluster|sentinels)/];
+/** Of S3 services and regions. */
+const CREDENTIALS = /^services\..*\.credentials\.(accessKeyId|secretAccessKey|sessionToken)$/;
+const SECRET_PATHS = [
+  /^admin\.tokens(\[\d+\](\.(sha256|scopes))?)?$/,
+  /^entries\.(url|cluster|sentinels)/,
+  CREDENTIALS,
+];
+const VARIABLE_PATHS = [CREDENTIALS];
 
 export const STANDALONE_CONFIG: ProgramConfig<Config> = {
   format: {
@@ -32,6 +39,7 @@ export const STANDALONE_CONFIG: ProgramConfig<Config> = {
     listenSection: 'server',
     otherSections: [],
     secretPaths: SECRET_PATHS,
+    variablePaths: VARIABLE_PATHS,
   },
   ...SERVER,
   drainSeconds: ({ server, copier }) => server.drainSeconds + copier.graceSeconds,
@@ -44,6 +52,7 @@ export const FRONTEND_CONFIG: ProgramConfig<FrontendConfig> = {
     listenSection: 'server',
     otherSections: othersThan(Object.keys(frontendSchema.in.shape)),
     secretPaths: SECRET_PATHS,
+    variablePaths: VARIABLE_PATHS,
   },
   ...SERVER,
   drainSeconds: ({ server }) => server.drainSeconds,
@@ -56,6 +65,7 @@ export const COPIER_CONFIG: ProgramConfig<CopierConfig> = {
     listenSection: null,
     otherSections: othersThan(Object.keys(copierSchema.in.shape)),
     secretPaths: SECRET_PATHS,
+    variablePaths: VARIABLE_PATHS,
   },
   variables: FILE_VARIABLE,
   listenKeys: { port: 'copier.health.port', host: 'copier.health.host' },

@@ -17,7 +17,11 @@ export function configCommand(context: CommandContext): Command {
           .default('standalone'),
       )
       .action(async (file: string | undefined, { program }: { program: (typeof PROGRAMS)[number] }) => {
-        context.stdout.write(summary(await readProgramConfig(program, file, context)));
+        const config = await readProgramConfig(program, file, context);
+        const { configWarnings } = await import('@cloud-mirror/mirror');
+        context.stdout.write(summary(config));
+        for (const { path, message } of configWarnings(config))
+          context.stderr.write(`warning: ${path}: ${message}\n`);
       }),
   );
 }

@@ -1,0 +1,76 @@
+import type { KeyPath } from '@cloud-mirror/config';
+import type { CrossFault } from './config-rules.ts';
+import { backendsOf, isMapping, valueAt } from './config-values.ts';
+
+/** What buckets and credentials of S3 services must be. */
+export function storeFaults(config: unknown): CrossFault[] {
+  return s3Mappings(config).flatMap(({ path, value }) => [
+    ...bucketKindFaults(path, value),
+    ...credentialFaults([...path, 'credentials'], valueAt(value, 'credentials')),
+  ]);
+}
+
+/** Every S3 service, and every region of one. */
+function s3Mappings(config: unknown): { readonly path: KeyPath; readonly value: unknown }[] {
+  const services = valueAt(config, 'services');
+  if (!isMapping(services)) return [];
+  const regions = backendsOf(config)
+    .filter(({ settings }) => valueAt(settings, 'kind') === 's3')
+    .map(({ service, region, settings }) => ({
+      path: ['services', service, 'regions', region],
+      value: valueAt(settings, 'regions', region),
+    }));
+  const all = Object.entries(services)
+    .filter(([, settings]) => valueAt(settings, 'kind') === 's3')
+    .map(([service, value]) => ({ path: ['services', service], value }));
+  return [...all, ...regions];
+}
+
+/**
+ * Kinds of buckets that their names tell, and what they lack.
+ * https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+ */
+const BUCKET_KINDS: readonly { readonly name: RegExp; readonly found: string; readonly lacks: string }[] = [
+  {
+    name: /--x-s3$/,
+    found: 'a directory bucket',
+    lacks: 'directory buckets have neither public reading nor addresses that are signed in the usual way',
+  },
+  { name: /--table-s3$/, found: 'a table bucket', lacks: 'table buckets hold no objects of ours' },
+  {
+    name: /--ol-s3$/,
+    found: 'an Object Lambda access point',
+    lacks: 'Object Lambda access points take no uploads',
+  },
+  {
+    name: /\.mrap$/,
+    found: 'a multi-region access point',
+    lacks: 'a region needs one bucket of its own',
+  },
+  {
+    name: /^arn:/,
+    found: 'an ARN',
+    lacks: 'access points have no lifecycle rules and no public addresses',
+  },
+];
+
+function bucketKindFaults(path: KeyPath, region: unknown): CrossFault[] {
+  const bucket = valueAt(region, 'bucket');
+  if (typeof bucket !== 'string') return [];
+  return BUCKET_KINDS.filter(({ name }) => name.test(bucket)).map(({ found, lacks }) => ({
+    path: [...path, 'bucket'],
+    found: `${found}, ${JSON.stringify(bucket)}`,
+    expected: `the name of a general purpose bucket: ${lacks}`,
+  }));
+}
+
+function credentialFaults(path: KeyPath, value: unknown): CrossFault[] {
+  if (!isMapping(value)) return [];
+  const given = Object.keys(value).filter((key) => value[key] !== null && value[key] !== '');
+  const has = (key: string): boolean => given.includes(key);
+  const expected = 'either accessKeyId and secretAccessKey (and sessionToken), or profile';
+  const pair = has('accessKeyId') && has('secretAccessKey');
+  const keys = has('accessKeyId') || has('secretAccessKey') || has('sessionToken');
+  if (has('profile') ? !keys : pair) return [];
+  return [{ path, found: given.length === 0 ? 'neither' : given.join(', '), expected }];
+}
