@@ -2,10 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { objectKey } from '@cloud-mirror/cache-manager';
 import { OriginUrlError } from '@cloud-mirror/origin';
-import {
-  decodeOriginUrlParameter,
-  ParameterError,
-} from '../../services/frontend/src/redirect/origin-url-parameter.ts';
+import { decodeOriginUrlParameter, ParameterError } from '@cloud-mirror/frontend';
 
 /*
  * From the path of a request to the key in the store: however a URL is spelled it is one object, and no two of them
