@@ -47,7 +47,7 @@ function storableType(received: string): string | undefined {
 /** Names of transfer codings, and `identity`, say nothing of the bytes; `aws-chunked` is how S3 names one of its own. */
 const TRANSPORT = new Set(['aws-chunked', 'chunked', 'identity', 'trailers']);
 
-/** Content codings without those of transport (RFC 9110, section 8.4); as received where none is left out. */
+/** Content codings without those of transport (RFC 9110, section 8.4); as received where none is left out and it is plain ASCII. */
 function storableEncoding(received: string | undefined): string | undefined {
   const members = (received ?? '').split(',').map((member) => member.trim());
   const codings = members
@@ -55,7 +55,10 @@ function storableEncoding(received: string | undefined): string | undefined {
     .filter((member) => TOKEN.test(member) && !TRANSPORT.has(member.toLowerCase()) && !isStores(member));
   if (codings.length === 0) return undefined;
   const same =
-    codings.length === members.length && codings.every((coding, index) => coding === members[index]);
+    codings.length === members.length &&
+    codings.every((coding, index) => coding === members[index]) &&
+    // Tabs and other white space around a member cannot be signed.
+    /^[\x20-\x7e]*$/.test(received ?? '');
   return within(same ? received : codings.join(', '), LONGEST);
 }
 

@@ -27,6 +27,9 @@ describe('of what an origin says, a store gets', () => {
     ['gzip', 'gzip'],
     ['GZIP', 'GZIP'],
     ['x-gzip,  br', 'x-gzip,  br'],
+    ['\tgzip', 'gzip'],
+    ['gzip,\tbr', 'gzip, br'],
+    ['gzip\u00a0', 'gzip'],
     ['zstd', 'zstd'],
     ['x'.repeat(300), undefined],
   ])('Content-Encoding %j as %j', (received, kept) => {

@@ -136,8 +136,8 @@ test('purge of every region, of what no rule allows', async () => {
   expect(response.status).toBe(200);
   expect(await json(response)).toEqual({
     results: [
-      { backend: 'local/here', purged: true, error: null },
-      { backend: 'local/there', purged: true, error: null },
+      { backend: 'local/here', purged: true, found: false, error: null },
+      { backend: 'local/there', purged: true, found: false, error: null },
     ],
   });
 });
