@@ -69,10 +69,20 @@ export interface EntryStore extends AsyncDisposable {
   /** Longest time a call may take before it rejects, in milliseconds. */
   readonly timeLimitMs: number;
 
-  /** Resolves where the store answers and takes writes. */
+  /** Resolves where the store answers, takes writes, and allows all that the other methods need. */
   check(): Promise<void>;
 
+  /** What is known of the server behind it; not there where there is none. For operators. */
+  server?(): Promise<EntryServer>;
+
   [Symbol.asyncDispose](): Promise<void>;
+}
+
+export interface EntryServer {
+  /** As it tells it; `null` where it does not. */
+  readonly version: string | null;
+  /** What it does when it has no room left, by its own name for that; `null` where it has no limit, or does not tell. */
+  readonly evictionPolicy: string | null;
 }
 
 /** One object in one back end. */
@@ -180,8 +190,23 @@ export type Change =
   | { readonly type: 'flushed' }
   | { readonly type: 'lost' };
 
+/** Why an entry store that answers does not do what it is asked. */
+export interface EntryStoreRefusal {
+  /** A stable word, as Redis has it: `NOPERM`. */
+  readonly word: string;
+  /** A sentence for strangers: what it means, and what to do. Names no user, key or address. */
+  readonly advice: string;
+}
+
 export class EntryStoreError extends Error {
   override readonly name = 'EntryStoreError';
   readonly code = 'entry_store_unavailable';
   readonly retryable = true;
+  /** `null`: it does not answer. */
+  readonly refusal: EntryStoreRefusal | null;
+
+  constructor(message: string, options: ErrorOptions & { readonly refusal?: EntryStoreRefusal | null } = {}) {
+    super(message, options);
+    this.refusal = options.refusal ?? null;
+  }
 }

@@ -2,9 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, inject, test } from 'vitest';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import type { Finding } from '../src/doctor/finding.ts';
 import { commandLine } from '@cloud-mirror/testing/command-line';
+import { startRedis, type RedisServer } from '@cloud-mirror/testing/redis-server';
 
 const { redisUrl, sqsEndpoint, sqsRegion, s3 } = inject('servers');
 
@@ -82,6 +84,62 @@ describe('doctor', () => {
       );
     expect(stderr).toBe('error: failures: entries, s3/lab queue, s3/lab store\n');
     expect(status).toBe(1);
+  });
+
+  describe('of a Redis that refuses', () => {
+    let server: RedisServer;
+    let operator: Redis;
+    beforeAll(async () => {
+      server = await startRedis();
+      operator = new Redis(server.url);
+    });
+    afterAll(async () => {
+      operator.disconnect();
+      await server.stop();
+    });
+
+    const RULE =
+      '+get +mget +set +del +unlink +scan +eval +evalsha +time +publish +subscribe +ping +info +select +quit';
+
+    test.each([
+      ['another password', '>right', 'wrong', 'WRONGPASS', /entries\.password/],
+      ['no channels', '>pw resetchannels', 'pw', 'NOPERM', /redis\.md/],
+      ['no subscription', '>pw -subscribe', 'pw', 'NOPERM', /redis\.md/],
+      ['no scripts', '>pw -eval -evalsha', 'pw', 'NOPERM', /redis\.md/],
+    ])('says why, with the remedy: %s', async (_name, changes, password, word, remedy) => {
+      const name = `doctor-${randomUUID()}`;
+      const rule = `on ~{${name}:* &${name}:changes -@all ${RULE} ${changes}`;
+      await operator.call('ACL', 'SETUSER', name, ...rule.split(' '));
+      const redis = `redis://${name}:${password}@127.0.0.1:${server.port}`;
+      const { stdout } = await run('doctor', { name, redis }, '--json');
+      const refused = report(stdout).findings.find(({ check }) => check === 'permitted');
+      expect(refused).toMatchObject({
+        part: 'entries',
+        status: 'failure',
+        detail: expect.stringContaining(word) as string,
+        remedy: expect.stringMatching(remedy) as string,
+      });
+      expect(stdout.toString()).not.toContain(`:${password}@`);
+    });
+
+    test('or will when it is full, is told its version', async () => {
+      await operator.config('SET', 'maxmemory', '100mb');
+      await operator.config('SET', 'maxmemory-policy', 'noeviction');
+      const name = `doctor-${randomUUID()}`;
+      const { stdout } = await run('doctor', { name, redis: server.url }, '--json');
+      const { findings } = report(stdout);
+      expect(findings).toContainEqual(
+        expect.objectContaining({ part: 'entries', check: 'eviction', status: 'warning' }),
+      );
+      expect(findings).toContainEqual(
+        expect.objectContaining({
+          part: 'entries',
+          check: 'version',
+          status: 'ok',
+          detail: expect.stringMatching(/^Redis \d+\.\d+/) as string,
+        }),
+      );
+    });
   });
 
   test('prints lines to read where no JSON is asked for', async () => {

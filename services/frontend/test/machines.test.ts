@@ -48,6 +48,27 @@ describe('readyz', () => {
     });
   });
 
+  test('says why an entry store that answers refuses, and nothing of its own words', async () => {
+    const refusal = { word: 'NOPERM', advice: 'the ACL lacks something' };
+    const entries = {
+      check: () => Promise.reject(new EntryStoreError('User s3cret lacks 10.0.0.7', { refusal })),
+    };
+    await using frontend = await startFrontend({ entries });
+    const text = await (await frontend.fetch('/readyz')).text();
+    expect(JSON.parse(text)).toMatchObject({
+      status: 'degraded',
+      failing: ['entries'],
+      parts: {
+        entries: {
+          status: 'failing',
+          cause: 'entry_store_unavailable',
+          detail: 'NOPERM: the ACL lacks something',
+        },
+      },
+    });
+    expect(text).not.toMatch(/s3cret|10\.0\.0\.7/);
+  });
+
   test('without entries and a queue redirects still work: degraded', async () => {
     await using frontend = await startFrontend({
       entries: lostEntries,

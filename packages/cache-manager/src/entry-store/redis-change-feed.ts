@@ -35,6 +35,7 @@ export class RedisChangeFeed implements AsyncDisposable {
   #opened = false;
   #closed = false;
   #subscribed = false;
+  #failure: Error | null = null;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: RedisChangeFeedOptions) {
@@ -49,6 +50,11 @@ export class RedisChangeFeed implements AsyncDisposable {
       this.#connect();
     }
     return subscription;
+  }
+
+  /** Why the last try to subscribe failed; `null` while it stands, and before it was tried. */
+  get failure(): Error | null {
+    return this.#failure;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -66,7 +72,8 @@ export class RedisChangeFeed implements AsyncDisposable {
     client.on('message', (_channel: string, message: string) => this.#hear(message));
     client.once('end', () => this.#ended());
     this.#start(client).catch((error: unknown) => {
-      if (!this.#closed) onError(error instanceof Error ? error : new Error(String(error)));
+      this.#failure = error instanceof Error ? error : new Error(String(error));
+      if (!this.#closed) onError(this.#failure);
       client.disconnect();
     });
   }
@@ -76,6 +83,7 @@ export class RedisChangeFeed implements AsyncDisposable {
     await client.subscribe(this.#options.channel);
     this.#attempt = 0;
     this.#subscribed = true;
+    this.#failure = null;
     this.#listeners.tell({ type: 'lost' });
     this.#beat(client);
   }

@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import { EntryStoreError } from '../entry-store.ts';
 import { openCommands, reconnectDelayMs } from './redis-connection.ts';
 import type { RedisClient, RedisConnection, RedisTimeLimits } from './redis-connection.ts';
+import { refusalIn } from './redis-refusal.ts';
 import type { EntryScripts } from './redis-scripts/index.ts';
 
 export interface RedisCommandsOptions {
@@ -23,6 +24,8 @@ export class RedisCommands implements AsyncDisposable {
   readonly #firstTry: Promise<void>;
   #epoch = 0;
   #lastError: Error | undefined;
+  /** ioredis goes on in database 0 where a SELECT was refused: entries must not get into somebody else's. */
+  #setUpError: Error | undefined;
   #closed = false;
   #restart: NodeJS.Timeout | undefined;
 
@@ -36,10 +39,15 @@ export class RedisCommands implements AsyncDisposable {
     // `ready` is told before anything sent on the new connection can have been answered.
     client.on('ready', () => {
       count();
-      this.#lastError = undefined;
+      this.#lastError = this.#setUpError;
+    });
+    client.on('connect', () => {
+      this.#setUpError = undefined;
     });
     const failed = (error: Error): void => {
       this.#lastError = error;
+      // Replies to commands reject their calls; told here are those to what sets a connection up.
+      if (error.name === 'ReplyError') this.#setUpError = error;
       options.onError(error);
     };
     client.on('error', failed);
@@ -88,7 +96,7 @@ export class RedisCommands implements AsyncDisposable {
         // Its caller was told that the call failed: what has not been sent yet must not be done any more.
         if (over) return;
         const client = this.#client;
-        if (client.status !== 'ready') return fail(this.#notConnected());
+        if (client.status !== 'ready' || this.#setUpError !== undefined) return fail(this.#notConnected());
         command(client, client as unknown as EntryScripts).then((answer) => {
           clearTimeout(limit);
           resolve(answer);
@@ -121,7 +129,8 @@ export class RedisCommands implements AsyncDisposable {
   }
 }
 
-function entryStoreError(cause: unknown): EntryStoreError {
+/** @param cause what made a call fail */
+export function entryStoreError(cause: unknown): EntryStoreError {
   const reason = cause instanceof Error ? cause.message : String(cause);
-  return new EntryStoreError(`Redis: ${reason}`, { cause });
+  return new EntryStoreError(`Redis: ${reason}`, { cause, refusal: refusalIn(cause) });
 }

@@ -5,6 +5,7 @@ import type {
   ClaimResult,
   Copy,
   Entry,
+  EntryServer,
   EntryStore,
   Failure,
   ObjectId,
@@ -12,10 +13,12 @@ import type {
   TakeResult,
 } from '../entry-store.ts';
 import { copyFields, failureFields, parseEntry } from './entry-json.ts';
+import { checkAccess } from './redis-access-check.ts';
 import { changeMessage, FLUSH_MESSAGE, RedisChangeFeed } from './redis-change-feed.ts';
-import { RedisCommands } from './redis-commands.ts';
+import { entryStoreError, RedisCommands } from './redis-commands.ts';
 import type { RedisConnection } from './redis-connection.ts';
 import { flushEntries } from './redis-flush.ts';
+import { refusalIn } from './redis-refusal.ts';
 import { RedisReads } from './redis-reads.ts';
 import { RedisSeal } from './redis-seal.ts';
 
@@ -33,15 +36,13 @@ export interface RedisEntryStoreOptions {
 
 /** A connection counts as dead when an answer is due and none came for twice a call's limit, but not sooner. */
 const SHORTEST_SILENCE_MS = 1_000;
-const CHECK_LIFE_MS = 1_000;
 
 /**
  * Entries in Redis 6.2 or later: one server, Sentinels, or a cluster. One entry is one string of JSON below
  * `{<keyPrefix>:<backend>:<sha256>}` (`<sha256>-hashed` where keys of copies are hashed), with the expiry of its lease or life.
  *
  * May be made before Redis is up: it connects by itself and calls reject until then. `flush` is many commands; each of
- * them, and not the whole, keeps to the time limit. What it may do: `~{<keyPrefix>:* &<keyPrefix>:changes
- * +@read +@write +@scripting +@connection +@pubsub +info +time`, on a cluster `+cluster` as well.
+ * them, and not the whole, keeps to the time limit. What its user must be allowed: {@link checkAccess}, docs/deploy/redis.md.
  */
 export class RedisEntryStore implements EntryStore {
   readonly timeLimitMs: number;
@@ -149,8 +150,20 @@ export class RedisEntryStore implements EntryStore {
   }
 
   async check(): Promise<void> {
-    const key = `{${this.#keyPrefix}:check}`;
-    await this.#commands.call((client) => client.set(key, '1', 'PX', CHECK_LIFE_MS));
+    const refused = this.#feed.failure;
+    if (refusalIn(refused) !== null) throw entryStoreError(refused);
+    await checkAccess(this.#commands, { keyPrefix: this.#keyPrefix, channel: this.#channel });
+  }
+
+  async server(): Promise<EntryServer> {
+    const info = await this.#commands.call((client) => client.info());
+    const field = (name: string): string | null =>
+      new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1] ?? null;
+    const limited = (field('maxmemory') ?? '0') !== '0';
+    return {
+      version: field('redis_version'),
+      evictionPolicy: limited ? field('maxmemory_policy') : null,
+    };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

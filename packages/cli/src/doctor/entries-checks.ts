@@ -1,13 +1,19 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { EntryStoreError, type EntryStore, type EntryStoreRefusal } from '@cloud-mirror/cache-manager';
+import type { Config } from '@cloud-mirror/mirror';
 import type { CheckGroup } from './check-group.ts';
+import type { Finding } from './finding.ts';
 import { failure, ok, warning } from './finding.ts';
 import { messageOf } from './message-of.ts';
 
 const PART = 'entries';
+/** The scripts set ends of entries with SET … PXAT, which came with this version. */
+const OLDEST = [6, 2] as const;
 
-/** Whether the entry store answers and takes writes. */
+/** Whether the entry store answers, allows what the programs do, and is of a version that can. */
 export const entriesChecks: CheckGroup = {
   name: 'entries',
-  async run({ config, adapters }) {
+  async run({ config, adapters, signal }) {
     if (config.entries.kind === 'memory')
       return [
         warning(
@@ -17,18 +23,71 @@ export const entriesChecks: CheckGroup = {
           'use entries.kind redis for front ends and copiers that run apart',
         ),
       ];
+    const findings: Finding[] = [];
     try {
+      await subscribed(adapters.entries, signal);
       await adapters.entries.check();
-      return [ok(PART, 'reachable', 'Redis answers and takes writes')];
+      findings.push(
+        ok(PART, 'reachable', 'Redis answers and takes writes'),
+        ok(PART, 'permitted', `${userOf(config)} may do all that the programs do`),
+      );
     } catch (error) {
-      return [
-        failure(
-          PART,
-          'reachable',
-          messageOf(error),
-          'check entries.url (or sentinels, cluster), the network and the credentials',
-        ),
-      ];
+      const refusal = error instanceof EntryStoreError ? error.refusal : null;
+      findings.push(refusal === null ? unreachable(error) : refused(error, refusal));
     }
+    return [...findings, ...(await serverFindings(adapters.entries))];
   },
 };
+
+/** How long a subscription may take to stand: opening a connection, and being let in. */
+const SUBSCRIPTION_MS = 5_000;
+
+/** Waits for a subscription, which front ends need as well. One that is refused is what the check tells of. */
+async function subscribed(entries: Pick<EntryStore, 'subscribe'>, signal: AbortSignal): Promise<void> {
+  const stands = Promise.withResolvers<void>();
+  using _subscription = entries.subscribe(() => stands.resolve());
+  await Promise.race([stands.promise, sleep(SUBSCRIPTION_MS, undefined, { signal }).catch(() => undefined)]);
+}
+
+function userOf({ entries }: Config): string {
+  return entries.username === null ? 'the Redis user' : `the Redis user ${entries.username}`;
+}
+
+function unreachable(error: unknown): Finding {
+  const remedy = 'check entries.url (or sentinels, cluster), the network, TLS and whether Redis runs';
+  return failure(PART, 'reachable', messageOf(error), remedy);
+}
+
+/** Redis answers, which is worth to be told apart from silence: another thing is to be mended. */
+function refused(error: unknown, { word, advice }: EntryStoreRefusal): Finding {
+  return failure(PART, 'permitted', `Redis refuses: ${word} (${messageOf(error)})`, advice);
+}
+
+async function serverFindings(entries: {
+  server?: () => Promise<{ readonly version: string | null; readonly evictionPolicy: string | null }>;
+}): Promise<readonly Finding[]> {
+  // Of a server that does not answer, the check above has told.
+  const server = await entries.server?.().catch(() => null);
+  if (server === undefined || server === null) return [];
+  return [...versionFindings(server.version), ...evictionFindings(server.evictionPolicy)];
+}
+
+function versionFindings(version: string | null): Finding[] {
+  const [major = NaN, minor = NaN] = (version ?? '').split('.').map(Number);
+  if (version === null || Number.isNaN(major) || Number.isNaN(minor)) return [];
+  const tooOld = major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1]);
+  if (!tooOld) return [ok(PART, 'version', `Redis ${version}`)];
+  return [failure(PART, 'version', `Redis ${version} is too old`, `use Redis ${OLDEST.join('.')} or later`)];
+}
+
+function evictionFindings(policy: string | null): Finding[] {
+  if (policy !== 'noeviction') return [];
+  return [
+    warning(
+      PART,
+      'eviction',
+      'Redis has a limit of memory and refuses writes when it is reached (maxmemory-policy noeviction)',
+      'set maxmemory-policy allkeys-lru where this Redis holds nothing else: entries may be lost at any time',
+    ),
+  ];
+}

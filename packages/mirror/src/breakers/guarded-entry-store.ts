@@ -5,6 +5,7 @@ import type {
   ClaimResult,
   Copy,
   Entry,
+  EntryServer,
   EntryStore,
   Failure,
   ObjectId,
@@ -86,6 +87,10 @@ export class GuardedEntryStore implements EntryStore {
 
   check(): Promise<void> {
     return this.#entries.check();
+  }
+
+  async server(): Promise<EntryServer> {
+    return (await this.#entries.server?.()) ?? { version: null, evictionPolicy: null };
   }
 
   [Symbol.asyncDispose](): Promise<void> {

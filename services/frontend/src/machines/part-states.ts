@@ -1,9 +1,17 @@
-import type { Backend, Backends, EntryStore } from '@cloud-mirror/cache-manager';
+import { EntryStoreError, type Backend, type Backends, type EntryStore } from '@cloud-mirror/cache-manager';
 import type { QueueDepth } from '@cloud-mirror/job-queue';
 import { withinTimeLimit } from './time-limit.ts';
 
-/** Whether a part answers. `cause` is a stable word, never an address. */
-export type PartState = { readonly status: 'ok' } | { readonly status: 'failing'; readonly cause: string };
+/** Whether a part answers. Neither text has an address or another secret in it: everybody may read them. */
+export type PartState =
+  | { readonly status: 'ok' }
+  | {
+      readonly status: 'failing';
+      /** A stable word. */
+      readonly cause: string;
+      /** Why a part that answers refuses, and what to do: `WRONGPASS: …`. */
+      readonly detail?: string;
+    };
 
 export interface BackendState {
   readonly backend: Backend;
@@ -73,7 +81,9 @@ async function partState(ask: (signal: AbortSignal) => Promise<void>): Promise<P
     await withinTimeLimit(PROBE_LIMIT_MS, ask);
     return { status: 'ok' };
   } catch (error) {
-    return { status: 'failing', cause: causeWord(error) };
+    const refusal = error instanceof EntryStoreError ? error.refusal : null;
+    const detail = refusal === null ? {} : { detail: `${refusal.word}: ${refusal.advice}` };
+    return { status: 'failing', cause: causeWord(error), ...detail };
   }
 }
 

@@ -8,6 +8,7 @@ const partState = {
   properties: {
     status: { enum: ['ok', 'failing'] },
     cause: { ...text, description: 'A stable word; there where the part fails.' },
+    detail: { ...text, description: 'Why a part that answers refuses, and what to do: `WRONGPASS: …`.' },
   },
 };
 

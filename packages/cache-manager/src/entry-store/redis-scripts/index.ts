@@ -1,3 +1,4 @@
+import { CHECK_ACCESS } from './check-access.ts';
 import { CLAIM } from './claim.ts';
 import { COMMIT } from './commit.ts';
 import { DROP } from './drop.ts';
@@ -15,6 +16,7 @@ export const ENTRY_SCRIPTS = {
   failEntry: { numberOfKeys: 1, lua: FAIL },
   releaseEntry: { numberOfKeys: 1, lua: RELEASE },
   dropEntry: { numberOfKeys: 1, lua: DROP },
+  checkAccess: { numberOfKeys: 1, lua: CHECK_ACCESS },
 } as const;
 
 type Arguments = [key: string, channel: string, name: string, ...rest: (string | number)[]];
@@ -32,4 +34,5 @@ export interface EntryScripts {
   failEntry(...args: Arguments): Promise<0 | 1>;
   releaseEntry(...args: Arguments): Promise<0 | 1>;
   dropEntry(...args: Arguments): Promise<0 | 1>;
+  checkAccess(...args: Arguments): Promise<1>;
 }
