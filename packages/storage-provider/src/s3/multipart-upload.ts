@@ -199,7 +199,9 @@ export class MultipartUpload {
         `the store keeps ${head.ContentLength ?? 0} bytes of an object of ${sizeBytes}`,
       );
     }
-    // A later write or delete of the key came between: this one took place nevertheless.
+    if (head === null)
+      throw new StorageError('store_corrupt', 'the store has nothing where it completed an upload');
+    // A later write of the key came between: this one took place nevertheless.
     const { headers, metadata } = this.#options;
     const storedAt = new Date(Date.now() + this.#writing.calls.clockOffsetMs);
     return { sizeBytes, etag, storedAt, expiresAt: null, headers, metadata: metadata() };

@@ -8,6 +8,7 @@ import { PartBuffers } from './part-buffers.ts';
 import { partSize } from './part-size.ts';
 import type { ChecksumKind } from './payload-checksum.ts';
 import { checksumOf } from './payload-checksum.ts';
+import { PutVerification } from './put-verification.ts';
 import type { S3Calls } from './s3-calls.ts';
 import type { S3StorageProviderOptions } from './s3-storage-provider-options.ts';
 import { DEFAULT_PART_BYTES, DEFAULT_PARTS_IN_FLIGHT } from './s3-storage-provider-options.ts';
@@ -26,6 +27,7 @@ export interface Writing {
   readonly checksums: ChecksumKind;
   readonly conditions: ConditionalWrites;
   readonly buffers: PartBuffers;
+  readonly verification: PutVerification;
 }
 
 export function createWriting(
@@ -42,6 +44,7 @@ export function createWriting(
     checksums: options.checksums ?? 'when_supported',
     conditions: new ConditionalWrites(),
     buffers: new PartBuffers(partBytes, partsInFlight + 1),
+    verification: new PutVerification(calls),
   };
 }
 
@@ -80,7 +83,7 @@ export async function putObject(
 }
 
 async function putWhole(
-  { calls, signed, checksums, conditions }: Writing,
+  { calls, signed, checksums, conditions, verification }: Writing,
   key: string,
   payload: Buffer,
   options: PutOptions,
@@ -103,6 +106,7 @@ async function putWhole(
     plainTry.settledBySdk();
     return sent;
   });
+  await verification.verify({ key, payload, metadata, answer }, options);
   options.onProgress?.(payload.length);
   return {
     sizeBytes: payload.length,

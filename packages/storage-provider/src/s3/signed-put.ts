@@ -31,6 +31,8 @@ export interface PlainPut {
 export interface PlainPutAnswer {
   readonly ETag: string | undefined;
   readonly Expiration: string | undefined;
+  readonly ServerSideEncryption: string | undefined;
+  readonly SSECustomerAlgorithm: string | undefined;
 }
 
 /** The first try of one PUT. */
@@ -95,8 +97,13 @@ export class SignedPut {
       });
       // S3 says of a PUT that was stored no more than its headers do: a body may tell of an error.
       if (answer.statusCode !== 200 || answer.hasBody) return unclear(answer.statusCode);
-      const { etag, 'x-amz-expiration': expiration } = answer.headers;
-      return answered({ ETag: etag, Expiration: expiration?.toString() });
+      const said = (name: string): string | undefined => answer.headers[name]?.toString();
+      return answered({
+        ETag: said('etag'),
+        Expiration: said('x-amz-expiration'),
+        ServerSideEncryption: said('x-amz-server-side-encryption'),
+        SSECustomerAlgorithm: said('x-amz-server-side-encryption-customer-algorithm'),
+      });
     } catch {
       signal.throwIfAborted();
       return unclear();
