@@ -4,29 +4,14 @@ import {
   lookUpGeneration,
   type Copy,
   type CopyLifeOptions,
-  type MirroredObject,
 } from '@cloud-mirror/cache-manager';
 import { GuessedDigestError, type Origin } from '@cloud-mirror/origin';
 import { StorageError } from '@cloud-mirror/storage-provider';
 import { headersOf } from './copy-headers.ts';
+import type { CopyTask } from './copy-task.ts';
 import { expectedBody } from './expected-body.ts';
 import { provenance, publicToken } from './provenance.ts';
 import { storableUserMetadata } from './user-metadata.ts';
-
-/** One copy to make. */
-export interface CopyTask {
-  readonly object: MirroredObject;
-  readonly generation: string;
-  readonly token: string;
-  /** ETag of an object past its life that lies at the key; `null` where none is known of. */
-  readonly replaces: string | null;
-  /** Length that the origin's HEAD told; `null`: it told none; `undefined`: nobody asked. */
-  readonly originBytes: number | null | undefined;
-  readonly signal: AbortSignal;
-  readonly onProgress: (bytes: number) => void;
-  /** Two tries brought the same bytes, which are not what a guessed digest says: it was no digest. */
-  readonly onGuessRefuted?: ((guess: GuessedDigestError) => void) | undefined;
-}
 
 export interface CopyResult {
   readonly copy: Copy;

@@ -1,5 +1,5 @@
 import { OriginError, type Origin, type OriginObject } from '@cloud-mirror/origin';
-import type { CopyTask } from './copy-object.ts';
+import type { CopyTask } from './copy-task.ts';
 
 /**
  * The bytes of `source` where they are as many as the origin's HEAD announced. A GET of another length may be an error
