@@ -72,6 +72,8 @@ export function mirrorSuite(start: (origin: OriginServer) => Promise<MirrorUnder
     ['what is behind three redirects', '/redirect/3?x=1'],
     ['an origin that refuses HEAD with 405', '/head-405/300?x=1'],
     ['an origin that refuses HEAD with 403', '/head-403/300?x=1'],
+    ['an origin that refuses HEAD with 404', '/answers/300?head=404'],
+    ['an origin that answers HEAD with 204', '/answers/300?head=204'],
   ])('%s comes back byte for byte with its headers', async (_what, template) => {
     const path = fresh(template);
     const { artifact, location } = await fetchThrough(at(path), { headers: { prefer: 'wait=10' } });
@@ -112,6 +114,34 @@ export function mirrorSuite(start: (origin: OriginServer) => Promise<MirrorUnder
     expect(answer.status).toBe(500);
     const status = await fetchOnWire(operate('status', path), { headers: OPERATOR });
     expect(status.json()).toMatchObject({ object: null });
+  });
+
+  test.each([
+    ['not_copyable', '/answers/10?head=204&get=204'],
+    ['not_copyable', '/answers/10?get=205'],
+    ['not_shareable', '/answers/10?header=Vary%3A%20User-Agent'],
+    ['not_shareable', '/answers/10?header=Set-Cookie%3A%20a%3D1'],
+    [
+      'cookie_required',
+      '/answers/10?get=302&head=302&header=Set-Cookie%3A%20a%3D1&header=Location%3A%20/loop',
+    ],
+  ])('%s: what is no object for everybody is left to the origin: %s', async (detail, template) => {
+    const path = fresh(template);
+    const answer = await fetchOnWire(at(path));
+    expect(answer.status).toBe(302);
+    expect(answer.headers['location']).toBe(origin.url(path));
+    expect(answer.headers['cache-status']).toBe(`cloud-mirror; fwd=miss; detail=${detail}`);
+    expect(answer.headers['cache-control']).toBe('no-store');
+    const status = await fetchOnWire(operate('status', path), { headers: OPERATOR });
+    expect(status.json()).toMatchObject({ object: null, redirect: { to: 'origin' } });
+  });
+
+  test('a Retry-After of the origin is passed on', async () => {
+    const path = fresh('/answers/10?head=429&header=Retry-After%3A%2037');
+    const answer = await fetchOnWire(at(path));
+    expect(answer.status).toBe(429);
+    expect(answer.headers['retry-after']).toBe('37');
+    expect(origin.count(null, path)).toBe(1);
   });
 
   test('a circle of redirects is a 502', async () => {

@@ -131,3 +131,25 @@ describe('an origin whose GET is not what its HEAD said', () => {
     expect((await rig.copyOf(frontend, path)).length).toBe(6000);
   });
 });
+
+describe('an origin that refuses', () => {
+  test.each([404, 500, 204, 300])('HEAD with %i, but not GET: the object is mirrored', async (status) => {
+    const path = fresh(`/answers/5000?head=${status}`);
+    expect((await rig.copyOf(frontend, path)).equals(rig.origin.bodyOf(path).bytes())).toBe(true);
+  });
+
+  test('GET with a Retry-After after a good HEAD is left alone, and clients are told', async () => {
+    const path = fresh(`/answers/5000?get=503&header=${encodeURIComponent('Retry-After: 1000')}`);
+    const first = await rig.ask(frontend, path);
+    expect(first.status).toBe(503);
+    const seconds = Number(first.headers['retry-after']);
+    expect(seconds).toBeGreaterThan(900);
+    expect(seconds).toBeLessThanOrEqual(1000);
+    const asked = rig.origin.count(null, path);
+    const again = await rig.ask(frontend, path, { headers: { 'cache-control': 'no-cache' } });
+    expect(again.status).toBe(503);
+    expect(rig.origin.count(null, path)).toBe(asked);
+    const entry = await rig.entry(frontend, path);
+    expect(entry).toMatchObject({ state: 'error', originStatus: 503, originRetryAfterSeconds: 1000 });
+  });
+});

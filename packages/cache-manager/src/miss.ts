@@ -224,8 +224,7 @@ export function describeFailure(
     stack: stackWithCauses(error),
     originStatus: error.status ?? null,
     originHost: error.host ?? null,
-    // 0: the origin asks for no pause, so there is nothing to heed and nothing to tell.
-    originRetryAfterSeconds: error.retryAfterSeconds || undefined,
+    originRetryAfterSeconds: error.retryAfterSeconds ?? undefined,
     firstRetryMs: times.errorSeconds.first * 1000,
     longestRetryMs: times.errorSeconds.longest * 1000,
   };

@@ -111,6 +111,111 @@ describe('an origin that refuses', () => {
   });
 });
 
+describe('an origin that asks for a pause', () => {
+  const path = (header: string, status = 429): string =>
+    `/answers/10?head=${status}&get=${status}&header=${encodeURIComponent(`Retry-After: ${header}`)}`;
+  const outcome = (status: number, retryAfterSeconds: number) => ({
+    kind: 'origin_status',
+    status,
+    retryAfterSeconds,
+  });
+
+  test.each([429, 503])('with %i is asked once, not again before, and then again', async (status) => {
+    const url = path('37', status);
+    expect(await mirror.redirect(url)).toMatchObject(outcome(status, 37));
+    expect(mirror.origin.count(null)).toBe(1);
+    mirror.clock.aheadMs = 36_000;
+    for (const revalidate of [false, true])
+      expect(await mirror.redirect(url, { revalidate })).toMatchObject({ kind: 'origin_status', status });
+    expect(mirror.origin.count(null)).toBe(1);
+    mirror.clock.aheadMs = 37_001;
+    expect(await mirror.redirect(url)).toMatchObject(outcome(status, 37));
+    expect(mirror.origin.count(null)).toBe(2);
+  });
+
+  test('of more than five minutes is asked again after those, and clients are told the whole', async () => {
+    const url = path('1000');
+    expect(await mirror.redirect(url)).toMatchObject(outcome(429, 1000));
+    mirror.clock.aheadMs = 299_000;
+    await mirror.redirect(url);
+    expect(mirror.origin.count(null)).toBe(1);
+    mirror.clock.aheadMs = 300_001;
+    await mirror.redirect(url);
+    expect(mirror.origin.count(null)).toBe(2);
+  });
+
+  test('of more than an hour: clients are told an hour', async () => {
+    expect(await mirror.redirect(path('86400'))).toMatchObject(outcome(429, 3600));
+  });
+
+  test('tells later clients what is left of it', async () => {
+    mirror.clock.aheadMs = -20_000;
+    expect(await mirror.redirect(path('100'))).toMatchObject(outcome(429, 100));
+    const later = await mirror.redirect(path('100'));
+    if (later.kind !== 'origin_status') throw new Error(later.kind);
+    expect(later.retryAfterSeconds).toBeLessThanOrEqual(80);
+    expect(later.retryAfterSeconds).toBeGreaterThan(0);
+  });
+
+  test.each(['0', 'soon', 'Thu, 15 Jan 2015 12:00:00 GMT'])('by %j asks for none', async (header) => {
+    expect(await mirror.redirect(path(header))).toMatchObject({ status: 429, retryAfterSeconds: null });
+    mirror.clock.aheadMs = TIMES.originAnswerSeconds * 1000 + 1;
+    await mirror.redirect(path(header));
+    // A HEAD and a GET, twice.
+    expect(mirror.origin.count(null)).toBe(4);
+  });
+});
+
+describe('an origin whose answer is not for copying', () => {
+  const cases = [
+    ['not_copyable', '/answers/10?head=204&get=204'],
+    ['not_copyable', '/answers/10?head=300&get=300'],
+    ['not_shareable', '/answers/10?header=Vary%3A%20Cookie'],
+    ['not_shareable', '/answers/10?header=Cache-Control%3A%20private'],
+    ['not_shareable', '/answers/10?header=Set-Cookie%3A%20a%3D1'],
+    [
+      'cookie_required',
+      '/answers/10?head=403&get=302&header=Set-Cookie%3A%20a%3D1&header=Location%3A%20/loop',
+    ],
+  ] as const;
+
+  test.each(cases)(
+    '%s: %s: the client gets the origin, and no job is sent for minutes',
+    async (reason, path) => {
+      const left = { kind: 'origin', reason, state: 'error', location: mirror.origin.url(path) };
+      expect(await mirror.redirect(path)).toMatchObject(left);
+      const asked = mirror.origin.count(null);
+      mirror.clock.aheadMs = 299_000;
+      expect(await mirror.redirect(path)).toMatchObject(left);
+      expect(mirror.origin.count(null)).toBe(asked);
+      expect(mirror.gate.count(ENQUEUE)).toBe(0);
+      const url = new URL(mirror.origin.url(path));
+      const { redirect } = await mirror.manager.status('local', 'here', url);
+      expect(redirect).toMatchObject({ to: 'origin', location: url.href });
+      expect(redirect.why).toMatch(/answered (?:204|300)|its answer|cookie/);
+    },
+  );
+
+  test('is asked anew for who asks to revalidate', async () => {
+    const path = '/answers/10?head=204&get=204';
+    await mirror.redirect(path);
+    const asked = mirror.origin.count(null);
+    await mirror.redirect(path, { revalidate: true });
+    expect(mirror.origin.count(null)).toBe(2 * asked);
+  });
+
+  test.each([
+    '/answers/10?head=404',
+    '/answers/10?head=500',
+    '/answers/10?head=204',
+    '/answers/10?headHeader=Vary%3A%20*',
+  ])('no: its HEAD alone, %s, decides nothing', async (path) => {
+    const waiting = mirror.redirect(path);
+    await mirror.copyNext();
+    expect(await waiting).toMatchObject({ kind: 'present' });
+  });
+});
+
 describe('a copy that failed after a good HEAD', () => {
   const PATH = '/bytes/100';
   /** Takes the job that the waiting request sent, as a copier does, and fails it. */

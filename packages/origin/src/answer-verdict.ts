@@ -27,7 +27,7 @@ export function judgeHead(answer: FollowedResponse, options: SourceOptions): Cop
 /** @throws {OriginError} where a GET of the first byte shows that a GET of the whole would not give the object */
 export function judgeFirstByte(answer: FollowedResponse, options: SourceOptions): CopyableAnswer {
   const { status, headers } = answer;
-  const range = parseContentRange(headers.first('content-range'));
+  const range = parseContentRange(headers.single('content-range'));
   // About the range alone: the object is empty, or the server does not do ranges and says so in its own way. The headers
   // are those of an error, so the GET of the whole has to tell the rest.
   if (status === 416) return { sizeBytes: range?.size === 0 ? 0 : null };
@@ -48,7 +48,7 @@ export function judgeWhole(answer: FollowedResponse, options: SourceOptions): Co
 
 /** Complete length, where a 206 to a request without Range has all bytes of it; `null` where it has a part. */
 function wholeSize({ headers }: FollowedResponse): number | null {
-  const range = parseContentRange(headers.first('content-range'));
+  const range = parseContentRange(headers.single('content-range'));
   if (range?.kind !== 'satisfied' || range.size === null) return null;
   const length = headers.contentLength();
   const isWhole = range.first === 0 && range.last === range.size - 1;
@@ -77,7 +77,8 @@ function statusError(answer: FollowedResponse, { onRefusal }: SourceOptions): Or
   const context = {
     host: finalUrl.host,
     retryable: isRetryableStatus(status),
-    retryAfterSeconds: status === 429 || status === 503 ? parseRetryAfter(headers) : null,
+    // 0 asks for no pause, so there is nothing to heed and nothing to pass on.
+    retryAfterSeconds: (status === 429 || status === 503 ? parseRetryAfter(headers) : null) || null,
   };
   if (onRefusal === 'origin' && ABOUT_THE_CLIENT.has(status))
     return new OriginError('origin_refused', `${answered}, perhaps to this mirror only`, context);

@@ -231,8 +231,7 @@ function isSameResource(one: URL, other: URL): boolean {
  */
 function isWorthAGet(error: unknown): boolean {
   if (!(error instanceof OriginError) || error.code === 'too_large') return false;
-  if (error.retryAfterSeconds !== null && error.retryAfterSeconds > 0) return false;
-  return !isWithoutConnection(error.cause);
+  return error.retryAfterSeconds === null && !isWithoutConnection(error.cause);
 }
 
 function isWithoutConnection(cause: unknown): boolean {

@@ -9,6 +9,7 @@ import { GuessedDigestError, OriginError } from './origin.ts';
 import { PacedReader, type PaceOptions } from './paced-reader.ts';
 import type { FollowedResponse } from './redirect-follower.ts';
 import type { ResponseHeaders } from './response-headers.ts';
+import { parseRetryAfter } from './retry-after.ts';
 import { freeSpentChunk } from './spent-chunk.ts';
 import { hasSameValidator, strongValidator, type StrongValidator } from './validators.ts';
 
@@ -149,8 +150,9 @@ export class OriginBody implements AsyncIterable<Uint8Array>, AsyncDisposable {
   async #resume(cause: unknown): Promise<void> {
     this.#reader.destroy();
     let failure = cause;
+    let retryAfterMs = 0;
     while (this.#validator !== null && this.#resumes < MAX_RESUMES) {
-      await this.#backOff();
+      await this.#backOff(retryAfterMs);
       this.#resumes += 1;
       try {
         const rest = await this.#options.requestRest(this.#receivedBytes, this.#validator.value);
@@ -159,6 +161,7 @@ export class OriginBody implements AsyncIterable<Uint8Array>, AsyncDisposable {
           return;
         }
         rest.discard();
+        retryAfterMs = this.#heedRetryAfter(rest);
         failure = new Error(`the origin answered ${rest.status} to a request for the rest`);
       } catch (error) {
         this.#assertAlive();
@@ -211,11 +214,22 @@ export class OriginBody implements AsyncIterable<Uint8Array>, AsyncDisposable {
     return now !== null && now !== this.#first.headers.first(name);
   }
 
-  async #backOff(): Promise<void> {
+  /**
+   * @returns the pause that a 429 or 503 asks for, in milliseconds
+   * @throws {OriginError} where that is too long to hold the copy's place for: the job comes back after it
+   */
+  #heedRetryAfter({ status, headers }: FollowedResponse): number {
+    const seconds = (status === 429 || status === 503 ? parseRetryAfter(headers) : null) ?? 0;
+    if (seconds * 1000 <= LONGEST_BACKOFF_MS) return seconds * 1000;
+    const what = `answered ${status} to a request for the rest of the body, to be repeated in ${seconds} s`;
+    throw this.#interrupted(what, undefined, seconds);
+  }
+
+  async #backOff(atLeastMs: number): Promise<void> {
     const ms =
       Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** this.#resumes) * (0.5 + Math.random() / 2);
     try {
-      await sleep(ms, undefined, { signal: this.#options.lifetime.signal });
+      await sleep(Math.max(ms, atLeastMs), undefined, { signal: this.#options.lifetime.signal });
     } catch (error) {
       this.#assertAlive();
       throw error;
@@ -256,11 +270,12 @@ export class OriginBody implements AsyncIterable<Uint8Array>, AsyncDisposable {
     return new OriginError('origin_mismatch', `${hostForClients(finalUrl)} ${what}`, { host: finalUrl.host });
   }
 
-  #interrupted(what: string, cause?: unknown): OriginError {
+  #interrupted(what: string, cause?: unknown, retryAfterSeconds?: number): OriginError {
     const { finalUrl } = this.#first;
     return new OriginError('origin_interrupted', `${hostForClients(finalUrl)}: ${what}`, {
       cause,
       host: finalUrl.host,
+      retryAfterSeconds: retryAfterSeconds ?? null,
     });
   }
 }

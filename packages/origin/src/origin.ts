@@ -100,7 +100,7 @@ export class OriginError extends Error {
   readonly status: number | null;
   /** The host that gave `status` (for a 401's realm), or that failed. */
   readonly host: string | null;
-  /** Retry-After of a 429 or 503, at most an hour; `null` where it gave none. */
+  /** Retry-After of a 429 or 503, above 0 and at most an hour; `null` where it asked for no pause. */
   readonly retryAfterSeconds: number | null;
 
   constructor(

@@ -469,3 +469,40 @@ describe('a digest that is only guessed', () => {
     await expect(readAll(object.body)).rejects.toThrow('Content-MD5');
   });
 });
+
+describe('a request for the rest that is refused for now', () => {
+  const first = `${head('200 OK', 'Content-Length: 10\r\nETag: "v"\r\nAccept-Ranges: bytes\r\n')}begin`;
+  const refused = (status: string, retryAfter: string): string =>
+    head(status, `Content-Length: 0\r\nRetry-After: ${retryAfter}\r\nConnection: close\r\n`);
+
+  test.each(['429 Too Many Requests', '503 Service Unavailable'])(
+    'with %s and a long Retry-After ends the copy, which comes back after it',
+    async (status) => {
+      let requests = 0;
+      await using server = await serveRaw((socket, _head, count) => {
+        requests = count;
+        socket.end(count === 1 ? first : refused(status, '37'));
+      });
+      await using origin = localOrigin();
+      const object = await origin.open(at(server.port));
+      await expect(readAll(object.body)).rejects.toThrow(
+        error('origin_interrupted', { retryable: true, retryAfterSeconds: 37 }),
+      );
+      expect(requests).toBe(2);
+    },
+  );
+
+  test('with a short Retry-After is repeated', async () => {
+    await using server = await serveRaw((socket, _head, count) => {
+      if (count === 1) socket.end(first);
+      else if (count === 2) socket.end(refused('503 Service Unavailable', '1'));
+      else
+        socket.end(
+          `${head('206 Partial', 'Content-Range: bytes 5-9/10\r\nContent-Length: 5\r\nETag: "v"\r\n')}12345`,
+        );
+    });
+    await using origin = localOrigin();
+    const object = await origin.open(at(server.port));
+    expect((await readAll(object.body)).toString()).toBe('begin12345');
+  });
+});

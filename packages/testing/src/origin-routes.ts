@@ -19,6 +19,7 @@ import { fixedBody, patternedBody, type OriginBody } from './origin-body.ts';
  * | /head-405/:n, /head-403/:n, /head-501/:n | HEAD refused, GET as /bytes |
  * | /no-type/:n | /bytes without Content-Type |
  * | /flaky/:n?failures=&status= | so many GETs fail, then as /bytes |
+ * | /answers/:n?head=&get=&header=&headHeader= | that status for HEAD (200) and for GET (200), with bytes and headers as /bytes has where it is one, and each `header` (`name: value`; `headHeader`: of a HEAD only) |
  * | /gzip, /deflate, /encoding/utf8, /json | Content-Encoding gzip and deflate, UTF-8 text, JSON |
  * | /status/:code | that status with a small body |
  * | /redirect/:n?to= | n redirects, then `to` (/bytes/1024) |
@@ -78,10 +79,26 @@ const getDiffers =
 const otherLength: Route = (asked) =>
   bytes(asked.method === 'HEAD' ? asked : { ...asked, argument: asked.query.get('get') ?? '10' });
 
+const answers: Route = (asked) => {
+  const { method, query } = asked;
+  const status = Number(query.get(method === 'HEAD' ? 'head' : 'get') ?? 200);
+  const lines = [...query.getAll('header'), ...(method === 'HEAD' ? query.getAll('headHeader') : [])];
+  const extra = Object.fromEntries(
+    lines.map((line): [string, string] => {
+      const colon = line.indexOf(':');
+      return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
+    }),
+  );
+  const answer = status >= 300 ? statusAnswer(status) : bytes(asked);
+  const headers = { ...answer.headers, ...extra };
+  return status === 200 ? { ...answer, headers } : { ...answer, status, headers, ranges: false };
+};
+
 const ROUTES: ReadonlyMap<string, Route> = new Map<string, Route>(
   Object.entries({
     bytes,
     stream: (asked) => ({ ...bytes(asked), framing: 'chunked' }),
+    answers,
     'close-delimited': (asked) => ({ ...bytes(asked), framing: 'close' }),
     slow: (asked) => ({ bytesPerSecond: 10_240, ...bytes(asked) }),
     cut: faulty('cut', 'length'),

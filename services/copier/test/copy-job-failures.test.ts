@@ -176,6 +176,69 @@ describe('a failure that will not pass', () => {
   });
 });
 
+describe('a pause that the origin asks for', () => {
+  const path = (header: string, status = 503): string =>
+    `/answers/10?get=${status}&header=${encodeURIComponent(`Retry-After: ${header}`)}`;
+
+  test.each([
+    ['37', 37],
+    ['1000', 300],
+  ])('by Retry-After: %s is kept by the job and told to clients', async (header, seconds) => {
+    const waiting = copier.mirror.redirect(path(header));
+    expect(await copier.runNext()).toMatchObject({ outcome: 'will_retry', delaySeconds: seconds });
+    expect(await waiting).toMatchObject({ kind: 'origin_status', status: 503 });
+    const entry = await copier.entry(path(header));
+    expect(entry).toMatchObject({ state: 'error', originRetryAfterSeconds: Number(header) });
+    if (entry?.state === 'error') expect(entry.retryAt - entry.since).toBe(seconds * 1000);
+    expect(copier.mirror.gate.of({ part: 'queue here', method: 'retry' })).toMatchObject([
+      { options: seconds },
+    ]);
+    const asked = copier.mirror.origin.count(null);
+    // Past the time for which other answers are remembered.
+    copier.mirror.clock.aheadMs = (TIMES.originAnswerSeconds + 5) * 1000;
+    expect(await copier.mirror.redirect(path(header), { revalidate: true })).toMatchObject({
+      kind: 'origin_status',
+      status: 503,
+    });
+    expect(copier.mirror.origin.count(null)).toBe(asked);
+  });
+
+  test('is kept after the last delivery as well', async () => {
+    await copier.send(path('200'));
+    expect(await copier.run(await lastDelivery())).toMatchObject({ outcome: 'dead_letter' });
+    const entry = await copier.entry(path('200'));
+    if (entry?.state !== 'error') throw new Error('no error');
+    expect(entry.retryAt - entry.since).toBe(200_000);
+  });
+});
+
+describe('an answer that is no object for everybody', () => {
+  test.each([
+    ['not_copyable', '/answers/10?get=204'],
+    ['not_copyable', '/answers/10?get=206&header=Content-Range%3A%20bytes%200-9/20'],
+    ['not_shareable', '/answers/10?head=404&header=Vary%3A%20Accept'],
+  ])('%s: %s is written down for minutes and acknowledged', async (code, path) => {
+    await copier.sendClaimed(path);
+    expect(await copier.runNext()).toMatchObject({ outcome: 'failed', error: { code } });
+    expect(await copier.entry(path)).toMatchObject({ willRetry: false, code, originStatus: null });
+    expect(await copier.stored(path)).toBeNull();
+    copier.mirror.clock.aheadMs = 299_000;
+    expect(await copier.mirror.redirect(path)).toMatchObject({ kind: 'origin', reason: code });
+    expect(await copier.mirror.here.queue.depth()).toEqual({ waiting: 0, inFlight: 0, deadLetters: 0 });
+  });
+
+  test.each([
+    '/answers/10?get=203',
+    '/answers/10?get=206&header=Content-Range%3A%20bytes%200-9/10',
+    '/answers/10?head=404&get=203',
+  ])('but %s is', async (path) => {
+    const waiting = copier.mirror.redirect(path);
+    expect(await copier.runNext()).toMatchObject({ outcome: 'copied' });
+    expect(await waiting).toMatchObject({ kind: 'present', how: 'stored' });
+    expect(await copier.stored(path)).toMatchObject({ sizeBytes: 10 });
+  });
+});
+
 describe('a message that nobody can do', () => {
   test.each(['', 'hello', '{"v":1,"service":7}', '{"v":1,"url":"file:///etc/passwd"}'])(
     'because it is no job, %j, becomes a dead letter at once',

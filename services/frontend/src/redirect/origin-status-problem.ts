@@ -20,8 +20,7 @@ export function originStatusProblem(
     headers: {
       Vary: 'Prefer',
       ...requiredHeaders(status, host),
-      ...(retryAfterSeconds !== null &&
-        retryAfterSeconds > 0 && { 'Retry-After': String(retryAfterSeconds) }),
+      ...(retryAfterSeconds !== null && { 'Retry-After': String(retryAfterSeconds) }),
     },
     extensions: { originStatus: status },
   });
