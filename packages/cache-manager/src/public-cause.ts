@@ -19,6 +19,7 @@ const STORE_CAUSES: Readonly<Record<StorageErrorCode, string>> = {
   store_missing: 'the object store has no such bucket or folder',
   store_exists: 'the object store has another object in this place',
   store_rejected: 'the object store refused the object',
+  store_key_refused: 'the object store refuses the key of the object',
   store_corrupt: 'the object store gave an answer that cannot be right',
   store_full: 'the object store has no room left',
 };

@@ -77,3 +77,50 @@ describe('headers of an object', () => {
     );
   });
 });
+
+describe('metadata for a store that refuses long values', () => {
+  const short = { longValues: false };
+  const url = `https://origin.example.com/${'a/'.repeat(400)}x?y=1`;
+
+  it('has no value of more than 256 bytes, and comes back whole', () => {
+    const metadata = { 'upstream-url': url, sha256: 'f'.repeat(64), odd: `${'a b '.repeat(90)}ä` };
+    const encoded = encodeMetadata(metadata, short);
+    expect(Object.keys(encoded)).toContain('upstream-url-2');
+    for (const value of Object.values(encoded)) expect(value.length).toBeLessThanOrEqual(256);
+    expect(decodeMetadata(encoded)).toEqual(metadata);
+  });
+
+  it.each(['a', 'a b', 'ä', 'x-'])('is right at every length around the limit, made of %j', (unit) => {
+    for (let bytes = 20; bytes < 290; bytes += 1) {
+      const metadata = { long: unit.repeat(bytes).slice(0, bytes).trimEnd() };
+      const encoded = encodeMetadata(metadata, short);
+      for (const value of Object.values(encoded)) expect(value.length).toBeLessThanOrEqual(256);
+      expect(decodeMetadata(encoded)).toEqual(metadata);
+    }
+  });
+
+  it('is 2 KB at most, each value a beginning of what it was, whatever the text', () => {
+    fc.assert(
+      fc.property(fc.dictionary(name, text, { maxKeys: 8 }), (metadata) => {
+        const encoded = encodeMetadata(metadata, short);
+        expect(sizeOf(encoded)).toBeLessThanOrEqual(2048);
+        for (const value of Object.values(encoded)) expect(value.length).toBeLessThanOrEqual(256);
+        for (const [key, value] of Object.entries(decodeMetadata(encoded)))
+          expect((metadata[key] ?? '').startsWith(value)).toBe(true);
+      }),
+    );
+  });
+
+  it('is cut where the name of a part is taken', () => {
+    const metadata = { 'upstream-url': url, 'upstream-url-2': 'mine' };
+    const decoded = decodeMetadata(encodeMetadata(metadata, short));
+    expect(decoded['upstream-url-2']).toBe('mine');
+    expect(url.startsWith(decoded['upstream-url'] ?? '-')).toBe(true);
+  });
+
+  it('does not take a value for a part that only looks like one', () => {
+    const metadata = { a: "parts'2'x", 'a-2': 'y' };
+    expect(decodeMetadata(encodeMetadata(metadata))).toEqual(metadata);
+    expect(decodeMetadata({ a: "parts'3'x", 'a-2': 'y' })).toEqual({ a: "parts'3'x", 'a-2': 'y' });
+  });
+});

@@ -8,6 +8,7 @@ import type {
   StoredObject,
   UploadSweeper,
 } from '@cloud-mirror/storage-provider';
+import type { CapabilityTeller, StoreCapabilities, TrialOptions } from '@cloud-mirror/storage-provider';
 import { PartBreaker, type PartBreakerOptions } from './part-breaker.ts';
 
 export interface GuardedStoreOptions extends Pick<PartBreakerOptions, 'failures' | 'retryMs' | 'onChange'> {
@@ -15,14 +16,14 @@ export interface GuardedStoreOptions extends Pick<PartBreakerOptions, 'failures'
   readonly smallCallMs: number;
 }
 
-type SweptStore = StorageProvider & UploadSweeper;
+type SweptStore = StorageProvider & UploadSweeper & CapabilityTeller;
 
 /**
  * A store whose small calls, on which clients wait, have one time limit for all their tries and are not made while the
  * store is silent. Writing and listing go on as they are: a job that fails has a backoff of its own, and `check` has to
  * see the truth.
  */
-export class GuardedStore implements StorageProvider, UploadSweeper {
+export class GuardedStore implements StorageProvider, UploadSweeper, CapabilityTeller {
   readonly maxKeyBytes: number;
   readonly access: 'public' | 'signed';
   readonly #store: SweptStore;
@@ -71,6 +72,14 @@ export class GuardedStore implements StorageProvider, UploadSweeper {
 
   sweepUploads(olderThanMs: number, options?: CallOptions): Promise<number> {
     return this.#store.sweepUploads(olderThanMs, options);
+  }
+
+  capabilities(options?: CallOptions): Promise<StoreCapabilities> {
+    return this.#store.capabilities(options);
+  }
+
+  tryCapabilities(options: TrialOptions): Promise<StoreCapabilities> {
+    return this.#store.tryCapabilities(options);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

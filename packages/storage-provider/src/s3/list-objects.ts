@@ -5,6 +5,7 @@ import {
 } from '@aws-sdk/client-s3';
 import type { CallOptions, ListedObject } from '../storage-provider.ts';
 import { StorageError } from '../storage-provider.ts';
+import { ListedKeys } from './listed-keys.ts';
 import type { S3Calls } from './s3-calls.ts';
 import { isAbsent } from './s3-error.ts';
 
@@ -13,31 +14,58 @@ export async function* listObjects(
   prefix: string,
   { signal }: CallOptions,
 ): AsyncGenerator<ListedObject, void, undefined> {
-  let token: string | undefined;
-  do {
-    const page = await calls.send(
-      // XML cannot hold every character of a key, so keys are asked for percent-encoded.
-      new ListObjectsV2Command({
-        Bucket: calls.bucket,
-        Prefix: prefix,
-        EncodingType: 'url',
-        ContinuationToken: token,
-      }),
-      { what: 'LIST of objects', signal },
+  let next: { readonly ContinuationToken?: string; readonly StartAfter?: string } | undefined = {};
+  while (next !== undefined) {
+    const page: Awaited<ReturnType<typeof listObjectsPage>> = await listObjectsPage(
+      calls,
+      prefix,
+      next,
+      signal,
     );
-    for (const { Key, ETag, Size, LastModified } of page.Contents ?? []) {
+    const contents = page.Contents ?? [];
+    const keys = new ListedKeys(
+      contents.map(({ Key }) => Key ?? ''),
+      page.EncodingType,
+    );
+    let last: string | undefined;
+    for (const { Key, ETag, Size, LastModified } of contents) {
       if (Key === undefined) continue;
-      const key = decodeKey(Key, page.EncodingType);
       // Stores that take a prefix for a pattern are not trusted with it.
-      if (!key.startsWith(prefix)) continue;
+      const key = keys.readings(Key).find((reading) => reading.startsWith(prefix));
+      last = key ?? keys.readings(Key)[0];
+      if (key === undefined) continue;
       yield { key, etag: ETag ?? null, sizeBytes: Size ?? 0, storedAt: LastModified ?? new Date(0) };
     }
-    token = page.IsTruncated === true ? page.NextContinuationToken : undefined;
-  } while (token !== undefined);
+    next = page.IsTruncated === true ? nextObjects(page.NextContinuationToken, last, next) : undefined;
+  }
+}
+
+function listObjectsPage(
+  calls: S3Calls,
+  prefix: string,
+  next: { readonly ContinuationToken?: string; readonly StartAfter?: string },
+  signal: AbortSignal | undefined,
+) {
+  return calls.send(
+    new ListObjectsV2Command({ Bucket: calls.bucket, Prefix: prefix, EncodingType: 'url', ...next }),
+    { what: 'LIST of objects', signal },
+  );
+}
+
+/** @throws StorageError `store_corrupt` where the store would give the same page for ever */
+function nextObjects(
+  token: string | undefined,
+  last: string | undefined,
+  before: { readonly ContinuationToken?: string; readonly StartAfter?: string },
+): { readonly ContinuationToken?: string; readonly StartAfter?: string } {
+  if (token !== undefined && token !== before.ContinuationToken) return { ContinuationToken: token };
+  if (token === undefined && last !== undefined && last !== before.StartAfter) return { StartAfter: last };
+  throw endlessListing('objects');
 }
 
 interface OpenUpload {
-  readonly key: string;
+  /** What the key may be, the likeliest first. */
+  readonly keys: readonly [string, ...string[]];
   readonly uploadId: string;
   readonly begunAt: Date | undefined;
 }
@@ -50,14 +78,20 @@ export async function endOldUploads(
   { signal }: CallOptions,
 ): Promise<number> {
   let ended = 0;
-  for await (const { key, uploadId, begunAt } of listUploads(calls, { signal })) {
+  for await (const { keys, uploadId, begunAt } of listUploads(calls, { signal })) {
     if (begunAt === undefined || begunAt >= before) continue;
-    if (!prefixes.some((prefix) => key.startsWith(prefix))) continue;
-    if (await endUpload(calls, key, uploadId, signal)) ended += 1;
+    const own = keys.filter((key) => prefixes.some((prefix) => key.startsWith(prefix)));
+    // An upload's id belongs to its key: a wrong reading of the key is answered 404 and ends nothing.
+    for (const key of own) {
+      if (!(await endUpload(calls, key, uploadId, signal))) continue;
+      ended += 1;
+      break;
+    }
   }
   return ended;
 }
 
+/** @returns false where there is no such upload of this key */
 async function endUpload(
   calls: S3Calls,
   key: string,
@@ -77,40 +111,62 @@ async function endUpload(
   }
 }
 
+interface UploadMarker {
+  readonly KeyMarker?: string;
+  readonly UploadIdMarker?: string;
+}
+
 async function* listUploads(
   calls: S3Calls,
   { signal }: CallOptions,
 ): AsyncGenerator<OpenUpload, void, undefined> {
-  let marker: { KeyMarker?: string; UploadIdMarker?: string } | undefined = {};
+  let marker: UploadMarker | undefined = {};
   while (marker !== undefined) {
     const page: Awaited<ReturnType<typeof listUploadsPage>> = await listUploadsPage(calls, marker, signal);
-    for (const { Key, UploadId, Initiated } of page.Uploads ?? []) {
+    const uploads = page.Uploads ?? [];
+    const keys = new ListedKeys(
+      uploads.map(({ Key }) => Key ?? ''),
+      page.EncodingType,
+    );
+    let last: OpenUpload | undefined;
+    for (const { Key, UploadId, Initiated } of uploads) {
       if (Key === undefined || UploadId === undefined) continue;
-      yield { key: decodeKey(Key, page.EncodingType), uploadId: UploadId, begunAt: Initiated };
+      last = { keys: keys.readings(Key), uploadId: UploadId, begunAt: Initiated };
+      yield last;
     }
-    marker = undefined;
-    if (page.IsTruncated === true && page.NextKeyMarker !== undefined) {
-      const { NextKeyMarker, NextUploadIdMarker, EncodingType } = page;
-      marker = {
-        KeyMarker: decodeKey(NextKeyMarker, EncodingType),
-        ...(NextUploadIdMarker === undefined ? {} : { UploadIdMarker: NextUploadIdMarker }),
-      };
-    }
+    marker =
+      page.IsTruncated === true
+        ? nextUploads({ key: page.NextKeyMarker, uploadId: page.NextUploadIdMarker }, last, keys, marker)
+        : undefined;
   }
 }
 
-function listUploadsPage(
-  calls: S3Calls,
-  marker: { KeyMarker?: string; UploadIdMarker?: string },
-  signal: AbortSignal | undefined,
-) {
+/**
+ * Where the next page begins. The marker may be written in another way than the keys of its page (radosgw 16 encodes
+ * those alone), so it is recognised as the page's last key where it can be.
+ * @throws StorageError `store_corrupt` where the store would give the same page for ever
+ */
+function nextUploads(
+  told: { readonly key: string | undefined; readonly uploadId: string | undefined },
+  last: OpenUpload | undefined,
+  keys: ListedKeys,
+  before: UploadMarker,
+): UploadMarker {
+  const readings: readonly string[] = told.key === undefined ? [] : keys.readings(told.key);
+  const key = last?.keys.find((reading) => readings.includes(reading)) ?? readings[0] ?? last?.keys[0];
+  const uploadId = told.key === undefined ? last?.uploadId : told.uploadId;
+  if (key === undefined || (key === before.KeyMarker && uploadId === before.UploadIdMarker))
+    throw endlessListing('uploads');
+  return { KeyMarker: key, ...(uploadId === undefined ? {} : { UploadIdMarker: uploadId }) };
+}
+
+function listUploadsPage(calls: S3Calls, marker: UploadMarker, signal: AbortSignal | undefined) {
   return calls.send(
     new ListMultipartUploadsCommand({ Bucket: calls.bucket, EncodingType: 'url', ...marker }),
     { what: 'LIST of uploads', signal },
   );
 }
 
-/** S3's URL encoding writes a space as `+`. */
-function decodeKey(key: string, encodingType: string | undefined): string {
-  return encodingType === 'url' ? decodeURIComponent(key.replaceAll('+', ' ')) : key;
+function endlessListing(what: string): StorageError {
+  return new StorageError('store_corrupt', `the store says that there are more ${what}, but not where`);
 }

@@ -11,14 +11,15 @@ import { StorageError } from '../storage-provider.ts';
 import type { BodyReader } from './body-reader.ts';
 import { headObject, type ObjectHead } from './head-object.ts';
 import { MOST_PARTS, partSize, partsAtOnce } from './part-size.ts';
+import type { ChecksumKind } from './payload-checksum.ts';
 import { announcedChecksum, checksumOf } from './payload-checksum.ts';
 import { hasName } from './s3-error.ts';
 import type { Writing } from './s3-put.ts';
 import { DEFAULT_PART_BYTES } from './s3-storage-provider-options.ts';
 import { encodeHeaders } from './stored-headers.ts';
-import { encodeMetadata } from './stored-metadata.ts';
 import { toStoredObject, UPLOAD_NONCE } from './stored-object.ts';
 import { withUserMetadata } from './user-metadata.ts';
+import { inFormOf, withChecksums } from './write-form.ts';
 
 /**
  * One object in parts. Several travel at once while the next is filled from the body; the first failure, of a part or of
@@ -34,6 +35,8 @@ export class MultipartUpload {
   readonly #parts: CompletedPart[] = [];
   readonly #travelling = new Set<Promise<void>>();
   #takenBytes = 0;
+  /** The checksum that the beginning of the upload announced for its parts. */
+  #announced: ChecksumKind = 'when_required';
 
   /** @param failure aborted by the first part that fails; `signal` follows it and the caller's own */
   constructor(
@@ -67,18 +70,21 @@ export class MultipartUpload {
   }
 
   async #create(): Promise<string> {
-    const { calls, checksums } = this.#writing;
+    const { calls } = this.#writing;
     const { headers, metadata, userMetadata, attempts } = this.#options;
-    const own = encodeMetadata({ ...metadata(), [UPLOAD_NONCE]: this.#nonce });
-    const answer = await calls.send(
-      new CreateMultipartUploadCommand({
-        ...this.#target,
-        Metadata: withUserMetadata(own, userMetadata),
-        ...encodeHeaders(headers),
-        ...announcedChecksum(checksums),
-      }),
-      { what: 'begin of an upload', signal: this.#signal, mayFinish: true, attempts },
-    );
+    const named = { ...metadata(), [UPLOAD_NONCE]: this.#nonce };
+    const answer = await inFormOf(this.#writing, named, (form) => {
+      this.#announced = form.checksums;
+      return calls.send(
+        new CreateMultipartUploadCommand({
+          ...this.#target,
+          Metadata: withUserMetadata(form.metadata, userMetadata),
+          ...encodeHeaders(headers),
+          ...announcedChecksum(form.checksums),
+        }),
+        { what: 'begin of an upload', signal: this.#signal, mayFinish: true, attempts },
+      );
+    });
     if (answer.UploadId === undefined)
       throw new StorageError('store_corrupt', 'the store began an upload but gave no id for it');
     return answer.UploadId;
@@ -127,44 +133,52 @@ export class MultipartUpload {
   }
 
   async #sendPart(uploadId: string, number: number, payload: Buffer): Promise<void> {
-    const { calls, checksums } = this.#writing;
-    const checksum = checksumOf(payload, checksums);
-    const answer = await calls.send(
-      new UploadPartCommand({
-        ...this.#target,
-        UploadId: uploadId,
-        PartNumber: number,
-        Body: payload,
-        ContentLength: payload.length,
-        ...checksum,
-      }),
-      {
-        what: `PUT of part ${number}`,
-        signal: this.#signal,
-        attempts: this.#options.attempts,
-        timeLimits: Math.max(1, payload.length / DEFAULT_PART_BYTES),
-      },
-    );
-    if (answer.ETag === undefined)
-      throw new StorageError('store_corrupt', `the store took part ${number} but gave no ETag for it`);
-    const { ContentMD5: _unknownToComplete, ...stored } = checksum;
-    this.#parts.push({ PartNumber: number, ETag: answer.ETag, ...stored });
+    const { calls, capabilities } = this.#writing;
+    const part = await withChecksums({ capabilities, checksums: this.#announced }, async (kind) => {
+      const checksum = checksumOf(payload, kind);
+      const answer = await calls.send(
+        new UploadPartCommand({
+          ...this.#target,
+          UploadId: uploadId,
+          PartNumber: number,
+          Body: payload,
+          ContentLength: payload.length,
+          ...checksum,
+        }),
+        {
+          what: `PUT of part ${number}`,
+          signal: this.#signal,
+          attempts: this.#options.attempts,
+          timeLimits: Math.max(1, payload.length / DEFAULT_PART_BYTES),
+        },
+      );
+      if (answer.ETag === undefined)
+        throw new StorageError('store_corrupt', `the store took part ${number} but gave no ETag for it`);
+      const { ContentMD5: _unknownToComplete, ...stored } = checksum;
+      return { PartNumber: number, ETag: answer.ETag, ...stored };
+    });
+    this.#parts.push(part);
     this.#takenBytes += payload.length;
     this.#options.onProgress?.(this.#takenBytes);
   }
 
   /** @returns the ETag of the answer; `null` where the answer does not show whether it took place */
   async #complete(uploadId: string, sizeBytes: number): Promise<{ readonly etag: string | null }> {
-    const { calls, checksums, conditions } = this.#writing;
+    const { calls, conditions } = this.#writing;
     this.#parts.sort((a, b) => (a.PartNumber ?? 0) - (b.PartNumber ?? 0));
+    const withChecksum = this.#parts.every(({ ChecksumCRC32 }) => ChecksumCRC32 !== undefined);
+    const parts = withChecksum
+      ? this.#parts
+      : this.#parts.map(({ PartNumber, ETag }) => ({ PartNumber, ETag }));
     try {
-      const answer = await conditions.run(this.#options, (condition) =>
+      const target = { key: this.#key, ...this.#options };
+      const answer = await conditions.run(target, (condition) =>
         calls.send(
           new CompleteMultipartUploadCommand({
             ...this.#target,
             UploadId: uploadId,
-            MultipartUpload: { Parts: this.#parts },
-            ...(checksums === 'when_supported' ? { MpuObjectSize: sizeBytes } : {}),
+            MultipartUpload: { Parts: parts },
+            ...(withChecksum ? { MpuObjectSize: sizeBytes } : {}),
             ...condition,
           }),
           {

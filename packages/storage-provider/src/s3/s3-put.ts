@@ -2,7 +2,9 @@ import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { interruptible } from '../interruptible.ts';
 import type { PutOptions, StoredObject } from '../storage-provider.ts';
 import { BodyReader } from './body-reader.ts';
+import type { WriteCondition } from './conditional-writes.ts';
 import { ConditionalWrites } from './conditional-writes.ts';
+import { headObject } from './head-object.ts';
 import { MultipartUpload } from './multipart-upload.ts';
 import { PartBuffers } from './part-buffers.ts';
 import { partSize } from './part-size.ts';
@@ -10,13 +12,15 @@ import type { ChecksumKind } from './payload-checksum.ts';
 import { checksumOf } from './payload-checksum.ts';
 import { PutVerification } from './put-verification.ts';
 import type { S3Calls } from './s3-calls.ts';
+import type { S3Capabilities } from './s3-capabilities.ts';
 import type { S3StorageProviderOptions } from './s3-storage-provider-options.ts';
 import { DEFAULT_PART_BYTES, DEFAULT_PARTS_IN_FLIGHT } from './s3-storage-provider-options.ts';
 import type { SignedPut } from './signed-put.ts';
 import { encodeHeaders } from './stored-headers.ts';
-import { encodeMetadata } from './stored-metadata.ts';
 import { parseExpiration } from './stored-object.ts';
 import { withUserMetadata } from './user-metadata.ts';
+import type { WriteForm } from './write-form.ts';
+import { inFormOf } from './write-form.ts';
 
 /** What all writes of one provider share. */
 export interface Writing {
@@ -25,6 +29,7 @@ export interface Writing {
   readonly partBytes: number;
   readonly partsInFlight: number;
   readonly checksums: ChecksumKind;
+  readonly capabilities: S3Capabilities;
   readonly conditions: ConditionalWrites;
   readonly buffers: PartBuffers;
   readonly verification: PutVerification;
@@ -32,7 +37,7 @@ export interface Writing {
 
 export function createWriting(
   options: S3StorageProviderOptions,
-  { calls, signed }: Pick<Writing, 'calls' | 'signed'>,
+  { calls, signed, capabilities }: Pick<Writing, 'calls' | 'signed' | 'capabilities'>,
 ): Writing {
   const partBytes = options.partBytes ?? DEFAULT_PART_BYTES;
   const partsInFlight = options.partsInFlight ?? DEFAULT_PARTS_IN_FLIGHT;
@@ -42,7 +47,8 @@ export function createWriting(
     partBytes,
     partsInFlight,
     checksums: options.checksums ?? 'when_supported',
-    conditions: new ConditionalWrites(),
+    capabilities,
+    conditions: new ConditionalWrites(capabilities, (key, call) => headObject(calls, key, call)),
     buffers: new PartBuffers(partBytes, partsInFlight + 1),
     verification: new PutVerification(calls),
   };
@@ -83,19 +89,20 @@ export async function putObject(
 }
 
 async function putWhole(
-  { calls, signed, checksums, conditions, verification }: Writing,
+  writing: Writing,
   key: string,
   payload: Buffer,
   options: PutOptions,
 ): Promise<StoredObject> {
+  const { calls, signed, conditions, verification } = writing;
   const metadata = options.metadata();
-  const answer = await conditions.run(options, async (condition) => {
+  const send = async (form: WriteForm, condition: WriteCondition) => {
     const put = {
       Key: key,
       Body: payload,
-      Metadata: withUserMetadata(encodeMetadata(metadata), options.userMetadata),
+      Metadata: withUserMetadata(form.metadata, options.userMetadata),
       ...encodeHeaders(options.headers),
-      ...checksumOf(payload, checksums),
+      ...checksumOf(payload, form.checksums),
       ...condition,
     };
     const command = new PutObjectCommand({ Bucket: calls.bucket, ContentLength: payload.length, ...put });
@@ -105,7 +112,11 @@ async function putWhole(
     const sent = await calls.send(command, { what: 'PUT of an object', signal, attempts }, plainTry.send);
     plainTry.settledBySdk();
     return sent;
-  });
+  };
+  // The condition is what is left out first: a 501 is most often about it.
+  const answer = await inFormOf(writing, metadata, (form) =>
+    conditions.run({ key, ...options }, (condition) => send(form, condition)),
+  );
   await verification.verify({ key, payload, metadata, answer }, options);
   options.onProgress?.(payload.length);
   return {

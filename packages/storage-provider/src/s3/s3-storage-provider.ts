@@ -8,13 +8,25 @@ import type {
   StoredObject,
   UploadSweeper,
 } from '../storage-provider.ts';
+import type {
+  CapabilityName,
+  CapabilityTeller,
+  Support,
+  StoreCapabilities,
+  TrialOptions,
+} from '../store-capabilities.ts';
 import { StorageError } from '../storage-provider.ts';
 import { BucketEndpoints } from './bucket-endpoint.ts';
-import { checkBucket, prepareBucket, prepareLifecycle } from './bucket-preparation.ts';
+import { checkBucket, prepareBucket } from './bucket-preparation.ts';
+import { prepareLifecycle, readLifecycleSupport } from './bucket-lifecycle.ts';
+import { CapabilityRecord, RECORD_KEY, RECORD_METADATA, recordOf } from './capability-record.ts';
+import { tryOut } from './capability-trials.ts';
 import { headObject } from './head-object.ts';
+import { explainKeyRefusal } from './key-refusals.ts';
 import { endOldUploads, listObjects } from './list-objects.ts';
 import { PublicAddresses, SignedAddresses } from './s3-address.ts';
 import { S3Calls } from './s3-calls.ts';
+import { S3Capabilities } from './s3-capabilities.ts';
 import { isAbsent } from './s3-error.ts';
 import type { Writing } from './s3-put.ts';
 import { createWriting, putObject } from './s3-put.ts';
@@ -26,7 +38,7 @@ import { SignedPut } from './signed-put.ts';
 import { toStoredObject } from './stored-object.ts';
 
 /** Copies in one bucket of S3, or of a store that speaks its protocol. */
-export class S3StorageProvider implements StorageProvider, UploadSweeper {
+export class S3StorageProvider implements StorageProvider, UploadSweeper, CapabilityTeller {
   /** https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html */
   readonly maxKeyBytes = 1024;
   readonly access: 'public' | 'signed';
@@ -36,6 +48,8 @@ export class S3StorageProvider implements StorageProvider, UploadSweeper {
   readonly #publicAddresses: PublicAddresses;
   readonly #signedAddresses: SignedAddresses;
   readonly #signedHead: SignedHead;
+  readonly #capabilities = new S3Capabilities();
+  readonly #record: CapabilityRecord;
 
   constructor(options: S3StorageProviderOptions) {
     this.access = options.access;
@@ -45,9 +59,14 @@ export class S3StorageProvider implements StorageProvider, UploadSweeper {
     this.#publicAddresses = new PublicAddresses(endpoints, options.publicUrl);
     this.#signedAddresses = new SignedAddresses(this.#calls, endpoints, options.signedUrlSeconds);
     const bypass = new SdkBypass(this.#calls, endpoints);
+    this.#record = new CapabilityRecord(
+      (key, call) => headObject(this.#calls, key, call),
+      this.#capabilities,
+    );
     this.#signedHead = new SignedHead(this.#calls, endpoints, bypass);
     this.#writing = createWriting(options, {
       calls: this.#calls,
+      capabilities: this.#capabilities,
       signed: new SignedPut(this.#calls, bypass),
     });
   }
@@ -64,25 +83,28 @@ export class S3StorageProvider implements StorageProvider, UploadSweeper {
 
   async head(key: string, options: CallOptions = {}): Promise<StoredObject | null> {
     this.#assertKey(key);
-    const head = await headObject(this.#calls, key, options, this.#signedHead);
+    const head = await this.#explained(key, options, () =>
+      headObject(this.#calls, key, options, this.#signedHead),
+    );
     return head === null ? null : toStoredObject(head);
   }
 
   async put(key: string, body: AsyncIterable<Uint8Array>, options: PutOptions): Promise<StoredObject> {
     this.#assertKey(key);
-    return putObject(this.#writing, key, body, options);
+    return this.#explained(key, options, () => putObject(this.#writing, key, body, options));
   }
 
   async delete(key: string, { signal }: CallOptions = {}): Promise<void> {
     this.#assertKey(key);
     try {
-      await this.#calls.send(new DeleteObjectCommand({ Bucket: this.#calls.bucket, Key: key }), {
-        what: 'DELETE of an object',
-        signal,
-        attempts: 1,
-      });
+      const command = new DeleteObjectCommand({ Bucket: this.#calls.bucket, Key: key });
+      await this.#explained(key, { signal }, () =>
+        this.#calls.send(command, { what: 'DELETE of an object', signal, attempts: 1 }),
+      );
     } catch (error) {
-      if (error instanceof StorageError && isAbsent(error.cause)) return;
+      // There is nothing under a key that the store does not take.
+      if (error instanceof StorageError && (isAbsent(error.cause) || error.code === 'store_key_refused'))
+        return;
       throw error;
     }
   }
@@ -94,7 +116,14 @@ export class S3StorageProvider implements StorageProvider, UploadSweeper {
   async prepare(options: PrepareOptions): Promise<readonly string[]> {
     const { region, lifespanDays, checksums = 'when_supported' } = this.#options;
     const created = await prepareBucket(this.#calls, region, options);
-    return [...created, ...(await prepareLifecycle(this.#calls, lifespanDays, checksums, options))];
+    return [
+      ...created,
+      ...(await prepareLifecycle(
+        this.#calls,
+        { lifespanDays, checksums, capabilities: this.#capabilities },
+        options,
+      )),
+    ];
   }
 
   async check(options: CallOptions = {}): Promise<void> {
@@ -105,6 +134,47 @@ export class S3StorageProvider implements StorageProvider, UploadSweeper {
     const before = new Date(Date.now() + this.#calls.clockOffsetMs - olderThanMs);
     const prefixes = this.#options.ownKeyPrefixes ?? DEFAULT_OWN_KEY_PREFIXES;
     return endOldUploads(this.#calls, prefixes, before, options);
+  }
+
+  async capabilities(options: CallOptions = {}): Promise<StoreCapabilities> {
+    await this.#record.load(options);
+    return this.#capabilities.all;
+  }
+
+  async tryCapabilities({ record, signal }: TrialOptions): Promise<StoreCapabilities> {
+    const { checksums = 'when_supported' } = this.#options;
+    const found = await tryOut(this.#calls, checksums, { signal });
+    for (const [name, support] of Object.entries(found) as [CapabilityName, Support][])
+      if (support !== 'unknown') this.#capabilities.learn(name, support);
+    const lifecycle = await readLifecycleSupport(this.#calls, { signal });
+    if (lifecycle !== 'unknown') this.#capabilities.learn('lifecycle', lifecycle);
+    const { all } = this.#capabilities;
+    if (record) await this.#leaveRecord(all, signal);
+    return all;
+  }
+
+  async #leaveRecord(all: StoreCapabilities, signal: AbortSignal | undefined): Promise<void> {
+    const body = Buffer.from(`${recordOf(all)}\n`);
+    await putObject(this.#writing, RECORD_KEY, once(body), {
+      headers: { contentType: 'application/json' },
+      sizeBytes: body.length,
+      metadata: () => ({ [RECORD_METADATA]: recordOf(all) }),
+      signal,
+    });
+  }
+
+  /** @throws what `call` throws, or StorageError `store_key_refused` where it was about the key */
+  async #explained<T>(key: string, options: CallOptions, call: () => Promise<T>): Promise<T> {
+    try {
+      return await call();
+    } catch (error) {
+      throw await explainKeyRefusal(
+        error,
+        key,
+        (asked, headOptions) => headObject(this.#calls, asked, headOptions),
+        options,
+      );
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -120,4 +190,8 @@ export class S3StorageProvider implements StorageProvider, UploadSweeper {
         `a key is well-formed Unicode of 1 to ${this.maxKeyBytes} bytes, this one has ${bytes}`,
       );
   }
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
 }

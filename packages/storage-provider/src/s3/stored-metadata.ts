@@ -1,26 +1,70 @@
 /** S3 counts the bytes of names and values: https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html */
 export const MOST_BYTES = 2048;
+/**
+ * Longest value that every known store takes. Swift refuses 257 bytes:
+ * https://docs.openstack.org/swift/latest/api/object_api_v1_overview.html (max_meta_value_length)
+ */
+export const SHORT_VALUE_BYTES = 256;
+/** Of a value in parts; leaves room for the mark of the first. */
+const PART_BYTES = 240;
+/** Begins a value that goes on in `<name>-2` and so on, with the number of all parts. */
+const IN_PARTS = /^parts'([2-9])'/;
 /** Begins a value that is percent-encoded UTF-8, after the notation of RFC 8187. */
 const ENCODED = "utf-8''";
+
+export interface MetadataForm {
+  /** Whether the store takes values of more than {@link SHORT_VALUE_BYTES}. Otherwise those are stored in parts. */
+  readonly longValues: boolean;
+}
 
 /**
  * Metadata as headers can carry it. A value that is not plain ASCII text becomes `utf-8''` and its percent-encoding.
  * Where all together are longer than S3 takes, the longest values are cut at their ends until they fit.
  */
-export function encodeMetadata(metadata: Readonly<Record<string, string>>): Record<string, string> {
+export function encodeMetadata(
+  metadata: Readonly<Record<string, string>>,
+  { longValues }: MetadataForm = { longValues: true },
+): Record<string, string> {
+  if (longValues) return encodeWhole(metadata, MOST_BYTES, encodeValue);
+  // The names of further parts count as well, and so do the marks of first ones: there is room for eight of each.
+  const names = Object.keys(metadata).reduce((longest, name) => Math.max(longest, name.length), 0);
+  const whole = encodeWhole(metadata, MOST_BYTES - 9 * (names + 2) - 64, encodeForParts);
+  const split = Object.entries(whole).flatMap(([name, encoded]) => inParts(name, encoded, metadata));
+  return Object.fromEntries(split);
+}
+
+/** Whether the form of long values makes a difference for this metadata. */
+export function hasLongValues(metadata: Readonly<Record<string, string>>): boolean {
+  return Object.values(metadata).some((value) => encodeValue(value).length > SHORT_VALUE_BYTES);
+}
+
+type EncodeValue = (value: string) => string;
+
+/** Spaces at the ends of a header's value are lost on their way, and any of them may be at the end of a part. */
+function encodeForParts(value: string): string {
+  const encoded = encodeValue(value);
+  const spaced = encoded.length > SHORT_VALUE_BYTES && encoded.includes(' ');
+  return spaced ? ENCODED + encodeURIComponent(value) : encoded;
+}
+
+function encodeWhole(
+  metadata: Readonly<Record<string, string>>,
+  mostBytes: number,
+  encode: EncodeValue,
+): Record<string, string> {
   const entries = Object.entries(metadata).map(([name, value]) => ({
     name,
     value,
-    encoded: encodeValue(value),
+    encoded: encode(value),
   }));
   let excess = entries.reduce(
     (sum, { name, encoded }) => sum + Buffer.byteLength(name) + encoded.length,
-    -MOST_BYTES,
+    -mostBytes,
   );
   while (excess > 0) {
     const longest = entries.reduce((a, b) => (b.encoded.length > a.encoded.length ? b : a));
     const before = longest.encoded.length;
-    longest.encoded = cutToFit(longest.value, Math.max(0, before - excess));
+    longest.encoded = cutToFit(longest.value, Math.max(0, before - excess), encode);
     if (longest.encoded.length === before) break;
     excess -= before - longest.encoded.length;
   }
@@ -28,12 +72,45 @@ export function encodeMetadata(metadata: Readonly<Record<string, string>>): Reco
 }
 
 export function decodeMetadata(stored: Readonly<Record<string, string>> | undefined): Record<string, string> {
-  return Object.fromEntries(Object.entries(stored ?? {}).map(([name, value]) => [name, decodeValue(value)]));
+  const whole = joinParts(stored ?? {});
+  return Object.fromEntries(Object.entries(whole).map(([name, value]) => [name, decodeValue(value)]));
+}
+
+function inParts(
+  name: string,
+  encoded: string,
+  metadata: Readonly<Record<string, string>>,
+): [name: string, part: string][] {
+  if (encoded.length <= SHORT_VALUE_BYTES) return [[name, encoded]];
+  const count = Math.ceil(encoded.length / PART_BYTES);
+  const parts = Array.from({ length: count }, (_, index) =>
+    encoded.slice(index * PART_BYTES, (index + 1) * PART_BYTES),
+  );
+  const named = parts.map((part, index): [string, string] =>
+    index === 0 ? [name, `parts'${count}'${part}`] : [`${name}-${index + 1}`, part],
+  );
+  const taken = named.slice(1).some(([partName]) => metadata[partName] !== undefined);
+  return taken ? [[name, cutToFit(decodeValue(encoded), SHORT_VALUE_BYTES, encodeForParts)]] : named;
+}
+
+function joinParts(stored: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  if (!Object.values(stored).some((value) => IN_PARTS.test(value))) return stored;
+  const whole: Record<string, string> = { ...stored };
+  for (const [name, value] of Object.entries(stored)) {
+    const count = Number(IN_PARTS.exec(value)?.[1] ?? 0);
+    const names = Array.from({ length: Math.max(0, count - 1) }, (_, index) => `${name}-${index + 2}`);
+    // Somebody else wrote it where parts are missing.
+    if (count === 0 || names.some((partName) => stored[partName] === undefined)) continue;
+    whole[name] = [value.replace(IN_PARTS, ''), ...names.map((partName) => stored[partName] ?? '')].join('');
+    for (const partName of names) delete whole[partName];
+  }
+  return whole;
 }
 
 export function encodeValue(value: string): string {
   // Runs of spaces are collapsed in what is signed; an empty header is dropped by some stores.
-  const plain = /^[\x21-\x7e]+(?: [\x21-\x7e]+)*$/.test(value) && !value.startsWith(ENCODED);
+  const plain =
+    /^[\x21-\x7e]+(?: [\x21-\x7e]+)*$/.test(value) && !value.startsWith(ENCODED) && !IN_PARTS.test(value);
   return plain ? value : ENCODED + encodeURIComponent(value.toWellFormed());
 }
 
@@ -48,8 +125,8 @@ function decodeValue(value: string): string {
 }
 
 /** The longest beginning of `value` whose encoding has at most `room` characters. */
-function cutToFit(value: string, room: number): string {
-  if (encodeValue(value) === value) {
+function cutToFit(value: string, room: number, encode: EncodeValue): string {
+  if (encode(value) === value) {
     const cut = value.slice(0, room).trimEnd();
     if (cut !== '' || room < ENCODED.length) return cut;
   }
