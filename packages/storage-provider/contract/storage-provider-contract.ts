@@ -2,15 +2,25 @@ import { createHash, randomBytes } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { request } from 'undici';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { ListedObject, PutOptions, StorageProvider } from '../src/index.ts';
+import type { TestContext } from 'vitest';
+import { isUploadSweeper, lossesOf } from '../src/index.ts';
+import type {
+  CapabilityName,
+  ListedObject,
+  PutOptions,
+  StorageProvider,
+  StoreCapabilities,
+} from '../src/index.ts';
 
 /** One adapter with an empty place of its own, as the suite needs it. */
 export interface ContractSubject extends AsyncDisposable {
   readonly provider: StorageProvider;
   /** Bytes that go as one piece at most; bodies longer than this take the way of long objects. */
   readonly pieceBytes: number;
-  /** Whether `ifNoneMatch` is honoured by what stands behind the adapter. */
-  readonly honoursConditions: boolean;
+  /** What stands behind the adapter can do. What a test needs and is `no` here is left out, with the reason. */
+  readonly capabilities: StoreCapabilities;
+  /** Begins an upload of this key and leaves it, for adapters whose uploads are swept. */
+  readonly beginUpload?: (key: string) => Promise<void>;
   /** Uploads or temporary files that were begun and are not completed. */
   leftovers(): Promise<readonly string[]>;
   /** Fetches an address of `urlFor`, for adapters that need somebody to serve their files. */
@@ -21,6 +31,18 @@ export interface Fetched {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly body: Buffer;
+}
+
+/** Leaves the test out where what stands behind the adapter lacks the capability, and says what that costs. */
+export function needs(context: TestContext, subject: ContractSubject, capability: CapabilityName): void {
+  const lost = lossesOf(subject.capabilities).find((loss) => loss.capability === capability);
+  if (lost !== undefined) context.skip(`left out: ${lost.cost}`);
+}
+
+/** A key as copies have it: made of a URL, or hashed where the store refuses those. */
+export function at(subject: ContractSubject, name: string): string {
+  const url = `https://o.example.com/${name}`;
+  return subject.capabilities.emptySegments === 'no' ? `sha256/0/${sha256(Buffer.from(url))}` : url;
 }
 
 const KEYS: readonly string[] = [
@@ -63,10 +85,11 @@ export function describeStorageProvider(
 
 function describeObjects(subject: () => ContractSubject): void {
   it('answers null for what is not there', async () => {
-    expect(await subject().provider.head('https://origin.example.com/none')).toBeNull();
+    expect(await subject().provider.head(at(subject(), 'none'))).toBeNull();
   });
 
-  it.each(KEYS)('stores, finds, lists and removes under the key %j', async (key) => {
+  it.for(KEYS)('stores, finds, lists and removes under the key %j', async (key, context) => {
+    if (key.includes('//')) needs(context, subject(), 'emptySegments');
     const { provider } = subject();
     const content = Buffer.from(`content of ${key}`);
     const stored = await put(provider, key, content);
@@ -100,18 +123,18 @@ function describeObjects(subject: () => ContractSubject): void {
       marked: "utf-8''%41",
       plain: 'W/"etag", =?x?=',
     };
-    const stored = await put(provider, 'https://o.example.com/h', Buffer.from('x'), {
+    const stored = await put(provider, at(subject(), 'h'), Buffer.from('x'), {
       headers,
       metadata: () => metadata,
     });
     expect(stored).toMatchObject({ headers, metadata });
-    expect(await provider.head('https://o.example.com/h')).toMatchObject({ headers, metadata });
+    expect(await provider.head(at(subject(), 'h'))).toMatchObject({ headers, metadata });
   });
 
   it('leaves out the headers that the origin did not send', async () => {
     const { provider } = subject();
-    await put(provider, 'https://o.example.com/none', Buffer.from('x'));
-    const head = await provider.head('https://o.example.com/none');
+    await put(provider, at(subject(), 'none'), Buffer.from('x'));
+    const head = await provider.head(at(subject(), 'none'));
     expect(head?.headers.contentType).toBe('application/octet-stream');
     expect(head?.headers.contentEncoding).toBeUndefined();
     expect(head?.headers.contentDisposition).toBeUndefined();
@@ -124,19 +147,17 @@ function describeObjects(subject: () => ContractSubject): void {
     ['a line end', 'attachment; filename="a\r\nb.txt"'],
   ])('stores an object whose Content-Disposition has %s', async (_what, contentDisposition) => {
     const { provider } = subject();
-    await put(provider, 'https://o.example.com/d', Buffer.from('x'), {
+    await put(provider, at(subject(), 'd'), Buffer.from('x'), {
       headers: { contentType: 'text/plain', contentDisposition },
     });
-    expect((await provider.head('https://o.example.com/d'))?.headers.contentDisposition).toContain(
-      'attachment',
-    );
+    expect((await provider.head(at(subject(), 'd')))?.headers.contentDisposition).toContain('attachment');
   });
 
   it('stores metadata that is longer than stores like', async () => {
     const { provider } = subject();
     const metadata = { upstream: `https://o.example.com/${'ä'.repeat(3000)}`, generation: 'g7' };
-    await put(provider, 'https://o.example.com/long', Buffer.from('x'), { metadata: () => metadata });
-    const head = await provider.head('https://o.example.com/long');
+    await put(provider, at(subject(), 'long'), Buffer.from('x'), { metadata: () => metadata });
+    const head = await provider.head(at(subject(), 'long'));
     expect(head?.metadata['generation']).toBe('g7');
     expect(metadata.upstream.startsWith(head?.metadata['upstream'] ?? '-')).toBe(true);
     expect(head?.metadata['upstream']?.length).toBeGreaterThan(100);
@@ -146,11 +167,11 @@ function describeObjects(subject: () => ContractSubject): void {
     const { provider } = subject();
     let read = 0;
     await provider.put(
-      'https://o.example.com/late',
+      at(subject(), 'late'),
       pieces([Buffer.from('ab'), Buffer.from('c')], (bytes) => (read = bytes)),
       { ...plain(null), metadata: () => ({ read: String(read) }) },
     );
-    expect((await provider.head('https://o.example.com/late'))?.metadata).toEqual({ read: '3' });
+    expect((await provider.head(at(subject(), 'late')))?.metadata).toEqual({ read: '3' });
   });
 
   it.each([0, 1, -1, 1_000])(
@@ -159,7 +180,7 @@ function describeObjects(subject: () => ContractSubject): void {
       const { provider, pieceBytes } = subject();
       const content = randomBytes(pieceBytes + more);
       for (const sizeBytes of [content.length, null]) {
-        const key = `https://o.example.com/${String(sizeBytes)}`;
+        const key = at(subject(), `${String(sizeBytes)}`);
         const progress: number[] = [];
         const stored = await provider.put(key, pieces(cut(content, 65_521)), {
           ...plain(sizeBytes),
@@ -177,10 +198,10 @@ function describeObjects(subject: () => ContractSubject): void {
   it('stores an object of several pieces with the right bytes and its metadata', async () => {
     const { provider, pieceBytes } = subject();
     const content = randomBytes(pieceBytes * 4 + 17);
-    await provider.put('https://o.example.com/many', pieces(cut(content, 1_000_003)), plain(null));
-    const head = await provider.head('https://o.example.com/many');
+    await provider.put(at(subject(), 'many'), pieces(cut(content, 1_000_003)), plain(null));
+    const head = await provider.head(at(subject(), 'many'));
     expect(head).toMatchObject({ sizeBytes: content.length, metadata: { generation: 'g1' } });
-    expect(sha256(await storedContent(subject(), 'https://o.example.com/many'))).toBe(sha256(content));
+    expect(sha256(await storedContent(subject(), at(subject(), 'many')))).toBe(sha256(content));
   });
 
   it.each<[string, (chunk: Uint8Array<ArrayBuffer>) => void]>([
@@ -190,7 +211,7 @@ function describeObjects(subject: () => ContractSubject): void {
     const { provider, pieceBytes } = subject();
     for (const sizeBytes of [pieceBytes >>> 1, pieceBytes * 4 + 17]) {
       const content = randomBytes(sizeBytes);
-      const key = `https://o.example.com/spoilt/${sizeBytes}`;
+      const key = at(subject(), `spoilt/${sizeBytes}`);
       await provider.put(key, spoiling(cut(content, 65_536), spoil), plain(sizeBytes));
       expect(sha256(await storedContent(subject(), key))).toBe(sha256(content));
     }
@@ -198,18 +219,18 @@ function describeObjects(subject: () => ContractSubject): void {
 
   it.each([0, null])('stores an object of no bytes, announced as %s', async (sizeBytes) => {
     const { provider } = subject();
-    await provider.put('https://o.example.com/empty', pieces([]), plain(sizeBytes));
-    expect(await provider.head('https://o.example.com/empty')).toMatchObject({ sizeBytes: 0 });
-    expect(await storedContent(subject(), 'https://o.example.com/empty')).toHaveLength(0);
+    await provider.put(at(subject(), 'empty'), pieces([]), plain(sizeBytes));
+    expect(await provider.head(at(subject(), 'empty'))).toMatchObject({ sizeBytes: 0 });
+    expect(await storedContent(subject(), at(subject(), 'empty'))).toHaveLength(0);
   });
 
   it('replaces an object, and its ETag with it', async () => {
     const { provider } = subject();
-    const first = await put(provider, 'https://o.example.com/r', Buffer.from('one'));
-    const second = await put(provider, 'https://o.example.com/r', Buffer.from('three'));
+    const first = await put(provider, at(subject(), 'r'), Buffer.from('one'));
+    const second = await put(provider, at(subject(), 'r'), Buffer.from('three'));
     expect(second.etag).not.toBe(first.etag);
-    expect(await provider.head('https://o.example.com/r')).toMatchObject({ sizeBytes: 5, etag: second.etag });
-    expect(await storedContent(subject(), 'https://o.example.com/r')).toEqual(Buffer.from('three'));
+    expect(await provider.head(at(subject(), 'r'))).toMatchObject({ sizeBytes: 5, etag: second.etag });
+    expect(await storedContent(subject(), at(subject(), 'r'))).toEqual(Buffer.from('three'));
   });
 
   it('lets one of several simultaneous puts win whole', async () => {
@@ -217,43 +238,86 @@ function describeObjects(subject: () => ContractSubject): void {
     const contents = [1, 2, 3, 4].map((n) => Buffer.alloc(pieceBytes + n * 1000, n));
     await Promise.all(
       contents.map((content, n) =>
-        provider.put('https://o.example.com/race', pieces(cut(content, 70_001)), {
+        provider.put(at(subject(), 'race'), pieces(cut(content, 70_001)), {
           ...plain(content.length),
           metadata: () => ({ writer: String(n) }),
         }),
       ),
     );
-    const head = await provider.head('https://o.example.com/race');
+    const head = await provider.head(at(subject(), 'race'));
     const winner = contents[Number(head?.metadata['writer'])];
     expect(winner).toBeDefined();
     expect(head?.sizeBytes).toBe(winner?.length);
-    expect(sha256(await storedContent(subject(), 'https://o.example.com/race'))).toBe(
-      sha256(winner ?? Buffer.of()),
-    );
+    expect(sha256(await storedContent(subject(), at(subject(), 'race')))).toBe(sha256(winner ?? Buffer.of()));
     expect(await subject().leftovers()).toEqual([]);
   });
 
-  it('takes a precondition, and keeps to it where the store does', async () => {
-    const { provider, honoursConditions } = subject();
-    const key = 'https://o.example.com/once';
+  it('stores under a condition, whether or not the store knows conditions', async () => {
+    const { provider, pieceBytes } = subject();
+    for (const [name, content] of [
+      ['short', Buffer.from('three')],
+      ['long', randomBytes(pieceBytes * 2 + 17)],
+    ] as const) {
+      const key = at(subject(), `once/${name}`);
+      await put(provider, key, Buffer.from('one'), { ifNoneMatch: '*' });
+      // As a copy past its life is replaced: by what the store itself has just told of it.
+      const etag = (await provider.head(key))?.etag ?? '';
+      await put(provider, key, content, { ifMatch: etag });
+      expect(sha256(await storedContent(subject(), key))).toBe(sha256(content));
+    }
+    expect(await subject().leftovers()).toEqual([]);
+  });
+
+  it('keeps the first of two objects that were each to be the first', async (context) => {
+    needs(context, subject(), 'conditionalCreate');
+    const { provider } = subject();
+    const key = at(subject(), 'once');
     await put(provider, key, Buffer.from('one'), { ifNoneMatch: '*' });
     const again = put(provider, key, Buffer.from('two'), { ifNoneMatch: '*' });
-    if (honoursConditions) await expect(again).rejects.toMatchObject({ code: 'store_exists' });
-    else await again;
-    const expected = Buffer.from(honoursConditions ? 'one' : 'two');
-    expect(await storedContent(subject(), key)).toEqual(expected);
-    const etag = (await provider.head(key))?.etag ?? '';
-    await put(provider, key, Buffer.from('three'), { ifMatch: etag });
-    expect(await storedContent(subject(), key)).toEqual(Buffer.from('three'));
-    expect(await subject().leftovers()).toEqual([]);
+    await expect(again).rejects.toMatchObject({ code: 'store_exists' });
+    expect(await storedContent(subject(), key)).toEqual(Buffer.from('one'));
+  });
+
+  it('does not replace another object than the one that was to be replaced', async (context) => {
+    needs(context, subject(), 'conditionalReplace');
+    const { provider } = subject();
+    const key = at(subject(), 'replaced');
+    const first = await put(provider, key, Buffer.from('one'));
+    await put(provider, key, Buffer.from('two'));
+    const late = put(provider, key, Buffer.from('late'), { ifMatch: first.etag ?? '' });
+    await expect(late).rejects.toMatchObject({ code: 'store_exists' });
+    await provider.delete(key);
+    const gone = put(provider, key, Buffer.from('late'), { ifMatch: first.etag ?? '' });
+    await expect(gone).rejects.toMatchObject({ code: 'store_exists' });
+    expect(await provider.head(key)).toBeNull();
+  });
+
+  it('keeps the whole URL of a copy in its metadata', async () => {
+    const { provider, pieceBytes } = subject();
+    const upstream = `https://o.example.com/${'a/'.repeat(500)}?x=%20y`;
+    for (const sizeBytes of [10, pieceBytes + 10]) {
+      const key = at(subject(), `upstream/${sizeBytes}`);
+      const metadata = () => ({ 'upstream-url': upstream, generation: 'g1' });
+      await provider.put(key, pieces(cut(randomBytes(sizeBytes), 65_536)), { ...plain(sizeBytes), metadata });
+      expect((await provider.head(key))?.metadata).toEqual(metadata());
+    }
   });
 
   it('removes what is not there without complaint', async () => {
-    await subject().provider.delete('https://o.example.com/never');
+    await subject().provider.delete(at(subject(), 'never'));
     await subject().provider.delete('purged/never');
   });
 
-  it('lists by prefix, whatever the keys are like', async () => {
+  it('lists markers by their prefix', async () => {
+    const { provider } = subject();
+    for (const key of ['purged/ab', 'purged/aa', at(subject(), 'x')])
+      await put(provider, key, Buffer.from(key));
+    expect(await keysOf(provider, 'purged/')).toEqual(['purged/aa', 'purged/ab']);
+    expect(await keysOf(provider, at(subject(), 'x'))).toEqual([at(subject(), 'x')]);
+  });
+
+  it('lists by prefix, whatever the keys are like', async (context) => {
+    needs(context, subject(), 'emptySegments');
     const { provider } = subject();
     const keys = [
       'purged/aa',
@@ -290,18 +354,18 @@ function describeFailures(subject: () => ContractSubject): void {
     const { provider, pieceBytes } = subject();
     const failure = new Error('the origin broke off');
     const body = failing(randomBytes(Math.floor(length * pieceBytes) + 10), failure);
-    await expect(provider.put('https://o.example.com/f', body, plain(null))).rejects.toBe(failure);
-    expect(await provider.head('https://o.example.com/f')).toBeNull();
+    await expect(provider.put(at(subject(), 'f'), body, plain(null))).rejects.toBe(failure);
+    expect(await provider.head(at(subject(), 'f'))).toBeNull();
     expect(await listed(provider, '')).toEqual([]);
     expect(await subject().leftovers()).toEqual([]);
   });
 
   it.each(longAndShort)('keeps the former object when a %s body fails', async (_what, length) => {
     const { provider, pieceBytes } = subject();
-    await put(provider, 'https://o.example.com/k', Buffer.from('former'));
+    await put(provider, at(subject(), 'k'), Buffer.from('former'));
     const body = failing(randomBytes(Math.floor(length * pieceBytes) + 10), new Error('broke off'));
-    await expect(provider.put('https://o.example.com/k', body, plain(null))).rejects.toThrow('broke off');
-    expect(await storedContent(subject(), 'https://o.example.com/k')).toEqual(Buffer.from('former'));
+    await expect(provider.put(at(subject(), 'k'), body, plain(null))).rejects.toThrow('broke off');
+    expect(await storedContent(subject(), at(subject(), 'k'))).toEqual(Buffer.from('former'));
   });
 
   it.each([
@@ -314,13 +378,9 @@ function describeFailures(subject: () => ContractSubject): void {
     const unit = kind === 'long' ? pieceBytes : 1;
     const content = randomBytes(Math.floor(sent * unit));
     await expect(
-      provider.put(
-        'https://o.example.com/w',
-        pieces(cut(content, 65_521)),
-        plain(Math.floor(announced * unit)),
-      ),
+      provider.put(at(subject(), 'w'), pieces(cut(content, 65_521)), plain(Math.floor(announced * unit))),
     ).rejects.toMatchObject({ name: 'StorageError', code: 'store_rejected', retryable: true });
-    expect(await provider.head('https://o.example.com/w')).toBeNull();
+    expect(await provider.head(at(subject(), 'w'))).toBeNull();
     expect(await subject().leftovers()).toEqual([]);
   });
 
@@ -341,7 +401,7 @@ function describeFailures(subject: () => ContractSubject): void {
         dismissed = true;
       }
     }
-    const putting = provider.put('https://o.example.com/s', body(), {
+    const putting = provider.put(at(subject(), 's'), body(), {
       ...plain(null),
       signal: controller.signal,
     });
@@ -349,7 +409,7 @@ function describeFailures(subject: () => ContractSubject): void {
     controller.abort(reason);
     await expect(putting).rejects.toBe(reason);
     expect(dismissed).toBe(true);
-    expect(await provider.head('https://o.example.com/s')).toBeNull();
+    expect(await provider.head(at(subject(), 's'))).toBeNull();
     expect(await subject().leftovers()).toEqual([]);
   });
 
@@ -358,10 +418,10 @@ function describeFailures(subject: () => ContractSubject): void {
     const reason = new Error('too late');
     const signal = AbortSignal.abort(reason);
     await expect(
-      provider.put('https://o.example.com/a', pieces([Buffer.from('x')]), { ...plain(1), signal }),
+      provider.put(at(subject(), 'a'), pieces([Buffer.from('x')]), { ...plain(1), signal }),
     ).rejects.toBe(reason);
-    await expect(provider.head('https://o.example.com/a', { signal })).rejects.toBe(reason);
-    await expect(provider.delete('https://o.example.com/a', { signal })).rejects.toBe(reason);
+    await expect(provider.head(at(subject(), 'a'), { signal })).rejects.toBe(reason);
+    await expect(provider.delete(at(subject(), 'a'), { signal })).rejects.toBe(reason);
     await expect(provider.check({ signal })).rejects.toBe(reason);
     await expect(listed(provider, '', signal)).rejects.toBe(reason);
   });
@@ -381,9 +441,10 @@ function describeFailures(subject: () => ContractSubject): void {
 }
 
 function describeAddresses(subject: () => ContractSubject): void {
-  it.each(KEYS.filter((key) => !key.startsWith('purged/')))(
+  it.for(KEYS.filter((key) => !key.startsWith('purged/')))(
     'gives an address that serves the key %j',
-    async (key) => {
+    async (key, context) => {
+      if (key.includes('//')) needs(context, subject(), 'emptySegments');
       const { provider } = subject();
       const content = Buffer.from(`content of ${key}`);
       await put(provider, key, content, {
@@ -415,7 +476,7 @@ function describeAddresses(subject: () => ContractSubject): void {
 
   it('gives an address without looking whether there is an object', async () => {
     const { provider } = subject();
-    expect(new URL(await provider.urlFor('https://o.example.com/none', 'GET')).protocol).toMatch(/^https?:$/);
+    expect(new URL(await provider.urlFor(at(subject(), 'none'), 'GET')).protocol).toMatch(/^https?:$/);
   });
 }
 
@@ -425,10 +486,32 @@ function describePlace(subject: () => ContractSubject): void {
     const options = { longLivedPrefix: 'purged/', objectPrefixes: ['http', 'g/', 'sha256/'] };
     await provider.check();
     await provider.prepare(options);
-    await put(provider, 'https://o.example.com/p', Buffer.from('x'));
-    expect(await provider.prepare(options)).toEqual([]);
-    expect(await provider.head('https://o.example.com/p')).not.toBeNull();
+    await put(provider, at(subject(), 'p'), Buffer.from('x'));
+    const again = await provider.prepare(options);
+    // A store that takes no lifecycle rules says so each time, and nothing else.
+    if (subject().capabilities.lifecycle === 'no')
+      expect(again.join('\n')).toMatch(/^bucket .* lifecycle rules.*$/);
+    else expect(again).toEqual([]);
+    expect(await provider.head(at(subject(), 'p'))).not.toBeNull();
     await provider.check();
+  });
+
+  it('ends its own unfinished uploads alone, whatever their keys', async (context) => {
+    const { provider, beginUpload } = subject();
+    if (beginUpload === undefined || !isUploadSweeper(provider))
+      return context.skip('left out: this adapter has tests of its own for what it leaves');
+    const urls = [
+      'https://origin.example.com/a%20b?c=d&e=f%2Fg',
+      "http://origin.example.com:8080/100%25/it's+(x)",
+    ];
+    const made = subject().capabilities.emptySegments === 'no' ? [] : [...urls, `g/n0nce/${urls[0]}`];
+    const own = [...made, `sha256/0/${'a'.repeat(64)}`, `sha256/n0nce/${'b'.repeat(64)}`];
+    const foreign = ['logs/2026', 'somebody/else:s upload'];
+    for (const key of [...own, ...foreign]) await beginUpload(key);
+    expect(await provider.sweepUploads(3_600_000)).toBe(0);
+    // The store's clock may be some seconds behind.
+    expect(await provider.sweepUploads(-60_000)).toBe(own.length);
+    expect((await subject().leftovers()).toSorted()).toEqual(foreign);
   });
 }
 

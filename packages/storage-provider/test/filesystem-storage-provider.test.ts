@@ -5,7 +5,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { FilesystemStorageProvider } from '../src/index.ts';
+import { FilesystemStorageProvider, unknownCapabilities } from '../src/index.ts';
 import type { ContractSubject } from '@cloud-mirror/storage-provider/contract';
 import { describeStorageProvider } from '@cloud-mirror/storage-provider/contract';
 
@@ -27,7 +27,7 @@ async function openSubject(): Promise<ContractSubject> {
   return {
     provider,
     pieceBytes: 1024 * 1024,
-    honoursConditions: true,
+    capabilities: unknownCapabilities(),
     leftovers: async () => readdir(join(directory, 'temporary')).catch(() => []),
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections();

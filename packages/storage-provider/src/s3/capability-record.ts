@@ -56,7 +56,5 @@ function parseRecord(text: string | undefined): Partial<StoreCapabilities> {
   if (text === undefined) return {};
   const parsed = JSON.parse(text) as Readonly<Record<string, unknown>> | null;
   const entries = CAPABILITY_NAMES.map((name) => [name, parsed?.[name]] as const);
-  return Object.fromEntries(
-    entries.filter(([, support]) => support === 'yes' || support === 'no'),
-  ) as Partial<StoreCapabilities>;
+  return Object.fromEntries(entries.filter(([, support]) => support === 'yes' || support === 'no'));
 }

@@ -169,10 +169,16 @@ class Trial implements AsyncDisposable {
       Metadata: { trial: this.#nonce, ...more.Metadata },
     };
     this.#written.add(Key);
-    await this.#calls.send(new PutObjectCommand(input), {
-      what: 'PUT of a trial object',
-      signal: this.#signal,
-      attempts,
-    });
+    try {
+      await this.#calls.send(new PutObjectCommand(input), {
+        what: 'PUT of a trial object',
+        signal: this.#signal,
+        attempts,
+      });
+    } catch (error) {
+      // What was refused is not there, and a store may refuse to delete it as well.
+      if (statusOf(error) === 400 && Key !== this.#key('object')) this.#written.delete(Key);
+      throw error;
+    }
   }
 }
