@@ -54,34 +54,16 @@ export default tseslint.config(
     },
   },
   {
-    // Source code has its own rule below; a file has one list of restricted imports at a time.
-    files: ['**/*.ts'],
+    // For the contract suites. Packages, services and other tests get their list of restricted imports below.
+    files: ['packages/*/contract/**/*.ts'],
     rules: {
       'no-restricted-imports': [
         'error',
         {
           patterns: [
             {
-              regex: '(^|/)(test|contract)/',
-              message:
-                'Import shared fixtures from @cloud-mirror/testing/<file>, and the contract suite of a port from <package>/contract.',
-            },
-          ],
-        },
-      ],
-    },
-  },
-  {
-    files: ['packages/*/src/**/*.ts', 'services/*/src/**/*.ts'],
-    ignores: ['packages/testing/src/**'],
-    rules: {
-      'no-restricted-imports': [
-        'error',
-        {
-          patterns: [
-            {
-              regex: '(^|/)(test|contract)(/|$)|^@cloud-mirror/testing(/|$)|^vitest(/|$)',
-              message: 'Programs do not load what only tests need.',
+              regex: '(^|/)test/',
+              message: 'Import shared fixtures from @cloud-mirror/testing/<file>.',
             },
           ],
         },

@@ -24,6 +24,7 @@ export function architectureRules() {
     ...packages.flatMap(({ folder, name, knows }) => [
       restrict([`${folder}/src/**/*.ts`], knows, {
         names: name === ASSEMBLY || name === TESTING ? [] : [ADAPTERS],
+        loadsTests: name === TESTING,
         where: `${folder} knows of ${knows.join(', ') || 'no other package'}`,
       }),
       restrict([`${folder}/test/**/*.ts`], [...knows, name, TESTING], {
@@ -76,14 +77,23 @@ function refuseOtherDependencies({ folder, knows }) {
 
 /**
  * @param {string[] | null} allowed names of packages; null: every one
- * @param {{ names: string[], where: string }} options `names`: patterns of imported names that are refused
+ * @param {{ names: string[], where: string, loadsTests?: boolean }} options `names`: patterns of imported names that are
+ *   refused; `loadsTests`: false for what programs load
  */
-function restrict(files, allowed, { names, where }) {
+function restrict(files, allowed, { names, where, loadsTests = true }) {
   const patterns = [
     {
       regex: '^(?:\\.\\./)+(?:(?:packages|services)/)?[a-z][a-z-]*/(?:src|test)/',
       message: 'Import another package by its name, from what it exports.',
     },
+    ...(loadsTests
+      ? []
+      : [
+          {
+            regex: `^vitest(?:/|$)|^${SCOPE}[a-z-]+/contract$`,
+            message: 'Programs do not load what only tests need.',
+          },
+        ]),
     ...names.map((importNamePattern) => ({
       regex: `^${SCOPE}(?:${PORTS.join('|')})$`,
       importNamePattern,
