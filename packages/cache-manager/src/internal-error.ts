@@ -1,6 +1,7 @@
 import { QueueError } from '@cloud-mirror/job-queue';
 import { OriginError } from '@cloud-mirror/origin';
 import { StorageError } from '@cloud-mirror/storage-provider';
+import type { CacheManagerEvents } from './cache-manager-options.ts';
 import { EntryStoreError } from './entry-store.ts';
 
 /**
@@ -17,7 +18,21 @@ export function isDefect(error: unknown): boolean {
   );
 }
 
-/** A copy that failed by a defect of this program. Retryable: the next try may take another way. */
+/**
+ * Reports that a part did not answer.
+ * @throws the error itself where it is a defect of this program, for which no part is to blame
+ */
+export function reportPartFailure(
+  events: CacheManagerEvents | undefined,
+  part: 'store' | 'queue',
+  backend: string,
+  error: unknown,
+): void {
+  if (isDefect(error)) throw error;
+  events?.partFailed?.(part, backend, error);
+}
+
+/** A failure by a defect of this program. Retryable: the next try may take another way. */
 export class InternalError extends Error {
   override readonly name = 'InternalError';
   readonly code = 'internal_error';

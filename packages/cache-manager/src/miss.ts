@@ -5,6 +5,7 @@ import { entryLifeMs } from './copy-life.ts';
 import { lookUpCopy, type CopyLookup } from './copy-lookup.ts';
 import { EntryStoreError, type Copy, type Failure } from './entry-store.ts';
 import { rememberedSeconds } from './failure-memory.ts';
+import { InternalError, isDefect, reportPartFailure } from './internal-error.ts';
 import { jobFor } from './job-for.ts';
 import type { MarkerLists } from './marker-lists.ts';
 import type { MirroredObject } from './mirrored-object.ts';
@@ -71,8 +72,8 @@ export class Miss {
       );
     } catch (error) {
       inspection.abort();
-      this.#options.events?.partFailed?.('store', object.backend.name, error);
       await this.#release(object, claim);
+      reportPartFailure(this.#options.events, 'store', object.backend.name, error);
       return { kind: 'store_failed', reason: storeFailureOf(error) };
     }
     if (lookup.copy !== null) {
@@ -92,6 +93,10 @@ export class Miss {
       await this.#release(object, claim);
       return { kind: 'start_over' };
     }
+    if (answer instanceof InternalError) {
+      await this.#release(object, claim);
+      throw answer;
+    }
     if (answer instanceof OriginError && answer.code === 'origin_unreachable')
       this.#options.events?.originUnreachable?.(object.url, answer);
     if (answer instanceof OriginError) return this.#rememberRefusal(object, claim, answer);
@@ -99,12 +104,15 @@ export class Miss {
   }
 
   /** What the origin says of the object, or why it will not give it. */
-  async #inspect(object: MirroredObject, signal: AbortSignal): Promise<OriginDescription | OriginError> {
+  async #inspect(
+    object: MirroredObject,
+    signal: AbortSignal,
+  ): Promise<OriginDescription | OriginError | InternalError> {
     try {
       return await this.#options.origin.inspect(new URL(object.url), { signal });
     } catch (error) {
       if (error instanceof OriginError) return error;
-      if (!signal.aborted) this.#options.events?.unexpected?.(error);
+      if (!signal.aborted && isDefect(error)) return new InternalError(error);
       return new OriginError('origin_unreachable', 'the origin could not be asked', { cause: error });
     }
   }
@@ -159,8 +167,8 @@ export class Miss {
       const job = jobFor(object, { token, requestId, generation, replaces, originBytes });
       await backend.queue.enqueue(job, { signal });
     } catch (error) {
-      this.#options.events?.partFailed?.('queue', backend.name, error);
       await this.#release(object, claim);
+      reportPartFailure(this.#options.events, 'queue', backend.name, error);
       return { kind: 'queue_failed' };
     }
     this.#options.events?.jobEnqueued?.(backend.name);

@@ -7,6 +7,7 @@ import type { EntryMemory } from './entry-memory.ts';
 import { EntryStoreError, type Copy, type Entry, type ErrorEntry, type PresentEntry } from './entry-store.ts';
 import { refusalOf, toOrigin } from './fallback.ts';
 import type { MarkerLists } from './marker-lists.ts';
+import { reportPartFailure } from './internal-error.ts';
 import { copyKey, type MirroredObject } from './mirrored-object.ts';
 import { claimLeaseMs, type Miss } from './miss.ts';
 import type { FallbackReason, RedirectOutcome, RedirectRequest } from './redirect.ts';
@@ -289,7 +290,7 @@ export class Redirector {
       return decision.outcome;
     } catch (error) {
       if (error instanceof TooManyLookUps) return this.#toOrigin(progress, 'entries_unavailable');
-      options.events?.partFailed?.('store', object.backend.name, error);
+      reportPartFailure(options.events, 'store', object.backend.name, error);
       return this.#toOrigin(progress, storeFailureOf(error));
     }
   }
@@ -310,7 +311,7 @@ export class Redirector {
         sha256: copy.sha256,
       };
     } catch (error) {
-      this.#parts.options.events?.partFailed?.('store', object.backend.name, error);
+      reportPartFailure(this.#parts.options.events, 'store', object.backend.name, error);
       return this.#toOrigin(progress, 'store_unavailable');
     }
   }
@@ -351,7 +352,7 @@ export class Redirector {
         progress.request.signal,
       );
     } catch (error) {
-      this.#parts.options.events?.partFailed?.('store', progress.object.id.backend, error);
+      reportPartFailure(this.#parts.options.events, 'store', progress.object.id.backend, error);
       return 'failed';
     }
   }

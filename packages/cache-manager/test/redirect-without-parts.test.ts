@@ -282,7 +282,29 @@ describe('where the entry store goes away in the middle', () => {
   });
 });
 
-test('an unforeseen error of a part is no answer, it is a defect that shows', async () => {
-  using _defect = mirror.gate.fail({ part: 'entries', method: 'get' }, () => new TypeError('a defect'));
-  await expect(mirror.redirect(PATH)).rejects.toThrow('a defect');
+describe('an unforeseen error of a part is no answer, it is a defect that shows', () => {
+  test.each([
+    ['entries', 'get'],
+    ['entries', 'claim'],
+    ['store here', 'head'],
+    ['origin', 'inspect'],
+    ['queue here', 'enqueue'],
+  ])('%s, %s', async (part, method) => {
+    {
+      using _defect = mirror.gate.fail({ part, method }, () => new TypeError('a defect'));
+      await expect(mirror.redirect(PATH)).rejects.toThrow('a defect');
+    }
+    // Nobody waits for a claim that it left behind.
+    expect(await mirror.entries.get(mirror.object(PATH).id)).toBeNull();
+  });
+
+  test.each([
+    ['a revalidation', { revalidate: true }, 'head'],
+    ['an address', {}, 'urlFor'],
+  ])('in %s', async (_what, wish, method) => {
+    await mirror.store(PATH);
+    await mirror.redirect(PATH);
+    using _defect = mirror.gate.fail({ part: 'store here', method }, () => new TypeError('a defect'));
+    await expect(mirror.redirect(PATH, wish)).rejects.toThrow('a defect');
+  });
 });

@@ -1,3 +1,4 @@
+import { isDefect } from '@cloud-mirror/cache-manager';
 import type { Backend, Backends, CacheManagerEvents } from '@cloud-mirror/cache-manager';
 import { urlForLog } from '@cloud-mirror/origin';
 import type { Logger } from '@cloud-mirror/program';
@@ -40,6 +41,15 @@ export function cacheManagerEvents({
     labelNames: ['part'],
     registers,
   });
+  const defects = new Counter({
+    name: 'cloud_mirror_internal_errors_total',
+    help: 'Defects of the front end itself in work behind its requests',
+    registers,
+  });
+  const unexpected = (error: unknown): void => {
+    defects.inc();
+    logger.error({ outcome: 'internal_error', err: error }, 'work behind a request failed unexpectedly');
+  };
   const warnedAt = new Map<string, number>();
   const hostsWarnedAt = new Map<string, number>();
   const labels = (name: string) => labelsOf(backends.get(name));
@@ -47,6 +57,7 @@ export function cacheManagerEvents({
     jobEnqueued: (backend) => jobs.inc(labels(backend)),
     backfilled: (backend) => backfills.inc(labels(backend)),
     partFailed(part, backend, error) {
+      if (isDefect(error)) return unexpected(error);
       failures.inc({ part });
       const key = `${part} ${backend ?? ''}`;
       const now = performance.now();
@@ -64,7 +75,7 @@ export function cacheManagerEvents({
       if (hostsWarnedAt.size > MAX_HOSTS && oldest !== undefined) hostsWarnedAt.delete(oldest);
       logger.warn({ origin: urlForLog(url), err: error }, 'an origin cannot be reached');
     },
-    unexpected: (error) => logger.error({ err: error }, 'work behind a request failed unexpectedly'),
+    unexpected,
   };
 }
 

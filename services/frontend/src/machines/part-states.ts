@@ -1,4 +1,10 @@
-import { EntryStoreError, type Backend, type Backends, type EntryStore } from '@cloud-mirror/cache-manager';
+import {
+  EntryStoreError,
+  isDefect,
+  type Backend,
+  type Backends,
+  type EntryStore,
+} from '@cloud-mirror/cache-manager';
 import type { QueueDepth } from '@cloud-mirror/job-queue';
 import { withinTimeLimit } from './time-limit.ts';
 
@@ -89,6 +95,7 @@ async function partState(ask: (signal: AbortSignal) => Promise<void>): Promise<P
 
 function causeWord(error: unknown): string {
   if (error instanceof DOMException) return 'time_limit';
+  if (isDefect(error)) return 'internal_error';
   const code = (error as { code?: unknown } | null)?.code;
   return typeof code === 'string' ? code : 'unknown';
 }
