@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PROJECT_ROOT } from '@cloud-mirror/testing/program';
-import type { ProtocolCall } from '@cloud-mirror/testing/protocol-server';
+import type { ProtocolCall } from '@cloud-mirror/testing/protocol-call';
 
 interface Statement {
   readonly Sid: string;

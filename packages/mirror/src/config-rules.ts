@@ -1,6 +1,7 @@
 import { checkPattern, checkPrefix } from '@cloud-mirror/origin';
 import { describeFound, parseUrl, pathText } from '@cloud-mirror/config';
 import type { KeyPath } from '@cloud-mirror/config';
+import type { CrossFault } from './cross-fault.ts';
 import { backendsOf, isMapping, listAt, valueAt } from './config-values.ts';
 import { placeFaults } from './place-rules.ts';
 import { redisFaults } from './redis-rules.ts';
@@ -13,13 +14,6 @@ const NAME_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 
 /** Stands for every service or region in operators' calls. */
 const RESERVED_NAME = 'all';
-
-/** What a rule that looks at several keys objects to. `found` where the value at `path` does not say it by itself. */
-export interface CrossFault {
-  readonly path: KeyPath;
-  readonly expected: string;
-  readonly found?: string;
-}
 
 /**
  * Rules between keys. `config` may be faulty in any other way at the same time, so nothing is believed of its shape;

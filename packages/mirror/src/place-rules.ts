@@ -1,5 +1,5 @@
 import { resolve, sep } from 'node:path';
-import type { CrossFault } from './config-rules.ts';
+import type { CrossFault } from './cross-fault.ts';
 import { backendsOf, isMapping, valueAt } from './config-values.ts';
 import { parseUrl } from '@cloud-mirror/config';
 

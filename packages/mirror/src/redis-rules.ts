@@ -1,7 +1,7 @@
 import { parseRedisAddress, type RedisAddress } from '@cloud-mirror/cache-manager';
 import { describeFound, pathText, pemFault } from '@cloud-mirror/config';
 import type { KeyPath } from '@cloud-mirror/config';
-import type { CrossFault } from './config-rules.ts';
+import type { CrossFault } from './cross-fault.ts';
 import { isMapping, listAt, valueAt } from './config-values.ts';
 
 /**

@@ -1,5 +1,5 @@
 import type { KeyPath } from '@cloud-mirror/config';
-import type { CrossFault } from './config-rules.ts';
+import type { CrossFault } from './cross-fault.ts';
 import { backendsOf, isMapping, valueAt } from './config-values.ts';
 
 /** What buckets and credentials of S3 services must be. */

@@ -1,4 +1,4 @@
-import type { CrossFault } from './config-rules.ts';
+import type { CrossFault } from './cross-fault.ts';
 import { isMapping, numberAt, valueAt } from './config-values.ts';
 
 const DAY_SECONDS = 86_400;

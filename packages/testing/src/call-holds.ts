@@ -1,4 +1,20 @@
-import type { CallHold, HoldOptions, ProtocolCall } from './protocol-server.ts';
+import type { ProtocolCall } from './protocol-call.ts';
+
+export interface HoldOptions {
+  /** `before` it is done, or `after` it was; `before` where not given. */
+  readonly when?: 'before' | 'after';
+  /** Only a call whose path contains this. */
+  readonly path?: string;
+  /** Only a call that was signed with this access key. */
+  readonly accessKeyId?: string;
+}
+
+/** A call that is kept back until `release`, which also happens at the end of a `using` block. */
+export interface CallHold extends Disposable {
+  /** Resolves when a call has come to that place. */
+  readonly arrived: Promise<void>;
+  release(): void;
+}
 
 interface Held {
   readonly operation: string;

@@ -2,22 +2,9 @@ import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { buildApp } from 'fauxqs';
 import { operationOf } from './aws-operation.ts';
 import { CallHolds } from './call-holds.ts';
+import type { CallHold, HoldOptions } from './call-holds.ts';
+import type { ProtocolCall } from './protocol-call.ts';
 import { failure, S3Rules, type OpenUpload, type S3Answer } from './s3-rules.ts';
-
-/** One request that the server got. */
-export interface ProtocolCall {
-  /** Name of the AWS operation: `SendMessage`, `PutObject`, `HeadObject`, … */
-  readonly operation: string;
-  readonly method: string;
-  /** Path with its query, the bucket first. */
-  readonly path: string;
-  /** Who signed it; `null` where nobody did. */
-  readonly accessKeyId: string | null;
-  /** Name of the queue that a call of SQS is about, once its body was read. */
-  readonly queue: string | null;
-  /** Of the answer; `null` until there is one. */
-  readonly status: number | null;
-}
 
 /** A server that speaks the SQS and S3 protocols, on 127.0.0.1, everything in memory. */
 export interface ProtocolServer extends AsyncDisposable {
@@ -52,22 +39,6 @@ export interface ProtocolServer extends AsyncDisposable {
   readonly openUploads: readonly OpenUpload[];
   /** Makes an upload that somebody began and left. */
   addUpload(bucket: string, key: string, begunAt: Date): OpenUpload;
-}
-
-export interface HoldOptions {
-  /** `before` it is done, or `after` it was; `before` where not given. */
-  readonly when?: 'before' | 'after';
-  /** Only a call whose path contains this. */
-  readonly path?: string;
-  /** Only a call that was signed with this access key. */
-  readonly accessKeyId?: string;
-}
-
-/** A call that is kept back until `release`, which also happens at the end of a `using` block. */
-export interface CallHold extends Disposable {
-  /** Resolves when a call has come to that place. */
-  readonly arrived: Promise<void>;
-  release(): void;
 }
 
 export interface ProtocolServerOptions {
