@@ -64,6 +64,12 @@ function stateRows(entry: Entry): [string, string][] {
           'next try',
           entry.willRetry ? new Date(entry.retryAt).toISOString() : 'at the next request after that',
         ],
+        ...(entry.originRetryAfterSeconds === undefined
+          ? []
+          : ([['Retry-After', `${entry.originRetryAfterSeconds} s, of the origin`]] satisfies [
+              string,
+              string,
+            ][])),
         ['stack', entry.stack],
       ];
   }

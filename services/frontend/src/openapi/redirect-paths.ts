@@ -54,9 +54,11 @@ const responses = {
   404: problem('No such service or region; also where the origin says 404.'),
   405: problem('Another method than GET and HEAD.'),
   414: problem('The origin URL is too long.'),
-  429: { ...problem('This address asks too often.'), headers: RETRY_AFTER },
+  429: { ...problem('This address asks too often; also where the origin says 429.'), headers: RETRY_AFTER },
   502: problem('The origin redirects without end, or answers with a status that cannot be passed on.'),
-  default: problem("The origin's own error, passed on; `originStatus` has its status."),
+  default: problem(
+    "The origin's own error, passed on; `originStatus` has its status. A 503 has the origin's `Retry-After`, where it gave one.",
+  ),
 };
 
 function redirect(method: 'Get' | 'Head', extra: readonly object[]) {
