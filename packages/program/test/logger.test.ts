@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createLogger, describeError, withoutQuery } from '../src/index.ts';
+import { createLogger, describeError, lineWriter, withoutQuery } from '../src/index.ts';
 import { repeatedFailureLog } from '../src/repeated-failure-log.ts';
 
 function capture(level = 'info') {
@@ -109,4 +109,13 @@ test('failures of one kind warn once in a while', () => {
   const failure = (code: string) => Object.assign(new Error('x'), { code });
   for (const code of ['ECONNREFUSED', 'ECONNREFUSED', 'ETIMEDOUT', 'ECONNREFUSED']) log(failure(code));
   expect(lines.map((line) => (line.err as { code: string }).code)).toEqual(['ECONNREFUSED', 'ETIMEDOUT']);
+});
+
+test('finished lines go to the stream of a logger, and of what it was made from', () => {
+  const lines: string[] = [];
+  const destination = { write: (line: string) => void lines.push(line) };
+  const logger = createLogger({ level: 'info', program: 'test', version: '0', destination });
+  lineWriter(logger)('of the logger\n');
+  lineWriter(logger.child({ part: 'entries' }).child({ backend: 's3/here' }))('of its child\n');
+  expect(lines).toEqual(['of the logger\n', 'of its child\n']);
 });
