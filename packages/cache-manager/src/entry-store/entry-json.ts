@@ -1,26 +1,13 @@
 import type { Copy, Entry, Failure } from '../entry-store.ts';
+import { entryIn } from './entry-schema.ts';
 import { copyOf, failureOf } from './entry-parts.ts';
 
 /** @returns the entry that a store's text holds; `null` for text that is none, which counts as absent */
 export function parseEntry(text: string): Entry | null {
-  let value: unknown;
   try {
-    value = JSON.parse(text);
+    return entryIn(JSON.parse(text));
   } catch {
     return null;
-  }
-  if (typeof value !== 'object' || value === null || !('state' in value)) return null;
-  switch (value.state) {
-    case 'present':
-    case 'error':
-      return value as Entry;
-    case 'pending': {
-      // What the scripts remember for a take that is repeated is theirs alone.
-      const { ownClaim: _, ...entry } = value as Entry & { ownClaim?: boolean };
-      return entry;
-    }
-    default:
-      return null;
   }
 }
 

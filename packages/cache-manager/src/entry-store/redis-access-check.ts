@@ -25,7 +25,7 @@ export async function checkAccess(
   await commands.call((client, scripts) =>
     Promise.all([
       // First, since its refusal says most plainly why nothing can be written.
-      client.set(key, '1', 'PX', CHECK_LIFE_MS, 'NX'),
+      client.set(key, '1', 'PX', CHECK_LIFE_MS),
       client.get(key),
       client.mget([key]),
       client.del(key),

@@ -12,6 +12,7 @@ import type {
   Take,
   TakeResult,
 } from '../entry-store.ts';
+import { DamagedEntries } from './damaged-entries.ts';
 import { copyFields, failureFields, parseEntry } from './entry-json.ts';
 import { checkAccess } from './redis-access-check.ts';
 import { changeMessage, FLUSH_MESSAGE, RedisChangeFeed } from './redis-change-feed.ts';
@@ -52,6 +53,7 @@ export class RedisEntryStore implements EntryStore {
   readonly #reads: RedisReads;
   readonly #seal: RedisSeal;
   readonly #feed: RedisChangeFeed;
+  readonly #damaged: DamagedEntries;
 
   constructor(options: RedisEntryStoreOptions) {
     const { connection, commandTimeoutMs, onError = () => undefined } = options;
@@ -61,6 +63,7 @@ export class RedisEntryStore implements EntryStore {
     };
     this.timeLimitMs = commandTimeoutMs;
     this.#keyPrefix = options.keyPrefix;
+    this.#damaged = new DamagedEntries(onError);
     this.#channel = `${options.keyPrefix}:changes`;
     this.#commands = new RedisCommands({ connection, limits, commandTimeoutMs, onError });
     this.#reads = new RedisReads(this.#commands);
@@ -74,23 +77,49 @@ export class RedisEntryStore implements EntryStore {
 
   async get(id: ObjectId): Promise<Entry | null> {
     const text = await this.#reads.read(this.#key(id));
-    return text === null ? null : parseEntry(text);
+    if (text === null) return null;
+    const entry = parseEntry(text);
+    if (entry === null) this.#damaged.tell(id);
+    return entry;
   }
 
   async claim(id: ObjectId, claim: Claim): Promise<ClaimResult> {
-    const answer = await this.#commands.call((_client, scripts) =>
-      scripts.claimEntry(...this.#about(id), claim.token, whole(claim.leaseMs), whole(claim.copyingLeaseMs)),
-    );
-    if (answer[0] === 1) return { claimed: true, attempts: answer[1] };
-    return { claimed: false, entry: entryIn(answer[1]) };
+    return this.#withoutDamaged(id, async () => {
+      const answer = await this.#commands.call((_client, scripts) =>
+        scripts.claimEntry(
+          ...this.#about(id),
+          ...[claim.token, whole(claim.leaseMs), whole(claim.copyingLeaseMs)],
+        ),
+      );
+      if (answer[0] === 1) return { claimed: true, attempts: answer[1] };
+      const entry = parseEntry(answer[1]);
+      return entry === null ? null : { claimed: false, entry };
+    });
   }
 
   async take(id: ObjectId, take: Take): Promise<TakeResult> {
-    const answer = await this.#commands.call((_client, scripts) =>
-      scripts.takeEntry(...this.#about(id), take.token, take.jobToken, whole(take.leaseMs)),
-    );
-    if (answer[0] === 1) return { taken: true, ownClaim: answer[1] === 1, attempts: answer[2] };
-    return { taken: false, entry: entryIn(answer[1]), leaseRemainingMs: answer[2] };
+    return this.#withoutDamaged(id, async () => {
+      const answer = await this.#commands.call((_client, scripts) =>
+        scripts.takeEntry(...this.#about(id), take.token, take.jobToken, whole(take.leaseMs)),
+      );
+      if (answer[0] === 1) return { taken: true, ownClaim: answer[1] === 1, attempts: answer[2] };
+      const entry = parseEntry(answer[1]);
+      return entry === null ? null : { taken: false, entry, leaseRemainingMs: answer[2] };
+    });
+  }
+
+  /**
+   * An entry that no reader can read must not refuse claims for ever: it is dropped, as a purge would, and the claim repeated.
+   * @param attempt resolves to `null` where it was refused because of such an entry
+   */
+  async #withoutDamaged<Result>(id: ObjectId, attempt: () => Promise<Result | null>): Promise<Result> {
+    const first = await attempt();
+    if (first !== null) return first;
+    this.#damaged.tell(id);
+    await this.drop(id);
+    const second = await attempt();
+    if (second !== null) return second;
+    throw new EntryStoreError('an entry is damaged, and damaged again after it was dropped');
   }
 
   async renew(id: ObjectId, token: string, renewal: { leaseMs: number; bytes: number }): Promise<boolean> {
@@ -184,10 +213,4 @@ export class RedisEntryStore implements EntryStore {
 /** Redis takes whole milliseconds, at least one. */
 function whole(ms: number): number {
   return Math.max(1, Math.ceil(ms));
-}
-
-function entryIn(text: string): Entry {
-  const entry = parseEntry(text);
-  if (entry === null) throw new EntryStoreError('a script answered with something that is no entry');
-  return entry;
 }

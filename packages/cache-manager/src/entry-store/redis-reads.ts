@@ -27,7 +27,7 @@ export class RedisReads {
 
   /** @throws EntryStoreError within the time limit of a call, counted from the end of this turn */
   read(key: string): Promise<string | null> {
-    if (this.#slotsApart) return this.#commands.call((client) => client.get(key));
+    if (this.#slotsApart) return this.#commands.call((client) => textAt(client, key));
     return new Promise((resolve, reject) => {
       if (this.#asked.push({ key, resolve, reject }) === 1) setImmediate(() => this.#send());
     });
@@ -57,7 +57,17 @@ export class RedisReads {
       // https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#implemented-subset
       if (!(error instanceof Error) || !error.message.startsWith('CROSSSLOT')) throw error;
       this.#slotsApart = true;
-      return Promise.all(keys.map((key) => client.get(key)));
+      return Promise.all(keys.map((key) => textAt(client, key)));
     }
+  }
+}
+
+/** As MGET has it: a key of another type has no text. */
+export async function textAt(client: RedisClient, key: string): Promise<string | null> {
+  try {
+    return await client.get(key);
+  } catch (error) {
+    if (error instanceof Error && error.message.startsWith('WRONGTYPE')) return null;
+    throw error;
   }
 }

@@ -1,5 +1,6 @@
 import { freshToken } from '../token.ts';
 import type { RedisCommands } from './redis-commands.ts';
+import { textAt } from './redis-reads.ts';
 
 /**
  * The seal of {@link EntryStore.seal}: one key beside the entries. It is broken by removing it, which a server without
@@ -17,11 +18,11 @@ export class RedisSeal {
   /** @throws EntryStoreError */
   async read(): Promise<string> {
     const key = this.#key;
-    const seal = await this.#commands.call((client) => client.get(key));
+    const seal = await this.#commands.call((client) => textAt(client, key));
     if (seal !== null) return seal;
     const fresh = freshToken();
     const set = await this.#commands.call((client) => client.set(key, fresh, 'NX'));
-    // Another process was faster; whichever it put there, this one has not been seen and is nobody's.
+    // Another process was faster, or a key of another type is there until the next drop; whichever it put there, this one has not been seen and is nobody's.
     return set === 'OK' ? fresh : freshToken();
   }
 

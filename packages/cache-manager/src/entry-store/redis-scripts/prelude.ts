@@ -4,18 +4,41 @@
  *
  * Numbers are written by `whole`, since cjson writes 14 digits and sizes have up to 16. Everything that is not
  * counted by the server itself arrives as JSON text and is put into the entry as it is, so that null stays null.
- * Text that is no entry counts as absent: the next claim writes over it.
+ * What is no entry counts as absent, and the next claim writes over it: text that is none, an entry that lacks what the scripts
+ * calculate with, and a key of another type. (Whether an entry is whole is for entry-schema.ts to say; claims that were refused
+ * because of one that is not are repeated when it is gone.)
  *
  * An entry that is pending, now or still, is told as such: who waits for the end of it need not look.
  */
 export const PRELUDE = `
 local key, channel, name = KEYS[1], ARGV[1], ARGV[2]
 
-local raw = redis.call('GET', key)
+local raw = redis.pcall('GET', key)
+if type(raw) == 'table' and raw.err then
+  if not string.find(raw.err, 'WRONGTYPE', 1, true) then return raw end
+  raw = false
+end
+
+local function numbers(fields, ...)
+  for _, name in ipairs({...}) do
+    if type(fields[name]) ~= 'number' then return false end
+  end
+  return true
+end
+
+local function is_entry(decoded)
+  if type(decoded) ~= 'table' or type(decoded.token) ~= 'string' then return false end
+  if decoded.state == 'pending' then
+    return type(decoded.phase) == 'string' and numbers(decoded, 'since', 'bytes', 'leaseEnd', 'attempts')
+  end
+  if decoded.state == 'error' then return numbers(decoded, 'retryAt', 'attempts') end
+  return decoded.state == 'present'
+end
+
 local entry = nil
 if raw then
   local ok, decoded = pcall(cjson.decode, raw)
-  if ok and type(decoded) == 'table' then entry = decoded end
+  if ok and is_entry(decoded) then entry = decoded end
 end
 
 local time = redis.call('TIME')
