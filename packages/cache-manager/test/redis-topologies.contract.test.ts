@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Redis } from 'ioredis';
+import { Cluster, Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { freePort } from '@cloud-mirror/testing/free-port';
 import { startRedis, type RedisServer } from '@cloud-mirror/testing/redis-server';
@@ -78,6 +78,38 @@ describeEntryStore('RedisEntryStore on a cluster', async () => {
   };
 });
 
+/** Lets `app` in on every server, with what docs/deploy/redis.md allows and more. */
+async function addUser(urls: readonly string[], ...more: readonly string[]): Promise<void> {
+  const rule =
+    'on >p#w/?@% ~{t:* &t:changes -@all +get +mget +set +del +unlink +scan +eval +evalsha +time +publish +subscribe +ping +info +select +quit';
+  for (const url of urls) {
+    const client = new Redis(`redis://${url}`);
+    await client.call('ACL', 'SETUSER', 'app', ...rule.split(' '), ...more);
+    client.disconnect();
+  }
+}
+
+test('a cluster takes user and password as keys, and needs no more than is documented', async () => {
+  await addUser(cluster, '+cluster');
+  await using store = storeAt({ cluster, access: { username: 'app', password: 'p#w/?@%' } }, 't');
+  await untilItAnswers(store);
+  for (let index = 0; index < 20; index += 1)
+    expect(await store.claim(objectIn('s3/a'), claimOf('a'))).toMatchObject({ claimed: true });
+  await using stranger = storeAt({ cluster, access: { username: 'app', password: 'wrong' } }, 't');
+  await expect(stranger.check()).rejects.toMatchObject({ refusal: { word: 'WRONGPASS' } });
+});
+
+test('a key of another type on a cluster is absent, and claimed', async () => {
+  await using store = storeAt({ cluster }, 't');
+  await untilItAnswers(store);
+  const id = objectIn('s3/a');
+  const client = new Cluster(cluster.map((node) => `redis://${node}`));
+  opened.defer(() => client.disconnect());
+  await client.rpush(`{t:${id.backend}:${id.sha256}}`, 'a');
+  expect(await store.get(id)).toBeNull();
+  expect(await store.claim(id, claimOf('a'))).toMatchObject({ claimed: true });
+});
+
 test('a cluster that is not there rejects within the limit', async () => {
   const port = await freePort();
   await using store = storeAt({ cluster: [`127.0.0.1:${port}`] });
@@ -136,6 +168,21 @@ describe('RedisEntryStore behind Sentinels', () => {
     );
     expect(store.epoch).toBeGreaterThan(epoch);
   });
+});
+
+test('Sentinels lead to servers that take user, password and database as keys', async () => {
+  const primary = opened.use(await startRedis());
+  await addUser([`127.0.0.1:${primary.port}`]);
+  const sentinel = await startSentinel(primary.port);
+  const sentinels = { name: 'entries', nodes: [`127.0.0.1:${sentinel}`] };
+  const access = { username: 'app', password: 'p#w/?@%', db: 3 };
+  await using store = storeAt({ sentinels, access }, 't');
+  await untilItAnswers(store);
+  const id = objectIn('s3/a');
+  await store.claim(id, claimOf('a'));
+  const third = new Redis(primary.url, { db: 3 });
+  opened.defer(() => third.disconnect());
+  expect(await third.exists(`{t:${id.backend}:${id.sha256}}`)).toBe(1);
 });
 
 async function startSentinel(primaryPort: number): Promise<number> {

@@ -46,11 +46,16 @@ const SENTENCES: readonly { readonly pattern: RegExp; readonly word: string; rea
 
 /** What Redis refused, looked for along the causes of `error`; `null` where it did not answer at all. */
 export function refusalIn(error: unknown): EntryStoreRefusal | null {
-  for (let at = error, depth = 0; at instanceof Error && depth < 8; at = at.cause, depth += 1) {
+  for (let at = error, depth = 0; at instanceof Error && depth < 8; at = causeOf(at), depth += 1) {
     const refusal = refusalOf(at.message);
     if (refusal !== null) return refusal;
   }
   return null;
+}
+
+/** What ioredis says of a cluster of which no node lets it in is in a property of its own. */
+function causeOf(error: Error): unknown {
+  return error.cause ?? (error as { readonly lastNodeError?: unknown }).lastNodeError;
 }
 
 function refusalOf(message: string): EntryStoreRefusal | null {
