@@ -24,6 +24,8 @@ export interface ConfigFormat<Settings> {
   readonly secretPaths: readonly RegExp[];
   /** Paths of values that must be one variable of the environment and nothing else, so that no secret is in the file. */
   readonly variablePaths?: readonly RegExp[];
+  /** What is wrong with variables that count beside the file; `tree` is the file's, as yet unchecked. */
+  readonly environmentFaults?: (environment: Environment, tree: unknown) => readonly Fault[];
 }
 
 /**
@@ -84,7 +86,8 @@ export function parseConfig<Settings>(
   const overridden = overrideFromEnvironment(substituted.tree, environment, format.listenSection);
   const result = checkTree(format, overridden.tree, substituted.fromEnvironment);
   const literal = literalFaults(document.tree, format.variablePaths ?? []);
-  const before = [...substituted.faults, ...overridden.faults, ...literal];
+  const beside = format.environmentFaults?.(environment, overridden.tree) ?? [];
+  const before = [...substituted.faults, ...overridden.faults, ...literal, ...beside];
   const told = new Set(before.map((fault) => fault.path));
   const faults = [
     ...before,

@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
+import { getCACertificates } from 'node:tls';
 import { MemoryEntryStore, RedisEntryStore } from '@cloud-mirror/cache-manager';
 import type { Backends, EntryStore, RedisConnection } from '@cloud-mirror/cache-manager';
 import { HttpOrigin, createSourcePolicy, patternOpensAnyHost } from '@cloud-mirror/origin';
-import type { Origin, SourcePolicy } from '@cloud-mirror/origin';
+import type { Origin, ProxySettings, SourcePolicy } from '@cloud-mirror/origin';
+import type { Environment } from '@cloud-mirror/config';
 import { openBackends } from './backends.ts';
 import { breakerLog } from './breakers/breaker-log.ts';
 import { GuardedEntryStore } from './breakers/guarded-entry-store.ts';
@@ -10,6 +12,7 @@ import { configWarnings } from './config-warnings.ts';
 import type { PartsConfig, SourceRule } from './program-schemas.ts';
 import type { Logger } from '@cloud-mirror/program';
 import { programVersion, repeatedFailureLog } from '@cloud-mirror/program';
+import { proxySettings } from './sources-proxy.ts';
 
 /** The ports that the configuration asks for, opened. Disposing closes them in the reverse order. */
 export interface Adapters extends AsyncDisposable {
@@ -20,12 +23,12 @@ export interface Adapters extends AsyncDisposable {
 }
 
 /**
- * Builds an adapter for each part of the configuration. Connects to nothing that has to be there: a Redis, queue or
+ * Builds an adapter for each part of the configuration. `environment` may name the proxies for origins. Connects to nothing that has to be there: a Redis, queue or
  * store that is down at this moment is found when it is needed.
  */
 export async function openAdapters(
   config: PartsConfig,
-  { logger }: { readonly logger: Logger },
+  { logger, environment = {} }: { readonly logger: Logger; readonly environment?: Environment },
 ): Promise<Adapters> {
   await using resources = new AsyncDisposableStack();
   const entries = resources.use(openEntries(config, logger));
@@ -36,7 +39,9 @@ export async function openAdapters(
     allow: config.sources.allow.map(policyRule),
     ownAddresses: ownAddresses(config),
   });
-  const origin = resources.use(openOrigin(config, policy));
+  const proxy = proxySettings(config.sources.proxy, environment);
+  logProxies(proxy, logger);
+  const origin = resources.use(openOrigin(config, policy, proxy));
   const backends = openBackends(config, { entries, logger }, resources);
   const opened = resources.move();
   return { entries, policy, origin, backends, [Symbol.asyncDispose]: () => opened.disposeAsync() };
@@ -106,12 +111,22 @@ function policyRule({ prefix, pattern, ...settings }: SourceRule): PolicyRule {
   throw new TypeError('an entry of sources.allow has neither prefix nor pattern');
 }
 
-function openOrigin({ sources }: PartsConfig, policy: SourcePolicy): Origin {
+function logProxies({ http, https }: ProxySettings, logger: Logger): void {
+  if (http === null && https === null) return;
+  // Without their credentials.
+  const shown = { http: http?.host ?? null, https: https?.host ?? null };
+  logger.info({ proxy: shown }, 'origins are asked through a proxy');
+}
+
+function openOrigin({ sources }: PartsConfig, policy: SourcePolicy, proxy: ProxySettings): Origin {
   return new HttpOrigin({
     policy,
     redirectLimit: sources.redirectLimit,
     maxObjectBytes: sources.maxObjectBytes,
     timeouts: sources.timeouts,
+    proxy,
+    // What TLS is given takes the place of what it trusts by itself.
+    ca: sources.ca === null ? undefined : [...getCACertificates('default'), readFileSync(sources.ca, 'utf8')],
     userAgent: `cloud-mirror/${programVersion()}`,
   });
 }

@@ -1,10 +1,11 @@
 import { checkPattern, checkPrefix } from '@cloud-mirror/origin';
-import { describeFound, parseUrl, pathText } from '@cloud-mirror/config';
+import { describeFound, parseUrl, pathText, pemFault } from '@cloud-mirror/config';
 import type { KeyPath } from '@cloud-mirror/config';
 import type { CrossFault } from './cross-fault.ts';
 import { backendsOf, isMapping, listAt, valueAt } from './config-values.ts';
 import { placeFaults } from './place-rules.ts';
 import { redisFaults } from './redis-rules.ts';
+import { proxyFaults } from './sources-proxy.ts';
 import { storeFaults } from './store-rules.ts';
 import { timeLimitFaults } from './time-rules.ts';
 import { queueName } from './queue-name.ts';
@@ -24,6 +25,8 @@ export function findCrossFaults(config: unknown): CrossFault[] {
     ...timeLimitFaults(config),
     ...tokenFaults(config),
     ...ruleFaults(config),
+    ...proxyFaults(config),
+    ...authorityFaults(config),
     ...redisFaults(config),
     ...nameFaults(config),
     ...queueNameFaults(config),
@@ -41,6 +44,14 @@ function tokenFaults(config: unknown): CrossFault[] {
       expected: `another ${key} than the tokens before it have`,
     })),
   );
+}
+
+function authorityFaults(config: unknown): CrossFault[] {
+  const ca = valueAt(config, 'sources', 'ca');
+  const fault = typeof ca === 'string' && ca !== '' ? pemFault(ca) : null;
+  if (fault === null) return [];
+  const found = `${JSON.stringify(ca)}, ${fault.found}`;
+  return [{ path: ['sources', 'ca'], found, expected: fault.expected }];
 }
 
 function ruleFaults(config: unknown): CrossFault[] {

@@ -1,4 +1,5 @@
 import { loadConfig } from '@cloud-mirror/config';
+import type { Environment } from '@cloud-mirror/config';
 import { openMetricsRegistry, runProgram } from '@cloud-mirror/program';
 import type { Logger } from '@cloud-mirror/program';
 import { openAdapters } from './adapters.ts';
@@ -43,6 +44,7 @@ export async function runMirrorProgram<
   Settings extends PartsConfig & { readonly log: { readonly level: string } },
 >(program: MirrorProgram<Settings>): Promise<void> {
   const { name, description } = program;
+  let variablesGiven: Environment = {};
   const { format, variables, listenKeys, drainSeconds, isApart } = program.config;
   await runProgram<Settings>({
     name,
@@ -50,6 +52,7 @@ export async function runMirrorProgram<
     variables,
     listenKeys,
     async load(file, environment) {
+      variablesGiven = environment;
       const config = await loadConfig(format, file, environment);
       return { config, logLevel: config.log.level, drainSeconds: drainSeconds(config) };
     },
@@ -57,7 +60,7 @@ export async function runMirrorProgram<
       if (isApart) requireSharedParts(config);
       await using opening = new AsyncDisposableStack();
       const registry = openMetricsRegistry('cloud_mirror_');
-      const adapters = opening.use(await openAdapters(config, { logger }));
+      const adapters = opening.use(await openAdapters(config, { logger, environment: variablesGiven }));
       const started = await program.start({
         config,
         adapters,

@@ -1,5 +1,6 @@
 import { CONFIG_VARIABLE, loadConfig as load, parseConfig as parse } from '@cloud-mirror/config';
 import type { ConfigFormat, Environment } from '@cloud-mirror/config';
+import { environmentProxyFaults, PROXY_VARIABLES } from './sources-proxy.ts';
 import { configSchema, copierSchema, frontendSchema, SECTIONS } from './program-schemas.ts';
 import type { Config, CopierConfig, FrontendConfig } from './program-schemas.ts';
 
@@ -16,7 +17,10 @@ export interface ProgramConfig<Settings> {
   readonly isApart: boolean;
 }
 
-const FILE_VARIABLE = { [CONFIG_VARIABLE]: 'configuration file, where --config is not given' };
+const FILE_VARIABLE = {
+  [CONFIG_VARIABLE]: 'configuration file, where --config is not given',
+  ...PROXY_VARIABLES,
+};
 
 /** Of the programs that listen where the section `server` says. */
 const SERVER = {
@@ -27,6 +31,7 @@ const SERVER = {
 /** Of S3 services and regions. */
 const CREDENTIALS = /^services\..*\.credentials\.(accessKeyId|secretAccessKey|sessionToken)$/;
 const SECRET_PATHS = [
+  /^sources\.proxy$/,
   /^admin\.tokens(\[\d+\](\.(sha256|scopes))?)?$/,
   /^entries\.(url|cluster|sentinels)/,
   CREDENTIALS,
@@ -40,6 +45,7 @@ export const STANDALONE_CONFIG: ProgramConfig<Config> = {
     otherSections: [],
     secretPaths: SECRET_PATHS,
     variablePaths: VARIABLE_PATHS,
+    environmentFaults: environmentProxyFaults,
   },
   ...SERVER,
   drainSeconds: ({ server, copier }) => server.drainSeconds + copier.graceSeconds,
@@ -53,6 +59,7 @@ export const FRONTEND_CONFIG: ProgramConfig<FrontendConfig> = {
     otherSections: othersThan(Object.keys(frontendSchema.in.shape)),
     secretPaths: SECRET_PATHS,
     variablePaths: VARIABLE_PATHS,
+    environmentFaults: environmentProxyFaults,
   },
   ...SERVER,
   drainSeconds: ({ server }) => server.drainSeconds,
@@ -66,6 +73,7 @@ export const COPIER_CONFIG: ProgramConfig<CopierConfig> = {
     otherSections: othersThan(Object.keys(copierSchema.in.shape)),
     secretPaths: SECRET_PATHS,
     variablePaths: VARIABLE_PATHS,
+    environmentFaults: environmentProxyFaults,
   },
   variables: FILE_VARIABLE,
   listenKeys: { port: 'copier.health.port', host: 'copier.health.host' },

@@ -1,5 +1,14 @@
 import { z } from 'zod';
-import { flag, listOf, oneOf, seconds, section, strictMapping, wholeNumber } from '@cloud-mirror/config';
+import {
+  flag,
+  listOf,
+  oneOf,
+  seconds,
+  section,
+  strictMapping,
+  text,
+  wholeNumber,
+} from '@cloud-mirror/config';
 
 const ruleSchema = strictMapping({
   prefix: z.string({ error: 'the beginning of the addresses that are allowed' }).optional(),
@@ -16,6 +25,14 @@ const ruleSchema = strictMapping({
 
 export const sourcesSchema = section({
   requireTls: flag().default(true),
+  /** The environment's where it is null; see {@link proxySettings}. */
+  proxy: text('the address of an HTTP proxy, such as http://proxy.example.com:3128', /^[^\0]+$/)
+    .nullable()
+    .default(null),
+  /** PEM file with authorities of origins' certificates, beside those that Node trusts. */
+  ca: text('the path of a PEM file', /^[^\0]+$/)
+    .nullable()
+    .default(null),
   redirectLimit: wholeNumber(0, 100).default(20),
   maxObjectBytes: wholeNumber(1, 5 * 1024 ** 4, 'bytes').default(107_374_182_400),
   allow: listOf(ruleSchema, 'a list of what may be mirrored, each entry with a prefix or a pattern'),

@@ -27,7 +27,8 @@ const MEANINGS: Readonly<Record<string, string>> = {
   DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed',
   UNABLE_TO_GET_ISSUER_CERT: 'its certificate comes from an authority that the mirror does not trust',
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'its certificate comes from an authority that the mirror does not trust',
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'it does not send the certificates between its own and the authority',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    'its certificate comes from an authority that the mirror does not trust, or a certificate between them is missing',
 };
 
 /**

@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns/promises';
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
-import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { connect as connectTls, type SecureContext, type TLSSocket } from 'node:tls';
 import type { buildConnector } from 'undici';
 import { isAddressAllowed, isMetadataHost, isSameAddress } from './address-guard.ts';
 
@@ -21,6 +21,8 @@ export interface GuardedConnectorOptions {
   readonly resolver?: Resolver | undefined;
   /** Certificate authorities (PEM) to trust in place of the bundled ones. */
   readonly ca?: string | Buffer | readonly (string | Buffer)[] | undefined;
+  /** The same, and instead of `ca`, read already: that takes milliseconds where there are many. */
+  readonly secureContext?: SecureContext | undefined;
   /** Aborted when the owner closes; connections under way are given up then. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -48,8 +50,14 @@ const systemResolver: Resolver = (host) => lookup(host, { all: true, order: 'ver
  * of them is tried is not left to chance. Addresses in the URL itself are checked the same way.
  */
 export function guardedConnector(options: GuardedConnectorOptions): buildConnector.connector {
-  return (target, callback) => {
-    openConnection(target, options).then(
+  return connectorOf((url) => openGuardedConnection(url, options));
+}
+
+/** A connector for undici that connects to the server of a URL by `connect`. */
+export function connectorOf(connect: (url: URL) => Promise<Socket | TLSSocket>): buildConnector.connector {
+  return ({ protocol, hostname, port }, callback) => {
+    const host = isIP(hostname) === 6 ? `[${hostname}]` : hostname;
+    connect(new URL(`${protocol}//${host}${port === '' ? '' : `:${port}`}`)).then(
       (socket) => {
         callback(null, socket);
       },
@@ -75,19 +83,30 @@ export function openGuardedConnection(
   return openConnection({ hostname: url.hostname.replace(/^\[|\]$/g, ''), port, protocol }, options);
 }
 
-async function openConnection(target: Target, options: GuardedConnectorOptions): Promise<Socket | TLSSocket> {
-  const deadline = performance.now() + options.connectMs;
-  const timeLimit = new AbortController();
-  const timer = setTimeout(() => {
-    timeLimit.abort(new ConnectError(`no connection within ${options.connectMs / 1000} s`));
-  }, options.connectMs);
-  const signal = options.signal ? AbortSignal.any([options.signal, timeLimit.signal]) : timeLimit.signal;
-  try {
+function openConnection(target: Target, options: GuardedConnectorOptions): Promise<Socket | TLSSocket> {
+  return withConnectLimit(options, 'no connection', async ({ deadline, signal }) => {
     const addresses = await checkedAddresses(target.hostname, options, signal);
     const socket = await connectToFirst(addresses, portOf(target), deadline, signal);
     assertAllowedPeer(socket, addresses, options.privateAddresses);
     if (target.protocol !== 'https:') return socket;
-    return await secure(socket, target.hostname, options, signal);
+    return secureConnection(socket, target.hostname, options, signal);
+  });
+}
+
+/** Runs `connect` within the time limit of `options`; `what` begins the message of a {@link ConnectError} after it. */
+export async function withConnectLimit<Connection>(
+  options: Pick<GuardedConnectorOptions, 'connectMs' | 'signal'>,
+  what: string,
+  connect: (limit: { readonly deadline: number; readonly signal: AbortSignal }) => Promise<Connection>,
+): Promise<Connection> {
+  const deadline = performance.now() + options.connectMs;
+  const timeLimit = new AbortController();
+  const timer = setTimeout(() => {
+    timeLimit.abort(new ConnectError(`${what} within ${options.connectMs / 1000} s`));
+  }, options.connectMs);
+  const signal = options.signal ? AbortSignal.any([options.signal, timeLimit.signal]) : timeLimit.signal;
+  try {
+    return await connect({ deadline, signal });
   } finally {
     clearTimeout(timer);
   }
@@ -115,18 +134,36 @@ async function checkedAddresses(
   options: GuardedConnectorOptions,
   signal: AbortSignal,
 ): Promise<readonly ResolvedAddress[]> {
+  assertAllowedName(host, options.privateAddresses);
   const family = isIP(host);
-  if (family === 0 && isMetadataHost(host))
-    throw new AddressRefusedError("the host is a name of a cloud's metadata service");
-  const addresses =
-    family === 0
-      ? await resolve(host, options.resolver ?? systemResolver, signal)
-      : [{ address: host, family }];
+  if (family !== 0) return [{ address: host, family }];
+  const addresses = await resolve(host, options.resolver ?? systemResolver, signal);
   if (addresses.length === 0) throw new ConnectError('the name of the host has no address');
   if (addresses.every(({ address }) => isAddressAllowed(address, options.privateAddresses))) return addresses;
-  throw new AddressRefusedError(
-    family === 0 ? 'the host resolves to an address that is not public' : 'the host is not a public address',
-  );
+  throw new AddressRefusedError('the host resolves to an address that is not public');
+}
+
+/**
+ * Refuses what a URL's host shows by itself, before any name is resolved.
+ * @throws {AddressRefusedError} for an address that is not allowed, and for a name of a metadata service
+ */
+export function assertAllowedName(host: string, privateAddresses: boolean): void {
+  if (isIP(host) === 0 && isMetadataHost(host))
+    throw new AddressRefusedError("the host is a name of a cloud's metadata service");
+  if (isIP(host) !== 0 && !isAddressAllowed(host, privateAddresses))
+    throw new AddressRefusedError('the host is not a public address');
+}
+
+/** A connection to a host that the operator named: it may be anywhere. */
+export async function connectUnguarded(
+  host: string,
+  port: number,
+  deadline: number,
+  signal: AbortSignal,
+): Promise<Socket> {
+  const family = isIP(host);
+  const addresses = family === 0 ? await resolve(host, systemResolver, signal) : [{ address: host, family }];
+  return connectToFirst(addresses, port, deadline, signal);
 }
 
 async function resolve(
@@ -197,7 +234,7 @@ function connectOnce(address: string, port: number, limitMs: number, signal: Abo
 }
 
 /** TLS over `socket`; the certificate must be for `host`. An IP address is verified but not sent (RFC 6066, 3). */
-function secure(
+export function secureConnection(
   socket: Socket,
   host: string,
   options: GuardedConnectorOptions,
@@ -211,6 +248,7 @@ function secure(
     ALPNProtocols: ['http/1.1'],
     rejectUnauthorized: true,
     ...(options.ca === undefined ? {} : { ca: options.ca as string | Buffer | (string | Buffer)[] }),
+    ...(options.secureContext === undefined ? {} : { secureContext: options.secureContext }),
   });
   const abort = () => secured.destroy(signal.reason as Error);
   const fail = (error: Error): void => {

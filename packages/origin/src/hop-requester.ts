@@ -1,4 +1,6 @@
+import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
+import { createSecureContext, type SecureContext } from 'node:tls';
 import { Agent, errors } from 'undici';
 import type { CallLifetime } from './call-lifetime.ts';
 import { causeChain } from './cause-chain.ts';
@@ -6,13 +8,15 @@ import { answerFault, roughCause } from './connection-failure.ts';
 import {
   AddressRefusedError,
   ConnectError,
-  guardedConnector,
+  connectorOf,
   openGuardedConnection,
   type GuardedConnectorOptions,
   type Resolver,
 } from './guarded-connector.ts';
 import { hostForClients } from './log-form.ts';
 import { OriginError } from './origin.ts';
+import { openProxiedConnection, proxyFailure } from './proxied-connection.ts';
+import { proxyAuthorization, proxyFor, type ProxySettings } from './proxy-choice.ts';
 import { ResponseHeaders } from './response-headers.ts';
 import { requestTolerantly } from './tolerant-request.ts';
 
@@ -41,7 +45,10 @@ export interface HopRequesterOptions {
   readonly firstByteSeconds: number;
   readonly userAgent: string;
   readonly resolver?: Resolver | undefined;
+  /** Certificate authorities (PEM) to trust in place of Node's. */
   readonly ca?: string | Buffer | readonly (string | Buffer)[] | undefined;
+  /** Every origin is asked directly where it is left out. */
+  readonly proxy?: ProxySettings | undefined;
 }
 
 const MAX_HEADER_BYTES = 32 * 1024;
@@ -54,18 +61,21 @@ const MAX_TOLERATED = 256;
 export class HopRequester implements AsyncDisposable {
   readonly #options: HopRequesterOptions;
   readonly #closed = new AbortController();
-  // One pool for each permission: a connection that a rule with privateAddresses opened is never used for another's URL.
-  // And one for each method: where a server sends a body with the answer to a HEAD, what follows on that connection
-  // may be read out of it. That must not become an object's bytes.
-  readonly #publicAgents: Readonly<Record<HopRequest['method'], Agent>>;
-  readonly #privateAgents: Readonly<Record<HopRequest['method'], Agent>>;
+  /**
+   * One pool for each permission: a connection that a rule with privateAddresses opened is never used for another's URL.
+   * One for each method: where a server sends a body with the answer to a HEAD, what follows on that connection may be
+   * read out of it. That must not become an object's bytes. And one for each way, through a proxy or not.
+   */
+  readonly #agents = new Map<string, Agent>();
+  readonly #secureContext: SecureContext | undefined;
   /** Servers whose last answer undici could not parse: they are asked by the lenient client at once. */
   readonly #tolerated = new Set<string>();
 
   constructor(options: HopRequesterOptions) {
     this.#options = options;
-    this.#publicAgents = { GET: this.#agent(false), HEAD: this.#agent(false) };
-    this.#privateAgents = { GET: this.#agent(true), HEAD: this.#agent(true) };
+    const { ca } = options;
+    this.#secureContext =
+      ca === undefined ? undefined : createSecureContext({ ca: ca as string | Buffer | (string | Buffer)[] });
   }
 
   /** Aborted when this is disposed of. */
@@ -101,16 +111,14 @@ export class HopRequester implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed.abort(new Error('closed'));
-    const agents = [this.#publicAgents, this.#privateAgents].flatMap(({ GET, HEAD }) => [GET, HEAD]);
-    await Promise.all(agents.map((agent) => agent.destroy()));
+    await Promise.all([...this.#agents.values()].map((agent) => agent.destroy()));
   }
 
   async #send(hop: HopRequest): Promise<HopResponse> {
     using limit = this.#headersLimit(hop);
-    const agents = hop.privateAddresses ? this.#privateAgents : this.#publicAgents;
-    const response = await agents[hop.method].request({
+    const response = await this.#agent(hop).request({
       origin: hop.url.origin,
-      path: targetOf(hop.url),
+      path: this.#targetOf(hop.url),
       method: hop.method,
       headers: this.#headers(hop),
       headersTimeout: this.#answerSeconds(hop) * 1000,
@@ -124,7 +132,7 @@ export class HopRequester implements AsyncDisposable {
     body.on('error', (error) => {
       if (isUnusualBody(error)) this.#tolerate(hop.url);
     });
-    return {
+    return this.#fromOrigin(hop, {
       status: response.statusCode,
       headers: new ResponseHeaders(response.headers),
       body,
@@ -135,27 +143,35 @@ export class HopRequester implements AsyncDisposable {
           .catch(ignore)
           .finally(() => clearTimeout(late));
       },
-    };
+    });
+  }
+
+  /** @throws {ConnectError} where a proxy answered in the origin's stead */
+  #fromOrigin({ url }: HopRequest, response: HopResponse): HopResponse {
+    if (!this.#isForwarded(url)) return response;
+    const failure = proxyFailure(response.status, (name) => response.headers.list(name));
+    if (failure === null) return response;
+    response.discard();
+    throw failure;
   }
 
   async #sendTolerantly(hop: HopRequest): Promise<HopResponse> {
     using limit = this.#headersLimit(hop);
-    const socket = await openGuardedConnection(hop.url, {
-      ...this.#connectorOptions(hop.privateAddresses),
-      signal: AbortSignal.any([limit.signal, this.#closed.signal]),
-    });
+    const signal = AbortSignal.any([limit.signal, this.#closed.signal]);
+    const socket = await this.#connect(hop.url, { ...this.#connectorOptions(hop.privateAddresses), signal });
     const { status, headers, body } = await requestTolerantly({
       url: hop.url,
-      target: targetOf(hop.url),
+      target: this.#targetOf(hop.url),
       method: hop.method,
       headers: this.#headers(hop),
       socket,
       maxHeaderBytes: MAX_HEADER_BYTES,
-      signal: AbortSignal.any([limit.signal, this.#closed.signal]),
+      signal,
     });
     body.on('error', ignore);
     // The connection is not used again, so there is nothing to read for.
-    return { status, headers: new ResponseHeaders(headers), body, discard: () => body.destroy() };
+    const response = { status, headers: new ResponseHeaders(headers), body, discard: () => body.destroy() };
+    return this.#fromOrigin(hop, response);
   }
 
   #tolerate({ origin }: URL): void {
@@ -171,7 +187,28 @@ export class HopRequester implements AsyncDisposable {
       'accept-encoding': 'identity',
       'user-agent': this.#options.userAgent,
       ...hop.headers,
+      ...this.#proxyHeaders(hop.url),
     };
+  }
+
+  #proxyFor(url: URL): URL | null {
+    return proxyFor(url, this.#options.proxy);
+  }
+
+  /** Whether a proxy itself reads the request, in absolute form (RFC 9112, 3.2.2): over https it sees a tunnel only. */
+  #isForwarded(url: URL): boolean {
+    return url.protocol === 'http:' && this.#proxyFor(url) !== null;
+  }
+
+  #targetOf(url: URL): string {
+    const target = `${url.pathname}${url.search}`;
+    return this.#isForwarded(url) ? `${url.origin}${target}` : target;
+  }
+
+  #proxyHeaders(url: URL): Record<string, string> {
+    const proxy = this.#proxyFor(url);
+    const authorization = proxy !== null && this.#isForwarded(url) ? proxyAuthorization(proxy) : null;
+    return authorization === null ? {} : { 'proxy-authorization': authorization };
   }
 
   /**
@@ -209,32 +246,46 @@ export class HopRequester implements AsyncDisposable {
   }
 
   #reason(error: unknown, hop: HopRequest): string {
+    const way = this.#proxyFor(hop.url) === null ? '' : ' through the proxy of the mirror';
     if (causeChain(error).some((each) => each instanceof errors.HeadersTimeoutError))
-      return `no answer within ${this.#answerSeconds(hop)} s`;
-    const what = error instanceof ConnectError ? error.message : 'the connection broke before the answer';
+      return `no answer${way} within ${this.#answerSeconds(hop)} s`;
+    const what =
+      error instanceof ConnectError ? error.message : `the connection${way} broke before the answer`;
     const cause = roughCause(error);
     return cause === null ? what : `${what} (${cause})`;
   }
 
-  #agent(privateAddresses: boolean): Agent {
-    return new Agent({
+  #agent({ url, method, privateAddresses }: HopRequest): Agent {
+    const key = `${method} ${privateAddresses} ${this.#proxyFor(url) !== null}`;
+    const known = this.#agents.get(key);
+    if (known !== undefined) return known;
+    const agent = new Agent({
       allowH2: false,
       pipelining: 1,
       maxHeaderSize: MAX_HEADER_BYTES,
       keepAliveTimeout: 4000,
       keepAliveMaxTimeout: 30_000,
-      connect: guardedConnector(this.#connectorOptions(privateAddresses)),
+      connect: connectorOf((target) => this.#connect(target, this.#connectorOptions(privateAddresses))),
     });
+    this.#agents.set(key, agent);
+    return agent;
+  }
+
+  #connect(url: URL, options: GuardedConnectorOptions): Promise<Socket> {
+    const proxy = this.#proxyFor(url);
+    return proxy === null ? openGuardedConnection(url, options) : openProxiedConnection(url, proxy, options);
   }
 
   #connectorOptions(privateAddresses: boolean): GuardedConnectorOptions {
-    const { connectSeconds, resolver, ca } = this.#options;
-    return { privateAddresses, connectMs: connectSeconds * 1000, resolver, ca, signal: this.#closed.signal };
+    const { connectSeconds, resolver } = this.#options;
+    return {
+      privateAddresses,
+      connectMs: connectSeconds * 1000,
+      resolver,
+      secureContext: this.#secureContext,
+      signal: this.#closed.signal,
+    };
   }
-}
-
-function targetOf(url: URL): string {
-  return `${url.pathname}${url.search}`;
 }
 
 /**

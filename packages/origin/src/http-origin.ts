@@ -15,6 +15,7 @@ import {
   type SourceOptions,
   type SourcePolicy,
 } from './origin.ts';
+import type { ProxySettings } from './proxy-choice.ts';
 import { RedirectFollower, type FollowedResponse } from './redirect-follower.ts';
 import { signedQueryParameter } from './signed-query.ts';
 
@@ -31,6 +32,8 @@ export interface HttpOriginOptions {
   readonly resolver?: Resolver | undefined;
   /** Certificate authorities (PEM) to trust in place of the bundled ones. */
   readonly ca?: string | Buffer | readonly (string | Buffer)[] | undefined;
+  /** Every origin is asked directly where it is left out. */
+  readonly proxy?: ProxySettings | undefined;
 }
 
 export interface OriginTimeouts {

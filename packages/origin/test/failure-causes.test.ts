@@ -49,7 +49,7 @@ describe('an origin that cannot be reached: the code is in the chain of causes, 
     ],
     [
       'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-      'does not send the certificates between',
+      'or a certificate between them is missing',
       'origin.test',
       ISSUED_CERTIFICATE,
     ],
