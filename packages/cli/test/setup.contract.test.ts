@@ -2,13 +2,24 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, inject, test } from 'vitest';
+import { afterEach, beforeEach, expect, inject, test } from 'vitest';
+import { closeToStrangers } from './close-to-strangers.ts';
 import { AnsweringServer } from './answering-server.ts';
 import { commandLine } from '@cloud-mirror/testing/command-line';
 
 const { sqsEndpoint, sqsRegion, s3 } = inject('servers');
 
-async function setup(name: string, queueEndpoint: string) {
+let opened: AsyncDisposableStack;
+beforeEach(() => {
+  opened = new AsyncDisposableStack();
+});
+afterEach(() => opened.disposeAsync());
+
+async function setup(name: string, queueEndpoint: string, storeEndpoint = s3.endpoint) {
+  return run('setup', name, queueEndpoint, storeEndpoint);
+}
+
+async function run(command: 'setup' | 'doctor', name: string, queueEndpoint: string, storeEndpoint: string) {
   const directory = await mkdtemp(join(tmpdir(), 'cloud-mirror-cli-'));
   try {
     const file = join(directory, 'mirror.yaml');
@@ -21,7 +32,9 @@ async function setup(name: string, queueEndpoint: string) {
       services: {
         s3: {
           kind: 's3',
-          regions: { lab: { bucket: name, endpoint: s3.endpoint, region: s3.region, forcePathStyle: true } },
+          regions: {
+            lab: { bucket: name, endpoint: storeEndpoint, region: s3.region, forcePathStyle: true },
+          },
         },
       },
     };
@@ -32,7 +45,7 @@ async function setup(name: string, queueEndpoint: string) {
       AWS_SECRET_ACCESS_KEY: s3.secretAccessKey,
       AWS_EC2_METADATA_DISABLED: 'true',
     };
-    return await commandLine(['setup', '--config', file], { env });
+    return await commandLine([command, '--config', file], { env });
   } finally {
     await rm(directory, { recursive: true });
   }
@@ -60,4 +73,23 @@ test('a queue that cannot be reached does not keep the bucket from being made', 
   expect(stdout.toString()).toMatch(/^s3\/lab queue: failed: /m);
   expect(stderr).toBe('error: not set up: s3/lab queue; mend the cause and run setup again, which is safe\n');
   expect(status).toBe(1);
+});
+
+test('a public bucket that clients may not read is told with its remedy, by setup and by doctor', async () => {
+  const closed = opened.use(await closeToStrangers(s3.endpoint));
+  const name = `setup-${randomUUID()}`;
+  const told = /clients may not read copies: 127\.0\.0\.1:\d+ answers 403 without credentials/;
+  const set = await setup(name, sqsEndpoint, closed.endpoint);
+  expect(set.stdout.toString()).toMatch(
+    new RegExp(`^s3/lab store: failed: ${told.source}.*access: signed`, 'm'),
+  );
+  expect(set.stdout.toString()).toMatch(new RegExp(`^s3/lab store: created bucket ${name}`, 'm'));
+  expect(set.status).toBe(1);
+  const doctor = await run('doctor', name, sqsEndpoint, closed.endpoint);
+  expect(doctor.stdout.toString()).toMatch(new RegExp(`FAIL  s3/lab store: public_read: ${told.source}`));
+
+  closed.open();
+  expect((await setup(name, sqsEndpoint, closed.endpoint)).status).toBe(0);
+  const well = await run('doctor', name, sqsEndpoint, closed.endpoint);
+  expect(well.stdout.toString()).toMatch(/ok {4}s3\/lab store: public_read: /);
 });

@@ -154,6 +154,31 @@ export interface UploadSweeper {
   sweepUploads(olderThanMs: number, options?: CallOptions): Promise<number>;
 }
 
+/** Capability: whether clients can read copies by plain addresses depends on more than this program. */
+export interface PubliclyRead {
+  /**
+   * Reads one byte of a copy at the address that clients get, without credentials. Costs a few small calls.
+   * @throws StorageError where the store cannot be asked for a copy
+   */
+  checkPublicRead(options?: PublicReadOptions): Promise<PublicRead>;
+}
+
+export interface PublicReadOptions extends CallOptions {
+  /** Where there is no copy: store an object, read it and remove it again. Default false. */
+  readonly trial?: boolean | undefined;
+}
+
+export type PublicRead =
+  | { readonly state: 'readable' }
+  /** Clients are sent to answers of this status. */
+  | { readonly state: 'refused'; readonly status: number; readonly host: string }
+  /** Nothing is known; `why` is for operators. */
+  | { readonly state: 'untried'; readonly why: string };
+
+export function isPubliclyRead(provider: StorageProvider): provider is StorageProvider & PubliclyRead {
+  return 'checkPublicRead' in provider;
+}
+
 export function isLocallyServed(provider: StorageProvider): provider is StorageProvider & LocallyServed {
   return 'open' in provider;
 }

@@ -1,6 +1,7 @@
 import { EntryStoreError } from '@cloud-mirror/cache-manager';
 import { QueueError } from '@cloud-mirror/job-queue';
 import { StorageError } from '@cloud-mirror/storage-provider';
+import type { PublicRead } from '@cloud-mirror/storage-provider';
 import { describe, expect, test } from 'vitest';
 import { PartProbe } from '../src/machines/part-states.ts';
 import { fakeBackend } from './support/fake-cache-manager.ts';
@@ -30,6 +31,67 @@ test('ping and livez look at nothing', async () => {
   const ping = await json(await frontend.fetch('/v1/ping'));
   expect(ping).toEqual({ alive: true, uptime: expect.any(Number) as number });
   expect((await frontend.fetch('/livez')).status).toBe(200);
+});
+
+describe('a public back end that clients may not read', () => {
+  const store = (read: PublicRead, reads = { count: 0 }) => ({
+    access: 'public' as const,
+    checkPublicRead: async () => {
+      reads.count += 1;
+      return read;
+    },
+  });
+  const refused: PublicRead = { state: 'refused', status: 403, host: 'bucket.example.com' };
+
+  test('is named, and alone makes the front end unready', async () => {
+    await using frontend = await startFrontend({
+      backends: [fakeBackend('s3/us-west-1', { store: store(refused) })],
+    });
+    const response = await frontend.fetch('/readyz');
+    expect(response.status).toBe(503);
+    expect(await json(response)).toMatchObject({
+      failing: ['store s3/us-west-1'],
+      parts: { 'store s3/us-west-1': { status: 'failing', cause: 'public_read_refused' } },
+    });
+  });
+
+  test('is named beside others, which redirect as ever', async () => {
+    await using frontend = await startFrontend({
+      backends: [fakeBackend('s3/us-west-1', { store: store(refused) }), fakeBackend('s3/eu-west-1')],
+    });
+    const response = await frontend.fetch('/readyz');
+    expect(response.status).toBe(200);
+    expect(await json(response)).toMatchObject({ status: 'degraded', failing: ['store s3/us-west-1'] });
+  });
+
+  test.each<PublicRead>([{ state: 'readable' }, { state: 'untried', why: 'no copy yet' }])(
+    'is not one of which %j is known, and it is not read again with each probe',
+    async (read) => {
+      const reads = { count: 0 };
+      const probe = new PartProbe(
+        { check: async () => undefined },
+        new Map([['s3/us-west-1', fakeBackend('s3/us-west-1', { store: store(read, reads) })]]),
+        0,
+      );
+      for (let time = 1; time <= 3; time += 1) {
+        const { backends } = await probe.states();
+        expect(backends[0]?.store).toEqual({ status: 'ok' });
+        await new Promise((resolve) => setTimeout(resolve, 2));
+      }
+      expect(reads.count).toBe(1);
+    },
+  );
+
+  test('is well as soon as it may be read', async () => {
+    const answers: PublicRead[] = [refused, { state: 'readable' }];
+    const backend = fakeBackend('s3/us-west-1', {
+      store: { access: 'public', checkPublicRead: async () => answers.shift() ?? { state: 'readable' } },
+    });
+    const probe = new PartProbe({ check: async () => undefined }, new Map([['s3/us-west-1', backend]]), 0);
+    expect((await probe.states()).backends[0]?.store).toMatchObject({ cause: 'public_read_refused' });
+    await new Promise((resolve) => setTimeout(resolve, 2));
+    expect((await probe.states()).backends[0]?.store).toEqual({ status: 'ok' });
+  });
 });
 
 describe('readyz', () => {

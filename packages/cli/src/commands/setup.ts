@@ -49,13 +49,18 @@ async function setup(file: string | undefined, context: CommandContext): Promise
 /** One part by itself: a bucket that cannot be made does not keep the queue from being made. */
 async function prepare(backend: Backend, part: 'store' | 'queue', signal: AbortSignal): Promise<PartResult> {
   const { prepareBackend } = await import('@cloud-mirror/mirror');
+  const { tryPublicReading } = await import('../public-reading.ts');
   const name = `${backend.name} ${part}`;
   try {
     const lines = await prepareBackend(backend, {
       signal: AbortSignal.any([signal, AbortSignal.timeout(PART_LIMIT_MS)]),
       parts: { store: part === 'store', queue: part === 'queue' },
     });
-    return { part: name, lines, failure: null };
+    const reading = part === 'store' ? await tryPublicReading(backend, signal) : null;
+    if (reading === null || reading.status === 'ok') return { part: name, lines, failure: null };
+    const told = `${reading.detail}; ${reading.remedy ?? ''}`;
+    if (reading.status === 'failure') return { part: name, lines, failure: told };
+    return { part: name, lines: [...lines, `warning: ${told}`], failure: null };
   } catch (error) {
     signal.throwIfAborted();
     return { part: name, lines: [], failure: error instanceof Error ? error.message : String(error) };
@@ -63,7 +68,7 @@ async function prepare(backend: Backend, part: 'store' | 'queue', signal: AbortS
 }
 
 function describe({ part, lines, failure }: PartResult): string {
-  if (failure !== null) return `${part}: failed: ${failure}\n`;
-  if (lines.length === 0) return `${part}: all in place\n`;
-  return lines.map((line) => `${part}: ${line}\n`).join('');
+  const told = failure === null ? lines : [...lines, `failed: ${failure}`];
+  if (told.length === 0) return `${part}: all in place\n`;
+  return told.map((line) => `${part}: ${line}\n`).join('');
 }

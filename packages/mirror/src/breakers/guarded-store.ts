@@ -3,6 +3,9 @@ import type {
   CallOptions,
   ListedObject,
   PrepareOptions,
+  PublicRead,
+  PublicReadOptions,
+  PubliclyRead,
   PutOptions,
   StorageProvider,
   StoredObject,
@@ -16,14 +19,14 @@ export interface GuardedStoreOptions extends Pick<PartBreakerOptions, 'failures'
   readonly smallCallMs: number;
 }
 
-type SweptStore = StorageProvider & UploadSweeper & CapabilityTeller;
+type SweptStore = StorageProvider & UploadSweeper & CapabilityTeller & PubliclyRead;
 
 /**
  * A store whose small calls, on which clients wait, have one time limit for all their tries and are not made while the
  * store is silent. Writing and listing go on as they are: a job that fails has a backoff of its own, and `check` has to
  * see the truth.
  */
-export class GuardedStore implements StorageProvider, UploadSweeper, CapabilityTeller {
+export class GuardedStore implements StorageProvider, UploadSweeper, CapabilityTeller, PubliclyRead {
   readonly maxKeyBytes: number;
   readonly access: 'public' | 'signed';
   readonly #store: SweptStore;
@@ -68,6 +71,10 @@ export class GuardedStore implements StorageProvider, UploadSweeper, CapabilityT
 
   check(options?: CallOptions): Promise<void> {
     return this.#store.check(options);
+  }
+
+  checkPublicRead(options?: PublicReadOptions): Promise<PublicRead> {
+    return this.#store.checkPublicRead(options);
   }
 
   sweepUploads(olderThanMs: number, options?: CallOptions): Promise<number> {

@@ -3,6 +3,9 @@ import type {
   CallOptions,
   ListedObject,
   PrepareOptions,
+  PublicRead,
+  PublicReadOptions,
+  PubliclyRead,
   PutOptions,
   StorageProvider,
   StoredObject,
@@ -24,6 +27,7 @@ import { tryOut } from './capability-trials.ts';
 import { headObject } from './head-object.ts';
 import { explainKeyRefusal } from './key-refusals.ts';
 import { endOldUploads, listObjects } from './list-objects.ts';
+import { checkPublicRead } from './public-read.ts';
 import { PublicAddresses, SignedAddresses } from './s3-address.ts';
 import { S3Calls } from './s3-calls.ts';
 import { S3Capabilities } from './s3-capabilities.ts';
@@ -38,7 +42,7 @@ import { SignedPut } from './signed-put.ts';
 import { toStoredObject } from './stored-object.ts';
 
 /** Copies in one bucket of S3, or of a store that speaks its protocol. */
-export class S3StorageProvider implements StorageProvider, UploadSweeper, CapabilityTeller {
+export class S3StorageProvider implements StorageProvider, UploadSweeper, CapabilityTeller, PubliclyRead {
   /** https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html */
   readonly maxKeyBytes = 1024;
   readonly access: 'public' | 'signed';
@@ -128,6 +132,20 @@ export class S3StorageProvider implements StorageProvider, UploadSweeper, Capabi
 
   async check(options: CallOptions = {}): Promise<void> {
     await checkBucket(this.#calls, options);
+  }
+
+  async checkPublicRead(options: PublicReadOptions = {}): Promise<PublicRead> {
+    if (this.access === 'signed') return { state: 'untried', why: 'addresses are signed' };
+    const { ownKeyPrefixes, checksums = 'when_supported' } = this.#options;
+    return checkPublicRead(
+      {
+        calls: this.#calls,
+        addresses: this.#publicAddresses,
+        prefixes: ownKeyPrefixes ?? DEFAULT_OWN_KEY_PREFIXES,
+        checksums,
+      },
+      options,
+    );
   }
 
   async sweepUploads(olderThanMs: number, options: CallOptions = {}): Promise<number> {

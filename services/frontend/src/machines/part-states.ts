@@ -6,6 +6,7 @@ import {
   type EntryStore,
 } from '@cloud-mirror/cache-manager';
 import type { QueueDepth } from '@cloud-mirror/job-queue';
+import { PublicReadProbe } from './public-read-probe.ts';
 import { withinTimeLimit } from './time-limit.ts';
 
 /** Whether a part answers. Neither text has an address or another secret in it: everybody may read them. */
@@ -43,6 +44,7 @@ export class PartProbe {
   readonly #entries: Pick<EntryStore, 'check'>;
   readonly #backends: Backends;
   readonly #freshMs: number;
+  readonly #publicReads = new PublicReadProbe();
   #look: Promise<PartStates> | null = null;
   #lookedAtMs = 0;
 
@@ -65,21 +67,29 @@ export class PartProbe {
   async #ask(): Promise<PartStates> {
     const [entries, ...backends] = await Promise.all([
       partState(() => this.#entries.check()),
-      ...[...this.#backends.values()].map((backend) => backendState(backend)),
+      ...[...this.#backends.values()].map((backend) => backendState(backend, this.#publicReads)),
     ]);
     return { entries, backends };
   }
 }
 
-async function backendState(backend: Backend): Promise<BackendState> {
+async function backendState(backend: Backend, publicReads: PublicReadProbe): Promise<BackendState> {
   let depth: QueueDepth | null = null;
   const [store, queue] = await Promise.all([
-    partState((signal) => backend.store.check({ signal })),
+    partState(async (signal) => {
+      await backend.store.check({ signal });
+      if (await publicReads.isRefused(backend)) throw new PublicReadRefused();
+    }),
     partState(async (signal) => {
       depth = await backend.queue.depth({ signal });
     }),
   ]);
   return { backend, store, queue, depth: queue.status === 'ok' ? depth : null };
+}
+
+/** Clients that are redirected to the store get an error there. */
+class PublicReadRefused extends Error {
+  readonly code = 'public_read_refused';
 }
 
 async function partState(ask: (signal: AbortSignal) => Promise<void>): Promise<PartState> {
@@ -95,6 +105,7 @@ async function partState(ask: (signal: AbortSignal) => Promise<void>): Promise<P
 
 function causeWord(error: unknown): string {
   if (error instanceof DOMException) return 'time_limit';
+  if (error instanceof PublicReadRefused) return error.code;
   if (isDefect(error)) return 'internal_error';
   const code = (error as { code?: unknown } | null)?.code;
   return typeof code === 'string' ? code : 'unknown';

@@ -2,7 +2,7 @@ import type { Backend, RedirectOutcome, RedirectRequest, StatusReport } from '@c
 import { urlSha256 } from '@cloud-mirror/cache-manager';
 import type { Copy, MirroredObject, PurgeResult } from '@cloud-mirror/cache-manager';
 import type { JobQueue } from '@cloud-mirror/job-queue';
-import type { StorageProvider } from '@cloud-mirror/storage-provider';
+import type { PubliclyRead, StorageProvider } from '@cloud-mirror/storage-provider';
 import type { FrontendCacheManager } from '../../src/index.ts';
 
 /** Decides as the test says, and remembers what it was asked: for what HTTP alone has to get right. */
@@ -72,7 +72,7 @@ export class FakeCacheManager implements FrontendCacheManager {
   }
 }
 
-type FakeParts = { store?: Partial<StorageProvider>; queue?: Partial<JobQueue> };
+type FakeParts = { store?: Partial<StorageProvider & PubliclyRead>; queue?: Partial<JobQueue> };
 
 /** A back end whose store and queue answer what the test gives; everything else fails loudly. */
 export function fakeBackend(name: string, { store = {}, queue = {} }: FakeParts = {}): Backend {
