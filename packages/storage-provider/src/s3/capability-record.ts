@@ -1,7 +1,7 @@
 import type { CallOptions } from '../storage-provider.ts';
 import type { StoreCapabilities } from '../store-capabilities.ts';
 import { CAPABILITY_NAMES } from '../store-capabilities.ts';
-import type { ObjectHead } from './head-object.ts';
+import type { ObjectHead } from './object-head.ts';
 import type { S3Capabilities } from './s3-capabilities.ts';
 
 /** Where what `setup` found out is left for programs that may not write trial objects. No copy has such a key. */

@@ -1,7 +1,7 @@
 import type { CallOptions, PutOptions } from '../storage-provider.ts';
 import { StorageError } from '../storage-provider.ts';
 import { mayRefuseHeader } from './feature-refusal.ts';
-import type { ObjectHead } from './head-object.ts';
+import type { ObjectHead } from './object-head.ts';
 import type { S3Capabilities } from './s3-capabilities.ts';
 import { withOrWithout } from './s3-capabilities.ts';
 import { isAbsent, isConflict } from './s3-error.ts';

@@ -1,26 +1,10 @@
-import type { HeadObjectCommandOutput } from '@aws-sdk/client-s3';
 import { HeadObjectCommand } from '@aws-sdk/client-s3';
 import type { CallOptions } from '../storage-provider.ts';
 import { StorageError } from '../storage-provider.ts';
+import type { ObjectHead } from './object-head.ts';
 import type { S3Calls } from './s3-calls.ts';
 import { isAbsent } from './s3-error.ts';
 import type { SignedHead } from './signed-head.ts';
-
-/** What is read of an answer, by the SDK's names. */
-export type ObjectHead = Pick<
-  HeadObjectCommandOutput,
-  | 'ContentDisposition'
-  | 'ContentEncoding'
-  | 'ContentLanguage'
-  | 'ContentLength'
-  | 'ContentType'
-  | 'CacheControl'
-  | 'ETag'
-  | 'Expiration'
-  | 'ExpiresString'
-  | 'LastModified'
-  | 'Metadata'
->;
 
 /**
  * `null` for 404 alone. 403 is an error: without `s3:ListBucket` S3 answers it for absent objects too.

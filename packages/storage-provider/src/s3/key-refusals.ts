@@ -1,7 +1,7 @@
 import type { CallOptions } from '../storage-provider.ts';
 import { StorageError } from '../storage-provider.ts';
 import { errorNameOf, statusOf } from './feature-refusal.ts';
-import type { ObjectHead } from './head-object.ts';
+import type { ObjectHead } from './object-head.ts';
 import { hasName } from './s3-error.ts';
 
 /** Names that stores give to their refusals of keys: those of S3, and MinIO's own. */

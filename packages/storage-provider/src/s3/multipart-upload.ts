@@ -9,12 +9,13 @@ import {
 import type { PutOptions, StoredObject } from '../storage-provider.ts';
 import { StorageError } from '../storage-provider.ts';
 import type { BodyReader } from './body-reader.ts';
-import { headObject, type ObjectHead } from './head-object.ts';
+import { headObject } from './head-object.ts';
+import type { ObjectHead } from './object-head.ts';
 import { MOST_PARTS, partSize, partsAtOnce } from './part-size.ts';
 import type { ChecksumKind } from './payload-checksum.ts';
 import { announcedChecksum, checksumOf } from './payload-checksum.ts';
 import { hasName } from './s3-error.ts';
-import type { Writing } from './s3-put.ts';
+import type { Writing } from './writing.ts';
 import { DEFAULT_PART_BYTES } from './s3-storage-provider-options.ts';
 import { encodeHeaders } from './stored-headers.ts';
 import { toStoredObject, UPLOAD_NONCE } from './stored-object.ts';

@@ -3,56 +3,15 @@ import { interruptible } from '../interruptible.ts';
 import type { PutOptions, StoredObject } from '../storage-provider.ts';
 import { BodyReader } from './body-reader.ts';
 import type { WriteCondition } from './conditional-writes.ts';
-import { ConditionalWrites } from './conditional-writes.ts';
-import { headObject } from './head-object.ts';
 import { MultipartUpload } from './multipart-upload.ts';
-import { PartBuffers } from './part-buffers.ts';
 import { partSize } from './part-size.ts';
-import type { ChecksumKind } from './payload-checksum.ts';
 import { checksumOf } from './payload-checksum.ts';
-import { PutVerification } from './put-verification.ts';
-import type { S3Calls } from './s3-calls.ts';
-import type { S3Capabilities } from './s3-capabilities.ts';
-import type { S3StorageProviderOptions } from './s3-storage-provider-options.ts';
-import { DEFAULT_PART_BYTES, DEFAULT_PARTS_IN_FLIGHT } from './s3-storage-provider-options.ts';
-import type { SignedPut } from './signed-put.ts';
 import { encodeHeaders } from './stored-headers.ts';
 import { parseExpiration } from './stored-object.ts';
 import { withUserMetadata } from './user-metadata.ts';
 import type { WriteForm } from './write-form.ts';
 import { inFormOf } from './write-form.ts';
-
-/** What all writes of one provider share. */
-export interface Writing {
-  readonly calls: S3Calls;
-  readonly signed: SignedPut;
-  readonly partBytes: number;
-  readonly partsInFlight: number;
-  readonly checksums: ChecksumKind;
-  readonly capabilities: S3Capabilities;
-  readonly conditions: ConditionalWrites;
-  readonly buffers: PartBuffers;
-  readonly verification: PutVerification;
-}
-
-export function createWriting(
-  options: S3StorageProviderOptions,
-  { calls, signed, capabilities }: Pick<Writing, 'calls' | 'signed' | 'capabilities'>,
-): Writing {
-  const partBytes = options.partBytes ?? DEFAULT_PART_BYTES;
-  const partsInFlight = options.partsInFlight ?? DEFAULT_PARTS_IN_FLIGHT;
-  return {
-    calls,
-    signed,
-    partBytes,
-    partsInFlight,
-    checksums: options.checksums ?? 'when_supported',
-    capabilities,
-    conditions: new ConditionalWrites(capabilities, (key, call) => headObject(calls, key, call)),
-    buffers: new PartBuffers(partBytes, partsInFlight + 1),
-    verification: new PutVerification(calls),
-  };
-}
+import type { Writing } from './writing.ts';
 
 /** Sends a body: as one request where it fits into a part, so that its digest is known before, in parts otherwise. */
 export async function putObject(

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { BucketEndpoint, BucketEndpoints } from './bucket-endpoint.ts';
-import type { ObjectHead } from './head-object.ts';
+import type { ObjectHead } from './object-head.ts';
 import { plainRequest } from './plain-request.ts';
 import type { PlainTry } from './plain-try.ts';
 import { answered, NOT_SENT, unclear } from './plain-try.ts';

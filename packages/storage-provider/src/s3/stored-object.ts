@@ -1,5 +1,5 @@
 import type { StoredObject } from '../storage-provider.ts';
-import type { ObjectHead } from './head-object.ts';
+import type { ObjectHead } from './object-head.ts';
 import { decodeHeaders } from './stored-headers.ts';
 import { decodeMetadata } from './stored-metadata.ts';
 

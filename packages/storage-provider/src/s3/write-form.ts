@@ -1,7 +1,7 @@
 import { mayRefuseHeader, mayRefuseMetadata } from './feature-refusal.ts';
 import type { ChecksumKind } from './payload-checksum.ts';
 import { withOrWithout } from './s3-capabilities.ts';
-import type { Writing } from './s3-put.ts';
+import type { Writing } from './writing.ts';
 import { encodeMetadata, hasLongValues } from './stored-metadata.ts';
 
 /** What a request that begins an object may say, depending on what the store takes. */
