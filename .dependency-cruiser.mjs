@@ -3,7 +3,8 @@ export default {
   forbidden: [
     {
       name: 'no-circles',
-      comment: 'Two files that need each other are one thing, or share a third: move what both need to a file of its own.',
+      comment:
+        'Two files that need each other are one thing, or share a third: move what both need to a file of its own.',
       severity: 'error',
       from: {},
       to: { circular: true },
@@ -13,6 +14,10 @@ export default {
     doNotFollow: { path: 'node_modules' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'types'], extensions: ['.ts', '.js'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'types'],
+      extensions: ['.ts', '.js'],
+    },
   },
 };
