@@ -93,6 +93,14 @@ export function mirrorSuite(start: (origin: OriginServer) => Promise<MirrorUnder
     );
   });
 
+  test('an origin that sends Content-Encoding: aws-chunked, as stores do, is copied whole', async () => {
+    const path = fresh('/bytes/5000?encoding=gzip%2C%20AWS-Chunked');
+    const { artifact, location } = await fetchThrough(at(path), { headers: { prefer: 'wait=10' } });
+    expect(location).not.toContain(origin.baseUrl);
+    expect(artifact.headers['content-encoding']).toBe('gzip');
+    expect(artifact.bytes.length).toBe(5000);
+  });
+
   test.each([400, 401, 403, 404, 405, 410, 429, 500, 503])(
     'an origin that answers %i is passed on',
     async (status) => {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { S3StorageProvider } from '../src/index.ts';
+import { S3StorageProvider, type ObjectHeaders } from '../src/index.ts';
 import type { Script, StoreAnswer, StoreRequest } from './scripted-store.ts';
 import { errorAnswer, ScriptedStore } from './scripted-store.ts';
 
@@ -48,7 +48,7 @@ function keeping({ kept = (sent) => sent, etag = md5, headers = {} }: Keeping): 
 
 async function open(
   script: Script,
-): Promise<{ store: ScriptedStore; put: (bytes?: Buffer) => Promise<unknown> }> {
+): Promise<{ store: ScriptedStore; put: (bytes?: Buffer, headers?: ObjectHeaders) => Promise<unknown> }> {
   const store = opened.use(await ScriptedStore.start(script));
   const provider = opened.use(
     new S3StorageProvider({
@@ -63,20 +63,36 @@ async function open(
       retryDelayMs: 1,
     }),
   );
-  const put = (bytes: Buffer = BYTES): Promise<unknown> =>
+  const put = (bytes: Buffer = BYTES, headers: ObjectHeaders = { contentType: 'a/b' }): Promise<unknown> =>
     provider.put(
       KEY,
       (async function* () {
         yield bytes;
       })(),
       {
-        headers: { contentType: 'a/b' },
+        headers,
         sizeBytes: bytes.length,
         metadata: () => ({ 'upstream-content-length': String(bytes.length) }),
       },
     );
   return { store, put };
 }
+
+test('no request, by the SDK or without it, has a header that tells the store what to do with the bytes', async () => {
+  const { store, put } = await open(keeping({}));
+  const headers = { contentType: 'multipart/form-data; boundary=x', contentEncoding: 'gzip, AWS-Chunked' };
+  for (const contentEncoding of [headers.contentEncoding, headers.contentEncoding, 'aws-chunked'])
+    await put(BYTES, { ...headers, contentEncoding });
+  const sent = store.requests.map(({ headers: { 'content-encoding': coding, 'content-type': type } }) => [
+    coding,
+    type,
+  ]);
+  expect(sent).toEqual([
+    ['gzip', 'application/octet-stream'],
+    ['gzip', 'application/octet-stream'],
+    [undefined, 'application/octet-stream'],
+  ]);
+});
 
 const corrupt = { code: 'store_corrupt', retryable: true };
 
