@@ -6,7 +6,7 @@ import type { PublicRead } from '@cloud-mirror/storage-provider';
 /** How long a result holds, in milliseconds. A refusal is looked at with every probe, so that it is over when it is mended. */
 const HOLDS_MS: Readonly<Record<PublicRead['state'], number>> = {
   readable: 300_000,
-  untried: 60_000,
+  untried: 20_000,
   refused: 0,
 };
 /** Longest time of a read with the calls before it. */
