@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { entriesSchema } from './entries-schema.ts';
+import { SCOPES } from './scopes.ts';
 import { servicesSchema } from './services-schema.ts';
 import { sourcesSchema } from './sources-schema.ts';
 import {
@@ -39,9 +40,6 @@ const serverSchema = section({
     .nullable()
     .default(null),
 });
-
-export const SCOPES = ['read', 'purge', 'flush', 'queue'] as const;
-export type Scope = (typeof SCOPES)[number];
 
 /** Was accepted although no call ever asked for it. */
 const SCOPE_WITHOUT_CALL = 'prefetch';

@@ -1,7 +1,7 @@
 export { openAdapters } from './adapters.ts';
 export type { Adapters } from './adapters.ts';
-export { SCOPES } from './config-schema.ts';
-export type { Scope } from './config-schema.ts';
+export { SCOPES } from './scopes.ts';
+export type { Scope } from './scopes.ts';
 export { runMirrorProgram } from './mirror-program.ts';
 export type { MirrorParts, MirrorProgram, StartedProgram } from './mirror-program.ts';
 export { prepareBackend, prepareBackends } from './prepare-backends.ts';

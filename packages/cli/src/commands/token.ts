@@ -1,9 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { SCOPES } from '@cloud-mirror/mirror/scopes';
 import { Command } from 'commander';
 import type { CommandContext } from '../command-context.ts';
 import { UsageError } from '../command-error.ts';
 
-const SCOPES = ['read', 'purge', 'flush', 'queue'];
 const TOKEN_BYTES = 32;
 
 /** `token new`: makes an operator's token and the line of `admin.tokens` that lets it in. */
@@ -37,7 +37,7 @@ function checkedName(name: string): string {
 
 function checkedScopes(list: string): readonly string[] {
   const scopes = [...new Set(list.split(',').map((scope) => scope.trim()))];
-  const unknown = scopes.filter((scope) => !SCOPES.includes(scope));
+  const unknown = scopes.filter((scope) => !(SCOPES as readonly string[]).includes(scope));
   if (unknown.length > 0)
     throw new UsageError(
       `there is no scope ${JSON.stringify(unknown[0])}; give some of ${SCOPES.join(', ')}`,

@@ -1,0 +1,44 @@
+import { expect, test } from 'vitest';
+import { z } from 'zod';
+import { ConfigError, parseConfig, port, section, strictMapping, text } from '../src/index.ts';
+import type { ConfigFormat } from '../src/index.ts';
+
+/** Of a program that has nothing to do with the mirror. */
+const FORMAT: ConfigFormat<unknown> = {
+  schema: strictMapping({
+    router: section({ host: z.string().default('127.0.0.1'), port: port().default(9000) }),
+    seal: section({ key: text('32 digits', /^\d{32}$/) }),
+  }),
+  listenSection: 'router',
+  otherSections: ['fleet'],
+  secretPaths: [/^seal\.key$/],
+};
+const KEY = '0'.repeat(32);
+
+function faults(content: string, environment = {}): string {
+  try {
+    parseConfig(FORMAT, content, environment, 'any.yaml');
+    return '';
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message;
+    throw error;
+  }
+}
+
+test('reads the sections of its schema, with the environment in them', () => {
+  const config = parseConfig(FORMAT, 'seal: { key: "${KEY}" }', { KEY, PORT: '9001' });
+  expect(config).toEqual({ router: { host: '127.0.0.1', port: 9001 }, seal: { key: KEY } });
+});
+
+test('leaves out sections of other programs, whatever is in them', () => {
+  expect(faults(`{ seal: { key: "${KEY}" }, fleet: "\${NO_SUCH_VARIABLE}" }`)).toBe('');
+});
+
+test('says every fault by the words of the schema, and no secret', () => {
+  const message = faults('{ routr: {}, router: { port: x }, seal: { key: hunter2 } }');
+  expect(message).toContain('any.yaml: 3 faults');
+  expect(message).toContain('routr: found an unknown key; expected "router" perhaps');
+  expect(message).toContain('router.port: found "x"; expected a whole number from 0 to 65535');
+  expect(message).toContain('seal.key: found a text of 7 characters (not shown); expected 32 digits');
+  expect(message).not.toContain('hunter2');
+});
