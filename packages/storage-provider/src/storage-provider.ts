@@ -179,6 +179,16 @@ export function isPubliclyRead(provider: StorageProvider): provider is StoragePr
   return 'checkPublicRead' in provider;
 }
 
+/** Capability: addresses for clients are signed by credentials that may end. */
+export interface SigningLife {
+  /** When the credentials that sign now expire; `null` where that is not known. */
+  credentialsExpireAt(): Promise<Date | null>;
+}
+
+export function hasSigningLife(provider: StorageProvider): provider is StorageProvider & SigningLife {
+  return 'credentialsExpireAt' in provider;
+}
+
 export function isLocallyServed(provider: StorageProvider): provider is StorageProvider & LocallyServed {
   return 'open' in provider;
 }

@@ -6,6 +6,7 @@ import type {
   PublicRead,
   PublicReadOptions,
   PubliclyRead,
+  SigningLife,
   PutOptions,
   StorageProvider,
   StoredObject,
@@ -19,14 +20,16 @@ export interface GuardedStoreOptions extends Pick<PartBreakerOptions, 'failures'
   readonly smallCallMs: number;
 }
 
-type SweptStore = StorageProvider & UploadSweeper & CapabilityTeller & PubliclyRead;
+type SweptStore = StorageProvider & UploadSweeper & CapabilityTeller & PubliclyRead & SigningLife;
 
 /**
  * A store whose small calls, on which clients wait, have one time limit for all their tries and are not made while the
  * store is silent. Writing and listing go on as they are: a job that fails has a backoff of its own, and `check` has to
  * see the truth.
  */
-export class GuardedStore implements StorageProvider, UploadSweeper, CapabilityTeller, PubliclyRead {
+export class GuardedStore
+  implements StorageProvider, UploadSweeper, CapabilityTeller, PubliclyRead, SigningLife
+{
   readonly maxKeyBytes: number;
   readonly access: 'public' | 'signed';
   readonly #store: SweptStore;
@@ -71,6 +74,10 @@ export class GuardedStore implements StorageProvider, UploadSweeper, CapabilityT
 
   check(options?: CallOptions): Promise<void> {
     return this.#store.check(options);
+  }
+
+  credentialsExpireAt(): Promise<Date | null> {
+    return this.#store.credentialsExpireAt();
   }
 
   checkPublicRead(options?: PublicReadOptions): Promise<PublicRead> {

@@ -6,6 +6,7 @@ import type {
   PublicRead,
   PublicReadOptions,
   PubliclyRead,
+  SigningLife,
   PutOptions,
   StorageProvider,
   StoredObject,
@@ -43,7 +44,9 @@ import { SignedPut } from './signed-put.ts';
 import { toStoredObject } from './stored-object.ts';
 
 /** Copies in one bucket of S3, or of a store that speaks its protocol. */
-export class S3StorageProvider implements StorageProvider, UploadSweeper, CapabilityTeller, PubliclyRead {
+export class S3StorageProvider
+  implements StorageProvider, UploadSweeper, CapabilityTeller, PubliclyRead, SigningLife
+{
   /** https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html */
   readonly maxKeyBytes = 1024;
   readonly access: 'public' | 'signed';
@@ -133,6 +136,11 @@ export class S3StorageProvider implements StorageProvider, UploadSweeper, Capabi
 
   async check(options: CallOptions = {}): Promise<void> {
     await checkBucket(this.#calls, options);
+  }
+
+  async credentialsExpireAt(): Promise<Date | null> {
+    const { expiration } = await this.#calls.client.config.credentials();
+    return expiration ?? null;
   }
 
   async checkPublicRead(options: PublicReadOptions = {}): Promise<PublicRead> {

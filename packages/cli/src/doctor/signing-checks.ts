@@ -1,0 +1,40 @@
+import type { Backend } from '@cloud-mirror/cache-manager';
+import { hasSigningLife } from '@cloud-mirror/storage-provider';
+import type { CheckContext, CheckGroup } from './check-group.ts';
+import type { Finding } from './finding.ts';
+import { failure, ok, warning } from './finding.ts';
+import { messageOf } from './message-of.ts';
+
+const CHECK = 'signed_life';
+
+/** Whether the credentials that sign clients' addresses live as long as the addresses are to. */
+export const signingChecks: CheckGroup = {
+  name: 'signing',
+  async run({ config, adapters }) {
+    const found = [...adapters.backends.values()].map((backend) => checkSigning(config, backend));
+    return (await Promise.all(found)).flat();
+  },
+};
+
+async function checkSigning(config: CheckContext['config'], backend: Backend): Promise<readonly Finding[]> {
+  const { name, service, store } = backend;
+  const settings = config.services[service];
+  if (settings?.kind !== 's3' || store.access !== 'signed' || !hasSigningLife(store)) return [];
+  const part = `${name} store`;
+  try {
+    const expiresAt = await store.credentialsExpireAt();
+    const wanted = settings.signedUrlSeconds;
+    const leftSeconds = expiresAt === null ? Infinity : Math.floor((expiresAt.getTime() - Date.now()) / 1000);
+    if (leftSeconds >= wanted) return [ok(part, CHECK, `addresses are signed for ${wanted} s`)];
+    return [
+      warning(
+        part,
+        CHECK,
+        `addresses that are signed now end after ${leftSeconds} s, with the credentials, and not after ${wanted} s`,
+        'set a lower signedUrlSeconds, or sign with credentials that live longer',
+      ),
+    ];
+  } catch (error) {
+    return [failure(part, CHECK, messageOf(error), 'check the credentials of this region')];
+  }
+}
