@@ -33,6 +33,10 @@ const FALLBACKS: Readonly<
     state: 'error',
     message: 'the object store of this region has no such bucket or folder; this is the origin',
   },
+  store_key_refused: {
+    state: 'error',
+    message: 'the object store of this region refuses the key of this object; this is the origin',
+  },
   queue_unavailable: { state: 'error', message: 'the copy could not be asked for; this is the origin' },
   entries_unavailable: {
     state: 'error',
@@ -82,6 +86,7 @@ export function refusalOf(
     case 'cookie_required':
     case 'not_copyable':
     case 'not_shareable':
+    case 'store_key_refused':
       return toOrigin(url, code, 'error', message);
     default:
       return null;

@@ -34,6 +34,7 @@ export type FallbackReason =
   | 'not_shareable' // Vary, Cache-Control or Set-Cookie: the answer is not for every client
   | 'store_unavailable'
   | 'store_missing' // the bucket or folder itself is not there
+  | 'store_key_refused' // the store takes no such key: the region needs keys: hashed
   | 'queue_unavailable'
   | 'entries_unavailable'
   | 'internal_error';

@@ -2,11 +2,14 @@ import { StorageError } from '@cloud-mirror/storage-provider';
 import type { FallbackReason } from './redirect.ts';
 
 /** Why a request cannot be answered from the object store. */
-export type StoreFailure = Extract<FallbackReason, 'store_unavailable' | 'store_missing'>;
+export type StoreFailure = Extract<
+  FallbackReason,
+  'store_unavailable' | 'store_missing' | 'store_key_refused'
+>;
 
-/** A bucket or folder that is not there is mended by an operator, not by waiting. */
+/** A missing bucket or folder, and a store that refuses keys, are mended by an operator, not by waiting. */
 export function storeFailureOf(error: unknown): StoreFailure {
-  return error instanceof StorageError && error.code === 'store_missing'
-    ? 'store_missing'
-    : 'store_unavailable';
+  if (!(error instanceof StorageError)) return 'store_unavailable';
+  const lasting = error.code === 'store_missing' || error.code === 'store_key_refused';
+  return lasting ? error.code : 'store_unavailable';
 }

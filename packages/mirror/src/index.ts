@@ -28,3 +28,5 @@ export type {
 export { configWarnings } from './config-warnings.ts';
 export type { ConfigWarning } from './config-warnings.ts';
 export { requireSharedParts } from './shared-parts.ts';
+export { describeLoss, tryStore } from './try-store.ts';
+export type { StoreTrial } from './try-store.ts';

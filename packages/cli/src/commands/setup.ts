@@ -51,24 +51,57 @@ async function prepare(backend: Backend, part: 'store' | 'queue', signal: AbortS
   const { prepareBackend } = await import('@cloud-mirror/mirror');
   const { tryPublicReading } = await import('../public-reading.ts');
   const name = `${backend.name} ${part}`;
+  const limited = AbortSignal.any([signal, AbortSignal.timeout(PART_LIMIT_MS)]);
   try {
     const lines = await prepareBackend(backend, {
-      signal: AbortSignal.any([signal, AbortSignal.timeout(PART_LIMIT_MS)]),
+      signal: limited,
       parts: { store: part === 'store', queue: part === 'queue' },
     });
-    const reading = part === 'store' ? await tryPublicReading(backend, signal) : null;
-    if (reading === null || reading.status === 'ok') return { part: name, lines, failure: null };
-    const told = `${reading.detail}; ${reading.remedy ?? ''}`;
-    if (reading.status === 'failure') return { part: name, lines, failure: told };
-    return { part: name, lines: [...lines, `warning: ${told}`], failure: null };
+    if (part === 'queue') return { part: name, lines, failure: null };
+    const found = await findOut(backend, limited);
+    const reading = await tryPublicReading(backend, limited);
+    const unread =
+      reading === null || reading.status === 'ok' ? null : `${reading.detail}; ${reading.remedy ?? ''}`;
+    const warned = unread !== null && reading?.status === 'warning' ? [`warning: ${unread}`] : [];
+    const refused = unread !== null && reading?.status === 'failure' ? [unread] : [];
+    const failures = [...(found.failure === null ? [] : [found.failure]), ...refused];
+    return {
+      part: name,
+      lines: [...lines, ...found.lines, ...warned],
+      failure: failures.length === 0 ? null : failures.join('; '),
+    };
   } catch (error) {
     signal.throwIfAborted();
     return { part: name, lines: [], failure: error instanceof Error ? error.message : String(error) };
   }
 }
 
+/**
+ * What the store cannot do, one line each. Without the permissions for trial writes less is known, and nothing is wrong
+ * for that.
+ */
+async function findOut(
+  backend: Backend,
+  signal: AbortSignal,
+): Promise<Pick<PartResult, 'lines' | 'failure'>> {
+  const { describeLoss, tryStore } = await import('@cloud-mirror/mirror');
+  try {
+    const trial = await tryStore(backend, { record: true, signal });
+    if (trial === null) return { lines: [], failure: null };
+    const { losses, fatal } = trial;
+    // That there are no lifecycle rules was told when they were to be made.
+    const told = losses.filter((loss) => loss !== fatal && loss.capability !== 'lifecycle');
+    return { lines: told.map(describeLoss), failure: fatal === null ? null : describeLoss(fatal) };
+  } catch (error) {
+    signal.throwIfAborted();
+    const why = error instanceof Error ? error.message : String(error);
+    return { lines: [`what this store can do was not found out by trial writes: ${why}`], failure: null };
+  }
+}
+
 function describe({ part, lines, failure }: PartResult): string {
-  const told = failure === null ? lines : [...lines, `failed: ${failure}`];
-  if (told.length === 0) return `${part}: all in place\n`;
-  return told.map((line) => `${part}: ${line}\n`).join('');
+  const told = lines.map((line) => `${part}: ${line}\n`).join('');
+  if (failure !== null) return `${told}${part}: failed: ${failure}\n`;
+  if (lines.length === 0) return `${part}: all in place\n`;
+  return told;
 }

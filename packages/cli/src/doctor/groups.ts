@@ -1,4 +1,5 @@
 import type { CheckGroup } from './check-group.ts';
+import { clockChecks } from './clock-checks.ts';
 import { entriesChecks } from './entries-checks.ts';
 import { publicReadChecks } from './public-read-checks.ts';
 import { queueChecks } from './queue-checks.ts';
@@ -12,4 +13,5 @@ export const CHECK_GROUPS: readonly CheckGroup[] = [
   storeChecks,
   publicReadChecks,
   signingChecks,
+  clockChecks,
 ];

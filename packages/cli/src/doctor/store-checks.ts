@@ -1,10 +1,10 @@
 import type { Backend } from '@cloud-mirror/cache-manager';
 import type { CheckGroup } from './check-group.ts';
 import type { Finding } from './finding.ts';
-import { failure, ok } from './finding.ts';
+import { failure, ok, warning } from './finding.ts';
 import { messageOf } from './message-of.ts';
 
-/** Whether each back end's bucket or folder is there. */
+/** Whether each back end's bucket or folder is there, and what the store cannot do, found out by trial writes. */
 export const storeChecks: CheckGroup = {
   name: 'stores',
   async run({ adapters, signal }) {
@@ -14,6 +14,9 @@ export const storeChecks: CheckGroup = {
     return found.flat();
   },
 };
+
+const NO_RULES =
+  'the bucket has no lifecycle rules of the mirror, or these credentials may not read them: old copies stay';
 
 async function checkStore(backend: Backend, signal: AbortSignal): Promise<readonly Finding[]> {
   const part = `${backend.name} store`;
@@ -30,5 +33,41 @@ async function checkStore(backend: Backend, signal: AbortSignal): Promise<readon
       ),
     ];
   }
-  return [ok(part, 'reachable', 'the store answers and the place for copies exists')];
+  return [
+    ok(part, 'reachable', 'the store answers and the place for copies exists'),
+    ...(await checkCapabilities(backend, part, signal)),
+  ];
+}
+
+async function checkCapabilities(
+  backend: Backend,
+  part: string,
+  signal: AbortSignal,
+): Promise<readonly Finding[]> {
+  const { tryStore } = await import('@cloud-mirror/mirror');
+  try {
+    const trial = await tryStore(backend, { record: false, signal });
+    if (trial === null) return [];
+    const { losses, fatal, capabilities } = trial;
+    const noRules =
+      capabilities.lifecycle === 'unknown' ? [warning(part, 'lifecycle', NO_RULES, 'run setup')] : [];
+    if (losses.length === 0 && noRules.length === 0)
+      return [ok(part, 'capabilities', 'the store does all that the mirror makes use of')];
+    const lost = losses.map((loss) =>
+      loss === fatal
+        ? failure(part, wordOf(loss.capability), loss.cost, loss.remedy ?? 'use another store')
+        : warning(part, wordOf(loss.capability), loss.cost, loss.remedy),
+    );
+    return [...lost, ...noRules];
+  } catch (error) {
+    signal.throwIfAborted();
+    const remedy =
+      'give these credentials s3:PutObject, s3:GetObject and s3:DeleteObject for http* and g/*, as docs/deploy/iam/setup.json has them';
+    return [warning(part, 'capabilities', messageOf(error), remedy)];
+  }
+}
+
+/** `emptySegments` as `empty_segments`. */
+function wordOf(capability: string): string {
+  return capability.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }

@@ -175,6 +175,8 @@ export class S3StorageProvider
       if (support !== 'unknown') this.#capabilities.learn(name, support);
     const lifecycle = await readLifecycleSupport(this.#calls, { signal });
     if (lifecycle !== 'unknown') this.#capabilities.learn('lifecycle', lifecycle);
+    // What setup found out earlier and nobody can find out by trial.
+    await this.#record.load({ signal });
     const { all } = this.#capabilities;
     if (record) await this.#leaveRecord(all, signal);
     return all;

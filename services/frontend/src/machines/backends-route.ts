@@ -7,7 +7,7 @@ export function backendsRoute(probe: PartProbe): Endpoint {
   return async (ctx) => {
     const { backends } = await probe.states();
     sendJson(ctx, 200, {
-      backends: backends.map(({ backend, store, queue, depth }) => ({
+      backends: backends.map(({ backend, store, queue, depth, capabilities }) => ({
         name: backend.name,
         service: backend.service,
         region: backend.region,
@@ -16,6 +16,7 @@ export function backendsRoute(probe: PartProbe): Endpoint {
         lifespanDays: backend.lifespanDays,
         state: store.status === 'ok' && queue.status === 'ok' ? 'ok' : 'degraded',
         store,
+        ...(capabilities !== null && { capabilities }),
         queue: { ...queue, ...depth },
       })),
     });

@@ -6,6 +6,8 @@ import {
   type EntryStore,
 } from '@cloud-mirror/cache-manager';
 import type { QueueDepth } from '@cloud-mirror/job-queue';
+import { isCapabilityTeller, unknownCapabilities } from '@cloud-mirror/storage-provider';
+import type { StoreCapabilities } from '@cloud-mirror/storage-provider';
 import { PublicReadProbe } from './public-read-probe.ts';
 import { withinTimeLimit } from './time-limit.ts';
 
@@ -26,6 +28,8 @@ export interface BackendState {
   readonly queue: PartState;
   /** `null` where the queue does not answer. */
   readonly depth: QueueDepth | null;
+  /** What is known of the store; `null` where its kind leaves nothing to know. */
+  readonly capabilities: StoreCapabilities | null;
 }
 
 export interface PartStates {
@@ -75,7 +79,7 @@ export class PartProbe {
 
 async function backendState(backend: Backend, publicReads: PublicReadProbe): Promise<BackendState> {
   let depth: QueueDepth | null = null;
-  const [store, queue] = await Promise.all([
+  const [store, queue, capabilities] = await Promise.all([
     partState(async (signal) => {
       await backend.store.check({ signal });
       if (await publicReads.isRefused(backend)) throw new PublicReadRefused();
@@ -83,8 +87,18 @@ async function backendState(backend: Backend, publicReads: PublicReadProbe): Pro
     partState(async (signal) => {
       depth = await backend.queue.depth({ signal });
     }),
+    capabilitiesOf(backend),
   ]);
-  return { backend, store, queue, depth: queue.status === 'ok' ? depth : null };
+  return { backend, store, queue, depth: queue.status === 'ok' ? depth : null, capabilities };
+}
+
+async function capabilitiesOf({ store }: Backend): Promise<StoreCapabilities | null> {
+  if (!isCapabilityTeller(store)) return null;
+  try {
+    return await withinTimeLimit(PROBE_LIMIT_MS, (signal) => store.capabilities({ signal }));
+  } catch {
+    return unknownCapabilities();
+  }
 }
 
 /** Clients that are redirected to the store get an error there. */

@@ -70,7 +70,7 @@ export const schemas = {
       url: { type: 'string', format: 'uri' },
       sha256: sourceDigest,
       entry: {
-        type: ['object', 'null'],
+        type: 'object',
         description:
           'What the entry store knows; null where it knows nothing. Holds the stack of the last error.',
         required: ['state'],
@@ -122,6 +122,12 @@ export const schemas = {
       lifespanDays: nullable('integer'),
       state: { enum: ['ok', 'degraded'] },
       store: partState,
+      capabilities: {
+        type: ['object', 'null'],
+        description:
+          'What the store can do beyond storing, as far as it was found out; absent for kind filesystem. See docs/stores.md.',
+        additionalProperties: { enum: ['yes', 'no', 'unknown'] },
+      },
       queue: {
         ...partState,
         properties: { ...partState.properties, waiting: count, inFlight: count, deadLetters: count },
