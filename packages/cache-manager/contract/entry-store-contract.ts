@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Change, Claim, Copy, EntryStore, Failure, ObjectId, Take } from '../src/entry-store.ts';
+import type { Change, Claim, EntryStore, Failure, Take } from '../src/entry-store.ts';
+import type { Copy } from '../src/copy-life.ts';
+import type { ObjectId } from '../src/object-id.ts';
 import { urlSha256 } from '../src/object-key.ts';
 
 /** Two instances over the same entries, as two processes have them; the same one twice where there is but one. */

@@ -3,7 +3,7 @@ import type { CacheManagerOptions } from './cache-manager-options.ts';
 import { ChangeWaiters } from './change-waiters.ts';
 import { DirectLookUps } from './direct-lookups.ts';
 import { EntryMemory } from './entry-memory.ts';
-import type { Copy } from './entry-store.ts';
+import type { Copy } from './copy-life.ts';
 import { HitFinder } from './hit-finder.ts';
 import { MarkerLists } from './marker-lists.ts';
 import { mirroredObject, type MirroredObject } from './mirrored-object.ts';

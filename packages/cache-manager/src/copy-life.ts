@@ -1,8 +1,18 @@
 import type { StoredObject } from '@cloud-mirror/storage-provider';
 import type { Backend } from './backend.ts';
-import type { Copy } from './entry-store.ts';
 
 const DAY_MS = 86_400_000;
+
+/** A copy of the object that is in the store. */
+export interface Copy {
+  readonly generation: string;
+  readonly sizeBytes: number;
+  /** Lower-case hex; `null` where nobody hashed it (found by HEAD). */
+  readonly sha256: string | null;
+  readonly etag: string | null;
+  readonly storedAt: number;
+  readonly expiresAt: number | null;
+}
 
 /** How long entries and copies are trusted; the `entries` part of the configuration. */
 export interface CopyLifeOptions {

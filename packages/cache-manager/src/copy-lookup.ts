@@ -1,6 +1,5 @@
 import { StorageError, type StoredObject } from '@cloud-mirror/storage-provider';
-import { copyOf, entryLifeMs, type CopyLifeOptions } from './copy-life.ts';
-import type { Copy } from './entry-store.ts';
+import { copyOf, entryLifeMs, type CopyLifeOptions, type Copy } from './copy-life.ts';
 import { copyKey, type MirroredObject } from './mirrored-object.ts';
 import { GENERATION_METADATA, SENT_LENGTH_METADATA } from './object-key.ts';
 

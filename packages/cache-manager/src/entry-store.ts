@@ -1,3 +1,6 @@
+import type { Copy } from './copy-life.ts';
+import type { ObjectId } from './object-id.ts';
+
 /**
  * What is known of each object in each back end: a cache, never the authority. Losing all of it is harmless.
  *
@@ -85,19 +88,6 @@ export interface EntryServer {
   readonly evictionPolicy: string | null;
 }
 
-/** One object in one back end. */
-export interface ObjectId {
-  /** `service/region`. */
-  readonly backend: string;
-  /** SHA-256 of the normal form of the origin URL, lower-case hex. */
-  readonly sha256: string;
-  /**
-   * Set where keys of copies are hashed: then the object has an entry of its own. An entry of a process that has the
-   * other setting would lead to a key at which nothing is.
-   */
-  readonly keys?: 'hashed' | undefined;
-}
-
 export type Entry = PendingEntry | PresentEntry | ErrorEntry;
 
 export interface PendingEntry {
@@ -115,17 +105,6 @@ export interface PresentEntry extends Copy {
   readonly state: 'present';
   readonly token: string;
   readonly since: number;
-}
-
-/** A copy of the object that is in the store. */
-export interface Copy {
-  readonly generation: string;
-  readonly sizeBytes: number;
-  /** Lower-case hex; `null` where nobody hashed it (found by HEAD). */
-  readonly sha256: string | null;
-  readonly etag: string | null;
-  readonly storedAt: number;
-  readonly expiresAt: number | null;
 }
 
 export interface ErrorEntry {

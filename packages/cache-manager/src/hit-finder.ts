@@ -1,5 +1,6 @@
 import type { EntryMemory } from './entry-memory.ts';
-import { EntryStoreError, type Copy, type Entry, type EntryStore } from './entry-store.ts';
+import { EntryStoreError, type Entry, type EntryStore } from './entry-store.ts';
+import type { Copy } from './copy-life.ts';
 import type { MarkerLists } from './marker-lists.ts';
 import type { MirroredObject } from './mirrored-object.ts';
 

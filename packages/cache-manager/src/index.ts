@@ -13,6 +13,7 @@ export { heededSeconds, LONGEST_HEEDED_SECONDS, rememberedSeconds } from './fail
 export { describeFailure } from './miss.ts';
 export { InternalError, isDefect } from './internal-error.ts';
 export * from './mirrored-object.ts';
+export * from './object-id.ts';
 export * from './object-key.ts';
 export * from './operator.ts';
 export * from './redirect.ts';

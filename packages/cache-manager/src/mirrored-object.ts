@@ -1,5 +1,5 @@
 import type { Backend } from './backend.ts';
-import type { ObjectId } from './entry-store.ts';
+import type { ObjectId } from './object-id.ts';
 import { markerKey, objectKey, urlSha256 } from './object-key.ts';
 
 /** One origin object in one back end, by every name it has there. */

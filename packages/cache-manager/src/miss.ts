@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { OriginError, type OriginDescription } from '@cloud-mirror/origin';
 import type { CacheManagerOptions, EntryTimes } from './cache-manager-options.ts';
-import { entryLifeMs } from './copy-life.ts';
+import { entryLifeMs, type Copy } from './copy-life.ts';
 import { lookUpCopy, type CopyLookup } from './copy-lookup.ts';
-import { EntryStoreError, type Copy, type Failure } from './entry-store.ts';
+import { EntryStoreError, type Failure } from './entry-store.ts';
 import { rememberedSeconds } from './failure-memory.ts';
 import { InternalError, isDefect, reportPartFailure } from './internal-error.ts';
 import { jobFor } from './job-for.ts';

@@ -1,4 +1,4 @@
-import type { ObjectId } from './entry-store.ts';
+import type { ObjectId } from './object-id.ts';
 
 type Half<V> = Map<string, Map<string, V>>;
 

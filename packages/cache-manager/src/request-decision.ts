@@ -1,6 +1,7 @@
 import type { SourcePolicy } from '@cloud-mirror/origin';
 import type { EntryTimes } from './cache-manager-options.ts';
-import type { Copy, Entry, ErrorEntry, PresentEntry } from './entry-store.ts';
+import type { Entry, ErrorEntry, PresentEntry } from './entry-store.ts';
+import type { Copy } from './copy-life.ts';
 import { accepted, refusalOf, toOrigin } from './fallback.ts';
 import type { RedirectOutcome } from './redirect.ts';
 

@@ -1,4 +1,4 @@
-import type { ObjectId } from '../entry-store.ts';
+import type { ObjectId } from '../object-id.ts';
 
 /** Objects that are told of in the life of a process: whoever damages entries must not fill the log. */
 const MOST_TOLD = 1_000;

@@ -1,4 +1,5 @@
-import type { Copy, Entry, Failure } from '../entry-store.ts';
+import type { Entry, Failure } from '../entry-store.ts';
+import type { Copy } from '../copy-life.ts';
 import { entryIn } from './entry-schema.ts';
 import { copyOf, failureOf } from './entry-parts.ts';
 

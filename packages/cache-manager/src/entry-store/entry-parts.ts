@@ -1,4 +1,5 @@
-import type { Copy, ErrorEntry, Failure } from '../entry-store.ts';
+import type { ErrorEntry, Failure } from '../entry-store.ts';
+import type { Copy } from '../copy-life.ts';
 
 /** The fields of a copy alone: callers may hand over an object that has more. */
 export function copyOf(copy: Copy): Copy {

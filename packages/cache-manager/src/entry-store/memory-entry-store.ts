@@ -2,16 +2,16 @@ import type {
   ChangeListener,
   Claim,
   ClaimResult,
-  Copy,
   Entry,
   EntryStore,
   ErrorEntry,
   Failure,
-  ObjectId,
   PendingEntry,
   Take,
   TakeResult,
 } from '../entry-store.ts';
+import type { Copy } from '../copy-life.ts';
+import type { ObjectId } from '../object-id.ts';
 import { freshToken } from '../token.ts';
 import { ChangeListeners } from './change-listeners.ts';
 import { copyOf, failureOf, retryDelayMs } from './entry-parts.ts';

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
-import type { ChangeListener, ObjectId } from '../entry-store.ts';
+import type { ChangeListener } from '../entry-store.ts';
+import type { ObjectId } from '../object-id.ts';
 import { ChangeListeners } from './change-listeners.ts';
 import { reconnectDelayMs, subscriberClient } from './redis-connection.ts';
 import type { RedisConnection, RedisTimeLimits } from './redis-connection.ts';

@@ -3,15 +3,15 @@ import type {
   ChangeListener,
   Claim,
   ClaimResult,
-  Copy,
   Entry,
   EntryServer,
   EntryStore,
   Failure,
-  ObjectId,
   Take,
   TakeResult,
 } from '../entry-store.ts';
+import type { Copy } from '../copy-life.ts';
+import type { ObjectId } from '../object-id.ts';
 import { DamagedEntries } from './damaged-entries.ts';
 import { copyFields, failureFields, parseEntry } from './entry-json.ts';
 import { checkAccess } from './redis-access-check.ts';
