@@ -1,4 +1,4 @@
-import type { RedisCommands } from './redis-commands.ts';
+import type { EntryCommands } from './redis-scripts/index.ts';
 
 const CHECK_LIFE_MS = 1_000;
 /** No name of an object: listeners pass over it. */
@@ -18,7 +18,7 @@ function unlessMissing(error: unknown): void {
  * @throws EntryStoreError
  */
 export async function checkAccess(
-  commands: RedisCommands,
+  commands: EntryCommands,
   { keyPrefix, channel }: { readonly keyPrefix: string; readonly channel: string },
 ): Promise<void> {
   const key = `{${keyPrefix}:check}`;

@@ -1,7 +1,4 @@
 import type { Redis } from 'ioredis';
-import type { ChangeListener } from '../entry-store.ts';
-import type { ObjectId } from '../object-id.ts';
-import { ChangeListeners } from './change-listeners.ts';
 import { reconnectDelayMs, subscriberClient } from './redis-connection.ts';
 import type { RedisConnection, RedisTimeLimits } from './redis-connection.ts';
 
@@ -9,28 +6,23 @@ export interface RedisChangeFeedOptions {
   readonly connection: RedisConnection;
   readonly channel: string;
   readonly limits: RedisTimeLimits;
+  /** Hears each message that is published on the channel. */
+  readonly onMessage: (message: string) => void;
+  /** Hears that messages may have been missed: when the subscription breaks, and each time that it stands. */
+  readonly onGap: () => void;
   readonly onError: (error: Error) => void;
 }
-
-/** What is published when entries of whole back ends went. */
-export const FLUSH_MESSAGE = 'flush';
 
 /** How often a quiet subscription is asked whether it is alive: a cut network says nothing by itself. */
 const HEARTBEAT_MS = 5_000;
 
-/** How one object is named on the channel. */
-export function changeMessage(id: ObjectId): string {
-  return `${id.backend} ${id.sha256}`;
-}
-
 /**
- * Changes as Redis publishes them: one connection for all listeners of this process, opened with the first of them.
- * Listeners are told `lost` when the subscription breaks and again when it stands, also the first time: what was
- * changed in between was told to nobody.
+ * What is published on one channel. It has a connection of its own, which {@link open} opens and which comes back by
+ * itself. Redis keeps no messages for a subscriber that is away, so `onGap` is called also when the first subscription
+ * stands.
  */
 export class RedisChangeFeed implements AsyncDisposable {
   readonly #options: RedisChangeFeedOptions;
-  readonly #listeners: ChangeListeners;
   #client: Redis | null = null;
   #attempt = 0;
   #opened = false;
@@ -41,16 +33,13 @@ export class RedisChangeFeed implements AsyncDisposable {
 
   constructor(options: RedisChangeFeedOptions) {
     this.#options = options;
-    this.#listeners = new ChangeListeners(options.onError);
   }
 
-  subscribe(listener: ChangeListener): Disposable {
-    const subscription = this.#listeners.add(listener);
-    if (!this.#opened && !this.#closed) {
-      this.#opened = true;
-      this.#connect();
-    }
-    return subscription;
+  /** Subscribes. Later calls do nothing. */
+  open(): void {
+    if (this.#opened || this.#closed) return;
+    this.#opened = true;
+    this.#connect();
   }
 
   /** Why the last try to subscribe failed; `null` while it stands, and before it was tried. */
@@ -60,17 +49,16 @@ export class RedisChangeFeed implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
-    this.#listeners.clear();
     clearTimeout(this.#timer);
     this.#client?.disconnect();
   }
 
   #connect(): void {
-    const { connection, limits, onError } = this.#options;
+    const { connection, limits, onMessage, onError } = this.#options;
     const client = subscriberClient(connection, this.#attempt, limits);
     this.#client = client;
     client.on('error', onError);
-    client.on('message', (_channel: string, message: string) => this.#hear(message));
+    client.on('message', (_channel: string, message: string) => onMessage(message));
     client.once('end', () => this.#ended());
     this.#start(client).catch((error: unknown) => {
       this.#failure = error instanceof Error ? error : new Error(String(error));
@@ -85,7 +73,7 @@ export class RedisChangeFeed implements AsyncDisposable {
     this.#attempt = 0;
     this.#subscribed = true;
     this.#failure = null;
-    this.#listeners.tell({ type: 'lost' });
+    this.#options.onGap();
     this.#beat(client);
   }
 
@@ -106,17 +94,10 @@ export class RedisChangeFeed implements AsyncDisposable {
     if (this.#closed) return;
     if (this.#subscribed) {
       this.#subscribed = false;
-      this.#listeners.tell({ type: 'lost' });
+      this.#options.onGap();
     }
     this.#attempt += 1;
     this.#timer = setTimeout(() => this.#connect(), reconnectDelayMs(this.#attempt));
     this.#timer.unref();
-  }
-
-  #hear(message: string): void {
-    if (message === FLUSH_MESSAGE) return this.#listeners.tell({ type: 'flushed' });
-    const [, backend, sha256, pending] = /^(\S+) ([0-9a-f]{64})( pending)?$/.exec(message) ?? [];
-    if (backend === undefined || sha256 === undefined) return;
-    this.#listeners.tell({ type: 'changed', id: { backend, sha256 }, pending: pending !== undefined });
   }
 }

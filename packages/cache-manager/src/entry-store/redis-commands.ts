@@ -1,25 +1,27 @@
 import { Cluster } from 'ioredis';
 import type { Redis } from 'ioredis';
-import { EntryStoreError } from '../entry-store.ts';
 import { openCommands, reconnectDelayMs } from './redis-connection.ts';
-import type { RedisClient, RedisConnection, RedisTimeLimits } from './redis-connection.ts';
-import { refusalIn } from './redis-refusal.ts';
-import type { EntryScripts } from './redis-scripts/index.ts';
+import type { RedisClient, RedisConnection, RedisScripts, RedisTimeLimits } from './redis-connection.ts';
 
 export interface RedisCommandsOptions {
   readonly connection: RedisConnection;
   readonly limits: RedisTimeLimits;
+  /** Longest time that {@link RedisCommands.call} may take, in milliseconds. */
   readonly commandTimeoutMs: number;
+  readonly scripts: RedisScripts;
+  /** The error that a failed call rejects with; `cause` is what ioredis or a time limit gave. */
+  readonly errorFor: (cause: unknown) => Error;
   readonly onError: (error: Error) => void;
 }
 
 /**
- * The connection for commands: bounds each call, turns every failure into an {@link EntryStoreError}, and counts the
- * connections there were.
+ * The connection for commands. It bounds each call, turns every failure into the error of its user, and counts the
+ * connections that there were. `Scripts` is the type of the commands that ioredis makes of the scripts.
  */
-export class RedisCommands implements AsyncDisposable {
+export class RedisCommands<Scripts = unknown> implements AsyncDisposable {
   readonly #client: RedisClient;
   readonly #commandTimeoutMs: number;
+  readonly #errorFor: (cause: unknown) => Error;
   /** Resolves when the first try to connect has ended, well or not. Until then calls wait; later ones fail at once. */
   readonly #firstTry: Promise<void>;
   #epoch = 0;
@@ -31,7 +33,8 @@ export class RedisCommands implements AsyncDisposable {
 
   constructor(options: RedisCommandsOptions) {
     this.#commandTimeoutMs = options.commandTimeoutMs;
-    const client = openCommands(options.connection, options.limits);
+    this.#errorFor = options.errorFor;
+    const client = openCommands(options.connection, options.limits, options.scripts);
     this.#client = client;
     const count = (): void => {
       this.#epoch += 1;
@@ -73,19 +76,19 @@ export class RedisCommands implements AsyncDisposable {
     return this.#client instanceof Cluster;
   }
 
-  /** The servers that hold entries: one, or every primary of a cluster. */
+  /** The servers that hold keys: one, or every primary of a cluster. */
   primaries(): readonly Redis[] {
     return this.#client instanceof Cluster ? this.#client.nodes('master') : [this.#client];
   }
 
-  /** @throws EntryStoreError within the time limit, whatever `command` does */
-  call<T>(command: (client: RedisClient, scripts: EntryScripts) => Promise<T>): Promise<T> {
+  /** Rejects with the error of `errorFor` within the time limit, whatever `command` does. */
+  call<T>(command: (client: RedisClient, scripts: Scripts) => Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       let over = false;
       const fail = (cause: unknown): void => {
         over = true;
         clearTimeout(limit);
-        reject(entryStoreError(cause));
+        reject(this.#errorFor(cause));
       };
       const limit = setTimeout(
         // An answer that came while this process was busy is read first: its own lateness is not the server's.
@@ -97,7 +100,7 @@ export class RedisCommands implements AsyncDisposable {
         if (over) return;
         const client = this.#client;
         if (client.status !== 'ready' || this.#setUpError !== undefined) return fail(this.#notConnected());
-        command(client, client as unknown as EntryScripts).then((answer) => {
+        command(client, client as unknown as Scripts).then((answer) => {
           clearTimeout(limit);
           resolve(answer);
         }, fail);
@@ -127,10 +130,4 @@ export class RedisCommands implements AsyncDisposable {
       this.#client.connect().catch(() => undefined);
     }, reconnectDelayMs(Infinity));
   }
-}
-
-/** @param cause what made a call fail */
-export function entryStoreError(cause: unknown): EntryStoreError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return new EntryStoreError(`Redis: ${reason}`, { cause, refusal: refusalIn(cause) });
 }

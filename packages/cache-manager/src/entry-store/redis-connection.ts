@@ -1,7 +1,6 @@
 import { Cluster, Redis } from 'ioredis';
 import type { ClusterOptions, RedisOptions } from 'ioredis';
 import { parseRedisAddress, type RedisAddress } from './redis-address.ts';
-import { ENTRY_SCRIPTS } from './redis-scripts/index.ts';
 
 /**
  * Where Redis is. Addresses are those of {@link parseRedisAddress}.
@@ -45,6 +44,9 @@ export interface RedisTimeLimits {
 
 export type RedisClient = Redis | Cluster;
 
+/** Lua scripts by the name of the command that ioredis makes of each. */
+export type RedisScripts = Readonly<Record<string, { readonly numberOfKeys: number; readonly lua: string }>>;
+
 /** Replies keep the shapes of RESP2, which is what the scripts' types say. */
 type ClientOptions = Omit<RedisOptions, 'replyMapping'>;
 
@@ -59,7 +61,11 @@ export function reconnectDelayMs(attempt: number): number {
 }
 
 /** Connection for commands: fails at once while there is none, and comes back by itself for ever. */
-export function openCommands(connection: RedisConnection, limits: RedisTimeLimits): RedisClient {
+export function openCommands(
+  connection: RedisConnection,
+  limits: RedisTimeLimits,
+  scripts: RedisScripts,
+): RedisClient {
   let readonlySince = -Infinity;
   const common: ClientOptions = {
     ...commonOptions(limits),
@@ -81,7 +87,7 @@ export function openCommands(connection: RedisConnection, limits: RedisTimeLimit
       redisOptions: { ...common, ...servers },
       enableOfflineQueue: false,
       enableAutoPipelining: true,
-      scripts: ENTRY_SCRIPTS,
+      scripts,
       maxRedirections: 4,
       slotsRefreshTimeout: limits.connectMs,
       slotsRefreshInterval: 5_000,
@@ -92,7 +98,7 @@ export function openCommands(connection: RedisConnection, limits: RedisTimeLimit
   return new Redis({
     ...serverOptions(connection, limits),
     ...common,
-    scripts: ENTRY_SCRIPTS,
+    scripts,
     enableOfflineQueue: false,
     retryStrategy: reconnectDelayMs,
   });

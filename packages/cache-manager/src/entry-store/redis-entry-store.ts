@@ -15,11 +15,13 @@ import type { ObjectId } from '../object-id.ts';
 import { DamagedEntries } from './damaged-entries.ts';
 import { copyFields, failureFields, parseEntry } from './entry-json.ts';
 import { checkAccess } from './redis-access-check.ts';
-import { changeMessage, FLUSH_MESSAGE, RedisChangeFeed } from './redis-change-feed.ts';
-import { entryStoreError, RedisCommands } from './redis-commands.ts';
+import { changeMessage, EntryChanges, FLUSH_MESSAGE } from './entry-changes.ts';
+import type { EntryCommands } from './redis-scripts/index.ts';
+import { ENTRY_SCRIPTS } from './redis-scripts/index.ts';
+import { RedisCommands } from './redis-commands.ts';
 import type { RedisConnection } from './redis-connection.ts';
 import { flushEntries } from './redis-flush.ts';
-import { refusalIn } from './redis-refusal.ts';
+import { entryStoreError, refusalIn } from './redis-refusal.ts';
 import { RedisReads } from './redis-reads.ts';
 import { RedisSeal } from './redis-seal.ts';
 
@@ -49,10 +51,10 @@ export class RedisEntryStore implements EntryStore {
   readonly timeLimitMs: number;
   readonly #keyPrefix: string;
   readonly #channel: string;
-  readonly #commands: RedisCommands;
+  readonly #commands: EntryCommands;
   readonly #reads: RedisReads;
   readonly #seal: RedisSeal;
-  readonly #feed: RedisChangeFeed;
+  readonly #changes: EntryChanges;
   readonly #damaged: DamagedEntries;
 
   constructor(options: RedisEntryStoreOptions) {
@@ -65,10 +67,17 @@ export class RedisEntryStore implements EntryStore {
     this.#keyPrefix = options.keyPrefix;
     this.#damaged = new DamagedEntries(onError);
     this.#channel = `${options.keyPrefix}:changes`;
-    this.#commands = new RedisCommands({ connection, limits, commandTimeoutMs, onError });
+    this.#commands = new RedisCommands({
+      connection,
+      limits,
+      commandTimeoutMs,
+      scripts: ENTRY_SCRIPTS,
+      errorFor: entryStoreError,
+      onError,
+    });
     this.#reads = new RedisReads(this.#commands);
     this.#seal = new RedisSeal(this.#commands, `{${options.keyPrefix}:seal}`);
-    this.#feed = new RedisChangeFeed({ connection, channel: this.#channel, limits, onError });
+    this.#changes = new EntryChanges({ connection, channel: this.#channel, limits, onError });
   }
 
   get epoch(): number {
@@ -175,11 +184,11 @@ export class RedisEntryStore implements EntryStore {
   }
 
   subscribe(listener: ChangeListener): Disposable {
-    return this.#feed.subscribe(listener);
+    return this.#changes.subscribe(listener);
   }
 
   async check(): Promise<void> {
-    const refused = this.#feed.failure;
+    const refused = this.#changes.failure;
     if (refusalIn(refused) !== null) throw entryStoreError(refused);
     await checkAccess(this.#commands, { keyPrefix: this.#keyPrefix, channel: this.#channel });
   }
@@ -196,7 +205,7 @@ export class RedisEntryStore implements EntryStore {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([this.#feed[Symbol.asyncDispose](), this.#commands[Symbol.asyncDispose]()]);
+    await Promise.all([this.#changes[Symbol.asyncDispose](), this.#commands[Symbol.asyncDispose]()]);
   }
 
   /** The braces put all that belongs to one object into one slot of a cluster. */

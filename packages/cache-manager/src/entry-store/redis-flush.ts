@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import type { RedisCommands } from './redis-commands.ts';
+import type { EntryCommands } from './redis-scripts/index.ts';
 
 export interface FlushOptions {
   readonly keyPrefix: string;
@@ -17,7 +17,7 @@ const SCAN_COUNT = 1_000;
  *
  * @returns how many entries went
  */
-export async function flushEntries(commands: RedisCommands, options: FlushOptions): Promise<number> {
+export async function flushEntries(commands: EntryCommands, options: FlushOptions): Promise<number> {
   const pattern = patternFor(options);
   const wanted = new Set(options.backends.map((backend) => `{${options.keyPrefix}:${backend}:`));
   const { tell } = options;

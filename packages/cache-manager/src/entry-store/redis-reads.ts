@@ -1,4 +1,4 @@
-import type { RedisCommands } from './redis-commands.ts';
+import type { EntryCommands } from './redis-scripts/index.ts';
 import type { RedisClient } from './redis-connection.ts';
 
 /** The most keys of one command: the server does nothing else meanwhile. */
@@ -16,11 +16,11 @@ interface Read {
  * server refuses to look into many slots: managed ones are clusters, with a single address also where they are but one.
  */
 export class RedisReads {
-  readonly #commands: RedisCommands;
+  readonly #commands: EntryCommands;
   #slotsApart: boolean;
   #asked: Read[] = [];
 
-  constructor(commands: RedisCommands) {
+  constructor(commands: EntryCommands) {
     this.#commands = commands;
     this.#slotsApart = commands.isCluster;
   }

@@ -1,4 +1,4 @@
-import type { EntryStoreRefusal } from '../entry-store.ts';
+import { EntryStoreError, type EntryStoreRefusal } from '../entry-store.ts';
 
 /** Errors that last until somebody mends them, or tell why Redis cannot work now (https://redis.io/docs/latest/develop/reference/protocol-spec/#simple-errors). */
 const ADVICE: Readonly<Record<string, string>> = {
@@ -43,6 +43,12 @@ const SENTENCES: readonly { readonly pattern: RegExp; readonly word: string; rea
     advice: 'this Redis lacks a command, or has renamed it: 6.2 or later is needed',
   },
 ];
+
+/** @param cause what made a call fail */
+export function entryStoreError(cause: unknown): EntryStoreError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new EntryStoreError(`Redis: ${reason}`, { cause, refusal: refusalIn(cause) });
+}
 
 /** What Redis refused, looked for along the causes of `error`; `null` where it did not answer at all. */
 export function refusalIn(error: unknown): EntryStoreRefusal | null {

@@ -1,5 +1,5 @@
 import { freshToken } from '../token.ts';
-import type { RedisCommands } from './redis-commands.ts';
+import type { EntryCommands } from './redis-scripts/index.ts';
 import { textAt } from './redis-reads.ts';
 
 /**
@@ -7,10 +7,10 @@ import { textAt } from './redis-reads.ts';
  * room for another byte does as well; who misses it puts a new one there, and no text comes twice.
  */
 export class RedisSeal {
-  readonly #commands: RedisCommands;
+  readonly #commands: EntryCommands;
   readonly #key: string;
 
-  constructor(commands: RedisCommands, key: string) {
+  constructor(commands: EntryCommands, key: string) {
     this.#commands = commands;
     this.#key = key;
   }

@@ -1,3 +1,4 @@
+import type { RedisCommands } from '../redis-commands.ts';
 import { CHECK_ACCESS } from './check-access.ts';
 import { CLAIM } from './claim.ts';
 import { COMMIT } from './commit.ts';
@@ -36,3 +37,6 @@ export interface EntryScripts {
   dropEntry(...args: Arguments): Promise<0 | 1>;
   checkAccess(...args: Arguments): Promise<1>;
 }
+
+/** The connection through which entries are read and written. */
+export type EntryCommands = RedisCommands<EntryScripts>;
