@@ -1,4 +1,4 @@
-import type { JobQueue } from '@cloud-mirror/job-queue';
+import type { Job, JobQueue } from '@cloud-mirror/job-queue';
 import type { StorageProvider } from '@cloud-mirror/storage-provider';
 import type { KeyForm } from './object-key.ts';
 
@@ -10,7 +10,7 @@ export interface Backend {
   readonly name: string;
   readonly kind: 's3' | 'filesystem';
   readonly store: StorageProvider;
-  readonly queue: JobQueue;
+  readonly queue: JobQueue<Job>;
   /** How long the store keeps an object, in days; `null` where it keeps it until room is needed. */
   readonly lifespanDays: number | null;
   /** How keys of copies are made. Default `url`. */

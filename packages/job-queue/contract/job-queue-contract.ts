@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Delivery, Job, JobQueue } from '../src/job-queue.ts';
-import { parseJob } from '../src/job.ts';
+import type { Delivery, JobQueue } from '../src/job-queue.ts';
+import { parseJob, serializeJob, type TestJob } from './test-job.ts';
+
+export { serializeJob, type TestJob };
 
 export interface ContractOptions {
   readonly maxReceiveCount: number;
@@ -14,22 +16,12 @@ const LONG_SECONDS = 60;
 const SHORT_SECONDS = 1;
 const WAIT_SECONDS = 20;
 
-export function someJob(job: Partial<Job> = {}): Job {
-  return {
-    v: 1,
-    service: 's3',
-    region: 'us-west-1',
-    url: `https://origin.example/${randomUUID()}?é=%20`,
-    token: randomUUID(),
-    generation: '',
-    requestId: randomUUID(),
-    enqueuedAt: new Date().toISOString(),
-    ...job,
-  };
+export function someJob(job: Partial<TestJob> = {}): TestJob {
+  return { url: `https://origin.example/${randomUUID()}?é=%20`, token: randomUUID(), ...job };
 }
 
 /** One delivery; waits for it as long as a long poll does. */
-export async function receiveOne(queue: JobQueue): Promise<Delivery> {
+export async function receiveOne(queue: JobQueue<TestJob>): Promise<Delivery> {
   const [delivery] = await queue.receive({ max: 1, waitSeconds: WAIT_SECONDS });
   if (delivery === undefined) throw new Error(`nothing came within ${WAIT_SECONDS} seconds`);
   return delivery;
@@ -40,12 +32,15 @@ async function until(holds: () => Promise<boolean>): Promise<void> {
 }
 
 /** Every sentence of the port, for any adapter. `open` gives a queue of its own to each test. */
-export function describeJobQueue(name: string, open: (options: ContractOptions) => Promise<JobQueue>): void {
+export function describeJobQueue(
+  name: string,
+  open: (options: ContractOptions) => Promise<JobQueue<TestJob>>,
+): void {
   describe(name, () => {
     let opened = new AsyncDisposableStack();
-    let queue: JobQueue;
+    let queue: JobQueue<TestJob>;
 
-    async function openWith(options: Partial<ContractOptions>): Promise<JobQueue> {
+    async function openWith(options: Partial<ContractOptions>): Promise<JobQueue<TestJob>> {
       return opened.use(
         await open({ maxReceiveCount: 3, visibilityTimeoutSeconds: LONG_SECONDS, ...options }),
       );
@@ -57,7 +52,7 @@ export function describeJobQueue(name: string, open: (options: ContractOptions) 
     });
     afterEach(() => opened.disposeAsync());
 
-    const nothing = async (of: JobQueue): Promise<void> => {
+    const nothing = async (of: JobQueue<TestJob>): Promise<void> => {
       expect(await of.receive({ max: 10, waitSeconds: 0 })).toEqual([]);
     };
 
@@ -139,7 +134,7 @@ export function describeJobQueue(name: string, open: (options: ContractOptions) 
         const jobs = Array.from({ length: COUNT }, (_, index) => someJob({ url: long + index }));
         await Promise.all(jobs.map((job) => queue.enqueue(job)));
         const received = await receiveAll(COUNT);
-        const urls = received.map(({ body }) => (JSON.parse(body) as Job).url);
+        const urls = received.map(({ body }) => (JSON.parse(body) as TestJob).url);
         expect(urls.sort()).toEqual(jobs.map(({ url }) => url).sort());
         await nothing(queue);
       });
@@ -314,7 +309,7 @@ export function describeJobQueue(name: string, open: (options: ContractOptions) 
 
     describe('dead letters', () => {
       /** Sends one job and has it given up for `reason`. */
-      async function buried(reason: string): Promise<Job> {
+      async function buried(reason: string): Promise<TestJob> {
         const job = someJob();
         await queue.enqueue(job);
         await (await receiveOne(queue)).deadLetter(reason);
@@ -371,7 +366,7 @@ export function describeJobQueue(name: string, open: (options: ContractOptions) 
       });
 
       test('redriven, all are jobs again', async () => {
-        const jobs: Job[] = [];
+        const jobs: TestJob[] = [];
         for (let count = 0; count < 13; count += 1) jobs.push(await buried('again'));
         expect(await queue.redriveDeadLetters()).toBe(13);
         expect(await queue.depth()).toEqual({ waiting: 13, inFlight: 0, deadLetters: 0 });

@@ -1,10 +1,11 @@
 /**
- * Carries the intent to copy from front ends to copiers: one queue, with its dead-letter queue, for each back end.
+ * Carries jobs from those who send them to those who do them: one queue, with its dead-letter queue. What a job is, and
+ * how it is written, is its users' affair: an adapter is given a function that serializes one.
  *
  * Delivery is at least once, in no order. Every method may be called concurrently, and rejects with a
  * {@link QueueError}, or with the signal's reason once `signal` is aborted.
  */
-export interface JobProducer {
+export interface JobProducer<Job> {
   /** Resolves once the queue has taken the job. Where it rejects, the job may nevertheless have been taken. */
   enqueue(job: Job, options?: QueueCallOptions): Promise<void>;
 }
@@ -28,7 +29,7 @@ export interface JobConsumer {
 
 export interface Delivery {
   readonly id: string;
-  /** As sent, unparsed: use {@link parseJob}. */
+  /** As sent, unparsed. */
   readonly body: string;
   /** How often it was delivered, this time included. */
   readonly receiveCount: number;
@@ -63,7 +64,10 @@ export interface JobQueueAdmin {
   prepare(options?: QueueCallOptions): Promise<readonly string[]>;
 }
 
-export interface JobQueue extends JobProducer, JobConsumer, JobQueueAdmin, AsyncDisposable {}
+export interface JobQueue<Job> extends JobProducer<Job>, JobConsumer, JobQueueAdmin, AsyncDisposable {}
+
+/** @throws QueueError `queue_rejected` for a job that no reader would take */
+export type SerializeJob<Job> = (job: Job) => string;
 
 export interface QueueCallOptions {
   readonly signal?: AbortSignal | undefined;
@@ -86,26 +90,6 @@ export interface DeadLetter {
   readonly sentAt: Date;
   readonly receiveCount: number;
   readonly reason: string | null;
-}
-
-/** A request for one copy. Readers ignore fields they do not know. */
-export interface Job {
-  readonly v: 1;
-  readonly service: string;
-  readonly region: string;
-  /** Normal form of the origin URL. */
-  readonly url: string;
-  /** Token of the claim that sent this job. */
-  readonly token: string;
-  /** Generation that the claim's owner saw; empty where the object was never purged. */
-  readonly generation: string;
-  /** ETag of an object past its life that lies at the copy's key still: the copy replaces just that one. */
-  readonly replaces?: string | undefined;
-  /** Length of the object as the origin's HEAD told; `null`: it told none. Absent: the origin was not asked. */
-  readonly originBytes?: number | null | undefined;
-  readonly requestId: string;
-  /** ISO 8601. */
-  readonly enqueuedAt: string;
 }
 
 export type QueueErrorCode =

@@ -1,6 +1,25 @@
 import { z } from 'zod';
 import { QueueError } from './job-queue.ts';
-import type { Job } from './job-queue.ts';
+
+/** A request for one copy. Readers ignore fields they do not know. */
+export interface Job {
+  readonly v: 1;
+  readonly service: string;
+  readonly region: string;
+  /** Normal form of the origin URL. */
+  readonly url: string;
+  /** Token of the claim that sent this job. */
+  readonly token: string;
+  /** Generation that the claim's owner saw; empty where the object was never purged. */
+  readonly generation: string;
+  /** ETag of an object past its life that lies at the copy's key still: the copy replaces just that one. */
+  readonly replaces?: string | undefined;
+  /** Length of the object as the origin's HEAD told; `null`: it told none. Absent: the origin was not asked. */
+  readonly originBytes?: number | null | undefined;
+  readonly requestId: string;
+  /** ISO 8601. */
+  readonly enqueuedAt: string;
+}
 
 /** What a message holds. `detail` names the fields at fault, never their values: those may carry a secret. */
 export type ParsedJob =

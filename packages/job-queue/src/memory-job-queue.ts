@@ -3,15 +3,15 @@ import { FIRST_VISIBILITY_SECONDS, QueueError } from './job-queue.ts';
 import type {
   DeadLetter,
   Delivery,
-  Job,
   JobQueue,
   QueueCallOptions,
   QueueDepth,
   ReceiveOptions,
+  SerializeJob,
 } from './job-queue.ts';
-import { serializeJob } from './job.ts';
 
-export interface MemoryJobQueueOptions {
+export interface MemoryJobQueueOptions<Job> {
+  readonly serialize: SerializeJob<Job>;
   /** Deliveries of a job before it becomes a dead letter. */
   readonly maxReceiveCount: number;
   /** How long a delivery is hidden from others. */
@@ -46,8 +46,8 @@ const LONGEST_HIDDEN_SECONDS = 43_200;
 const MAX_DEAD_LETTERS = 10_000;
 
 /** Jobs in this process's memory, for a front end and a copier that are one process. A restart loses them. */
-export class MemoryJobQueue implements JobQueue {
-  readonly #options: MemoryJobQueueOptions;
+export class MemoryJobQueue<Job> implements JobQueue<Job> {
+  readonly #options: MemoryJobQueueOptions<Job>;
   readonly #waiting = new Map<string, Message>();
   /** By the receipt of the delivery that hides it. */
   readonly #hidden = new Map<string, Hidden>();
@@ -55,7 +55,7 @@ export class MemoryJobQueue implements JobQueue {
   readonly #waiters = new Set<Waiter>();
   #closed = false;
 
-  constructor(options: MemoryJobQueueOptions) {
+  constructor(options: MemoryJobQueueOptions<Job>) {
     this.#options = options;
   }
 
@@ -64,7 +64,7 @@ export class MemoryJobQueue implements JobQueue {
     const maxJobs = this.#options.maxJobs ?? 100_000;
     if (this.#waiting.size + this.#hidden.size >= maxJobs)
       throw new QueueError('queue_unavailable', `${maxJobs} jobs are waiting, there is no room for more`);
-    this.#send(serializeJob(job));
+    this.#send(this.#options.serialize(job));
   }
 
   async receive(options: ReceiveOptions): Promise<readonly Delivery[]> {

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { QueueError } from '../src/job-queue.ts';
-import type { Job } from '../src/job-queue.ts';
-import { MAX_JOB_BYTES, parseJob, serializeJob } from '../src/job.ts';
+import { MAX_JOB_BYTES, parseJob, serializeJob, type Job } from '../src/job.ts';
 
 const JOB: Job = {
   v: 1,

@@ -1,11 +1,19 @@
 import { expect, test } from 'vitest';
 import { MemoryJobQueue } from '../src/memory-job-queue.ts';
-import { describeJobQueue, receiveOne, someJob } from '@cloud-mirror/job-queue/contract';
+import { describeJobQueue, receiveOne, serializeJob, someJob } from '@cloud-mirror/job-queue/contract';
 
-describeJobQueue('MemoryJobQueue', async (options) => new MemoryJobQueue(options));
+describeJobQueue(
+  'MemoryJobQueue',
+  async (options) => new MemoryJobQueue({ ...options, serialize: serializeJob }),
+);
 
 test('MemoryJobQueue takes no more jobs than it may hold', async () => {
-  await using queue = new MemoryJobQueue({ maxReceiveCount: 3, visibilityTimeoutSeconds: 60, maxJobs: 2 });
+  await using queue = new MemoryJobQueue({
+    serialize: serializeJob,
+    maxReceiveCount: 3,
+    visibilityTimeoutSeconds: 60,
+    maxJobs: 2,
+  });
   await queue.enqueue(someJob());
   await queue.enqueue(someJob());
   await expect(queue.enqueue(someJob())).rejects.toMatchObject({ code: 'queue_unavailable' });

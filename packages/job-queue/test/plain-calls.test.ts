@@ -4,10 +4,9 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { profileText, useCredentialsFile } from '@cloud-mirror/testing/credentials-file';
-import { serializeJob } from '../src/job.ts';
 import { SqsJobQueue } from '../src/sqs/sqs-job-queue.ts';
 import type { SqsJobQueueOptions } from '../src/sqs/sqs-job-queue.ts';
-import { someJob } from '@cloud-mirror/job-queue/contract';
+import { serializeJob, someJob, type TestJob } from '@cloud-mirror/job-queue/contract';
 
 interface Call {
   readonly operation: string;
@@ -31,7 +30,7 @@ beforeEach(() => {
 afterEach(() => opened.disposeAsync());
 
 /** A server that answers calls of SQS as the test says, and a queue there. */
-async function open(script: Script, options: Partial<SqsJobQueueOptions> = {}) {
+async function open(script: Script, options: Partial<SqsJobQueueOptions<TestJob>> = {}) {
   const calls: Call[] = [];
   const server = createServer((request, response) => {
     void text(request).then((body) => {
@@ -56,6 +55,7 @@ async function open(script: Script, options: Partial<SqsJobQueueOptions> = {}) {
   const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const queue = opened.use(
     new SqsJobQueue({
+      serialize: serializeJob,
       name: 'jobs',
       deadLetterName: 'jobs_dead',
       region: 'us-west-2',

@@ -7,10 +7,15 @@ import { freePort } from '@cloud-mirror/testing/free-port';
 import { startProtocolServer } from '@cloud-mirror/testing/protocol-server';
 import type { JobQueue } from '../src/job-queue.ts';
 import { QueueError } from '../src/job-queue.ts';
-import { serializeJob } from '../src/job.ts';
 import { SqsJobQueue } from '../src/sqs/sqs-job-queue.ts';
 import type { SqsJobQueueOptions } from '../src/sqs/sqs-job-queue.ts';
-import { describeJobQueue, receiveOne, someJob } from '@cloud-mirror/job-queue/contract';
+import {
+  describeJobQueue,
+  receiveOne,
+  serializeJob,
+  someJob,
+  type TestJob,
+} from '@cloud-mirror/job-queue/contract';
 
 const { sqsEndpoint, sqsRegion } = inject('servers');
 const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
@@ -21,9 +26,10 @@ afterEach(async () => {
   opened = new AsyncDisposableStack();
 });
 
-function queueWith(options: Partial<SqsJobQueueOptions> = {}): SqsJobQueue {
+function queueWith(options: Partial<SqsJobQueueOptions<TestJob>> = {}): SqsJobQueue<TestJob> {
   const name = `test-${randomUUID()}`;
   return new SqsJobQueue({
+    serialize: serializeJob,
     name,
     deadLetterName: `${name}_dead`,
     region: sqsRegion,
@@ -37,7 +43,7 @@ function queueWith(options: Partial<SqsJobQueueOptions> = {}): SqsJobQueue {
   });
 }
 
-function open(options: Partial<SqsJobQueueOptions> = {}): SqsJobQueue {
+function open(options: Partial<SqsJobQueueOptions<TestJob>> = {}): SqsJobQueue<TestJob> {
   return opened.use(queueWith(options));
 }
 
@@ -60,7 +66,7 @@ async function remove(name: string): Promise<void> {
 }
 
 /** Every call of the port that needs the queues to be there. */
-function callsOf(queue: JobQueue): readonly Promise<unknown>[] {
+function callsOf(queue: JobQueue<TestJob>): readonly Promise<unknown>[] {
   return [
     queue.enqueue(someJob()),
     queue.receive({ max: 1, waitSeconds: 0 }),
@@ -72,7 +78,11 @@ function callsOf(queue: JobQueue): readonly Promise<unknown>[] {
   ];
 }
 
-async function expectAllToFail(queue: JobQueue, code: string, calls = callsOf(queue)): Promise<void> {
+async function expectAllToFail(
+  queue: JobQueue<TestJob>,
+  code: string,
+  calls = callsOf(queue),
+): Promise<void> {
   for (const outcome of await Promise.allSettled(calls)) {
     expect(outcome.status).toBe('rejected');
     if (outcome.status !== 'rejected') continue;

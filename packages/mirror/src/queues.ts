@@ -1,5 +1,5 @@
 import { backendName } from '@cloud-mirror/cache-manager';
-import { MemoryJobQueue, SqsJobQueue } from '@cloud-mirror/job-queue';
+import { MemoryJobQueue, serializeJob, SqsJobQueue, type Job } from '@cloud-mirror/job-queue';
 import type { JobQueue } from '@cloud-mirror/job-queue';
 import { breakerLog } from './breakers/breaker-log.ts';
 import { GuardedJobQueue } from './breakers/guarded-job-queue.ts';
@@ -12,14 +12,15 @@ export function openQueue(
   { queue }: PartsConfig,
   { service, region }: { readonly service: string; readonly region: string },
   logger: Logger,
-): JobQueue {
+): JobQueue<Job> {
   const { maxReceiveCount, visibilityTimeoutSeconds } = queue;
   switch (queue.kind) {
     case 'memory':
-      return new MemoryJobQueue({ maxReceiveCount, visibilityTimeoutSeconds });
+      return new MemoryJobQueue({ serialize: serializeJob, maxReceiveCount, visibilityTimeoutSeconds });
     case 'sqs': {
       const name = queueName(queue.name, service, region);
       const sqs = new SqsJobQueue({
+        serialize: serializeJob,
         name,
         deadLetterName: name + queue.deadLetterSuffix,
         region: queue.region,

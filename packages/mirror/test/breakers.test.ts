@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { EntryStoreError, MemoryEntryStore } from '@cloud-mirror/cache-manager';
-import { MemoryJobQueue, QueueError, type Job } from '@cloud-mirror/job-queue';
+import { MemoryJobQueue, QueueError, serializeJob, type Job } from '@cloud-mirror/job-queue';
 import { GuardedEntryStore } from '../src/breakers/guarded-entry-store.ts';
 import { GuardedJobQueue } from '../src/breakers/guarded-job-queue.ts';
 import { PATIENCE_MS, PartBreaker } from '../src/breakers/part-breaker.ts';
@@ -164,7 +164,11 @@ test('an entry store is asked again as soon as it has another connection', async
 });
 
 test('a silent queue gets no jobs, but is asked for deliveries', async () => {
-  const memory = new MemoryJobQueue({ maxReceiveCount: 2, visibilityTimeoutSeconds: 2 });
+  const memory = new MemoryJobQueue({
+    serialize: serializeJob,
+    maxReceiveCount: 2,
+    visibilityTimeoutSeconds: 2,
+  });
   const queue = new GuardedJobQueue(memory, OPTIONS);
   vi.spyOn(memory, 'enqueue').mockRejectedValueOnce(new QueueError('queue_unavailable', 'silent'));
   await expect(queue.enqueue({} as Job)).rejects.toThrow('silent');

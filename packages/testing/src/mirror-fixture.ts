@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { MemoryJobQueue, parseJob, type Delivery, type Job } from '@cloud-mirror/job-queue';
+import { MemoryJobQueue, parseJob, serializeJob, type Delivery, type Job } from '@cloud-mirror/job-queue';
 import { createSourcePolicy, HttpOrigin } from '@cloud-mirror/origin';
 import { FilesystemStorageProvider } from '@cloud-mirror/storage-provider';
 import { startOriginServer, type OriginServer } from './origin-server.ts';
@@ -117,7 +117,9 @@ export async function openMirror(
       onEvict: () => Promise.resolve(),
     });
     const objects = opening.use(new ExpiringStore(files));
-    const queue = opening.use(new MemoryJobQueue({ maxReceiveCount: 5, visibilityTimeoutSeconds: 60 }));
+    const queue = opening.use(
+      new MemoryJobQueue({ serialize: serializeJob, maxReceiveCount: 5, visibilityTimeoutSeconds: 60 }),
+    );
     return {
       service: 'local',
       region,

@@ -8,15 +8,14 @@ import {
 import type {
   DeadLetter,
   Delivery,
-  Job,
   JobQueue,
   QueueCallOptions,
   QueueDepth,
   QueueError,
   ReceiveOptions,
+  SerializeJob,
 } from '../job-queue.ts';
 import { FIRST_VISIBILITY_SECONDS } from '../job-queue.ts';
-import { serializeJob } from '../job.ts';
 import { SqsBatches } from './sqs-batches.ts';
 import { SqsCalls } from './sqs-calls.ts';
 import type { SqsCallsOptions } from './sqs-calls.ts';
@@ -28,7 +27,8 @@ import { SqsSetUp } from './sqs-set-up.ts';
 import type { SqsQueueNames } from './sqs-set-up.ts';
 import { SqsSettlements } from './sqs-settlements.ts';
 
-export interface SqsJobQueueOptions extends SqsCallsOptions, SqsQueueNames {
+export interface SqsJobQueueOptions<Job> extends SqsCallsOptions, SqsQueueNames {
+  readonly serialize: SerializeJob<Job>;
   /** Whether a queue that is missing is made by the call that needs it. `prepare` makes it in either case. */
   readonly create: boolean;
 }
@@ -41,8 +41,8 @@ const LONGEST_WAIT_SECONDS = 20;
  * made before SQS can be reached. `redriveDeadLetters`, `deadLetters` and `prepare` are many requests, each of which
  * keeps to the time limit; every other call keeps to it as a whole, its look-ups aside.
  */
-export class SqsJobQueue implements JobQueue {
-  readonly #options: SqsJobQueueOptions;
+export class SqsJobQueue<Job> implements JobQueue<Job> {
+  readonly #options: SqsJobQueueOptions<Job>;
   readonly #calls: SqsCalls;
   readonly #setUp: SqsSetUp;
   readonly #jobs: SqsQueueAddress;
@@ -51,7 +51,7 @@ export class SqsJobQueue implements JobQueue {
   readonly #sends: SqsBatches<string>;
   #settlements: SqsSettlements | null = null;
 
-  constructor(options: SqsJobQueueOptions) {
+  constructor(options: SqsJobQueueOptions<Job>) {
     const { name, deadLetterName, create } = options;
     this.#options = options;
     this.#calls = new SqsCalls(options);
@@ -74,7 +74,7 @@ export class SqsJobQueue implements JobQueue {
   }
 
   async enqueue(job: Job, options: QueueCallOptions = {}): Promise<void> {
-    await this.#sends.ask(serializeJob(job), options);
+    await this.#sends.ask(this.#options.serialize(job), options);
   }
 
   async receive(options: ReceiveOptions): Promise<readonly Delivery[]> {

@@ -11,11 +11,11 @@ import type {
 import { PartBreaker, type PartBreakerOptions } from './part-breaker.ts';
 
 /** A queue that gets no jobs while it is silent: clients are led to the origin at once then. All else goes through. */
-export class GuardedJobQueue implements JobQueue {
-  readonly #queue: JobQueue;
+export class GuardedJobQueue implements JobQueue<Job> {
+  readonly #queue: JobQueue<Job>;
   readonly #breaker: PartBreaker;
 
-  constructor(queue: JobQueue, options: Pick<PartBreakerOptions, 'failures' | 'retryMs' | 'onChange'>) {
+  constructor(queue: JobQueue<Job>, options: Pick<PartBreakerOptions, 'failures' | 'retryMs' | 'onChange'>) {
     this.#queue = queue;
     this.#breaker = new PartBreaker({
       ...options,

@@ -14,14 +14,14 @@ import { GatedDelivery } from './gated-delivery.ts';
  * A JobQueue whose enqueuing and receiving, and whose deliveries, go through a gate; the subject of an enqueuing is the
  * token of its job.
  */
-export class GatedJobQueue implements JobQueue {
+export class GatedJobQueue implements JobQueue<Job> {
   /** What arrives of a message that was sent. */
   garble = (body: string): string => body;
-  readonly #inner: JobQueue;
+  readonly #inner: JobQueue<Job>;
   readonly #gate: CallGate;
   readonly #part: string;
 
-  constructor(inner: JobQueue, gate: CallGate, part: string) {
+  constructor(inner: JobQueue<Job>, gate: CallGate, part: string) {
     this.#inner = inner;
     this.#gate = gate;
     this.#part = part;

@@ -1,7 +1,7 @@
 import type { Backend, RedirectOutcome, RedirectRequest, StatusReport } from '@cloud-mirror/cache-manager';
 import { urlSha256 } from '@cloud-mirror/cache-manager';
 import type { Copy, MirroredObject, PurgeResult } from '@cloud-mirror/cache-manager';
-import type { JobQueue } from '@cloud-mirror/job-queue';
+import type { Job, JobQueue } from '@cloud-mirror/job-queue';
 import type { PubliclyRead, StorageProvider } from '@cloud-mirror/storage-provider';
 import type { FrontendCacheManager } from '../../src/index.ts';
 
@@ -72,7 +72,7 @@ export class FakeCacheManager implements FrontendCacheManager {
   }
 }
 
-type FakeParts = { store?: Partial<StorageProvider & PubliclyRead>; queue?: Partial<JobQueue> };
+type FakeParts = { store?: Partial<StorageProvider & PubliclyRead>; queue?: Partial<JobQueue<Job>> };
 
 /** A back end whose store and queue answer what the test gives; everything else fails loudly. */
 export function fakeBackend(name: string, { store = {}, queue = {} }: FakeParts = {}): Backend {
@@ -86,6 +86,6 @@ export function fakeBackend(name: string, { store = {}, queue = {} }: FakeParts 
     store: ('open' in store
       ? store
       : { access: 'public', check: async () => undefined, ...store }) as StorageProvider,
-    queue: { depth: async () => ({ waiting: 1, inFlight: 2, deadLetters: 3 }), ...queue } as JobQueue,
+    queue: { depth: async () => ({ waiting: 1, inFlight: 2, deadLetters: 3 }), ...queue } as JobQueue<Job>,
   };
 }
