@@ -20,7 +20,7 @@ const LOSSES: Readonly<Record<CapabilityName, Omit<CapabilityLoss, 'capability'>
     remedy: null,
   },
   conditionalReplace: {
-    cost: 'the store does not honour If-Match: a copy past its life may be replaced twice, by equal bytes',
+    cost: 'the store does not honour If-Match: a copy past its life may be replaced twice, and the later one stays',
     remedy: null,
   },
   checksums: {
