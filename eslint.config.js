@@ -44,7 +44,7 @@ export default tseslint.config(
       'packages/testing/src/**',
       'services/*/src/main.ts',
       // Finds the shared files where the AWS SDK does.
-      'packages/aws-credentials/src/shared-files.ts',
+      'packages/aws/src/credentials/shared-files.ts',
     ],
     rules: {
       'no-restricted-properties': [

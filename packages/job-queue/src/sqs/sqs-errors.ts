@@ -1,5 +1,5 @@
 import type { BatchResultErrorEntry } from '@aws-sdk/client-sqs';
-import { namesRefusedCredentials } from '@cloud-mirror/aws-credentials';
+import { namesRefusedCredentials } from '@cloud-mirror/aws';
 import { QueueError } from '../job-queue.ts';
 import type { QueueErrorCode } from '../job-queue.ts';
 

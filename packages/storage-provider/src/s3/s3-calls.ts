@@ -2,7 +2,7 @@ import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { S3Client } from '@aws-sdk/client-s3';
 import type { $Command, S3ClientConfig, ServiceInputTypes, ServiceOutputTypes } from '@aws-sdk/client-s3';
-import { RenewableCredentials } from '@cloud-mirror/aws-credentials';
+import { RenewableCredentials } from '@cloud-mirror/aws';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { StorageError } from '../storage-provider.ts';
 import type { PlainTry } from './plain-try.ts';

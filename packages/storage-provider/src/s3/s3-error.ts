@@ -1,4 +1,4 @@
-import { namesRefusedCredentials } from '@cloud-mirror/aws-credentials';
+import { namesRefusedCredentials } from '@cloud-mirror/aws';
 import { StorageError } from '../storage-provider.ts';
 import { DAMAGED, FULL, isPassing, LASTING, UPLOAD_LOST } from './s3-error-codes.ts';
 
