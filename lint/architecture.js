@@ -9,7 +9,8 @@ const ROOT = join(import.meta.dirname, '..');
 const SCOPE = '@cloud-mirror/';
 const ADAPTERS =
   '^(S3StorageProvider|FilesystemStorageProvider|(Redis|Memory)EntryStore|(Sqs|Memory)JobQueue)$';
-const PORTS = ['storage-provider', 'cache-manager', 'job-queue'];
+/** Packages that export adapters. */
+const ADAPTER_PACKAGES = ['storage-s3', 'storage-filesystem', 'cache-manager', 'job-queue'];
 /** The package that puts the mirror together, the only one that names adapters. */
 const ASSEMBLY = 'mirror';
 /** Fixtures for tests. They use the adapters that tests need. */
@@ -41,11 +42,11 @@ export function architectureRules() {
  * @returns {{ folder: string, name: string, knows: string[] }[]}
  */
 export function readTable(markdown) {
-  const rows = [...markdown.matchAll(/^\| `((?:packages|services)\/([a-z-]+))` +\|[^|]*\|([^|]*)\|$/gm)];
+  const rows = [...markdown.matchAll(/^\| `((?:packages|services)\/([a-z0-9-]+))` +\|[^|]*\|([^|]*)\|$/gm)];
   const packages = rows.map(([, folder, name, column]) => ({
     folder,
     name,
-    knows: [...column.matchAll(/`([a-z-]+)`/g)].map(([, known]) => known),
+    knows: [...column.matchAll(/`([a-z0-9-]+)`/g)].map(([, known]) => known),
   }));
   const names = new Set(packages.map(({ name }) => name));
   for (const { folder, knows } of packages)
@@ -83,19 +84,19 @@ function refuseOtherDependencies({ folder, knows }) {
 function restrict(files, allowed, { names, where, loadsTests = true }) {
   const patterns = [
     {
-      regex: '^(?:\\.\\./)+(?:(?:packages|services)/)?[a-z][a-z-]*/(?:src|test)/',
+      regex: '^(?:\\.\\./)+(?:(?:packages|services)/)?[a-z][a-z0-9-]*/(?:src|test)/',
       message: 'Import another package by its name, from what it exports.',
     },
     ...(loadsTests
       ? []
       : [
           {
-            regex: `^vitest(?:/|$)|^${SCOPE}[a-z-]+/contract$`,
+            regex: `^vitest(?:/|$)|^${SCOPE}[a-z0-9-]+/contract$`,
             message: 'Programs do not load what only tests need.',
           },
         ]),
     ...names.map((importNamePattern) => ({
-      regex: `^${SCOPE}(?:${PORTS.join('|')})$`,
+      regex: `^${SCOPE}(?:${ADAPTER_PACKAGES.join('|')})$`,
       importNamePattern,
       message: `Only packages/${ASSEMBLY} names adapters: use the port.`,
     })),

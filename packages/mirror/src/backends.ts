@@ -1,7 +1,8 @@
 import { resolve } from 'node:path';
 import { backendName, urlSha256OfKey } from '@cloud-mirror/cache-manager';
 import type { Backend, Backends, EntryStore } from '@cloud-mirror/cache-manager';
-import { FilesystemStorageProvider, S3StorageProvider } from '@cloud-mirror/storage-provider';
+import { FilesystemStorageProvider } from '@cloud-mirror/storage-filesystem';
+import { S3StorageProvider } from '@cloud-mirror/storage-s3';
 import type { StorageProvider } from '@cloud-mirror/storage-provider';
 import { breakerLog } from './breakers/breaker-log.ts';
 import { GuardedStore } from './breakers/guarded-store.ts';

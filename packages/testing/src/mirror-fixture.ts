@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MemoryJobQueue, parseJob, serializeJob, type Delivery, type Job } from '@cloud-mirror/job-queue';
 import { createSourcePolicy, HttpOrigin } from '@cloud-mirror/origin';
-import { FilesystemStorageProvider } from '@cloud-mirror/storage-provider';
+import { FilesystemStorageProvider } from '@cloud-mirror/storage-filesystem';
 import { startOriginServer, type OriginServer } from './origin-server.ts';
 import {
   backendName,

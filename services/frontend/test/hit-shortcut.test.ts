@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { mirroredObject } from '@cloud-mirror/cache-manager';
 import type { Copy, MirroredObject } from '@cloud-mirror/cache-manager';
-import { S3StorageProvider } from '@cloud-mirror/storage-provider';
+import { offlineBucket } from '@cloud-mirror/testing/offline-bucket';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { takesWholeMessages } from '@cloud-mirror/http-service';
 import { MessageStart } from '../src/redirect/hit-message.ts';
@@ -69,15 +69,7 @@ async function start(
 ): Promise<Knowing> {
   vi.stubEnv('AWS_ACCESS_KEY_ID', 'test');
   vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'test');
-  const store = opened.use(
-    new S3StorageProvider({
-      bucket: 'copies',
-      region: 'us-west-1',
-      access,
-      signedUrlSeconds: 60,
-      lifespanDays: 1,
-    }),
-  );
+  const store = opened.use(offlineBucket(access));
   const manager = new KnowingCacheManager();
   const backend = { ...fakeBackend('s3/us-west-1'), store };
   manager.backends.set(backend.name, backend);

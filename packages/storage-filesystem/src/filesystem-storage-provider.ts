@@ -1,0 +1,245 @@
+import { access, constants, mkdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type {
+  CallOptions,
+  ListedObject,
+  LocallyServed,
+  OpenObject,
+  PrepareOptions,
+  PutOptions,
+  StorageProvider,
+  StoredObject,
+  UploadSweeper,
+} from '@cloud-mirror/storage-provider';
+import { StorageError } from '@cloud-mirror/storage-provider';
+import { fileExists } from './file-exists.ts';
+import { isAbsent, toStorageError } from './filesystem-error.ts';
+import type { FilesystemStorageProviderOptions } from './filesystem-storage-provider-options.ts';
+import { hashedFiles, namedFiles, namesIn } from './object-files.ts';
+import { IncreasingClock } from './increasing-clock.ts';
+import { KeyLock } from './key-lock.ts';
+import type { ObjectPlace } from './object-paths.ts';
+import { ObjectPaths } from './object-paths.ts';
+import { ObjectRoom } from './object-room.ts';
+import { ObjectWriter } from './object-writer.ts';
+import type { FileFault } from './open-object-file.ts';
+import { describeFile, OpenObjectFile } from './open-object-file.ts';
+import { RecentUses } from './recent-uses.ts';
+
+/** Names of faulty files that are remembered, so that each is told once. */
+const MOST_TOLD_FAULTS = 1_000;
+
+/** Copies in files of this machine, which the front end serves itself. */
+export class FilesystemStorageProvider implements StorageProvider, LocallyServed, UploadSweeper {
+  /** Keys are in the files, not in their names. */
+  readonly maxKeyBytes = 8192;
+  readonly access = 'public';
+  readonly #options: FilesystemStorageProviderOptions;
+  readonly #paths: ObjectPaths;
+  readonly #clock = new IncreasingClock();
+  readonly #uses = new RecentUses(this.#clock);
+  readonly #locks = new KeyLock();
+  readonly #room: ObjectRoom;
+  readonly #closed = new AbortController();
+  readonly #writer: ObjectWriter;
+  readonly #toldFaults = new Set<string>();
+
+  constructor(options: FilesystemStorageProviderOptions) {
+    this.#options = options;
+    this.#paths = new ObjectPaths(options.directory);
+    this.#room = new ObjectRoom({
+      hashedDirectory: this.#paths.hashed,
+      maxBytes: options.maxBytes,
+      uses: this.#uses,
+      locks: this.#locks,
+      describe: async ({ name, file }) => {
+        const place = this.#paths.placeOfName(name);
+        return place?.file === file ? describeFile(place, this.#closed.signal) : null;
+      },
+      onEvict: options.onEvict,
+    });
+    this.#writer = new ObjectWriter({
+      paths: this.#paths,
+      room: this.#room,
+      uses: this.#uses,
+      locks: this.#locks,
+      clock: this.#clock,
+      maxBytes: options.maxBytes,
+      closed: this.#closed.signal,
+    });
+  }
+
+  async urlFor(key: string, _method: 'GET' | 'HEAD'): Promise<string> {
+    this.#assertKey(key);
+    return this.#options.urlBase + this.#paths.place(key).name;
+  }
+
+  async head(key: string, options: CallOptions = {}): Promise<StoredObject | null> {
+    this.#assertKey(key);
+    const opened = await this.#open(this.#paths.place(key), options);
+    if (opened === null) return null;
+    await using file = opened;
+    return file.object;
+  }
+
+  async open(name: string, options: CallOptions = {}): Promise<OpenObject | null> {
+    const place = this.#paths.placeOfName(name);
+    return place === null ? null : this.#open(place, options);
+  }
+
+  async put(key: string, body: AsyncIterable<Uint8Array>, options: PutOptions): Promise<StoredObject> {
+    this.#assertKey(key);
+    return this.#writer.write(key, body, options);
+  }
+
+  async delete(key: string, { signal }: CallOptions = {}): Promise<void> {
+    this.#assertKey(key);
+    this.#throwIfEnded(signal);
+    const { kind, name, file } = this.#paths.place(key);
+    await this.#locks.run(name, async () => {
+      try {
+        const { size } = await stat(file);
+        await rm(file);
+        this.#uses.forget(name);
+        if (kind === 'hashed') this.#room.removed(size);
+      } catch (error) {
+        if (!isAbsent(error)) throw toStorageError(error, 'removing an object');
+      }
+    });
+  }
+
+  async *list(prefix: string, { signal }: CallOptions = {}): AsyncGenerator<ListedObject, void, undefined> {
+    this.#throwIfEnded(signal);
+    try {
+      for await (const { key, file } of namedFiles(this.#paths.named, prefix))
+        yield* this.#listed(this.#paths.place(key), file, prefix, signal);
+      if (!(await this.#mayHaveHashed(prefix))) return;
+      for await (const files of hashedFiles(this.#paths.hashed))
+        for (const { name, file } of files)
+          yield* this.#listed(this.#paths.placeOfName(name), file, prefix, signal);
+    } catch (error) {
+      throw toStorageError(error, 'listing objects');
+    }
+  }
+
+  async prepare({ signal }: PrepareOptions): Promise<readonly string[]> {
+    this.#throwIfEnded(signal);
+    return (await this.#makeDirectories()) === undefined ? [] : [`created directory ${this.#paths.root}`];
+  }
+
+  async check({ signal }: CallOptions = {}): Promise<void> {
+    this.#throwIfEnded(signal);
+    await this.#makeDirectories();
+    try {
+      await access(this.#paths.temporary, constants.R_OK | constants.W_OK | constants.X_OK);
+    } catch (error) {
+      throw toStorageError(error, 'looking at the directory of objects');
+    }
+  }
+
+  async sweepUploads(olderThanMs: number, { signal }: CallOptions = {}): Promise<number> {
+    let ended = 0;
+    try {
+      for (const name of await namesIn(this.#paths.temporary)) {
+        this.#throwIfEnded(signal);
+        const file = join(this.#paths.temporary, name);
+        if (!this.#writer.isStaged(file) && (await removeOlder(file, Date.now() - olderThanMs))) ended += 1;
+      }
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw toStorageError(error, 'removing temporary files');
+    }
+    return ended;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed.abort(new StorageError('store_unavailable', 'the storage provider was closed'));
+    await this.#writer.settled();
+  }
+
+  async #open(place: ObjectPlace, { signal }: CallOptions): Promise<OpenObjectFile | null> {
+    this.#throwIfEnded(signal);
+    const opened = await this.#openPlace(place);
+    if (opened !== null && place.kind === 'hashed') await this.#uses.note(place.name, opened.handle);
+    return opened;
+  }
+
+  async #openPlace(place: ObjectPlace): Promise<OpenObjectFile | null> {
+    const opened = await OpenObjectFile.open(place, this.#closed.signal);
+    if (typeof opened !== 'string') return opened;
+    this.#tellFault(place.name, opened);
+    // A copy can be made again. A purge marker cannot: to call it absent would revive what was purged.
+    if (place.kind === 'hashed') return null;
+    throw new StorageError(
+      'store_corrupt',
+      opened === 'foreign'
+        ? 'the file of an object holds another object'
+        : 'the file of an object is damaged',
+    );
+  }
+
+  #tellFault(name: string, fault: FileFault): void {
+    if (this.#toldFaults.has(name)) return;
+    if (this.#toldFaults.size >= MOST_TOLD_FAULTS) this.#toldFaults.clear();
+    this.#toldFaults.add(name);
+    this.#options.onFault?.(name, fault);
+  }
+
+  /** @param place where the file should be by its name; a file that is elsewhere is no object's */
+  async *#listed(
+    place: ObjectPlace | null,
+    file: string,
+    prefix: string,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<ListedObject, void, undefined> {
+    this.#throwIfEnded(signal);
+    if (place?.file !== file) return;
+    const opened = await this.#openPlace(place);
+    if (opened === null) return;
+    await using object = opened;
+    const { key, etag, sizeBytes, storedAt } = object.description;
+    if (key.startsWith(prefix)) yield { key, etag, sizeBytes, storedAt: new Date(storedAt) };
+  }
+
+  async #makeDirectories(): Promise<string | undefined> {
+    try {
+      const made = await mkdir(this.#paths.root, { recursive: true });
+      const { named, hashed, prefixes, temporary } = this.#paths;
+      for (const directory of [named, hashed, prefixes, temporary])
+        await mkdir(directory, { recursive: true });
+      return made;
+    } catch (error) {
+      throw toStorageError(error, 'making the directory of objects');
+    }
+  }
+
+  async #mayHaveHashed(prefix: string): Promise<boolean> {
+    const file = this.#paths.prefixFile(prefix);
+    return file === null || (await fileExists(file));
+  }
+
+  #assertKey(key: string): void {
+    const bytes = Buffer.byteLength(key);
+    if (bytes === 0 || bytes > this.maxKeyBytes || !key.isWellFormed())
+      throw new StorageError(
+        'store_rejected',
+        `a key is well-formed Unicode of 1 to ${this.maxKeyBytes} bytes, this one has ${bytes}`,
+      );
+  }
+
+  #throwIfEnded(signal: AbortSignal | undefined): void {
+    signal?.throwIfAborted();
+    this.#closed.signal.throwIfAborted();
+  }
+}
+
+async function removeOlder(file: string, before: number): Promise<boolean> {
+  try {
+    if ((await stat(file)).mtimeMs >= before) return false;
+    await rm(file);
+    return true;
+  } catch (error) {
+    if (isAbsent(error)) return false;
+    throw error;
+  }
+}

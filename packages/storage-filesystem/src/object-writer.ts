@@ -1,0 +1,176 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { BodyLength, interruptible, storableHeaders, StorageError } from '@cloud-mirror/storage-provider';
+import type { PutOptions, StoredObject } from '@cloud-mirror/storage-provider';
+import { fileExists } from './file-exists.ts';
+import { toStorageError } from './filesystem-error.ts';
+import type { IncreasingClock } from './increasing-clock.ts';
+import type { KeyLock } from './key-lock.ts';
+import type { ObjectDescription } from './object-file.ts';
+import { encodeFooter, toStoredObject } from './object-file.ts';
+import type { ObjectPaths, ObjectPlace } from './object-paths.ts';
+import type { ObjectRoom } from './object-room.ts';
+import { describeFile } from './open-object-file.ts';
+import { publish } from './publish-file.ts';
+import type { RecentUses } from './recent-uses.ts';
+import { RoomReservation } from './room-reservation.ts';
+import { StagedFile } from './staged-file.ts';
+
+/** Freed at least when the disk is full though `maxBytes` is not reached. */
+const FREED_ON_FULL_DISK_BYTES = 64 * 1024 * 1024;
+
+export interface ObjectWriterOptions {
+  readonly paths: ObjectPaths;
+  readonly room: ObjectRoom;
+  readonly uses: RecentUses;
+  readonly locks: KeyLock;
+  readonly clock: IncreasingClock;
+  readonly maxBytes: number;
+  /** Aborted when the provider is closed. */
+  readonly closed: AbortSignal;
+}
+
+/** Writes objects: into a file that nobody sees, which takes its place when all of it is on the disk. */
+export class ObjectWriter {
+  readonly #options: ObjectWriterOptions;
+  readonly #writes = new Set<Promise<unknown>>();
+  /** Staged files of this process, which are no leftovers however long they take. */
+  readonly #staged = new Set<string>();
+  /** Prefix files that are known to be there. */
+  readonly #prefixFiles = new Set<string>();
+
+  constructor(options: ObjectWriterOptions) {
+    this.#options = options;
+  }
+
+  async write(key: string, body: AsyncIterable<Uint8Array>, options: PutOptions): Promise<StoredObject> {
+    const writing = this.#put(key, body, options);
+    this.#writes.add(writing);
+    try {
+      return await writing;
+    } finally {
+      this.#writes.delete(writing);
+    }
+  }
+
+  /** Whether a file of `temporary/` belongs to a write that is under way here. */
+  isStaged(file: string): boolean {
+    return this.#staged.has(file);
+  }
+
+  /** Resolves when all writes have ended, whichever way. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#writes);
+  }
+
+  async #put(key: string, body: AsyncIterable<Uint8Array>, options: PutOptions): Promise<StoredObject> {
+    const { sizeBytes, signal } = options;
+    signal?.throwIfAborted();
+    this.#options.closed.throwIfAborted();
+    const place = this.#options.paths.place(key);
+    const counted = place.kind === 'hashed';
+    if (counted && sizeBytes !== null) this.#assertFits(sizeBytes);
+    using reservation = new RoomReservation(counted ? this.#options.room : null);
+    await reservation.growTo(sizeBytes ?? 0);
+    await using staged = await this.#stage();
+    this.#staged.add(staged.path);
+    try {
+      await this.#receive(staged, body, reservation, options, counted);
+      const description = describeBody(key, staged, options);
+      const footer = encodeFooter(description);
+      await reservation.growTo(staged.bytes + footer.length);
+      await staged.finish(footer, this.#options.clock.now());
+      signal?.throwIfAborted();
+      this.#options.closed.throwIfAborted();
+      await this.#commit(key, place, staged, reservation, options);
+      return toStoredObject(description);
+    } finally {
+      this.#staged.delete(staged.path);
+    }
+  }
+
+  async #receive(
+    staged: StagedFile,
+    body: AsyncIterable<Uint8Array>,
+    reservation: RoomReservation,
+    { sizeBytes, signal, onProgress }: PutOptions,
+    counted: boolean,
+  ): Promise<void> {
+    const length = new BodyLength(sizeBytes);
+    const ended = AbortSignal.any([this.#options.closed, ...(signal ? [signal] : [])]);
+    for await (const chunk of interruptible(body, ended)) {
+      length.add(chunk.length);
+      if (counted) this.#assertFits(length.received);
+      await reservation.growTo(length.received);
+      await staged.write(chunk);
+      onProgress?.(length.received);
+    }
+    length.end();
+  }
+
+  async #commit(
+    key: string,
+    place: ObjectPlace,
+    staged: StagedFile,
+    reservation: RoomReservation,
+    { ifMatch, ifNoneMatch }: PutOptions,
+  ): Promise<void> {
+    const { locks, room, uses } = this.#options;
+    if (place.kind === 'hashed') await this.#notePrefix(key);
+    await locks.run(place.name, async () => {
+      if (ifMatch !== undefined && (await this.#etag(place)) !== ifMatch)
+        throw new StorageError('store_exists', 'the object is not the one that was to be replaced');
+      // A damaged or foreign file is no object of this key, and must not stand in the way of one.
+      const onlyNew = ifNoneMatch !== undefined && !(await this.#isFaulty(place));
+      const replacedBytes = await publish({ staged: staged.path, target: place.file, onlyNew });
+      uses.forget(place.name);
+      if (place.kind !== 'hashed') return;
+      reservation[Symbol.dispose]();
+      room.removed(replacedBytes);
+      room.added(staged.bytes);
+    });
+  }
+
+  async #etag(place: ObjectPlace): Promise<string | null> {
+    return (await describeFile(place, this.#options.closed))?.etag ?? null;
+  }
+
+  async #isFaulty(place: ObjectPlace): Promise<boolean> {
+    return (await this.#etag(place)) === null && (await fileExists(place.file));
+  }
+
+  async #stage(): Promise<StagedFile> {
+    const { paths, room } = this.#options;
+    return StagedFile.create(paths.temporary, () => room.freeUp(FREED_ON_FULL_DISK_BYTES));
+  }
+
+  /** Before a hashed key with a plain first word becomes visible, that word is noted for {@link list}. */
+  async #notePrefix(key: string): Promise<void> {
+    const file = this.#options.paths.prefixFile(key);
+    if (file === null || this.#prefixFiles.has(file)) return;
+    try {
+      await mkdir(this.#options.paths.prefixes, { recursive: true });
+      await writeFile(file, '');
+      this.#prefixFiles.add(file);
+    } catch (error) {
+      throw toStorageError(error, 'noting the prefix of a key');
+    }
+  }
+
+  #assertFits(bytes: number): void {
+    if (bytes <= this.#options.maxBytes) return;
+    throw new StorageError(
+      'store_full',
+      `an object of ${bytes} bytes or more is larger than the room for all, ${this.#options.maxBytes}`,
+      { retryable: false },
+    );
+  }
+}
+
+function describeBody(key: string, staged: StagedFile, options: PutOptions): ObjectDescription {
+  const headers = storableHeaders(options.headers);
+  const metadata = { ...options.userMetadata, ...options.metadata() };
+  const sizeBytes = staged.bytes;
+  // Another representation of the same bytes is another object to caches: RFC 9110, section 8.8.1.
+  const etag = `"${staged.digest(JSON.stringify(headers)).slice(0, 32)}"`;
+  return { key, sizeBytes, etag, storedAt: Date.now(), headers, metadata };
+}

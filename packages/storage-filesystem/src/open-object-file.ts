@@ -1,0 +1,115 @@
+import { constants } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
+import type { OpenObject, StoredObject } from '@cloud-mirror/storage-provider';
+import { StorageError } from '@cloud-mirror/storage-provider';
+import { isAbsent, systemCode, toStorageError } from './filesystem-error.ts';
+import type { ObjectDescription } from './object-file.ts';
+import type { ObjectPlace } from './object-paths.ts';
+import { readDescription, toStoredObject } from './object-file.ts';
+
+/** A reader that stalls holds a few of them, and there may be thousands of readers. */
+const CHUNK_BYTES = 128 * 1024;
+
+/** `damaged`: the file has no readable description. `foreign`: it describes the object of another key. */
+export type FileFault = 'damaged' | 'foreign';
+
+/** An object's file, open: it stays readable when the object is replaced or removed. */
+export class OpenObjectFile implements OpenObject {
+  readonly description: ObjectDescription;
+  readonly object: StoredObject;
+  readonly handle: FileHandle;
+  readonly fileBytes: number;
+  readonly #closed: AbortSignal;
+
+  private constructor(
+    handle: FileHandle,
+    fileBytes: number,
+    description: ObjectDescription,
+    closed: AbortSignal,
+  ) {
+    this.handle = handle;
+    this.fileBytes = fileBytes;
+    this.description = description;
+    this.object = toStoredObject(description);
+    this.#closed = closed;
+  }
+
+  /**
+   * Opens the file at `place`. `null`: there is none. A {@link FileFault}: there is one, and it does not hold the object
+   * of this place. Files name their own keys, so that a file put here under another object's name is found out.
+   */
+  static async open(
+    place: Pick<ObjectPlace, 'file' | 'holds'>,
+    closed: AbortSignal,
+  ): Promise<OpenObjectFile | FileFault | null> {
+    let handle: FileHandle;
+    try {
+      handle = await openQuietly(place.file);
+    } catch (error) {
+      if (isAbsent(error)) return null;
+      throw toStorageError(error, 'opening an object');
+    }
+    let fault: FileFault = 'damaged';
+    try {
+      const { size } = await handle.stat();
+      const description = await readDescription(handle, size);
+      if (description !== null && place.holds(description.key))
+        return new OpenObjectFile(handle, size, description, closed);
+      if (description !== null) fault = 'foreign';
+    } catch (error) {
+      await handle.close();
+      throw toStorageError(error, 'reading an object');
+    }
+    await handle.close();
+    return fault;
+  }
+
+  async *read(start: number, endExclusive: number): AsyncGenerator<Uint8Array, void, undefined> {
+    const end = Math.min(endExclusive, this.object.sizeBytes);
+    for (let at = Math.max(0, start); at < end;) {
+      this.#closed.throwIfAborted();
+      // A new buffer each time: the reader may keep the last one while it asks for more.
+      const buffer = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, end - at));
+      const bytesRead = await this.#readAt(buffer, at);
+      if (bytesRead === 0)
+        throw new StorageError('store_corrupt', 'an object became shorter while it was read');
+      at += bytesRead;
+      yield buffer.subarray(0, bytesRead);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.handle.close();
+  }
+
+  async #readAt(buffer: Buffer, position: number): Promise<number> {
+    try {
+      return (await this.handle.read(buffer, 0, buffer.length, position)).bytesRead;
+    } catch (error) {
+      throw toStorageError(error, 'reading an object');
+    }
+  }
+}
+
+/** What the file at `place` says of its object; `null` where there is no file, or one with a {@link FileFault}. */
+export async function describeFile(
+  place: Pick<ObjectPlace, 'file' | 'holds'>,
+  closed: AbortSignal,
+): Promise<ObjectDescription | null> {
+  const opened = await OpenObjectFile.open(place, closed);
+  if (opened === null || typeof opened === 'string') return null;
+  await using object = opened;
+  return object.description;
+}
+
+/** Without a new access time where the system can: it tells when a client last used the object, not when we looked. */
+async function openQuietly(file: string): Promise<FileHandle> {
+  const quietly = (constants as { readonly O_NOATIME?: number }).O_NOATIME ?? 0;
+  try {
+    return await open(file, constants.O_RDONLY | quietly);
+  } catch (error) {
+    if (quietly === 0 || systemCode(error) !== 'EPERM') throw error;
+    return open(file, constants.O_RDONLY);
+  }
+}

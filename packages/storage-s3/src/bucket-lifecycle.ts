@@ -1,0 +1,192 @@
+import type { LifecycleRule } from '@aws-sdk/client-s3';
+import {
+  GetBucketLifecycleConfigurationCommand,
+  PutBucketLifecycleConfigurationCommand,
+} from '@aws-sdk/client-s3';
+import type { CallOptions, PrepareOptions, Support } from '@cloud-mirror/storage-provider';
+import { StorageError } from '@cloud-mirror/storage-provider';
+import { mayRefuseOperation } from './feature-refusal.ts';
+import type { ChecksumKind } from './payload-checksum.ts';
+import { contentMd5 } from './payload-checksum.ts';
+import type { S3Calls } from './s3-calls.ts';
+import type { S3Capabilities } from './s3-capabilities.ts';
+import { isAbsent } from './s3-error.ts';
+
+/** Begins the ids of the lifecycle rules that are made here. Rules with other ids are somebody else's and stay. */
+const RULE_ID = 'cloud-mirror-';
+
+/** https://docs.aws.amazon.com/AmazonS3/latest/userguide/lifecycle-conflicts.html: of two rules the shorter life wins. */
+const LONG_LIVED_EXTRA_DAYS = 30;
+
+export interface LifecycleSettings {
+  readonly lifespanDays: number;
+  readonly checksums: ChecksumKind;
+  /** Learns whether the store keeps lifecycle rules. */
+  readonly capabilities: S3Capabilities;
+}
+
+/**
+ * Brings the bucket's lifecycle rules up to date. A store that takes none is no failure: copies past their life count as
+ * absent all the same.
+ * @returns a line where the rules were not up to date, or cannot be
+ */
+export async function prepareLifecycle(
+  calls: S3Calls,
+  { lifespanDays, checksums, capabilities }: LifecycleSettings,
+  options: PrepareOptions,
+): Promise<readonly string[]> {
+  const { bucket } = calls;
+  const call = { signal: options.signal };
+  const wanted = lifecycleRules(lifespanDays, options);
+  const found = await currentLifecycle(calls, call);
+  if (found === null) {
+    capabilities.learn('lifecycle', 'no');
+    return [`bucket ${bucket} takes no lifecycle rules: nothing removes old copies from it`];
+  }
+  // Some stores expire objects and know no rule for uploads, which copiers end by themselves.
+  const forms = [wanted, wanted.filter((rule) => rule.AbortIncompleteMultipartUpload === undefined)];
+  if (forms.some((rules) => sameRules(ownRules(found), rules))) {
+    capabilities.learn('lifecycle', 'yes');
+    return [];
+  }
+  const taken = await putFirstTaken(calls, forms, found, checksums, call);
+  const kept = taken === null ? null : await currentLifecycle(calls, call);
+  // An answer of success is no proof: the rules are read back.
+  if (taken === null || kept === null || ownRules(kept).length === 0) {
+    capabilities.learn('lifecycle', 'no');
+    const why = taken === null ? 'takes no lifecycle rules' : 'takes lifecycle rules but does not keep them';
+    return [`bucket ${bucket} ${why}: nothing removes old copies from it`];
+  }
+  capabilities.learn('lifecycle', 'yes');
+  return [`set lifecycle rules of bucket ${bucket}: ${taken.map(describeRule).join('; ')}`];
+}
+
+/** Whether the bucket has rules of ours. `unknown`: it has none, and might take them. */
+export async function readLifecycleSupport(calls: S3Calls, options: CallOptions): Promise<Support> {
+  try {
+    const found = await currentLifecycle(calls, options);
+    if (found === null) return 'no';
+    return ownRules(found).length > 0 ? 'yes' : 'unknown';
+  } catch (error) {
+    // Programs need not be allowed to read them.
+    if (error instanceof StorageError && error.code === 'store_forbidden') return 'unknown';
+    throw error;
+  }
+}
+
+/** @returns the first of `forms` that the store takes; `null` where it takes none */
+async function putFirstTaken(
+  calls: S3Calls,
+  forms: readonly (readonly LifecycleRule[])[],
+  found: Lifecycle,
+  checksums: ChecksumKind,
+  { signal }: CallOptions,
+): Promise<readonly LifecycleRule[] | null> {
+  for (const rules of forms) {
+    const command = new PutBucketLifecycleConfigurationCommand({
+      Bucket: calls.bucket,
+      LifecycleConfiguration: {
+        Rules: [...found.Rules.filter((rule) => !isOwn(rule)), ...rules],
+      },
+      ...(found.TransitionDefaultMinimumObjectSize === undefined
+        ? {}
+        : { TransitionDefaultMinimumObjectSize: found.TransitionDefaultMinimumObjectSize }),
+    });
+    if (checksums === 'when_required') addContentMd5(command);
+    try {
+      await calls.send(command, { what: 'PUT of the lifecycle rules', signal });
+      return rules;
+    } catch (error) {
+      if (!mayRefuseOperation(error)) throw error;
+    }
+  }
+  return null;
+}
+
+function ownRules({ Rules }: Lifecycle): readonly LifecycleRule[] {
+  return Rules.filter(isOwn);
+}
+
+function isOwn(rule: LifecycleRule): boolean {
+  return rule.ID?.startsWith(RULE_ID) === true;
+}
+
+type Lifecycle = {
+  readonly Rules: readonly LifecycleRule[];
+  readonly TransitionDefaultMinimumObjectSize?: PutBucketLifecycleConfigurationCommand['input']['TransitionDefaultMinimumObjectSize'];
+};
+
+/** @returns `null` where the store knows no lifecycle rules */
+async function currentLifecycle(calls: S3Calls, { signal }: CallOptions): Promise<Lifecycle | null> {
+  try {
+    const found = await calls.send(new GetBucketLifecycleConfigurationCommand({ Bucket: calls.bucket }), {
+      what: 'GET of the lifecycle rules',
+      signal,
+    });
+    return {
+      Rules: found.Rules ?? [],
+      TransitionDefaultMinimumObjectSize: found.TransitionDefaultMinimumObjectSize,
+    };
+  } catch (error) {
+    // NoSuchLifecycleConfiguration, with status 404.
+    if (error instanceof StorageError && isAbsent(error.cause)) return { Rules: [] };
+    if (mayRefuseOperation(error)) return null;
+    throw error;
+  }
+}
+
+/**
+ * A rule for each prefix that objects have, since a filter names what it covers and cannot leave anything out: a rule
+ * for the whole bucket would remove the long-lived objects with the rest.
+ */
+function lifecycleRules(
+  lifespanDays: number,
+  { longLivedPrefix, objectPrefixes }: PrepareOptions,
+): LifecycleRule[] {
+  const expire = (prefix: string, days: number): LifecycleRule => ({
+    ID: `${RULE_ID}expire-${prefix.replace(/[^0-9A-Za-z]+/g, '-').replace(/^-|-$/g, '')}`,
+    Status: 'Enabled',
+    Filter: { Prefix: prefix },
+    Expiration: { Days: days },
+  });
+  return [
+    ...objectPrefixes.map((prefix) => expire(prefix, lifespanDays)),
+    expire(longLivedPrefix, lifespanDays + LONG_LIVED_EXTRA_DAYS),
+    {
+      ID: `${RULE_ID}end-unfinished-uploads`,
+      Status: 'Enabled',
+      Filter: { Prefix: '' },
+      AbortIncompleteMultipartUpload: { DaysAfterInitiation: 1 },
+    },
+  ];
+}
+
+/** By what the rules say, since stores give them back in other orders and with other ways to say "everything". */
+function sameRules(found: readonly LifecycleRule[], wanted: readonly LifecycleRule[]): boolean {
+  const said = (rules: readonly LifecycleRule[]): string => JSON.stringify(rules.map(describeFully).sort());
+  return said(found) === said(wanted);
+}
+
+function describeFully(rule: LifecycleRule): string {
+  return `${rule.ID ?? ''} ${rule.Status ?? ''} ${describeRule(rule)}`;
+}
+
+function describeRule(rule: LifecycleRule): string {
+  const prefix = rule.Filter?.Prefix ?? rule.Prefix ?? '';
+  const uploadDays = rule.AbortIncompleteMultipartUpload?.DaysAfterInitiation;
+  if (uploadDays !== undefined) return `unfinished uploads end after ${uploadDays} d`;
+  return `${prefix}* expires after ${rule.Expiration?.Days ?? 0} d`;
+}
+
+/** Older stores want Content-MD5 with this request, for which the SDK has no member any more. */
+function addContentMd5(command: PutBucketLifecycleConfigurationCommand): void {
+  command.middlewareStack.add(
+    (next) => (args) => {
+      const request = args.request as { headers: Record<string, string>; body?: unknown };
+      if (typeof request.body === 'string' || request.body instanceof Uint8Array)
+        request.headers['content-md5'] = contentMd5(request.body);
+      return next(args);
+    },
+    { step: 'build', name: 'addContentMd5' },
+  );
+}

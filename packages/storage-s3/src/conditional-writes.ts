@@ -1,0 +1,114 @@
+import type { CallOptions, PutOptions } from '@cloud-mirror/storage-provider';
+import { StorageError } from '@cloud-mirror/storage-provider';
+import { mayRefuseHeader } from './feature-refusal.ts';
+import type { ObjectHead } from './object-head.ts';
+import type { S3Capabilities } from './s3-capabilities.ts';
+import { withOrWithout } from './s3-capabilities.ts';
+import { isAbsent, isConflict } from './s3-error.ts';
+
+export interface WriteCondition {
+  readonly IfNoneMatch?: string;
+  readonly IfMatch?: string;
+}
+
+/** A write that may have a condition. */
+export interface ConditionalWrite extends Pick<PutOptions, 'ifNoneMatch' | 'ifMatch' | 'signal'> {
+  readonly key: string;
+}
+
+type Head = (key: string, options: CallOptions) => Promise<ObjectHead | null>;
+
+/** Sends writes with the condition asked for, unless the store does not do conditions. */
+export class ConditionalWrites {
+  readonly #capabilities: S3Capabilities;
+  readonly #head: Head;
+
+  constructor(capabilities: S3Capabilities, head: Head) {
+    this.#capabilities = capabilities;
+    this.#head = head;
+  }
+
+  /** @throws StorageError `store_exists` where the condition does not hold */
+  async run<T>(target: ConditionalWrite, write: (condition: WriteCondition) => Promise<T>): Promise<T> {
+    const { ifNoneMatch, ifMatch } = target;
+    if (ifNoneMatch === undefined && ifMatch === undefined) return write({});
+    const condition = {
+      ...(ifNoneMatch === undefined ? {} : { IfNoneMatch: ifNoneMatch }),
+      ...(ifMatch === undefined ? {} : { IfMatch: ifMatch }),
+    };
+    const name = ifMatch === undefined ? 'conditionalCreate' : 'conditionalReplace';
+    return withOrWithout(
+      this.#capabilities,
+      name,
+      (conditional) => (conditional ? this.#conditional(target, name, condition, write) : write({})),
+      mayRefuseHeader,
+    );
+  }
+
+  async #conditional<T>(
+    target: ConditionalWrite,
+    name: 'conditionalCreate' | 'conditionalReplace',
+    condition: WriteCondition,
+    write: (condition: WriteCondition) => Promise<T>,
+  ): Promise<T> {
+    const first = await tryWrite(target, () => write(condition));
+    if ('sent' in first) return first.sent;
+    if (target.ifMatch === undefined) throw first.refusal;
+    // A store may refuse a condition that holds: radosgw 16 compares If-Match with the quotes on, and so never finds an
+    // equal ETag. It is found out by what the store says itself: HEAD says that the condition holds, the write is refused
+    // on just that condition, and HEAD says the same object again. Where the object changed, the refusal is believed.
+    const before = await this.#look(target, first.refusal);
+    if (!isTold(target.ifMatch, before)) throw first.refusal;
+    const second = await tryWrite(target, () => write(condition));
+    if ('sent' in second) return second.sent;
+    const after = await this.#look(target, second.refusal);
+    if (!isTold(target.ifMatch, after) || !isSameObject(before, after)) throw second.refusal;
+    this.#capabilities.learn(name, 'no');
+    return write({});
+  }
+
+  /** @throws `refusal` where the store does not say what lies at the key; the signal's reason once it is aborted */
+  async #look({ key, signal }: ConditionalWrite, refusal: StorageError): Promise<ObjectHead | null> {
+    try {
+      return await this.#head(key, { signal });
+    } catch {
+      signal?.throwIfAborted();
+      throw refusal;
+    }
+  }
+}
+
+type Tried<T> = { readonly sent: T } | { readonly refusal: StorageError };
+
+/** @throws StorageError `store_exists` where another write came between, and every failure that is no failed condition */
+async function tryWrite<T>({ ifMatch }: ConditionalWrite, write: () => Promise<T>): Promise<Tried<T>> {
+  try {
+    return { sent: await write() };
+  } catch (error) {
+    if (!(error instanceof StorageError)) throw error;
+    if (error.code === 'store_exists') return { refusal: error };
+    // Another write of the key is under way, or (404) the object that should have been replaced is gone.
+    if (isConflict(error.cause) || (ifMatch !== undefined && isAbsent(error.cause)))
+      throw new StorageError('store_exists', error.message, { cause: error.cause });
+    throw error;
+  }
+}
+
+/** Whether the store says that the object at the key has this ETag. */
+function isTold(ifMatch: string, head: ObjectHead | null): head is ObjectHead {
+  return head?.ETag !== undefined && opaqueTag(head.ETag) === opaqueTag(ifMatch);
+}
+
+function isSameObject(a: ObjectHead, b: ObjectHead): boolean {
+  return (
+    a.ETag === b.ETag &&
+    a.ContentLength === b.ContentLength &&
+    a.LastModified?.getTime() === b.LastModified?.getTime() &&
+    JSON.stringify(a.Metadata) === JSON.stringify(b.Metadata)
+  );
+}
+
+/** An entity tag without its quotes and without the mark of a weak one: RFC 9110, section 8.8.3. */
+function opaqueTag(etag: string): string {
+  return etag.replace(/^W\//, '').replace(/^"(.*)"$/, '$1');
+}

@@ -1,0 +1,172 @@
+import {
+  AbortMultipartUploadCommand,
+  ListMultipartUploadsCommand,
+  ListObjectsV2Command,
+} from '@aws-sdk/client-s3';
+import type { CallOptions, ListedObject } from '@cloud-mirror/storage-provider';
+import { StorageError } from '@cloud-mirror/storage-provider';
+import { ListedKeys } from './listed-keys.ts';
+import type { S3Calls } from './s3-calls.ts';
+import { isAbsent } from './s3-error.ts';
+
+export async function* listObjects(
+  calls: S3Calls,
+  prefix: string,
+  { signal }: CallOptions,
+): AsyncGenerator<ListedObject, void, undefined> {
+  let next: { readonly ContinuationToken?: string; readonly StartAfter?: string } | undefined = {};
+  while (next !== undefined) {
+    const page: Awaited<ReturnType<typeof listObjectsPage>> = await listObjectsPage(
+      calls,
+      prefix,
+      next,
+      signal,
+    );
+    const contents = page.Contents ?? [];
+    const keys = new ListedKeys(
+      contents.map(({ Key }) => Key ?? ''),
+      page.EncodingType,
+    );
+    let last: string | undefined;
+    for (const { Key, ETag, Size, LastModified } of contents) {
+      if (Key === undefined) continue;
+      // Stores that take a prefix for a pattern are not trusted with it.
+      const key = keys.readings(Key).find((reading) => reading.startsWith(prefix));
+      last = key ?? keys.readings(Key)[0];
+      if (key === undefined) continue;
+      yield { key, etag: ETag ?? null, sizeBytes: Size ?? 0, storedAt: LastModified ?? new Date(0) };
+    }
+    next = page.IsTruncated === true ? nextObjects(page.NextContinuationToken, last, next) : undefined;
+  }
+}
+
+function listObjectsPage(
+  calls: S3Calls,
+  prefix: string,
+  next: { readonly ContinuationToken?: string; readonly StartAfter?: string },
+  signal: AbortSignal | undefined,
+) {
+  return calls.send(
+    new ListObjectsV2Command({ Bucket: calls.bucket, Prefix: prefix, EncodingType: 'url', ...next }),
+    { what: 'LIST of objects', signal },
+  );
+}
+
+/** @throws StorageError `store_corrupt` where the store would give the same page for ever */
+function nextObjects(
+  token: string | undefined,
+  last: string | undefined,
+  before: { readonly ContinuationToken?: string; readonly StartAfter?: string },
+): { readonly ContinuationToken?: string; readonly StartAfter?: string } {
+  if (token !== undefined && token !== before.ContinuationToken) return { ContinuationToken: token };
+  if (token === undefined && last !== undefined && last !== before.StartAfter) return { StartAfter: last };
+  throw endlessListing('objects');
+}
+
+interface OpenUpload {
+  /** What the key may be, the likeliest first. */
+  readonly keys: readonly [string, ...string[]];
+  readonly uploadId: string;
+  readonly begunAt: Date | undefined;
+}
+
+/** Ends uploads of keys with one of `prefixes` that began before `before`. @returns how many */
+export async function endOldUploads(
+  calls: S3Calls,
+  prefixes: readonly string[],
+  before: Date,
+  { signal }: CallOptions,
+): Promise<number> {
+  let ended = 0;
+  for await (const { keys, uploadId, begunAt } of listUploads(calls, { signal })) {
+    if (begunAt === undefined || begunAt >= before) continue;
+    const own = keys.filter((key) => prefixes.some((prefix) => key.startsWith(prefix)));
+    // An upload's id belongs to its key: a wrong reading of the key is answered 404 and ends nothing.
+    for (const key of own) {
+      if (!(await endUpload(calls, key, uploadId, signal))) continue;
+      ended += 1;
+      break;
+    }
+  }
+  return ended;
+}
+
+/** @returns false where there is no such upload of this key */
+async function endUpload(
+  calls: S3Calls,
+  key: string,
+  uploadId: string,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  try {
+    await calls.send(
+      new AbortMultipartUploadCommand({ Bucket: calls.bucket, Key: key, UploadId: uploadId }),
+      { what: 'end of an upload', signal },
+    );
+    return true;
+  } catch (error) {
+    // Completed or ended by somebody else in the meantime.
+    if (error instanceof StorageError && isAbsent(error.cause)) return false;
+    throw error;
+  }
+}
+
+interface UploadMarker {
+  readonly KeyMarker?: string;
+  readonly UploadIdMarker?: string;
+}
+
+async function* listUploads(
+  calls: S3Calls,
+  { signal }: CallOptions,
+): AsyncGenerator<OpenUpload, void, undefined> {
+  let marker: UploadMarker | undefined = {};
+  while (marker !== undefined) {
+    const page: Awaited<ReturnType<typeof listUploadsPage>> = await listUploadsPage(calls, marker, signal);
+    const uploads = page.Uploads ?? [];
+    const keys = new ListedKeys(
+      uploads.map(({ Key }) => Key ?? ''),
+      page.EncodingType,
+    );
+    let last: OpenUpload | undefined;
+    for (const { Key, UploadId, Initiated } of uploads) {
+      if (Key === undefined || UploadId === undefined) continue;
+      last = { keys: keys.readings(Key), uploadId: UploadId, begunAt: Initiated };
+      yield last;
+    }
+    marker =
+      page.IsTruncated === true
+        ? nextUploads({ key: page.NextKeyMarker, uploadId: page.NextUploadIdMarker }, last, keys, marker)
+        : undefined;
+  }
+}
+
+/**
+ * Where the next page begins. The marker may be written in another way than the keys of its page (radosgw 16 encodes
+ * those alone), so it is recognised as the page's last key where it can be.
+ * @throws StorageError `store_corrupt` where the store would give the same page for ever
+ */
+function nextUploads(
+  told: { readonly key: string | undefined; readonly uploadId: string | undefined },
+  last: OpenUpload | undefined,
+  keys: ListedKeys,
+  before: UploadMarker,
+): UploadMarker {
+  const readings: readonly string[] = told.key === undefined ? [] : keys.readings(told.key);
+  const key = last?.keys.find((reading) => readings.includes(reading)) ?? readings[0] ?? last?.keys[0];
+  const uploadId = told.key === undefined ? last?.uploadId : told.uploadId;
+  if (key === undefined || (key === before.KeyMarker && uploadId === before.UploadIdMarker))
+    throw endlessListing('uploads');
+  return { KeyMarker: key, ...(uploadId === undefined ? {} : { UploadIdMarker: uploadId }) };
+}
+
+function listUploadsPage(calls: S3Calls, marker: UploadMarker, signal: AbortSignal | undefined) {
+  return calls.send(
+    new ListMultipartUploadsCommand({ Bucket: calls.bucket, EncodingType: 'url', ...marker }),
+    { what: 'LIST of uploads', signal },
+  );
+}
+
+function endlessListing(what: string): StorageError {
+  return new StorageError('store_corrupt', `the store says that there are more ${what}, but not where`);
+}

@@ -1,0 +1,169 @@
+import { namesRefusedCredentials } from '@cloud-mirror/aws';
+import { StorageError } from '@cloud-mirror/storage-provider';
+import { DAMAGED, FULL, isPassing, LASTING, UPLOAD_LOST } from './s3-error-codes.ts';
+
+/** What an error of the SDK carries besides its message, all of it optional on the wire. */
+interface SdkError {
+  readonly name?: string;
+  readonly code?: string;
+  readonly message?: string;
+  readonly Region?: string;
+  readonly $metadata?: { readonly httpStatusCode?: number };
+  readonly $response?: {
+    readonly statusCode?: number;
+    readonly headers?: Readonly<Record<string, string | undefined>>;
+  };
+}
+
+/** The bucket that a call was about, as it is configured. */
+export interface BucketPlace {
+  readonly bucket: string;
+  readonly region: string;
+}
+
+/**
+ * The {@link StorageError} for what the SDK threw. It is not retryable only where the same request is refused every
+ * time; see s3-error-codes.ts.
+ *
+ * @param what names the call: `PUT of an object`
+ */
+export function toStorageError(thrown: unknown, what: string, place: BucketPlace): StorageError {
+  if (thrown instanceof StorageError) return thrown;
+  const error = asSdkError(thrown);
+  const status = statusOf(error);
+  const name = error.name ?? error.code ?? 'Error';
+  const text = `${what} in bucket ${place.bucket}: ${status === undefined ? '' : `${status} `}${name}${
+    error.message && error.message !== name ? `, ${error.message}` : ''
+  }`;
+  const made = (code: StorageError['code'], retryable?: boolean, message = text): StorageError =>
+    new StorageError(
+      code,
+      message,
+      retryable === undefined ? { cause: thrown } : { cause: thrown, retryable },
+    );
+
+  const region = foreignRegion(error, place.region);
+  if (region !== null) return made('store_rejected', false, `${text}. ${region}`);
+  if (name === 'NoSuchBucket') return made('store_missing');
+  if (name === 'CredentialsProviderError' || namesRefusedCredentials(name))
+    return name === 'RequestExpired' ? made('store_unavailable') : made('store_forbidden');
+  if (status === 507 || FULL.has(name)) return made('store_full');
+  if (status === 412 || name === 'PreconditionFailed') return made('store_exists');
+  if (DAMAGED.has(name)) return made('store_rejected', true);
+  if (UPLOAD_LOST.has(name)) return made('store_corrupt');
+  if (isPassing(name)) return made('store_unavailable');
+  if (LASTING.has(name)) return made('store_rejected', false);
+  return byStatus(status, made);
+}
+
+function byStatus(
+  status: number | undefined,
+  made: (code: StorageError['code'], retryable?: boolean) => StorageError,
+): StorageError {
+  if (status === undefined || status < 100) return made('store_unavailable');
+  // A status of success with an error: the answer could not be read.
+  if (status < 300) return made('store_corrupt');
+  switch (status) {
+    case 401:
+    case 403:
+      return made('store_forbidden');
+    case 302:
+    case 303:
+    case 307:
+    case 408:
+    case 409:
+    case 425:
+    case 429:
+      return made('store_unavailable');
+    // The store does not know this request, and will not later (RFC 9110 section 15.6.2).
+    case 501:
+      return made('store_rejected', false);
+    default:
+      return status >= 500 ? made('store_unavailable') : made('store_rejected', true);
+  }
+}
+
+/**
+ * Whether an answer says, or may say, that the credentials are no longer good. HEAD answers have no body and so no
+ * code: S3 answers 400 for an expired token there and 403 for an unknown key, but also for a missing permission.
+ *
+ * @returns `null` where it speaks of something else
+ */
+export function credentialsRefused(
+  thrown: unknown,
+  { region }: Pick<BucketPlace, 'region'>,
+): 'refused' | 'unclear' | null {
+  const error = asSdkError(thrown);
+  if (namesRefusedCredentials(error.name ?? '')) return 'refused';
+  if (!isNameless(error) || foreignRegion(error, region) !== null) return null;
+  const status = statusOf(error);
+  if (status === 400) return 'refused';
+  return status === 401 || status === 403 ? 'unclear' : null;
+}
+
+/** Whether the bytes of a request were damaged, so that the same request may succeed at once. */
+export function isDamaged(thrown: unknown): boolean {
+  return DAMAGED.has(asSdkError(thrown).name ?? '');
+}
+
+/** Whether the store says that there is no such object or upload. HEAD answers have no body, so there is no name. */
+export function isAbsent(thrown: unknown): boolean {
+  const error = asSdkError(thrown);
+  if (error.name === 'NoSuchBucket') return false;
+  return error.$metadata?.httpStatusCode === 404 || error.name === 'NoSuchKey' || error.name === 'NotFound';
+}
+
+/** Whether the store does not know a header of the request (RFC 9110 names 501 for it). */
+export function isNotImplemented(thrown: unknown): boolean {
+  const error = asSdkError(thrown);
+  return error.$metadata?.httpStatusCode === 501 || error.name === 'NotImplemented';
+}
+
+/** Whether another conditional write of the same key was under way. */
+export function isConflict(thrown: unknown): boolean {
+  return asSdkError(thrown).name === 'ConditionalRequestConflict';
+}
+
+/** Whether the upload has lost parts, or is not there any more. */
+export function isUploadLost(thrown: unknown): boolean {
+  return UPLOAD_LOST.has(asSdkError(thrown).name ?? '');
+}
+
+export function hasName(thrown: unknown, ...names: readonly string[]): boolean {
+  return names.includes(asSdkError(thrown).name ?? '');
+}
+
+function asSdkError(thrown: unknown): SdkError {
+  return thrown ?? {};
+}
+
+function statusOf(error: SdkError): number | undefined {
+  return error.$metadata?.httpStatusCode ?? error.$response?.statusCode;
+}
+
+/** Whether the answer had no error code: the SDK puts one of these words in its place. */
+function isNameless({ name }: SdkError): boolean {
+  return name === undefined || /^(?:Unknown|UnknownError|Error|BadRequest|Forbidden|\d{3})$/.test(name);
+}
+
+/**
+ * The remedy where the bucket is in another region than the one configured; `null` where the answer does not say that.
+ * https://docs.aws.amazon.com/AmazonS3/latest/userguide/Redirects.html: 301 lasts. 307 does not: it is sent until the
+ * name of a new bucket is known everywhere.
+ */
+function foreignRegion(error: SdkError, configured: string): string | null {
+  const status = statusOf(error);
+  const { name = '', message = '' } = error;
+  const told = error.Region ?? error.$response?.headers?.['x-amz-bucket-region'];
+  const other = told !== undefined && told !== configured;
+  const redirected = status === 301 || status === 308 || name === 'PermanentRedirect';
+  const misdirected =
+    name === 'IllegalLocationConstraintException' ||
+    (name === 'AuthorizationHeaderMalformed' && (other || /region/i.test(message))) ||
+    // A HEAD that is signed for another region is answered 400 without a body.
+    (status === 400 && other && isNameless(error));
+  if (!redirected && !misdirected) return null;
+  return told === undefined
+    ? 'The bucket is in another region: set its `region` (and `endpoint`) to where it is.'
+    : `The bucket is in region ${told}: set \`region: ${told}\` (and the \`endpoint\` of that region).`;
+}

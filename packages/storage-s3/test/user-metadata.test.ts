@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest';
+import { decodeMetadata } from '../src/stored-metadata.ts';
+import { withUserMetadata } from '../src/user-metadata.ts';
+
+const own = { sha256: 'a'.repeat(64), 'upstream-url': 'u'.repeat(1_000) };
+
+test('what users said is stored beside what is ours', () => {
+  const stored = withUserMetadata(own, { commit: 'abc', author: 'J\u00fcrgen  M' });
+  expect(decodeMetadata(stored)).toEqual({ ...own, commit: 'abc', author: 'J\u00fcrgen  M' });
+});
+
+test('never in its place', () => {
+  expect(withUserMetadata(own, { sha256: 'theirs' })).toEqual(own);
+});
+
+test('each value whole or not at all, in their order, within the 2 KB of S3', () => {
+  const user = Object.fromEntries(['a', 'b', 'c', 'd', 'e', 'f'].map((name) => [name, name.repeat(200)]));
+  expect(Object.keys(withUserMetadata(own, user))).toEqual([...Object.keys(own), 'a', 'b', 'c', 'd']);
+});
+
+test('no value that is too long for one of the known stores', () => {
+  expect(withUserMetadata(own, { long: 'x'.repeat(257), short: 'x'.repeat(256) })).toMatchObject({
+    short: 'x'.repeat(256),
+  });
+  expect(withUserMetadata(own, { long: '\u00e9'.repeat(50) })).toEqual(own);
+});

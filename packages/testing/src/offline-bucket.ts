@@ -1,0 +1,12 @@
+import { S3StorageProvider } from '@cloud-mirror/storage-s3';
+
+/** A bucket of AWS that is asked for addresses only: nothing is sent. Credentials come from the environment. */
+export function offlineBucket(access: 'public' | 'signed'): S3StorageProvider {
+  return new S3StorageProvider({
+    bucket: 'copies',
+    region: 'us-west-1',
+    access,
+    signedUrlSeconds: 60,
+    lifespanDays: 1,
+  });
+}
