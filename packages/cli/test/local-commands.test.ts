@@ -49,7 +49,10 @@ describe('url', () => {
     [['url', origin, ...whereOptions], 'give --mirror URL or set CLOUD_MIRROR_URL'],
     [['url', 'ftp://example.com/x', ...whereOptions, '--mirror', where.mirror], 'only https: and http:'],
     [['url', origin, '--mirror', where.mirror], "required option '--service <name>' not specified"],
-    [['url', origin, ...whereOptions, '--mirror', 'mirror'], 'give the front end, as in https://'],
+    [
+      ['url', origin, ...whereOptions, '--mirror', 'mirror'],
+      'give the public URL of the front end, such as https://',
+    ],
     [['get', origin, ...whereOptions, '--sha256', 'abc'], 'Give 64 hexadecimal digits.'],
     [['get', origin, ...whereOptions, '--wait', '-1'], 'Give whole seconds, 0 or more.'],
     [['fetch'], "unknown command 'fetch'"],

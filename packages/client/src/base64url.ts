@@ -1,4 +1,4 @@
-/** RFC 4648 section 5, without padding, of the UTF-8 of `text`. `text` must be well-formed Unicode. */
+/** Base64url without padding (RFC 4648, section 5) of the UTF-8 of `text`, which must be well-formed Unicode. */
 export function encodeBase64url(text: string): string {
   let binary = '';
   for (const byte of new TextEncoder().encode(text)) binary += String.fromCharCode(byte);
@@ -6,8 +6,8 @@ export function encodeBase64url(text: string): string {
 }
 
 /**
- * The inverse of {@link encodeBase64url}; `null` where `encoded` is not what that function makes: padding, another
- * alphabet, left-over bits, or bytes that are not UTF-8.
+ * The inverse of {@link encodeBase64url}. `null` for anything that function does not produce: padding, another
+ * alphabet, non-zero trailing bits, or bytes that are not UTF-8.
  */
 export function decodeBase64url(encoded: string): string | null {
   if (!/^[A-Za-z0-9_-]*$/.test(encoded)) return null;
@@ -19,6 +19,6 @@ export function decodeBase64url(encoded: string): string | null {
   } catch {
     return null;
   }
-  // `atob` ignores left-over bits: only one spelling of a text may count.
+  // `atob` ignores non-zero trailing bits, but each text must have only one valid encoding.
   return encodeBase64url(text) === encoded ? text : null;
 }

@@ -2,9 +2,9 @@ import { decodeBase64url } from './base64url.ts';
 import { checkedOriginUrl } from './origin-parameter.ts';
 import { RewriteError } from './rewrite-error.ts';
 
-/** What a mirrored address says. */
+/** The components of a mirrored address. */
 export interface MirroredUrl {
-  /** Without a slash at its end. */
+  /** The front end's public URL, without a trailing slash. */
   readonly mirror: string;
   readonly service: string;
   readonly region: string;
@@ -15,8 +15,8 @@ export interface MirroredUrl {
 const REDIRECT_PATH = /^(.*)\/v1\/redirect\/([^/]+)\/([^/]+)\/([A-Za-z0-9_-]+)(?:\/([^/]*\.[^/]*))?$/;
 
 /**
- * The inverse of `rewriteUrl`. Reads the canonical form only; the front end also takes older spellings. A query
- * (`?wait=5`) and a fragment of the address are ignored.
+ * The inverse of `rewriteUrl`. Accepts the canonical form only; the front end also accepts older spellings. Ignores a
+ * query (`?wait=5`) and a fragment of the address.
  * @throws RewriteError `not_a_mirrored_url`
  */
 export function decodeMirroredUrl(address: string): MirroredUrl {
@@ -42,7 +42,7 @@ export function decodeMirroredUrl(address: string): MirroredUrl {
 function notMirrored(): RewriteError {
   return new RewriteError(
     'not_a_mirrored_url',
-    'the address is not one that rewriteUrl makes',
+    'the address is not one that rewriteUrl produces',
     'give <mirror>/v1/redirect/<service>/<region>/<base64url of an http(s) URL>',
   );
 }

@@ -1,8 +1,8 @@
 import { RewriteError } from './rewrite-error.ts';
 
 /**
- * The file name that a URL ends with: its last path segment, decoded, with `_` for what no file name may hold (slashes,
- * backslashes, control characters). `null` where the path ends with a slash or the segment is no name.
+ * The file name in a URL: its last path segment, decoded, with `_` for characters that a file name must not contain
+ * (slashes, backslashes, control characters). `null` if the path ends with a slash or the segment is not a name.
  */
 export function fileNameOfUrl(url: string): string | null {
   const segment = new URL(url).pathname.split('/').at(-1) ?? '';
@@ -11,9 +11,9 @@ export function fileNameOfUrl(url: string): string | null {
 }
 
 /**
- * The last segment of a mirrored address, for clients that name their file by it. The mirror knows it for a file name,
- * and ignores it, by its dot: the name of a URL that has none gets `.bin`.
- * @throws RewriteError where a name that was given has no dot, or is not one segment
+ * The last segment of a mirrored address, for clients that take the name of their file from it. The mirror recognises a
+ * file name by its dot and ignores it, so a name without a dot in the origin URL gets the suffix `.bin`.
+ * @throws RewriteError if `fileName` is a name without a dot, or not a single path segment
  */
 export function fileNameSegment(fileName: true | string, originUrl: string): string {
   if (fileName === true) {
@@ -29,8 +29,8 @@ export function fileNameSegment(fileName: true | string, originUrl: string): str
   if (!usable)
     throw new RewriteError(
       'file_name_unusable',
-      `the file name ${JSON.stringify(fileName)} has no dot, or holds a slash or control character`,
-      'give one such as app.tar.gz: the mirror tells a file name by its dot',
+      `the file name ${JSON.stringify(fileName)} has no dot, or contains a slash or control character`,
+      'use a name such as app.tar.gz: the mirror recognises a file name by its dot',
     );
   return encodeURIComponent(fileName);
 }

@@ -1,8 +1,8 @@
 import { RewriteError } from './rewrite-error.ts';
 
 /**
- * Address of a resource of the mirror: `<mirror>/<segment>/<segment>…`, each segment percent-encoded.
- * `mirror` is the front end's public URL, with the path it is mounted at, if any; a slash at its end does not matter.
+ * Builds the address of a resource of the mirror: `<mirror>/<segment>/<segment>…`, each segment percent-encoded.
+ * `mirror` is the front end's public URL, including the path of its mount point; a trailing slash is ignored.
  * @throws RewriteError
  */
 export function mirrorAddress(mirror: string, segments: readonly string[]): string {
@@ -22,13 +22,13 @@ function checkedMirror(mirror: string): string {
     throw new RewriteError(
       'mirror_not_a_base_url',
       'the address of the mirror is not an http(s) URL without user name, query and fragment',
-      'give the front end, as in https://mirror.example.com',
+      'give the public URL of the front end, such as https://mirror.example.com',
     );
   return `${url.origin}${url.pathname}`.replace(/\/+$/, '');
 }
 
 function encodedSegment(segment: string): string {
-  // A dot segment, and an empty one, would name another resource once the client has normalised the address.
+  // An empty segment or a dot segment would name another resource once the client normalises the address.
   if (segment === '' || segment === '.' || segment === '..' || !segment.isWellFormed())
     throw new RewriteError(
       'not_a_path_segment',

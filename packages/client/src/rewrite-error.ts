@@ -1,4 +1,4 @@
-/** What is wrong with an input. Stable words. */
+/** What is wrong with an input. The codes are stable. */
 export type RewriteFault =
   | 'origin_not_a_url'
   | 'origin_not_http'
@@ -10,8 +10,8 @@ export type RewriteFault =
   | 'not_a_mirrored_url';
 
 /**
- * An address cannot be made, or read, from what was given. The message names the fault and then the remedy, and never
- * holds credentials of the URL.
+ * The input cannot be converted to, or from, a mirrored address. The message names the fault and then the remedy, and
+ * never contains credentials of the URL.
  */
 export class RewriteError extends TypeError {
   override readonly name = 'RewriteError';

@@ -3,10 +3,10 @@ import ipaddr from 'ipaddr.js';
 
 /**
  * Special-purpose blocks of the IANA registries (iana-ipv4-special-registry and iana-ipv6-special-registry, both last
- * updated 2025-10-09) that are not globally reachable unicast, and public-looking addresses that clouds answer on
- * themselves. Whoever brings them up to date changes that date as well.
- * Blocks that the registry calls reachable but that only ever name a service of the local network (6to4 relays, AS112,
- * AMT, Teredo) are refused as well: no artifact is served from there.
+ * updated 2025-10-09) that are not globally reachable unicast, and public-looking addresses on which clouds serve their
+ * platform endpoints. Update the date above together with the list.
+ * The list includes blocks that the registry calls reachable but that only address services of the local network (6to4
+ * relays, AS112, AMT, Teredo), because no artifact is served from there.
  */
 const REFUSED_IPV4: readonly string[] = [
   '0.0.0.0/8', // this network, RFC 791
@@ -31,9 +31,10 @@ const REFUSED_IPV4: readonly string[] = [
 ];
 
 /**
- * IPv6 is an allow list, 2000::/3 (the only global unicast that IANA has given out), less these. So mapped, compatible
- * and translated IPv4 (RFC 4291, 2765, 6052, 8215), loopback, unique local, link-local, site-local, multicast,
- * discard-only and segment routing are all out. Whatever embeds an IPv4 address is refused whole, not judged by it.
+ * For IPv6 the guard allows 2000::/3, the only global unicast space that IANA has allocated, except these blocks. This
+ * excludes mapped, compatible and translated IPv4 (RFC 4291, 2765, 6052, 8215), loopback, unique local, link-local,
+ * site-local, multicast, discard-only and segment routing. An address that embeds an IPv4 address is always refused,
+ * whatever that IPv4 address is.
  */
 const REFUSED_IPV6: readonly string[] = [
   '2001::/23', // IETF protocol assignments, RFC 2928: Teredo, benchmarking, ORCHID, AMT, AS112, drone tags
@@ -44,15 +45,15 @@ const REFUSED_IPV6: readonly string[] = [
 ];
 
 /**
- * Interface identifiers of ISATAP (RFC 5214, section 6.1) under any prefix: a tunnel end there would send the packet on
- * to the IPv4 address in the last 32 bits. The words are the fifth and sixth of the address.
+ * Interface identifiers of ISATAP (RFC 5214, section 6.1), under any prefix. A tunnel endpoint would forward the packet
+ * to the IPv4 address in the last 32 bits. The pairs are the fifth and sixth 16-bit groups of the address.
  */
 const ISATAP_IDENTIFIERS: readonly (readonly [number, number])[] = [
   [0x0000, 0x5efe],
   [0x0200, 0x5efe],
 ];
 
-/** What a rule with `privateAddresses` opens in addition: an operator's own networks, and nothing else. */
+/** Networks that a rule with `privateAddresses` allows in addition: only an operator's own networks. */
 const PRIVATE_NETWORKS: readonly string[] = [
   '10.0.0.0/8',
   '100.64.0.0/10',
@@ -63,7 +64,7 @@ const PRIVATE_NETWORKS: readonly string[] = [
   'fc00::/7',
 ];
 
-/** Endpoints inside those networks that hand credentials to whoever asks; no rule opens them. */
+/** Endpoints inside those networks that hand out credentials without authentication; no rule allows them. */
 const METADATA_ADDRESSES: readonly string[] = [
   '100.100.100.200/32', // Alibaba Cloud
   'fd00:ec2::/32', // AWS: metadata, DNS, time, container credentials
@@ -72,7 +73,7 @@ const METADATA_ADDRESSES: readonly string[] = [
   'fd00:42::42/128', // Scaleway
 ];
 
-/** Names under which clouds offer credentials to their machines; no rule opens them. */
+/** Names of the clouds' metadata services, which hand out credentials to their machines; no rule allows them. */
 const METADATA_HOSTS: ReadonlySet<string> = new Set([
   'metadata',
   'metadata.google.internal',
@@ -95,7 +96,7 @@ const globalIpv6 = block('2000::/3');
 const privateNetworks = PRIVATE_NETWORKS.map(block);
 const metadataAddresses = METADATA_ADDRESSES.map(block);
 
-/** Whether a textual IP address is reachable unicast on the public Internet. Everything unreadable is not. */
+/** Whether a textual IP address is globally reachable unicast. False for a text that is not an IP address. */
 export function isGlobalUnicast(address: string): boolean {
   const parsed = parse(address);
   if (parsed === null) return false;
@@ -104,8 +105,8 @@ export function isGlobalUnicast(address: string): boolean {
 }
 
 /**
- * Whether a connection may go to `address`. With `privateAddresses` loopback, RFC 1918, shared and unique local
- * addresses may be reached too; link-local addresses, cloud metadata, multicast and the like never.
+ * Whether a connection may go to `address`. `privateAddresses` also allows loopback, RFC 1918, shared and unique local
+ * addresses, but never link-local addresses, cloud metadata, multicast and the like.
  */
 export function isAddressAllowed(address: string, privateAddresses: boolean): boolean {
   if (isGlobalUnicast(address)) return true;
@@ -114,20 +115,20 @@ export function isAddressAllowed(address: string, privateAddresses: boolean): bo
   return isInAny(parsed, privateNetworks) && !isInAny(parsed, metadataAddresses) && !isIsatap(parsed);
 }
 
-/** Whether two texts are one IP address, however each of them is spelled. */
+/** Whether two texts are the same IP address, in any spelling. */
 export function isSameAddress(one: string, other: string): boolean {
   const [first, second] = [parse(one), parse(other)];
   return first !== null && second !== null && first.toNormalizedString() === second.toNormalizedString();
 }
 
-/** Whether `host` (lower case, as the URL parser gives it) is a name of a cloud's metadata service. */
+/** Whether `host`, in lower case as in a parsed URL, is the name of a cloud's metadata service. */
 export function isMetadataHost(host: string): boolean {
   return METADATA_HOSTS.has(host.toLowerCase().replace(/\.$/, ''));
 }
 
 function parse(address: string): Address | null {
-  // ipaddr.js reads octal, hexadecimal and short forms; an address that the system gave is never one. A zone (`%eth0`)
-  // means link-local.
+  // ipaddr.js also accepts octal, hexadecimal and short forms, which the operating system never returns. A zone
+  // (`%eth0`) means link-local.
   if (isIP(address) === 0 || address.includes('%')) return null;
   return isIPv4(address) ? ipaddr.IPv4.parse(address) : ipaddr.IPv6.parse(address);
 }

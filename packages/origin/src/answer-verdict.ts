@@ -6,37 +6,37 @@ import { parseRetryAfter } from './retry-after.ts';
 import { whyNotShareable } from './shareable.ts';
 
 /*
- * What the answer at the end of the redirects means for the object. The front end's probe and the copier's GET judge by
- * the same functions, so that no job is sent for what a copier would refuse.
+ * Decides what the final answer, after redirects, means for the object. The front end's probe and the copier's GET use
+ * the same rules, so that no job is sent for an object that a copier would refuse.
  */
 
-/** An object that is there, and may be copied for everybody. `sizeBytes` is `null` where the answer does not say. */
+/** An object that exists and may be copied for all clients. `sizeBytes` is `null` if the answer does not state it. */
 export interface CopyableAnswer {
   readonly sizeBytes: number | null;
 }
 
-/** @throws {OriginError} where a HEAD does not prove by itself that there is an object to copy */
+/** @throws {OriginError} if the answer to a HEAD alone does not prove that there is an object to copy */
 export function judgeHead(answer: FollowedResponse, options: SourceOptions): CopyableAnswer {
   if (answer.status !== 200) throw statusError(answer, options);
   if (answer.headers.hasForeignTransferCoding())
-    throw notCopyable(answer, 'answered HEAD with a transfer coding that nobody asked for');
+    throw notCopyable(answer, 'answered HEAD with a transfer coding that was not requested');
   assertShareable(answer, options);
   return { sizeBytes: answer.headers.contentLength() };
 }
 
-/** @throws {OriginError} where a GET of the first byte shows that a GET of the whole would not give the object */
+/** @throws {OriginError} if the answer to a GET of the first byte shows that a full GET would not return the object */
 export function judgeFirstByte(answer: FollowedResponse, options: SourceOptions): CopyableAnswer {
   const { status, headers } = answer;
   const range = parseContentRange(headers.single('content-range'));
-  // About the range alone: the object is empty, or the server does not do ranges and says so in its own way. The headers
-  // are those of an error, so the GET of the whole has to tell the rest.
+  // A 416 concerns only the range: the object is empty, or the server does not support ranges. Its headers describe an
+  // error document, so only the full GET can show more.
   if (status === 416) return { sizeBytes: range?.size === 0 ? 0 : null };
   if (status !== 200 && status !== 203 && status !== 206) throw statusError(answer, options);
   assertShareable(answer, options);
   return { sizeBytes: status === 206 ? (range?.size ?? null) : headers.contentLength() };
 }
 
-/** @throws {OriginError} where the answer to a GET is not the whole object, or not for everybody */
+/** @throws {OriginError} if the answer to a full GET is not the whole object, or must not be shared */
 export function judgeWhole(answer: FollowedResponse, options: SourceOptions): CopyableAnswer {
   const { status, headers } = answer;
   const sizeBytes = status === 206 ? wholeSize(answer) : headers.contentLength();
@@ -46,7 +46,7 @@ export function judgeWhole(answer: FollowedResponse, options: SourceOptions): Co
   return { sizeBytes };
 }
 
-/** Complete length, where a 206 to a request without Range has all bytes of it; `null` where it has a part. */
+/** Complete length, if a 206 to a request without Range carries every byte; `null` if it is partial. */
 function wholeSize({ headers }: FollowedResponse): number | null {
   const range = parseContentRange(headers.single('content-range'));
   if (range?.kind !== 'satisfied' || range.size === null) return null;
@@ -64,11 +64,11 @@ function assertShareable(answer: FollowedResponse, options: SourceOptions): void
   });
 }
 
-/** Statuses that may be about who asks and from where, and that `onRefusal: origin` leaves to the origin. */
+/** Statuses that may depend on the client's identity or address; `onRefusal: origin` sends the client to the origin. */
 const ABOUT_THE_CLIENT: ReadonlySet<number> = new Set([401, 403, 429]);
 
-/** Statuses that say that there is no object, whoever asks. */
-const NOT_THERE: ReadonlySet<number> = new Set([404, 410]);
+/** Statuses that say that there is no object, for any client. */
+const NOT_FOUND: ReadonlySet<number> = new Set([404, 410]);
 
 function statusError(answer: FollowedResponse, { onRefusal }: SourceOptions): OriginError {
   const { status, finalUrl, headers, cookieSet } = answer;
@@ -77,12 +77,12 @@ function statusError(answer: FollowedResponse, { onRefusal }: SourceOptions): Or
   const context = {
     host: finalUrl.host,
     retryable: isRetryableStatus(status),
-    // 0 asks for no pause, so there is nothing to heed and nothing to pass on.
+    // A Retry-After of 0 asks for no pause, so it counts as none.
     retryAfterSeconds: (status === 429 || status === 503 ? parseRetryAfter(headers) : null) || null,
   };
   if (onRefusal === 'origin' && ABOUT_THE_CLIENT.has(status))
     return new OriginError('origin_refused', `${answered}, perhaps to this mirror only`, context);
-  if (cookieSet && status < 500 && !NOT_THERE.has(status))
+  if (cookieSet && status < 500 && !NOT_FOUND.has(status))
     return new OriginError(
       'cookie_required',
       `${answered} after a redirect that set a cookie, which the mirror does not send`,

@@ -1,9 +1,9 @@
 import { hostForClients } from './log-form.ts';
 import { OriginError } from './origin.ts';
 
-/** How long one call of an Origin may take in all: until its caller aborts it, its owner closes, or its time is over. */
+/** Bounds one call of an Origin: it ends when its caller aborts it, its owner closes, or its total time is over. */
 export class CallLifetime implements Disposable {
-  /** Aborted by whichever comes first. */
+  /** Aborted by whichever happens first. */
   readonly signal: AbortSignal;
   readonly #caller: AbortSignal | undefined;
   readonly #end = new AbortController();
@@ -14,21 +14,19 @@ export class CallLifetime implements Disposable {
     this.#caller = caller;
     this.#totalSeconds = totalSeconds;
     this.signal = AbortSignal.any([this.#end.signal, closed, ...(caller ? [caller] : [])]);
-    // Longer delays than a timer can hold would fire at once.
+    // setTimeout fires at once for a delay above 2^31 - 1 ms.
     const totalMs = Math.min(totalSeconds * 1000, 0x7fff_ffff);
     this.#timer = setTimeout(() => {
       this.#end.abort(new Error(`not complete within ${totalSeconds} s`));
     }, totalMs);
   }
 
-  /**
-   * What to throw once `signal` is aborted: the caller's own reason, else an {@link OriginError} with `code`.
-   */
+  /** The error to throw once `signal` is aborted: the caller's own reason, else an {@link OriginError} with `code`. */
   failure(code: 'origin_unreachable' | 'origin_interrupted', url: URL): unknown {
     if (this.#caller?.aborted) return this.#caller.reason;
     const message = this.#end.signal.aborted
       ? `${hostForClients(url)} did not deliver within ${this.#totalSeconds} s`
-      : 'the reader of origins was closed';
+      : 'the origin client was closed';
     return new OriginError(code, message, { cause: this.signal.reason, host: url.host });
   }
 

@@ -2,8 +2,8 @@ const MAX_DEPTH = 8;
 const MAX_ERRORS = 16;
 
 /**
- * An error and everything that led to it, outermost first: `cause` is followed, and the members of an AggregateError
- * (one for each address that was tried) stand behind it. Bounded, and safe for causes that refer to one another.
+ * Flattens an error and its causes, outermost first. Follows `cause`; the members of an AggregateError (one for each
+ * address that was tried) come right after it. Bounded, and safe for cyclic causes.
  */
 export function causeChain(error: unknown): readonly Error[] {
   const chain: Error[] = [];
@@ -18,7 +18,7 @@ export function causeChain(error: unknown): readonly Error[] {
   return chain;
 }
 
-/** The `code` of an error, such as `ECONNRESET`; `null` where it has none. */
+/** The `code` of an error, such as `ECONNRESET`; `null` if it has none. */
 export function codeOf(error: Error): string | null {
   const { code } = error as { readonly code?: unknown };
   return typeof code === 'string' ? code : null;

@@ -1,7 +1,7 @@
 import { errors } from 'undici';
 import { causeChain, codeOf } from './cause-chain.ts';
 
-/** What a code of Node or OpenSSL means for somebody who cannot see the mirror's network. Words only: no address. */
+/** Explains error codes of Node and OpenSSL to clients, who do not know the mirror's network. Names no address. */
 const MEANINGS: Readonly<Record<string, string>> = {
   ENOTFOUND: 'its name does not exist',
   EAI_NODATA: 'its name has no address',
@@ -32,15 +32,15 @@ const MEANINGS: Readonly<Record<string, string>> = {
 };
 
 /**
- * The rough cause of a failed connection, for clients; `null` where none of the causes is known. The innermost error
- * that is known decides: it is the one that the system or OpenSSL gave.
+ * The rough cause of a failed connection, for clients; `null` if no error in the chain has a known code. The innermost
+ * known error counts, because it comes from the operating system or OpenSSL.
  */
 export function roughCause(error: unknown): string | null {
   const known = causeChain(error).flatMap((each) => MEANINGS[codeOf(each) ?? ''] ?? []);
   return known.at(-1) ?? null;
 }
 
-/** What the parser of Node (llhttp) calls a fault, in the words of RFC 9112. */
+/** Error codes of Node's parser (llhttp) in the terms of RFC 9112. */
 const PARSER_FAULTS: Readonly<Record<string, string>> = {
   HPE_UNEXPECTED_CONTENT_LENGTH: 'has more than one Content-Length',
   HPE_INVALID_CONTENT_LENGTH: 'has a Content-Length that is not one number',
@@ -54,7 +54,7 @@ const PARSER_FAULTS: Readonly<Record<string, string>> = {
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 'has chunk extensions that are too large',
 };
 
-/** What is wrong with an answer that could not be parsed, for clients; `null` where parsing did not fail. */
+/** Why an answer could not be parsed, for clients; `null` if the error is not a parsing error. */
 export function answerFault(error: unknown): string | null {
   for (const each of causeChain(error)) {
     if (each instanceof UnreadableAnswerError) return each.message;
@@ -66,7 +66,7 @@ export function answerFault(error: unknown): string | null {
   return null;
 }
 
-/** An answer that parsers take, and that cannot be used all the same. The message continues "its answer …". */
+/** An answer that the parser accepts but that is unsafe to use. The message continues "its answer …". */
 export class UnreadableAnswerError extends Error {
   override readonly name = 'UnreadableAnswerError';
 }

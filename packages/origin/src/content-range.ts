@@ -1,4 +1,4 @@
-/** A Content-Range of bytes (RFC 9110, 14.4); positions count from 0, `last` is included, `size` is the complete length. */
+/** A byte Content-Range (RFC 9110, 14.4). Positions start at 0, `last` is inclusive, `size` is the complete length. */
 export type ContentRange =
   | {
       readonly kind: 'satisfied';
@@ -8,7 +8,7 @@ export type ContentRange =
     }
   | { readonly kind: 'unsatisfied'; readonly size: number };
 
-/** @returns `null` where the value is absent or malformed */
+/** @returns `null` if the value is absent or malformed */
 export function parseContentRange(value: string | null): ContentRange | null {
   const match = /^bytes (?:(\d+)-(\d+)|\*)\/(\d+|\*)$/.exec(value?.trim() ?? '');
   if (match === null) return null;

@@ -1,6 +1,6 @@
 const POLYNOMIAL = 0x82f63b78; // Castagnoli, reflected (RFC 3720, B.4)
 
-/** CRC-32C of a stream, chunk by chunk. */
+/** Computes the CRC-32C of a stream, chunk by chunk. */
 export class Crc32c {
   readonly #table = new Uint32Array(256).map((_, byte) => {
     let value = byte;
@@ -16,7 +16,7 @@ export class Crc32c {
     this.#state = state;
   }
 
-  /** As an unsigned 32-bit number. */
+  /** The checksum as an unsigned 32-bit number. */
   digest(): number {
     return (this.#state ^ 0xffff_ffff) >>> 0;
   }

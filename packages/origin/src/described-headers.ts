@@ -1,7 +1,7 @@
 import type { OriginCaching, OriginDescription } from './origin.ts';
 import type { ResponseHeaders } from './response-headers.ts';
 
-/** What an answer's headers say of the object. */
+/** Reads the description of the object from an answer's headers. */
 export function describeHeaders(
   headers: ResponseHeaders,
 ): Omit<OriginDescription, 'finalUrl' | 'hops' | 'sizeBytes'> {
@@ -21,7 +21,7 @@ export function describeCaching(headers: ResponseHeaders): OriginCaching {
 }
 
 /**
- * Prefixes of the headers with which stores give back what their users said of an object:
+ * Headers in which stores return the user metadata of an object:
  * https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html,
  * https://cloud.google.com/storage/docs/xml-api/reference-headers#xgoogmeta
  */
@@ -29,8 +29,8 @@ const USER_METADATA = /^x-(?:amz|goog)-meta-(.+)$/;
 
 function userMetadata(headers: ResponseHeaders): Record<string, string> {
   const entries = headers.names().flatMap((name): [string, string][] => {
-    const own = USER_METADATA.exec(name)?.[1];
-    return own === undefined ? [] : [[own, headers.list(name) ?? '']];
+    const key = USER_METADATA.exec(name)?.[1];
+    return key === undefined ? [] : [[key, headers.list(name) ?? '']];
   });
   return Object.fromEntries(entries);
 }

@@ -2,15 +2,14 @@ import type { ResponseHeaders } from './response-headers.ts';
 
 export type DigestAlgorithm = 'md5' | 'sha1' | 'sha256' | 'sha512' | 'crc32' | 'crc32c';
 
-/** A digest that the origin gave for the bytes it sends. */
+/** A digest that the origin sends with the bytes. */
 export interface DigestClaim {
-  /** The header field it came from, as messages name it. */
+  /** The header field that it comes from, spelled as in messages. */
   readonly field: string;
   readonly algorithm: DigestAlgorithm;
   readonly value: Buffer;
   /**
-   * The field does not say that it is a digest; it only looks like one. Such a claim proves bytes that agree with it, and
-   * says little against bytes that do not.
+   * The field is not defined as a digest but looks like one. A match proves the bytes; a mismatch proves little.
    */
   readonly guessed?: boolean;
 }
@@ -24,7 +23,7 @@ const LENGTHS: Readonly<Record<DigestAlgorithm, number>> = {
   crc32c: 4,
 };
 
-/** Registered names that are checked; the rest of the registry (unixsum and the like) proves nothing. */
+/** The registered algorithms that are checked; the others (unixsum and the like) are too weak to prove anything. */
 const REGISTERED: Readonly<Record<string, DigestAlgorithm>> = {
   md5: 'md5',
   sha: 'sha1',
@@ -34,9 +33,9 @@ const REGISTERED: Readonly<Record<string, DigestAlgorithm>> = {
 };
 
 /**
- * Every digest of the whole body that a 200's headers give. What cannot be read as one is not a claim.
+ * Reads every digest of the whole body from the headers of a 200. Malformed values are ignored.
  *
- * A CRC-32C is given only where nothing better is: it is computed in JavaScript and adds nothing to a hash.
+ * CRC-32C is returned only if there is nothing stronger: it is computed in JavaScript and adds nothing to a hash.
  */
 export function digestClaims(headers: ResponseHeaders): readonly DigestClaim[] {
   const claims = [
@@ -60,7 +59,7 @@ function structured(headers: ResponseHeaders, name: string, field: string): Dige
   });
 }
 
-/** RFC 3230: `SHA-256=…base64…`, names without regard to case. */
+/** RFC 3230: `SHA-256=…base64…`, with case-insensitive names. */
 function legacyDigest(headers: ResponseHeaders): DigestClaim[] {
   return (headers.list('digest') ?? '').split(',').flatMap((member) => {
     const match = /^([A-Za-z0-9-]+)=([A-Za-z0-9+/=]+)$/.exec(member.trim());
@@ -68,7 +67,10 @@ function legacyDigest(headers: ResponseHeaders): DigestClaim[] {
   });
 }
 
-/** https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html; composite ones end in `-N`. */
+/**
+ * https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html. A composite checksum is not a
+ * digest of the bytes and ends in `-N`.
+ */
 function amazonChecksums(headers: ResponseHeaders): DigestClaim[] {
   if (headers.first('x-amz-checksum-type')?.toUpperCase() === 'COMPOSITE') return [];
   return (['sha256', 'sha1', 'crc32', 'crc32c'] as const).flatMap((algorithm) => {
@@ -78,8 +80,8 @@ function amazonChecksums(headers: ResponseHeaders): DigestClaim[] {
 }
 
 /**
- * https://cloud.google.com/storage/docs/xml-api/reference-headers#xgooghash: digests of what is stored, which is what
- * is sent only if nothing was decoded on the way.
+ * https://cloud.google.com/storage/docs/xml-api/reference-headers#xgooghash: digests of the stored bytes. They hold for
+ * the sent bytes only if the store did not decode (transcode) them.
  */
 function googleHashes(headers: ResponseHeaders): DigestClaim[] {
   const stored = headers.first('x-goog-stored-content-encoding')?.toLowerCase();
@@ -92,10 +94,10 @@ function googleHashes(headers: ResponseHeaders): DigestClaim[] {
 }
 
 /**
- * S3 makes the entity tag an MD5 of the object where it was put in one piece and not under a KMS or customer key
- * (https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html), directory buckets excepted. Only an answer that
- * bears S3's request id is taken for one of S3, and none that was encoded, perhaps by a cache in between. Stores that
- * only resemble S3 (or objects of backups and migrations) have other tags of this form, so it stays a guess.
+ * S3's entity tag is an MD5 of the object if it was uploaded by a single PUT and is not encrypted with a KMS or
+ * customer key (https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html); not so in directory buckets. An
+ * answer counts as S3's if it has S3's request id, and if it is not content-encoded, perhaps by a cache in between.
+ * S3-compatible stores, backups and migrations can produce other tags of this form, so the digest is only a guess.
  */
 function entityTag(headers: ResponseHeaders): DigestClaim[] {
   const hex = /^"([0-9a-f]{32})"$/i.exec(headers.first('etag') ?? '')?.[1];
@@ -119,7 +121,7 @@ function claim(
   if (algorithm === undefined || base64 === null || base64 === undefined) return [];
   const text = base64.trim();
   const value = Buffer.from(text, 'base64');
-  // Buffer.from skips what is not base64; only a text that it would write itself is one.
+  // Buffer.from skips invalid characters, so the text is valid only if re-encoding gives the same text.
   if (value.length !== LENGTHS[algorithm] || value.toString('base64') !== text) return [];
   return [{ field, algorithm, value }];
 }

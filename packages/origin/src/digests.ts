@@ -8,7 +8,7 @@ interface Digester {
   digest(): Buffer;
 }
 
-/** Digests a stream once for every algorithm that is claimed, and for SHA-256 always. */
+/** Computes each claimed digest of a stream, and always its SHA-256. */
 export class StreamDigests {
   readonly #claims: readonly DigestClaim[];
   readonly #digesters = new Map<DigestAlgorithm, Digester>();
@@ -25,9 +25,9 @@ export class StreamDigests {
   }
 
   /**
-   * Ends the digests. To be called once.
-   * `broken` names the field of the first claim that does not hold, `null` where all do. A guess that does not hold
-   * counts for nothing where a hash proves the bytes.
+   * Finishes the digests. Call it once.
+   * `broken` is the header field of the first claim that fails, or `null` if all hold. A failed guess is ignored if a
+   * stated hash proves the bytes.
    */
   finish(): { readonly sha256: string; readonly broken: string | null } {
     const values = new Map([...this.#digesters].map(([algorithm, each]) => [algorithm, each.digest()]));

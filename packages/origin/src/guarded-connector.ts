@@ -9,51 +9,51 @@ export interface ResolvedAddress {
   readonly family: number;
 }
 
-/** All addresses of a host name, in the order in which they shall be tried. Rejects where the name does not resolve. */
+/** Resolves a host name to all its addresses, in the order in which to try them. Rejects if it does not resolve. */
 export type Resolver = (host: string) => Promise<readonly ResolvedAddress[]>;
 
 export interface GuardedConnectorOptions {
   /** Whether an operator's own networks may be reached; see `isAddressAllowed`. */
   readonly privateAddresses: boolean;
-  /** For the name, the connection and the TLS handshake together. */
+  /** Time limit for DNS, TCP connection and TLS handshake together. */
   readonly connectMs: number;
-  /** `getaddrinfo` by default. Asked once a connection: what it answered is what is checked and connected to. */
+  /** `getaddrinfo` by default. Called once per connection; its addresses are both checked and connected to. */
   readonly resolver?: Resolver | undefined;
   /** Certificate authorities (PEM) to trust in place of the bundled ones. */
   readonly ca?: string | Buffer | readonly (string | Buffer)[] | undefined;
-  /** The same, and instead of `ca`, read already: that takes milliseconds where there are many. */
+  /** Used instead of `ca`: a context that is already parsed, because parsing many authorities takes milliseconds. */
   readonly secureContext?: SecureContext | undefined;
-  /** Aborted when the owner closes; connections under way are given up then. */
+  /** Aborted when the owner closes; cancels connection attempts. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The guard let no connection be made. The message is for clients: it names no address. */
+/** The address guard refused the connection. The message is for clients: it names no address. */
 export class AddressRefusedError extends Error {
   override readonly name = 'AddressRefusedError';
 }
 
-/** What failed before a request could be sent. The message is for clients; addresses are in `cause` only. */
+/** A failure before a request could be sent. The message is for clients; only `cause` names addresses. */
 export class ConnectError extends Error {
   override readonly name = 'ConnectError';
 }
 
-/** Addresses tried for one connection. More are a way to keep a connection attempt busy. */
+/** Bounds the work that a name with many dead addresses can cause. */
 const MAX_ADDRESSES_TRIED = 4;
 
 const systemResolver: Resolver = (host) => lookup(host, { all: true, order: 'verbatim' });
 
 /**
- * A connector for undici that connects only to addresses which the address guard lets pass.
+ * A connector for undici that connects only to addresses that the address guard allows.
  *
- * The name is resolved once and the connection made to the very addresses that were checked, so an answer that changes
- * between check and use (DNS rebinding) changes nothing. One refused address among the answers refuses the host: which
- * of them is tried is not left to chance. Addresses in the URL itself are checked the same way.
+ * It resolves the name once and connects to the checked addresses, so DNS rebinding (an answer that changes between
+ * check and use) has no effect. If one address of a host is refused, the whole host is, so that the result does not
+ * depend on which address is tried. IP addresses in the URL are checked the same way.
  */
 export function guardedConnector(options: GuardedConnectorOptions): buildConnector.connector {
   return connectorOf((url) => openGuardedConnection(url, options));
 }
 
-/** A connector for undici that connects to the server of a URL by `connect`. */
+/** Adapts `connect`, which opens a connection to the server of a URL, to undici's connector interface. */
 export function connectorOf(connect: (url: URL) => Promise<Socket | TLSSocket>): buildConnector.connector {
   return ({ protocol, hostname, port }, callback) => {
     const host = isIP(hostname) === 6 ? `[${hostname}]` : hostname;
@@ -68,11 +68,11 @@ export function connectorOf(connect: (url: URL) => Promise<Socket | TLSSocket>):
   };
 }
 
-/** Where a connection leads, as undici names it. */
+/** Host, port and scheme of a connection, as undici passes them. */
 type Target = Pick<buildConnector.Options, 'hostname' | 'port' | 'protocol'>;
 
 /**
- * A connection to the server of an http or https URL under the same guard, secured where the scheme asks for it.
+ * Opens a connection to the server of an http or https URL under the same guard, with TLS for https.
  * @throws {AddressRefusedError}, {@link ConnectError}; the reason of `options.signal` once it is aborted
  */
 export function openGuardedConnection(
@@ -93,7 +93,7 @@ function openConnection(target: Target, options: GuardedConnectorOptions): Promi
   });
 }
 
-/** Runs `connect` within the time limit of `options`; `what` begins the message of a {@link ConnectError} after it. */
+/** Runs `connect` with the time limit of `options`. On timeout the {@link ConnectError} says `<what> within <n> s`. */
 export async function withConnectLimit<Connection>(
   options: Pick<GuardedConnectorOptions, 'connectMs' | 'signal'>,
   what: string,
@@ -113,8 +113,8 @@ export async function withConnectLimit<Connection>(
 }
 
 /**
- * What was connected to is judged once more, so that no path to a socket depends on the check before it alone. It must
- * be one of the addresses that were checked, too: systems connect to themselves where they are told `0.0.0.0`.
+ * Checks the peer's real address again, as a second line of defence. The peer must also be one of the checked
+ * addresses: operating systems connect to themselves when given `0.0.0.0`.
  */
 function assertAllowedPeer(
   socket: Socket,
@@ -144,8 +144,8 @@ async function checkedAddresses(
 }
 
 /**
- * Refuses what a URL's host shows by itself, before any name is resolved.
- * @throws {AddressRefusedError} for an address that is not allowed, and for a name of a metadata service
+ * Checks a URL's host before DNS resolution.
+ * @throws {AddressRefusedError} for an IP address that is not allowed, and for the name of a metadata service
  */
 export function assertAllowedName(host: string, privateAddresses: boolean): void {
   if (isIP(host) === 0 && isMetadataHost(host))
@@ -154,7 +154,7 @@ export function assertAllowedName(host: string, privateAddresses: boolean): void
     throw new AddressRefusedError('the host is not a public address');
 }
 
-/** A connection to a host that the operator named: it may be anywhere. */
+/** Connects without the address guard: for hosts that the operator configures, such as a proxy. */
 export async function connectUnguarded(
   host: string,
   port: number,
@@ -179,7 +179,7 @@ async function resolve(
   }
 }
 
-/** One address after another, each with an equal share of the time that is left. */
+/** Tries the addresses in order; each gets an equal share of the remaining time. */
 async function connectToFirst(
   addresses: readonly ResolvedAddress[],
   port: number,
@@ -223,7 +223,7 @@ function connectOnce(address: string, port: number, limitMs: number, signal: Abo
     settle();
     fulfil(socket);
   });
-  // Stays for the socket's life: an error between here and its next owner must not be an uncaught one.
+  // Never removed: an error before the socket's next owner adds its listener would be uncaught.
   socket.on('error', (error) => {
     settle();
     reject(error);
@@ -233,7 +233,7 @@ function connectOnce(address: string, port: number, limitMs: number, signal: Abo
   return promise;
 }
 
-/** TLS over `socket`; the certificate must be for `host`. An IP address is verified but not sent (RFC 6066, 3). */
+/** Starts TLS on `socket`; the certificate must be for `host`. An IP address is not sent as SNI (RFC 6066, 3). */
 export function secureConnection(
   socket: Socket,
   host: string,

@@ -13,30 +13,30 @@ import {
   type GuardedConnectorOptions,
   type Resolver,
 } from './guarded-connector.ts';
+import { requestLeniently } from './lenient-request.ts';
 import { hostForClients } from './log-form.ts';
 import { OriginError } from './origin.ts';
 import { openProxiedConnection, proxyFailure } from './proxied-connection.ts';
 import { proxyAuthorization, proxyFor, type ProxySettings } from './proxy-choice.ts';
 import { ResponseHeaders } from './response-headers.ts';
-import { requestTolerantly } from './tolerant-request.ts';
 
 export interface HopRequest {
   readonly url: URL;
   readonly method: 'GET' | 'HEAD';
   readonly headers: Readonly<Record<string, string>>;
-  /** What the source policy's rule for this very URL says. */
+  /** From the source policy's rule for this URL, not for the URL that redirected here. */
   readonly privateAddresses: boolean;
   readonly lifetime: CallLifetime;
-  /** Longest wait for the headers, where it is shorter than firstByteSeconds. */
+  /** Time limit for the headers; firstByteSeconds applies if that is shorter. */
   readonly answerSeconds?: number | undefined;
 }
 
 export interface HopResponse {
   readonly status: number;
   readonly headers: ResponseHeaders;
-  /** To be read to its end or destroyed. Errors after that are nobody's. */
+  /** The caller must read it to its end or destroy it. Errors after that are ignored. */
   readonly body: Readable;
-  /** Gives up the body: reads a little in the background so that the connection can be used again, or closes it. */
+  /** Gives up the body: drains a short one in the background so that the connection can be reused, or closes it. */
   readonly discard: () => void;
 }
 
@@ -47,29 +47,31 @@ export interface HopRequesterOptions {
   readonly resolver?: Resolver | undefined;
   /** Certificate authorities (PEM) to trust in place of Node's. */
   readonly ca?: string | Buffer | readonly (string | Buffer)[] | undefined;
-  /** Every origin is asked directly where it is left out. */
+  /** Without it, every origin is reached directly. */
   readonly proxy?: ProxySettings | undefined;
 }
 
 const MAX_HEADER_BYTES = 32 * 1024;
 const DISCARD_BYTES = 16 * 1024;
 const DISCARD_MS = 2000;
-/** Servers remembered that undici does not understand; the oldest is forgotten first. */
-const MAX_TOLERATED = 256;
+/** Bound of the set of servers that need the lenient parser; the oldest is evicted first. */
+const MAX_LENIENT_ORIGINS = 256;
 
-/** Sends one request and gives its answer, whatever the status: no redirects, no decoding, no credentials. */
+/** Sends one request and returns the answer, whatever its status. Does not follow redirects or decode the body. */
 export class HopRequester implements AsyncDisposable {
   readonly #options: HopRequesterOptions;
   readonly #closed = new AbortController();
   /**
-   * One pool for each permission: a connection that a rule with privateAddresses opened is never used for another's URL.
-   * One for each method: where a server sends a body with the answer to a HEAD, what follows on that connection may be
-   * read out of it. That must not become an object's bytes. And one for each way, through a proxy or not.
+   * Connection pools, which must not be shared between:
+   * - URLs with and without `privateAddresses`: a connection to a private address serves only URLs that may use it.
+   * - HEAD and GET: if a server wrongly sends a body with the answer to a HEAD, the next answer on that connection may
+   *   be read from that body, and it must not become an object's bytes.
+   * - direct connections and those through a proxy.
    */
   readonly #agents = new Map<string, Agent>();
   readonly #secureContext: SecureContext | undefined;
-  /** Servers whose last answer undici could not parse: they are asked by the lenient client at once. */
-  readonly #tolerated = new Set<string>();
+  /** Servers whose last answer undici could not parse: the next request uses the lenient parser at once. */
+  readonly #lenientOrigins = new Set<string>();
 
   constructor(options: HopRequesterOptions) {
     this.#options = options;
@@ -78,32 +80,32 @@ export class HopRequester implements AsyncDisposable {
       ca === undefined ? undefined : createSecureContext({ ca: ca as string | Buffer | (string | Buffer)[] });
   }
 
-  /** Aborted when this is disposed of. */
+  /** Aborted when this requester is disposed of. */
   get closed(): AbortSignal {
     return this.#closed.signal;
   }
 
-  /** @throws {OriginError} `not_allowed` from the address guard, `origin_unreachable`; the caller's reason when aborted */
+  /** @throws {OriginError} `not_allowed` (by the address guard), `origin_unreachable`; the caller's abort reason */
   async request(hop: HopRequest): Promise<HopResponse> {
     try {
-      if (this.#tolerated.has(hop.url.origin)) return await this.#sendTolerantly(hop);
-      return await this.#sendTwice(hop);
+      if (this.#lenientOrigins.has(hop.url.origin)) return await this.#sendLeniently(hop);
+      return await this.#sendWithRetry(hop);
     } catch (error) {
       throw this.#failure(error, hop);
     }
   }
 
-  /** A second time on a fresh connection where the fault may be the connection's, or undici's dislike of the answer. */
-  async #sendTwice(hop: HopRequest): Promise<HopResponse> {
+  /** Retries once, on a fresh connection, if a reused connection broke or undici could not parse the answer. */
+  async #sendWithRetry(hop: HopRequest): Promise<HopResponse> {
     try {
       return await this.#send(hop);
     } catch (error) {
       if (hop.lifetime.signal.aborted) throw error;
       if (isUnusualAnswer(error)) {
-        this.#tolerate(hop.url);
-        return this.#sendTolerantly(hop);
+        this.#rememberLenient(hop.url);
+        return this.#sendLeniently(hop);
       }
-      // An idle connection that the server closes at the same moment breaks the request which was to reuse it.
+      // A server may close an idle connection at the moment when it is reused (RFC 9112, 9.3.1).
       if (!isBrokenConnection(error)) throw error;
       return this.#send(hop);
     }
@@ -123,14 +125,14 @@ export class HopRequester implements AsyncDisposable {
       headers: this.#headers(hop),
       headersTimeout: this.#answerSeconds(hop) * 1000,
       bodyTimeout: 0,
-      // By itself undici closes the connection after a HEAD: a handshake for each first request.
+      // By default undici closes the connection after a HEAD, which would cost a handshake for every object.
       ...(hop.method === 'HEAD' && { reset: false }),
       signal: limit.signal,
     });
     const { body } = response;
-    // The reader of the body learns of the error as well. An unusual body is read by the lenient client the next time.
+    // The reader of the body gets this error too. The next request to this server uses the lenient parser.
     body.on('error', (error) => {
-      if (isUnusualBody(error)) this.#tolerate(hop.url);
+      if (isUnusualBody(error)) this.#rememberLenient(hop.url);
     });
     return this.#fromOrigin(hop, {
       status: response.statusCode,
@@ -146,7 +148,7 @@ export class HopRequester implements AsyncDisposable {
     });
   }
 
-  /** @throws {ConnectError} where a proxy answered in the origin's stead */
+  /** @throws {ConnectError} if the proxy, not the origin, answered */
   #fromOrigin({ url }: HopRequest, response: HopResponse): HopResponse {
     if (!this.#isForwarded(url)) return response;
     const failure = proxyFailure(response.status, (name) => response.headers.list(name));
@@ -155,11 +157,11 @@ export class HopRequester implements AsyncDisposable {
     throw failure;
   }
 
-  async #sendTolerantly(hop: HopRequest): Promise<HopResponse> {
+  async #sendLeniently(hop: HopRequest): Promise<HopResponse> {
     using limit = this.#headersLimit(hop);
     const signal = AbortSignal.any([limit.signal, this.#closed.signal]);
     const socket = await this.#connect(hop.url, { ...this.#connectorOptions(hop.privateAddresses), signal });
-    const { status, headers, body } = await requestTolerantly({
+    const { status, headers, body } = await requestLeniently({
       url: hop.url,
       target: this.#targetOf(hop.url),
       method: hop.method,
@@ -169,16 +171,17 @@ export class HopRequester implements AsyncDisposable {
       signal,
     });
     body.on('error', ignore);
-    // The connection is not used again, so there is nothing to read for.
+    // This connection is never reused, so draining the body would gain nothing.
     const response = { status, headers: new ResponseHeaders(headers), body, discard: () => body.destroy() };
     return this.#fromOrigin(hop, response);
   }
 
-  #tolerate({ origin }: URL): void {
-    this.#tolerated.delete(origin);
-    this.#tolerated.add(origin);
-    const [oldest] = this.#tolerated;
-    if (this.#tolerated.size > MAX_TOLERATED && oldest !== undefined) this.#tolerated.delete(oldest);
+  #rememberLenient({ origin }: URL): void {
+    const origins = this.#lenientOrigins;
+    origins.delete(origin);
+    origins.add(origin);
+    const [oldest] = origins;
+    if (origins.size > MAX_LENIENT_ORIGINS && oldest !== undefined) origins.delete(oldest);
   }
 
   #headers(hop: HopRequest): Record<string, string> {
@@ -195,7 +198,7 @@ export class HopRequester implements AsyncDisposable {
     return proxyFor(url, this.#options.proxy);
   }
 
-  /** Whether a proxy itself reads the request, in absolute form (RFC 9112, 3.2.2): over https it sees a tunnel only. */
+  /** Whether a proxy forwards the request, in absolute form (RFC 9112, 3.2.2). For https it only opens a tunnel. */
   #isForwarded(url: URL): boolean {
     return url.protocol === 'http:' && this.#proxyFor(url) !== null;
   }
@@ -212,8 +215,8 @@ export class HopRequester implements AsyncDisposable {
   }
 
   /**
-   * The call's own signal, aborted as well where the headers take too long; disposed of when they are there. The limit of
-   * undici's parser starts anew with each interim response, this one does not.
+   * The call's signal, combined with a time limit for the headers; dispose of it when they have arrived. undici's own
+   * `headersTimeout` restarts with each interim (1xx) response; this limit does not.
    */
   #headersLimit(hop: HopRequest): Disposable & { readonly signal: AbortSignal } {
     const { connectSeconds } = this.#options;
@@ -246,11 +249,11 @@ export class HopRequester implements AsyncDisposable {
   }
 
   #reason(error: unknown, hop: HopRequest): string {
-    const way = this.#proxyFor(hop.url) === null ? '' : ' through the proxy of the mirror';
+    const route = this.#proxyFor(hop.url) === null ? '' : ' through the proxy of the mirror';
     if (causeChain(error).some((each) => each instanceof errors.HeadersTimeoutError))
-      return `no answer${way} within ${this.#answerSeconds(hop)} s`;
+      return `no answer${route} within ${this.#answerSeconds(hop)} s`;
     const what =
-      error instanceof ConnectError ? error.message : `the connection${way} broke before the answer`;
+      error instanceof ConnectError ? error.message : `the connection${route} broke before the answer`;
     const cause = roughCause(error);
     return cause === null ? what : `${what} (${cause})`;
   }
@@ -289,8 +292,8 @@ export class HopRequester implements AsyncDisposable {
 }
 
 /**
- * An answer that undici refuses and Node's lenient parser may take. undici names a 100 that it did not ask for a bad
- * response, and reports a repeated Content-Length as a body of another length.
+ * Whether undici refused an answer that Node's lenient parser may accept. undici reports an unrequested 100 as a "bad
+ * response", and a repeated Content-Length as a length mismatch.
  */
 function isUnusualAnswer(error: unknown): boolean {
   return (
@@ -300,7 +303,7 @@ function isUnusualAnswer(error: unknown): boolean {
   );
 }
 
-/** A body that ends early is no unusual one, although the parser reports it as well. */
+/** Excludes a body that ends early, which the parser reports too: leniency would not help there. */
 function isUnusualBody(error: unknown): boolean {
   return error instanceof errors.HTTPParserError && !/\bEOF\b/i.test(error.message);
 }
@@ -311,5 +314,5 @@ function isBrokenConnection(error: unknown): boolean {
 }
 
 function ignore(): void {
-  // Whoever reads the body gets the error from the read.
+  // The reader of the body gets the error from its read.
 }

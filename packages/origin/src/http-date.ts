@@ -5,7 +5,7 @@ const FORMS = [
   /^[a-z]{3} (?<month>[a-z]{3}) (?<day>[ \d]\d) (?<time>\d{2}:\d{2}:\d{2}) (?<year>\d{4})$/i,
 ] as const;
 
-/** @returns milliseconds since 1970; `null` where `text` is no HTTP-date */
+/** @returns milliseconds since 1970; `null` if `text` is not an HTTP-date */
 export function parseHttpDate(text: string, nowMs: number): number | null {
   for (const form of FORMS) {
     const groups = form.exec(text.trim())?.groups;
@@ -17,7 +17,7 @@ export function parseHttpDate(text: string, nowMs: number): number | null {
   return null;
 }
 
-/** A year of two digits that seems to lie more than 50 years ahead is the past one (RFC 9110, 5.6.7). */
+/** A two-digit year that appears to be more than 50 years in the future means the past century (RFC 9110, 5.6.7). */
 function fullYear(year: string, nowMs: number): number {
   if (year.length === 4) return Number(year);
   const thisYear = new Date(nowMs).getUTCFullYear();

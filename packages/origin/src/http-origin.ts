@@ -20,11 +20,11 @@ import { RedirectFollower, type FollowedResponse } from './redirect-follower.ts'
 import { signedQueryParameter } from './signed-query.ts';
 
 export interface HttpOriginOptions {
-  /** Judges every URL before it is requested, redirect targets too. */
+  /** Checks every URL before it is requested, redirect targets too. */
   readonly policy: SourcePolicy;
-  /** Redirects followed; one more is an `origin_redirects` error. */
+  /** Number of redirects that are followed; one more is an `origin_redirects` error. */
   readonly redirectLimit: number;
-  /** Larger objects are `too_large`, by their announced or by their real length. */
+  /** Larger objects are `too_large`, by the length that the origin states or by the bytes received. */
   readonly maxObjectBytes: number;
   readonly timeouts: OriginTimeouts;
   readonly userAgent: string;
@@ -32,33 +32,33 @@ export interface HttpOriginOptions {
   readonly resolver?: Resolver | undefined;
   /** Certificate authorities (PEM) to trust in place of the bundled ones. */
   readonly ca?: string | Buffer | readonly (string | Buffer)[] | undefined;
-  /** Every origin is asked directly where it is left out. */
+  /** Without it, every origin is reached directly. */
   readonly proxy?: ProxySettings | undefined;
 }
 
 export interface OriginTimeouts {
-  /** For name, connection and TLS handshake together. */
+  /** For DNS, TCP connection and TLS handshake together. */
   readonly connectSeconds: number;
-  /** From the request to the end of the headers, at each redirect. */
+  /** From the request to the end of the headers; starts anew at each redirect. */
   readonly firstByteSeconds: number;
-  /** For one call from its beginning to the end of the body. */
+  /** For one call, from its beginning to the end of the body. */
   readonly totalSeconds: number;
-  /** Below it for {@link RATE_WINDOW_SECONDS}, or for firstByteSeconds where that is shorter, the body is broken off. */
+  /** A body that is slower over {@link RATE_WINDOW_SECONDS} (or firstByteSeconds, if shorter) is aborted. */
   readonly minimumBytesPerSecond: number;
 }
 
 export const RATE_WINDOW_SECONDS = 10;
 
 /**
- * How long a HEAD may stay without an answer, in seconds at each redirect. Some servers never answer one; a client that
- * waits for the copy has to have time left for the GET that follows.
+ * Time limit for the answer to a HEAD, in seconds at each redirect. Some servers never answer a HEAD, and a client that
+ * waits for the copy needs time left for the GET that follows.
  */
 const HEAD_ANSWER_SECONDS = 3;
 
-/** Statuses that an expired signature of a redirect's target gives. */
+/** Statuses with which servers answer when the signature in a redirect's target has expired. */
 const EXPIRED: ReadonlySet<number> = new Set([400, 401, 403, 404, 410]);
 
-/** Origins over HTTP/1.1, each connection guarded; see {@link Origin} for the contract. */
+/** An {@link Origin} over HTTP/1.1 that connects only to addresses that the address guard allows. */
 export class HttpOrigin implements Origin {
   readonly #options: HttpOriginOptions;
   readonly #requester: HopRequester;
@@ -135,7 +135,7 @@ export class HttpOrigin implements Origin {
         guessFailedWith,
         maxObjectBytes: this.#options.maxObjectBytes,
         pace: this.#pace(),
-        requestRest: (from, validator) => this.#requestRest(url, first, from, validator, lifetime),
+        requestRemainder: (from, validator) => this.#requestRemainder(url, first, from, validator, lifetime),
       });
       return {
         ...this.#describe(first, { sizeBytes }),
@@ -151,7 +151,7 @@ export class HttpOrigin implements Origin {
     }
   }
 
-  /** What the rule of the URL asked for says; the rules of redirect targets only allow or refuse them. */
+  /** Options of the requested URL's rule. The rules of redirect targets only allow or refuse them. */
   #ruleOf(url: URL): SourceOptions {
     const decision = this.#options.policy.decide(url);
     if (!decision.allowed) throw new OriginError('not_allowed', decision.reason, { host: url.host });
@@ -159,10 +159,10 @@ export class HttpOrigin implements Origin {
   }
 
   /**
-   * From the final address; along the redirects again where the signature that one of them gave has expired. A validator
-   * speaks for one resource (RFC 9110, 8.8), so an answer of another resource is none.
+   * Requests the bytes from `from` on at the final address. If its signature has expired, follows the redirects again
+   * from `url`. A validator identifies a version of one resource (RFC 9110, 8.8), so another resource is refused.
    */
-  async #requestRest(
+  async #requestRemainder(
     url: URL,
     first: FollowedResponse,
     from: number,
@@ -174,10 +174,11 @@ export class HttpOrigin implements Origin {
       headers: { range: `bytes=${from}-`, 'if-range': validator },
       lifetime,
     } as const;
-    const rest = await this.#follower.follow(first.finalUrl, { ...request, hopsBefore: first.hops });
-    if (first.hops === 0 || !EXPIRED.has(rest.status)) return sameResource(rest, first.finalUrl);
-    rest.discard();
-    return sameResource(await this.#follower.follow(url, request), first.finalUrl);
+    const remainder = await this.#follower.follow(first.finalUrl, { ...request, hopsBefore: first.hops });
+    if (first.hops === 0 || !EXPIRED.has(remainder.status))
+      return requireSameResource(remainder, first.finalUrl);
+    remainder.discard();
+    return requireSameResource(await this.#follower.follow(url, request), first.finalUrl);
   }
 
   #describe(answer: FollowedResponse, { sizeBytes }: CopyableAnswer): OriginDescription {
@@ -210,18 +211,18 @@ export class HttpOrigin implements Origin {
   }
 }
 
-/** @throws {OriginError} `origin_interrupted` where `rest` comes from another resource than `finalUrl` */
-function sameResource(rest: FollowedResponse, finalUrl: URL): FollowedResponse {
-  if (isSameResource(rest.finalUrl, finalUrl)) return rest;
-  rest.discard();
+/** @throws {OriginError} `origin_interrupted` if `remainder` comes from a different resource than `finalUrl` */
+function requireSameResource(remainder: FollowedResponse, finalUrl: URL): FollowedResponse {
+  if (isSameResource(remainder.finalUrl, finalUrl)) return remainder;
+  remainder.discard();
   throw new OriginError(
     'origin_interrupted',
-    `${hostForClients(finalUrl)}: the connection broke in the body, and the origin redirects to another place now`,
+    `${hostForClients(finalUrl)}: the connection broke in the body, and the origin now redirects elsewhere`,
     { host: finalUrl.host },
   );
 }
 
-/** The same place with another signature is the same resource; any other query is part of the resource's name. */
+/** Two URLs that differ only in their signatures are one resource. Any other query is part of the resource's name. */
 function isSameResource(one: URL, other: URL): boolean {
   if (one.origin !== other.origin || one.pathname !== other.pathname) return false;
   const isSigned = (url: URL): boolean => signedQueryParameter(url) !== null;
@@ -229,8 +230,8 @@ function isSameResource(one: URL, other: URL): boolean {
 }
 
 /**
- * Whether a GET may come to another end than the HEAD that ended with `error`. Not where no connection came about, which
- * has nothing to do with the method, and not where the origin said when it wants to be asked again.
+ * Whether a GET may succeed after a HEAD failed with `error`. It cannot if no connection could be made, because that
+ * does not depend on the method. It must not be sent if the origin asked for a pause by Retry-After.
  */
 function isWorthAGet(error: unknown): boolean {
   if (!(error instanceof OriginError) || error.code === 'too_large') return false;

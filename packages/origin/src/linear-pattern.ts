@@ -2,30 +2,30 @@ import { RE2JS, RE2JSSyntaxException } from 're2js';
 import type { CharacterSet, PatternNode, PatternSequence } from './pattern-syntax.ts';
 
 /**
- * States of the automaton that a pattern may compile to. Counts multiply: `(?:[a-z]{30}){30}` alone has 900. Without a
- * limit, a thousand characters of pattern can take a second to compile and more than 100 MB.
+ * Limit of the automaton's states. Nested counts multiply: `(?:[a-z]{30}){30}` has 900. Without a limit, a pattern of a
+ * thousand characters can take a second and more than 100 MB to compile.
  */
 const MAX_STATES = 5000;
 
 export type LinearPattern = Pick<RE2JS, 'test'>;
 
 /**
- * Compiles a pattern for an engine that takes time in proportion to the length of the URL, whatever the pattern.
+ * Compiles a pattern for RE2, which matches in time linear in the length of the URL, whatever the pattern.
  *
- * RE2 and JavaScript read some texts differently (`[[:alpha:]]`, `[]x]`, `\z`), so the engine gets the tree that was
- * checked, written out in characters and classes of code points that both read alike.
+ * RE2 and JavaScript interpret some patterns differently (`[[:alpha:]]`, `[]x]`, `\z`). So the checked syntax tree is
+ * printed again, as code points and classes of code points, which both interpret alike.
  *
  * @throws {RangeError} for a pattern that is too large; the message is for the operator
  */
 export function compileLinear(alternatives: readonly PatternSequence[]): LinearPattern {
-  const pattern = compiled(written(alternatives));
+  const pattern = compile(print(alternatives));
   if (pattern === null || pattern.programSize() > MAX_STATES)
     throw new RangeError('is too large: counts in { } multiply, and groups within groups add up');
   return pattern;
 }
 
-/** `null` where counts within counts, or groups within groups, exceed what RE2 takes: all else was checked before. */
-function compiled(text: string): RE2JS | null {
+/** `null` if nested counts or groups exceed RE2's limits, the only fault that the earlier checks do not find. */
+function compile(text: string): RE2JS | null {
   try {
     return RE2JS.compile(text);
   } catch (error) {
@@ -34,28 +34,28 @@ function compiled(text: string): RE2JS | null {
   }
 }
 
-function written(alternatives: readonly PatternSequence[]): string {
-  return alternatives.map((sequence) => sequence.map(writtenNode).join('')).join('|');
+function print(alternatives: readonly PatternSequence[]): string {
+  return alternatives.map((sequence) => sequence.map(printNode).join('')).join('|');
 }
 
-function writtenNode(node: PatternNode): string {
+function printNode(node: PatternNode): string {
   switch (node.kind) {
     case 'start':
       return '^';
     case 'end':
       return '$';
     case 'characters':
-      return writtenSet(node.set) + writtenCount(node);
+      return printSet(node.set) + printCount(node);
     case 'group':
-      return `(?:${written(node.alternatives)})${writtenCount(node)}`;
+      return `(?:${print(node.alternatives)})${printCount(node)}`;
   }
 }
 
-function writtenSet(set: CharacterSet): string {
+function printSet(set: CharacterSet): string {
   return `[${[...set].map((character) => `\\x{${character.charCodeAt(0).toString(16)}}`).join('')}]`;
 }
 
-function writtenCount({ min, max }: { readonly min: number; readonly max: number }): string {
+function printCount({ min, max }: { readonly min: number; readonly max: number }): string {
   if (min === 1 && max === 1) return '';
   if (max === Infinity) return min === 0 ? '*' : min === 1 ? '+' : `{${min},}`;
   return `{${min},${max}}`;

@@ -1,7 +1,7 @@
-/** Why a text is not an origin URL: it cannot be read as one, its scheme is not HTTP, or its host is no name. */
+/** Why a text is not an origin URL: it cannot be parsed, its scheme is not HTTP, or its host is not a valid name. */
 export type OriginUrlErrorCode = 'url_not_decodable' | 'url_scheme' | 'url_host';
 
-/** A text that is no origin URL. The message names the fault and its remedy, and quotes nothing of the text. */
+/** A text that is not an origin URL. The message names the fault and the remedy, and does not quote the text. */
 export class OriginUrlError extends Error {
   override readonly name = 'OriginUrlError';
   readonly code: OriginUrlErrorCode;
@@ -14,17 +14,17 @@ export class OriginUrlError extends Error {
 }
 
 /**
- * The normal form of an origin URL, which is the object's identity everywhere: what the WHATWG URL parser makes of
- * the text, without the fragment (it is never sent) and without a trailing dot of the host (`example.com.` and
- * `example.com` are one host). Nothing else is changed: the order of a query and the spelling of encoded octets count.
+ * Returns the normal form of an origin URL, which identifies the object everywhere: the result of the WHATWG URL parser
+ * without the fragment (it is never sent) and without a trailing dot of the host (`example.com.` and `example.com` are
+ * one host). Nothing else is normalized: the order of a query and the spelling of encoded octets are significant.
  *
- * User information is kept, for the source policy to refuse.
+ * User information is kept, so that the source policy can refuse it.
  *
  * @throws {OriginUrlError}
  */
 export function normalizeOriginUrl(text: string): URL {
-  // The parser strips some of these and takes a backslash for a slash; others that read the same text do not, and two
-  // readings of one URL are how address checks are passed by.
+  // The WHATWG parser strips some of these characters and treats a backslash as a slash; other parsers do not. Such
+  // differences between parsers let attackers bypass address checks.
   if (/[\s\p{Cc}\\]/u.test(text) || !text.isWellFormed())
     throw new OriginUrlError(
       'url_not_decodable',
@@ -36,13 +36,13 @@ export function normalizeOriginUrl(text: string): URL {
 }
 
 /**
- * The normal form of a redirect's target, relative to `base`. `location` holds the bytes of a Location header, one
- * character each. Bytes from 0x80 on have no place in a URL (RFC 3986), so each of them is percent-encoded as it is: the
- * origin is asked for the very bytes that it named, whatever their charset. UTF-8 gives what browsers make of it, and a
- * host name in UTF-8 is still read as one, because the URL parser decodes hosts.
- * The scheme is left for the source policy to judge.
+ * Returns the normal form of a redirect's target, relative to `base`. `location` holds the bytes of a Location header,
+ * one character each. Bytes from 0x80 on are not allowed in a URL (RFC 3986), so each is percent-encoded unchanged: the
+ * origin gets back exactly the bytes that it sent, whatever their charset. For UTF-8 this is what browsers do. A host
+ * name in UTF-8 still works, because the URL parser decodes hosts.
+ * The source policy checks the scheme.
  *
- * @throws {OriginUrlError} where `location` gives no URL
+ * @throws {OriginUrlError} if `location` is not a URL
  */
 export function resolveLocation(location: string, base: URL): URL {
   const text = location.replace(
@@ -51,8 +51,7 @@ export function resolveLocation(location: string, base: URL): URL {
   );
   if (text.trim() === '') throw new OriginUrlError('url_not_decodable', 'the Location is empty');
   const url = parse(text, base);
-  // Other schemes have hosts of other kinds, or none. The policy refuses them; that is not the same as a Location that
-  // leads nowhere.
+  // Other schemes may have no host. The policy refuses them as `not_allowed`, which differs from an unusable Location.
   return isHttp(url) ? withPlainHost(url) : url;
 }
 
@@ -76,7 +75,7 @@ function withPlainHost(url: URL): URL {
   url.hash = '';
   if (url.hostname.endsWith('.')) url.hostname = url.hostname.slice(0, -1);
   const labels = url.hostname.split('.');
-  // RFC 1035: labels of 1 to 63 octets, 253 in all without the root's dot.
+  // RFC 1035: labels have 1 to 63 octets, the name at most 253 without the root's dot.
   const isName = url.hostname.length <= 253 && labels.every((label) => label !== '' && label.length <= 63);
   if (!isName && !url.hostname.startsWith('['))
     throw new OriginUrlError('url_host', 'the host of the URL is not a name that DNS can hold');

@@ -5,7 +5,7 @@ import { parseContentRange, type ContentRange } from './content-range.ts';
 import { digestClaims, type DigestClaim } from './digest-claims.ts';
 import { StreamDigests } from './digests.ts';
 import { hostForClients } from './log-form.ts';
-import { GuessedDigestError, OriginError } from './origin.ts';
+import { GuessedDigestError, isRetryableStatus, OriginError } from './origin.ts';
 import { PacedReader, type PaceOptions } from './paced-reader.ts';
 import type { FollowedResponse } from './redirect-follower.ts';
 import type { ResponseHeaders } from './response-headers.ts';
@@ -15,43 +15,43 @@ import { hasSameValidator, strongValidator, type StrongValidator } from './valid
 
 export interface OriginBodyOptions {
   readonly lifetime: CallLifetime;
-  /** Complete length, as far as the first answer tells it. */
+  /** Complete length; `null` if the first answer does not state it. */
   readonly sizeBytes: number | null;
   readonly maxObjectBytes: number;
   readonly pace: PaceOptions;
   /** See `OriginOpenOptions`. */
   readonly guessFailedWith?: string | undefined;
   /**
-   * Asks for the bytes from `from` on, with `validator` as If-Range. Any answer may come back; this class judges it.
-   * The answer comes from the same resource as the first one, whatever redirects led there.
+   * Requests the bytes from `from` on, with `validator` as If-Range. Resolves with any answer from the same resource as
+   * the first one; `OriginBody` decides whether it is usable.
    * @throws {OriginError}
    */
-  readonly requestRest: (from: number, validator: string) => Promise<FollowedResponse>;
+  readonly requestRemainder: (from: number, validator: string) => Promise<FollowedResponse>;
 }
 
-/** Breaks survived by one body. Each costs the origin a request, and a hostile one can break for ever. */
+/** Requests to resume one body. Bounded because a hostile origin could break the connection for ever. */
 const MAX_RESUMES = 10;
 const FIRST_BACKOFF_MS = 100;
 const LONGEST_BACKOFF_MS = 5000;
 
 /**
- * The bytes of an object, continued after breaks and verified at their end. Iterated once, or disposed of unread.
+ * The bytes of an object. Resumes after broken connections and verifies length and digests at the end. Iterate it once,
+ * or dispose of it unread.
  *
- * @throws {OriginError} from the constructor: `origin_mismatch` where the end of the body could never be proved,
- *   `too_large`
+ * @throws {OriginError} from the constructor: `origin_mismatch` if the end of the body cannot be proved, `too_large`
  */
 export class OriginBody implements AsyncIterable<Uint8Array>, AsyncDisposable {
-  /** Whether the origin claims a digest of the bytes. */
+  /** Whether the origin sent a digest of the bytes. */
   readonly hasDigest: boolean;
   readonly #first: FollowedResponse;
   readonly #options: OriginBodyOptions;
   readonly #claims: readonly DigestClaim[];
   readonly #digests: StreamDigests;
-  /** Sent as If-Range and required in each 206; `null` means that a broken body cannot be continued. */
+  /** Sent as If-Range and required in each 206; `null` if a broken body cannot be resumed. */
   readonly #validator: StrongValidator | null;
   #sizeBytes: number | null;
-  /** Where the bytes of the current answer end, as its Content-Range says; `null` for the first answer. */
-  #partEnd: number | null = null;
+  /** End of the current answer's bytes by its Content-Range, exclusive; `null` for the first answer. */
+  #rangeEnd: number | null = null;
   #reader: PacedReader;
   #receivedBytes = 0;
   #resumes = 0;
@@ -61,7 +61,7 @@ export class OriginBody implements AsyncIterable<Uint8Array>, AsyncDisposable {
   constructor(first: FollowedResponse, options: OriginBodyOptions) {
     const { headers } = first;
     const claims = digestClaims(headers);
-    // A guess that failed before proves nothing, neither the bytes nor their end.
+    // A guessed digest that failed before proves neither the bytes nor their end.
     this.hasDigest = claims.some(({ guessed }) => guessed !== true || options.guessFailedWith === undefined);
     if (headers.hasForeignTransferCoding() || (!headers.isFramed() && !this.hasDigest))
       throw new OriginError(
@@ -80,7 +80,7 @@ export class OriginBody implements AsyncIterable<Uint8Array>, AsyncDisposable {
     this.#reader = new PacedReader(first.body, options.pace);
   }
 
-  /** Of all bytes, in lower-case hex; `null` until the iteration has ended. */
+  /** SHA-256 of all bytes, in lower-case hex; `null` until the iteration has ended. */
   get sha256(): string | null {
     return this.#sha256;
   }
@@ -112,7 +112,7 @@ export class OriginBody implements AsyncIterable<Uint8Array>, AsyncDisposable {
         this.#count(read.chunk);
         return read.chunk;
       }
-      // Everything came: a connection that breaks after the last byte breaks nothing.
+      // A connection that breaks after the last byte does no harm.
       if (this.#receivedBytes === this.#sizeBytes) return null;
       if (read.kind === 'end' && this.#sizeBytes === null) return null;
       await this.#resume(
@@ -141,12 +141,12 @@ export class OriginBody implements AsyncIterable<Uint8Array>, AsyncDisposable {
     if (this.#receivedBytes > this.#options.maxObjectBytes) throw this.#tooLarge();
     if (this.#sizeBytes !== null && this.#receivedBytes > this.#sizeBytes)
       throw this.#mismatch('sent more bytes than it announced');
-    if (this.#partEnd !== null && this.#receivedBytes > this.#partEnd)
+    if (this.#rangeEnd !== null && this.#receivedBytes > this.#rangeEnd)
       throw this.#mismatch('sent more bytes than the Content-Range of its 206 says');
     this.#digests.update(chunk);
   }
 
-  /** Continues with another request, or throws. Failures that may pass use up the same tries. */
+  /** Continues with another request, or throws. Transient failures of that request count towards MAX_RESUMES. */
   async #resume(cause: unknown): Promise<void> {
     this.#reader.destroy();
     let failure = cause;
@@ -155,14 +155,14 @@ export class OriginBody implements AsyncIterable<Uint8Array>, AsyncDisposable {
       await this.#backOff(retryAfterMs);
       this.#resumes += 1;
       try {
-        const rest = await this.#options.requestRest(this.#receivedBytes, this.#validator.value);
-        if (!isPassingStatus(rest.status)) {
-          this.#continueWith(rest, this.#validator);
+        const remainder = await this.#options.requestRemainder(this.#receivedBytes, this.#validator.value);
+        if (!isRetryableStatus(remainder.status)) {
+          this.#continueWith(remainder, this.#validator);
           return;
         }
-        rest.discard();
-        retryAfterMs = this.#heedRetryAfter(rest);
-        failure = new Error(`the origin answered ${rest.status} to a request for the rest`);
+        remainder.discard();
+        retryAfterMs = this.#retryAfterMs(remainder);
+        failure = new Error(`the origin answered ${remainder.status} to a request for the remaining bytes`);
       } catch (error) {
         this.#assertAlive();
         if (!(error instanceof OriginError && error.code === 'origin_unreachable')) throw error;
@@ -175,27 +175,28 @@ export class OriginBody implements AsyncIterable<Uint8Array>, AsyncDisposable {
   }
 
   /**
-   * Parts are combined only where both carry the same strong validator (RFC 9110, 15.3.7.3). A 206 without it proves
-   * nothing: some origins ignore If-Range and answer with the bytes of another version.
+   * Ranges are combined only if both carry the same strong validator (RFC 9110, 15.3.7.3). A 206 without it is refused,
+   * because some origins ignore If-Range and answer with the bytes of another version.
    */
-  #continueWith(rest: FollowedResponse, validator: StrongValidator): void {
-    const range = rest.status === 206 ? parseContentRange(rest.headers.single('content-range')) : null;
+  #continueWith(remainder: FollowedResponse, validator: StrongValidator): void {
+    const { status, headers, body } = remainder;
+    const range = status === 206 ? parseContentRange(headers.single('content-range')) : null;
     if (
       range?.kind !== 'satisfied' ||
-      !this.#isRest(rest, range) ||
-      !hasSameValidator(rest.headers, validator)
+      !this.#isRemainder(remainder, range) ||
+      !hasSameValidator(headers, validator)
     ) {
-      rest.discard();
+      remainder.discard();
       throw this.#interrupted('the object changed, or the origin does not continue it');
     }
     this.#sizeBytes ??= range.size;
-    this.#partEnd = range.last + 1;
-    this.#reader = new PacedReader(rest.body, this.#options.pace);
+    this.#rangeEnd = range.last + 1;
+    this.#reader = new PacedReader(body, this.#options.pace);
     if (this.#sizeBytes !== null && this.#sizeBytes > this.#options.maxObjectBytes) throw this.#tooLarge();
   }
 
-  /** Whether a 206 begins where the last answer broke off, and contradicts neither that one nor itself. */
-  #isRest({ headers }: FollowedResponse, range: ContentRange & { kind: 'satisfied' }): boolean {
+  /** Whether a 206 begins where the last answer broke off, and is consistent with that answer and with itself. */
+  #isRemainder({ headers }: FollowedResponse, range: ContentRange & { kind: 'satisfied' }): boolean {
     const length = headers.contentLength();
     return (
       range.first === this.#receivedBytes &&
@@ -208,7 +209,7 @@ export class OriginBody implements AsyncIterable<Uint8Array>, AsyncDisposable {
     );
   }
 
-  /** A 206 to If-Range may leave out what the client knows (RFC 9110, 15.3.7), but not say otherwise. */
+  /** A 206 to If-Range may omit a field that the client already has (RFC 9110, 15.3.7), but must not change it. */
   #contradicts(headers: ResponseHeaders, name: string): boolean {
     const now = headers.first(name);
     return now !== null && now !== this.#first.headers.first(name);
@@ -216,12 +217,12 @@ export class OriginBody implements AsyncIterable<Uint8Array>, AsyncDisposable {
 
   /**
    * @returns the pause that a 429 or 503 asks for, in milliseconds
-   * @throws {OriginError} where that is too long to hold the copy's place for: the job comes back after it
+   * @throws {OriginError} if the pause is too long to occupy a copy slot; the job is delivered again after it
    */
-  #heedRetryAfter({ status, headers }: FollowedResponse): number {
+  #retryAfterMs({ status, headers }: FollowedResponse): number {
     const seconds = (status === 429 || status === 503 ? parseRetryAfter(headers) : null) ?? 0;
     if (seconds * 1000 <= LONGEST_BACKOFF_MS) return seconds * 1000;
-    const what = `answered ${status} to a request for the rest of the body, to be repeated in ${seconds} s`;
+    const what = `answered ${status} to a request for the remaining bytes, and asks for a pause of ${seconds} s`;
     throw this.#interrupted(what, undefined, seconds);
   }
 
@@ -244,7 +245,7 @@ export class OriginBody implements AsyncIterable<Uint8Array>, AsyncDisposable {
     this.#sha256 = sha256;
   }
 
-  /** A guess that fails twice with the same bytes was wrong: damage on the way would differ. */
+  /** A guessed digest that fails twice for the same bytes is no digest: damage in transit would differ each time. */
   #judgeBroken(field: string, sha256: string): void {
     const isGuess = this.#claims.some((claim) => claim.field === field && claim.guessed === true);
     if (isGuess && this.#options.guessFailedWith === sha256) return;
@@ -278,9 +279,4 @@ export class OriginBody implements AsyncIterable<Uint8Array>, AsyncDisposable {
       retryAfterSeconds: retryAfterSeconds ?? null,
     });
   }
-}
-
-/** The request for the rest may succeed later: 408, 425 and 429 ask for another try (RFC 9110, 8470, 6585). */
-function isPassingStatus(status: number): boolean {
-  return status >= 500 || [408, 425, 429].includes(status);
 }

@@ -1,25 +1,25 @@
 /**
- * Opens origin URLs that strangers name. Every address is checked against the source policy before it is requested,
- * on each redirect hop again; every connection is made to an address that the guard let pass.
+ * Fetches origin URLs that come from untrusted clients. Every URL, and every redirect target, is checked against the
+ * source policy before it is requested. Every connection goes to an address that the address guard allows.
  *
  * Both methods may be called concurrently. Both reject with an {@link OriginError}, or with the signal's reason once
  * `signal` is aborted. Neither sends credentials, cookies or a referrer.
  */
 export interface Origin extends AsyncDisposable {
   /**
-   * Asks whether the object can be copied, without its bytes: HEAD along the redirects. Only a plain success is believed
-   * of a HEAD. Whatever else it comes to (an error, a redirect that leads nowhere, no answer within a few seconds, an
-   * answer that is not to be shared) is confirmed by a GET of the first byte, which alone decides then: servers treat
-   * HEAD as they like. Exceptions, where the GET could tell nothing new or is not wanted: 429 and 503 with a
-   * `Retry-After`, an object that is too large, an origin that cannot be connected to.
-   * Rejects where {@link open} would reject for the same answer.
+   * Finds out whether the object can be copied, without downloading it: sends a HEAD and follows redirects. Many
+   * servers implement HEAD badly, so only a plain success of it is trusted. After any other result (an error status, a
+   * broken redirect, no answer within a few seconds, an answer that must not be shared) a GET of the first byte
+   * decides. No GET follows where it could not change the result or is not wanted: after a 429 or 503 with a
+   * `Retry-After`, for an object that is too large, and when no connection can be made.
+   * Rejects whenever {@link open} would reject the same answer.
    */
   inspect(url: URL, options?: OriginCallOptions): Promise<OriginDescription>;
 
   /**
-   * GET along the redirects with `Accept-Encoding: identity`. Resolves when the headers of a final 200, 203 or 206 of
-   * the whole object are there, and the answer may be shared between clients. The caller reads `body` to its end or
-   * disposes of the object.
+   * Sends a GET with `Accept-Encoding: identity` and follows redirects. Resolves on the headers of a final 200, 203 or
+   * 206 that carries the whole object and may be shared between clients. The caller must read `body` to its end or
+   * dispose of the object.
    */
   open(url: URL, options?: OriginOpenOptions): Promise<OriginObject>;
 }
@@ -30,8 +30,8 @@ export interface OriginCallOptions {
 
 export interface OriginOpenOptions extends OriginCallOptions {
   /**
-   * SHA-256 of the bytes with which a {@link GuessedDigestError} was thrown, in lower-case hex. Where the same bytes come
-   * again, the guess was none, and they are taken without it.
+   * `sha256` of an earlier {@link GuessedDigestError} for this URL, in lower-case hex. If the same bytes arrive again,
+   * the guessed digest was wrong and is ignored.
    */
   readonly guessFailedWith?: string | undefined;
 }
@@ -41,7 +41,7 @@ export interface OriginDescription {
   readonly finalUrl: URL;
   /** Redirects followed. */
   readonly hops: number;
-  /** From Content-Length (of a ranged answer: the complete length); `null` where the origin does not say. */
+  /** From Content-Length, or the complete length in a Content-Range; `null` if the origin does not state it. */
   readonly sizeBytes: number | null;
   readonly etag: string | null;
   readonly lastModified: string | null;
@@ -50,13 +50,13 @@ export interface OriginDescription {
   readonly contentDisposition: string | null;
   readonly contentLanguage: string | null;
   /**
-   * What its owner said of the object where the origin is a store: `x-amz-meta-*` and `x-goog-meta-*`, by the part of
-   * the name that follows, values as received.
+   * User metadata of an object in a store: the `x-amz-meta-*` and `x-goog-meta-*` headers. Keys are the names without
+   * that prefix; values are as received.
    */
   readonly userMetadata?: Readonly<Record<string, string>>;
 }
 
-/** Each `null` where the origin does not say. */
+/** Header values; each is `null` if the origin does not send it. */
 export interface OriginCaching {
   readonly cacheControl: string | null;
   readonly expires: string | null;
@@ -64,43 +64,43 @@ export interface OriginCaching {
 
 export interface OriginObject extends OriginDescription, AsyncDisposable {
   /**
-   * The bytes exactly as received, never decoded. May be iterated once. Continues by itself after a broken connection
-   * where the origin offers ranges and a strong validator. Ends normally only when all that the origin claims about the
-   * bytes holds: the length, and every digest it gave. Throws an {@link OriginError} otherwise, at the end at latest.
-   * A chunk is the reader's until it asks for the next one, which frees the memory: what is to be kept is copied.
+   * The bytes exactly as received, never decoded. May be iterated once. Resumes after a broken connection if the origin
+   * supports ranges and sent a strong validator. Ends normally only if the bytes have the length and every digest that
+   * the origin stated; otherwise throws an {@link OriginError}, at the latest at the end.
+   * A chunk is valid until the next one is requested, which frees its memory: a reader that keeps bytes must copy them.
    */
   readonly body: AsyncIterable<Uint8Array>;
-  /** How long the origin lets caches keep the object; `null` unless the rule of the URL asked for keeps that. */
+  /** The origin's caching headers; `null` unless the rule of the requested URL has `keepCacheControl`. */
   readonly caching?: OriginCaching | null;
-  /** Whether the origin gave a digest of the bytes, so that `body` ends normally only for the right ones. */
+  /** Whether the origin sent a digest of the bytes, so that `body` ends normally only if they match it. */
   readonly hasDigest: boolean;
-  /** SHA-256 of the bytes, in lower-case hex; known when `body` has ended, `null` before. */
+  /** SHA-256 of the bytes, in lower-case hex; `null` until `body` has ended. */
   readonly sha256: () => string | null;
 }
 
 export type OriginErrorCode =
-  | 'origin_status' // answered with an error (4xx, 5xx); `status` says which
+  | 'origin_status' // answered with an error (4xx, 5xx), which `status` holds
   | 'origin_refused' // answered 401, 403 or 429, and its rule says `onRefusal: origin`
-  | 'cookie_required' // a redirect set a cookie, and what followed was a refusal or led nowhere
-  | 'not_copyable' // a success, or redirection, without the whole object: 204, a part, 300 ...
+  | 'cookie_required' // a redirect set a cookie, and the next answer was a refusal or a broken redirect
+  | 'not_copyable' // a 2xx or 3xx without the whole object: 204, a partial 206, 300 ...
   | 'not_shareable' // the answer is for one client or kind of client only: Vary, Cache-Control, Set-Cookie
-  | 'origin_unreachable' // name, connection, TLS, time limit before the headers
-  | 'origin_redirects' // a circle, too many, or one without a usable Location
-  | 'origin_interrupted' // broke off, stalled or dripped in the body, and could not be continued
-  | 'origin_mismatch' // length or a digest is not what the origin said, or no proof of the body's end
+  | 'origin_unreachable' // no headers: the name, the connection, TLS or a time limit failed
+  | 'origin_redirects' // a redirect loop, too many redirects, or one without a usable Location
+  | 'origin_interrupted' // the body broke off, stalled or was too slow, and could not be resumed
+  | 'origin_mismatch' // the length or a digest is not the stated one, or the body's end cannot be proved
   | 'too_large' // larger than sources.maxObjectBytes
   | 'not_allowed'; // the source policy or the address guard refuses it
 
-/** Every failure of an Origin. `retryable` tells whether the same call may succeed later. */
+/** Every failure of an Origin. `retryable`: the same call may succeed later. */
 export class OriginError extends Error {
   override readonly name = 'OriginError';
   readonly code: OriginErrorCode;
   readonly retryable: boolean;
   /** The origin's final status, where `code` is `origin_status`. */
   readonly status: number | null;
-  /** The host that gave `status` (for a 401's realm), or that failed. */
+  /** The host that answered with `status` (the realm of a 401), or that failed. */
   readonly host: string | null;
-  /** Retry-After of a 429 or 503, above 0 and at most an hour; `null` where it asked for no pause. */
+  /** Retry-After of a 429 or 503, above 0 and at most an hour; `null` if none was sent. */
   readonly retryAfterSeconds: number | null;
 
   constructor(
@@ -123,19 +123,19 @@ export class OriginError extends Error {
   }
 }
 
-/** 408, 425 and 429 ask for another try (RFC 9110, 8470, 6585). */
+/** 408, 425 and 429 invite another attempt (RFC 9110, 8470, 6585). */
 export function isRetryableStatus(status: number): boolean {
   return status >= 500 || [408, 425, 429].includes(status);
 }
 
 /**
- * `origin_mismatch`: the bytes are not those of a digest that the origin only seems to give (an ETag that looks like an
- * MD5). Either they were damaged on the way or it is no digest; another try with `guessFailedWith` tells.
+ * `origin_mismatch` of a guessed digest, such as an ETag that looks like an MD5. Either the bytes were damaged in
+ * transit or the header is not a digest; another call with `guessFailedWith` decides which.
  */
 export class GuessedDigestError extends OriginError {
   /** The header field that was taken for a digest. */
   readonly field: string;
-  /** Of the bytes that came, in lower-case hex. */
+  /** SHA-256 of the received bytes, in lower-case hex. */
   readonly sha256: string;
 
   constructor(message: string, details: { field: string; sha256: string; host: string }) {
@@ -164,11 +164,12 @@ function retryableByDefault(code: OriginErrorCode, status: number | null): boole
   }
 }
 
-/** What may be mirrored. Decides on parsed URLs only, without any I/O. */
+/** Decides which URLs may be mirrored. Works on parsed URLs only and does no I/O. */
 export interface SourcePolicy {
   /**
-   * @returns the rule that allows `url`, or why none does (a sentence for the client, without the URL's query)
-   * `hop` is true for the target of a redirect: such a target may carry a signed query whatever the rule says.
+   * @param options `hop` is true for a redirect target, which may carry a signed query whatever the rule says
+   * @returns the options of the rule that allows `url`, or the reason why none does: a sentence for the client, without
+   *   the URL's query
    */
   decide(url: URL, options?: { hop?: boolean }): SourceDecision;
 }
@@ -177,19 +178,19 @@ export type SourceDecision =
   | { readonly allowed: true; readonly privateAddresses: boolean; readonly options: SourceOptions }
   | { readonly allowed: false; readonly reason: string };
 
-/** How the objects of a rule are treated. The rule of the URL asked for decides, not that of a redirect's target. */
+/** How the objects of a rule are treated. The rule of the requested URL applies, not those of redirect targets. */
 export interface SourceOptions {
-  /** What the origin's 401, 403 and 429 become: passed on to the client, or a redirect to the origin. */
+  /** An origin's 401, 403 or 429 is passed on to the client (`pass`) or becomes a redirect to the origin (`origin`). */
   readonly onRefusal: 'pass' | 'origin';
-  /** An answer with `Vary` is mirrored as if every client got it. */
+  /** Mirrors answers with `Vary` as if every client got the same one. */
   readonly ignoreVary: boolean;
-  /** An answer with `Cache-Control: private` or `no-store`, or with `Set-Cookie`, is mirrored all the same. */
+  /** Mirrors answers with `Cache-Control: private` or `no-store`, or with `Set-Cookie`. */
   readonly ignoreCacheControl: boolean;
-  /** The origin's `Cache-Control` and `Expires` are stored with the copy. */
+  /** Stores the origin's `Cache-Control` and `Expires` with the copy. */
   readonly keepCacheControl: boolean;
 }
 
-/** Options of a rule that gives none. */
+/** Defaults of a rule's options. */
 export const DEFAULT_SOURCE_OPTIONS: SourceOptions = {
   onRefusal: 'pass',
   ignoreVary: false,

@@ -7,14 +7,14 @@ export class TooSlowError extends Error {
 
 export interface PaceOptions {
   readonly minimumBytesPerSecond: number;
-  /** Over how much waiting the rate is judged. */
+  /** Waiting time over which the rate is measured. */
   readonly windowMs: number;
 }
 
 /**
- * Reads a stream and breaks it off when it is too slow. Only time spent waiting for the stream counts, so a consumer
- * that takes its time (a store under load) does not make the origin slow; and the rate is taken over a window, so a
- * drip of single bytes does not pass for progress.
+ * Reads a stream and destroys it when it is too slow. Only time spent waiting for the stream counts, so backpressure
+ * from a slow consumer (a store under load) is not blamed on the origin. The rate is measured over a window, so an
+ * origin that drips single bytes fails too.
  */
 export class PacedReader {
   readonly #stream: Readable;
@@ -32,11 +32,11 @@ export class PacedReader {
   }
 
   /**
-   * The next bytes; `null` at the end. Not to be called before the last call has settled.
-   * @throws {TooSlowError}, or what the stream failed with
+   * Returns the next bytes, or `null` at the end. Do not call it again before the last call has settled.
+   * @throws {TooSlowError}, or the stream's error
    */
   async read(): Promise<Uint8Array | null> {
-    this.#wait();
+    this.#startWait();
     try {
       const next = await this.#iterator.next();
       if (next.done === true) return null;
@@ -44,7 +44,7 @@ export class PacedReader {
       return next.value;
     } finally {
       clearTimeout(this.#timer);
-      this.#judge();
+      this.#checkRate();
     }
   }
 
@@ -52,20 +52,20 @@ export class PacedReader {
     this.#stream.destroy();
   }
 
-  #wait(): void {
+  #startWait(): void {
     this.#waitStartedAt = performance.now();
     this.#timer = setTimeout(
       () => {
-        this.#judge();
-        // The window's bytes were enough; the wait goes on into the next one.
-        this.#wait();
+        this.#checkRate();
+        // If the rate was sufficient, the same read continues into the next window.
+        this.#startWait();
       },
       Math.max(1, Math.ceil(this.#options.windowMs - this.#windowWaitedMs)),
     );
   }
 
-  /** Once a window's worth of waiting is over: breaks the stream off, or begins the next window. */
-  #judge(): void {
+  /** Once the waiting time fills a window: destroys a slow stream, or starts the next window. */
+  #checkRate(): void {
     this.#windowWaitedMs += performance.now() - this.#waitStartedAt;
     if (this.#windowWaitedMs < this.#options.windowMs) return;
     const { minimumBytesPerSecond } = this.#options;

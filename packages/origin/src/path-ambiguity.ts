@@ -1,13 +1,13 @@
-/** Rounds of decoding that a chain of servers may do. */
+/** Rounds of percent-decoding to assume in a chain of servers. */
 const MAX_DECODINGS = 3;
 
 /**
- * Whether a server might read `..` or `.` segments out of a path where the URL parser saw none: by decoding `%2f`,
- * `%5c` or `%2e` (also encoded twice), by taking a backslash for a slash, or by cutting path parameters (`..;`).
- * Such a path can lead out of the folder that a rule names.
+ * Whether a server might see `..` or `.` segments in a path where the URL parser sees none (path traversal): because it
+ * decodes `%2f`, `%5c` or `%2e` (even encoded twice), treats a backslash as a slash, or strips path parameters (`..;`).
+ * Such a path can leave the folder that a rule allows.
  */
 export function hasHiddenDotSegment(pathname: string): boolean {
-  // The parser has resolved the plain ones.
+  // The URL parser has already resolved literal dot segments.
   if (!/[%;\\]/.test(pathname)) return false;
   let path = pathname.toLowerCase();
   for (let round = 0; round < MAX_DECODINGS; round += 1) {

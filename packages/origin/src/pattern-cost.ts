@@ -1,32 +1,32 @@
 import type { CharacterSet, PatternNode, PatternSequence } from './pattern-syntax.ts';
 
 /**
- * How far the number of ways to read a URL may grow: with the square of its length, not with the cube. Each repeat
- * that can end in more than one place adds a power, and so do the repeats after the last such one.
+ * Limit of the degree of ambiguity: the number of ways to match a URL may grow with the square of its length, not with
+ * the cube. Each repeat that can end in several places adds a degree; so do the repeats after the last such one.
  */
 const MAX_DEGREE = 2;
-/** Stands for `$` among the characters that can come next. */
+/** Represents `$` in a set of characters that can come next. */
 const END = 'end';
 const ALL_BUT_NEWLINES = 126;
-/** Ways to read a text by choosing between optional parts and alternatives. */
+/** Ways to match a text by choosing between optional elements and between alternatives. */
 const MAX_CHOICES = 16;
 
 /**
- * Why the pattern can read one URL in too many ways; `null` if it cannot.
+ * Why the pattern is too ambiguous, that is, can match one URL in too many ways; `null` if it is not.
  *
- * The mirror matches in linear time whatever the pattern (see `linear-pattern.ts`). A pattern of this kind is refused
- * all the same: it is nearly always a mistake in an allow list, and engines that backtrack, such as JavaScript's own,
- * in which operators try their patterns, take exponential time for `^(a+)+$`.
+ * The mirror matches in linear time whatever the pattern (see `linear-pattern.ts`). Ambiguous patterns are refused
+ * because they are nearly always a mistake in an allow list, and because backtracking engines, such as JavaScript's, in
+ * which operators try their patterns, take exponential time for `^(a+)+$`.
  *
- * The check is conservative and looks at structure alone. A repeat or alternative is *loose* if the next character
- * does not tell how to go on. Nothing may be loose within a repeated group, and only little elsewhere.
+ * The check is conservative and looks at the structure alone. A repeat or alternative is *loose* if the next character
+ * does not determine how to continue. Nothing may be loose within a repeated group, and only little elsewhere.
  */
 export function faultOfCost(alternatives: readonly PatternSequence[]): string | null {
   const cost = { looseRepeats: 0, repeatsSinceLoose: 0, choices: 1, nested: false };
   measure(alternatives, new Set(), false, cost);
   const degree = cost.looseRepeats + (cost.repeatsSinceLoose > 0 ? 1 : 0);
   if (cost.nested)
-    return 'repeats a group that can be read in several ways, which can take exponential time to match';
+    return 'repeats a group that can match in several ways, which can take exponential time to match';
   if (degree > MAX_DEGREE)
     return 'has too many repeats that can end in several places, such as .*; say what ends them, as in [^/]+/';
   if (cost.choices > MAX_CHOICES) return 'has too many optional parts or alternatives that begin alike';
@@ -37,16 +37,16 @@ type RepeatedNode = Extract<PatternNode, { readonly kind: 'characters' | 'group'
 
 interface Cost {
   looseRepeats: number;
-  /** Repeats with one possible end that come after the last loose one, which makes them run again and again. */
+  /** Repeats with one possible end that come after the last loose one. Backtracking into that one runs them again. */
   repeatsSinceLoose: number;
   choices: number;
-  /** A choice that is made anew in each round of a repeat. */
+  /** Whether a repeat contains a choice, which each iteration makes anew. */
   nested: boolean;
 }
 
 /**
- * `follow`: the characters that can come after these alternatives; empty where the pattern ends and all is decided.
- * `inRepeat`: the alternatives are part of a repeat, whose next round then is among what follows.
+ * `follow`: the characters that can come after these alternatives; empty at the end of the pattern.
+ * `inRepeat`: the alternatives are inside a repeat, so `follow` includes the first characters of its next iteration.
  */
 function measure(
   alternatives: readonly PatternSequence[],
@@ -73,7 +73,7 @@ function measure(
 function measureRepeat(node: RepeatedNode, after: CharacterSet, inRepeat: boolean, cost: Cost): void {
   const own =
     node.kind === 'characters' ? node.set : union(node.alternatives.map((each) => firstOf(each, new Set())));
-  // Nothing that comes after can fail and make it run again.
+  // No later element can fail and cause backtracking into this repeat.
   const alwaysEnds =
     after.size === 0 || (own.size >= ALL_BUT_NEWLINES && [...after].every((each) => each === END));
   if (overlaps([own, after])) {
@@ -86,7 +86,7 @@ function measureRepeat(node: RepeatedNode, after: CharacterSet, inRepeat: boolea
   } else if (node.max > 1 && !alwaysEnds) cost.repeatsSinceLoose += 1;
 }
 
-/** What a match of the rest can begin with. */
+/** The characters with which a match of `sequence`, or of what follows it, can begin (the FIRST set). */
 function firstOf(sequence: PatternSequence, follow: CharacterSet): CharacterSet {
   const sets: CharacterSet[] = [];
   for (const node of sequence) {

@@ -1,17 +1,17 @@
 import { RegExpParser, RegExpSyntaxError, type AST } from '@eslint-community/regexpp';
 
 /**
- * The part of JavaScript's regular expressions that a source pattern may use, as a tree. The normal form of a URL is
- * ASCII, so an atom matches a set of ASCII characters.
+ * Syntax tree of the subset of JavaScript's regular expressions that a source pattern may use. The normal form of a URL
+ * is ASCII, so an atom matches a set of ASCII characters.
  */
 export type PatternNode =
   | { readonly kind: 'start' }
   | { readonly kind: 'end' }
   | {
       readonly kind: 'characters';
-      /** What the atom matches. */
+      /** The characters that the atom matches. */
       readonly set: CharacterSet;
-      /** The one character that the atom spells out; `null` for a class, an escaped class or a dot. */
+      /** The character if the atom is a literal one; `null` for a class, an escaped class or a dot. */
       readonly literal: string | null;
       readonly min: number;
       readonly max: number;
@@ -26,7 +26,7 @@ export type PatternNode =
 export type PatternSequence = readonly PatternNode[];
 export type CharacterSet = ReadonlySet<string>;
 
-/** The pattern uses a construct that source patterns do not have. The message is for the operator. */
+/** The pattern uses a construct that source patterns do not support. The message is for the operator. */
 export class PatternSyntaxError extends Error {
   override readonly name = 'PatternSyntaxError';
 }
@@ -37,7 +37,7 @@ interface Bounds {
 }
 
 const ONCE: Bounds = { min: 1, max: 1 };
-/** The largest count that RE2 takes. */
+/** RE2's largest count. */
 const MAX_COUNT = 1000;
 const ASCII = String.fromCharCode(...Array(128).keys());
 
@@ -47,7 +47,7 @@ export function parsePattern(text: string): readonly PatternSequence[] {
   return parse(text).alternatives.map(sequenceOf);
 }
 
-/** Escapes and characters whose meaning would need a reader to know dialects, wherever in the pattern they are. */
+/** Refuses escapes and characters whose meaning depends on the regular expression dialect. */
 function refuseSpellings(text: string): void {
   if (/[^\x00-\x7f]/.test(text))
     throw new PatternSyntaxError(
@@ -106,7 +106,7 @@ function nodeOf(element: Exclude<AST.Element, AST.Quantifier>, bounds: Bounds): 
   }
 }
 
-/** What a class, an escaped class or a dot matches. JavaScript's own engine says so. */
+/** The characters that a class, an escaped class or a dot matches, according to JavaScript's own engine. */
 function charactersOf(atom: string): CharacterSet {
   const set = new Set(ASCII.match(new RegExp(atom, 'g')) ?? []);
   if (set.size === 0) throw new PatternSyntaxError(`has a class that matches nothing: ${atom}`);

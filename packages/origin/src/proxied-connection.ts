@@ -10,17 +10,17 @@ import {
 } from './guarded-connector.ts';
 import { proxyAuthorization } from './proxy-choice.ts';
 
-/** How messages for clients call the proxy: its address is internal. */
+/** Name of the proxy in messages for clients, because its address is internal. */
 const PROXY = 'the proxy of the mirror';
 
 /**
- * A connection to `proxy` over which `url` can be asked: for https a tunnel (CONNECT; RFC 9110, 9.3.6) with TLS to the
- * origin in it, for http the connection to the proxy itself, which takes requests in absolute form.
+ * Opens a connection through `proxy` for requests to `url`. For https this is a tunnel (CONNECT; RFC 9110, 9.3.6) with
+ * TLS to the origin inside. For http it is a connection to the proxy, which takes requests in absolute form.
  *
- * The proxy resolves the name, so the guard sees no address of the origin. It refuses what the URL itself shows:
- * addresses that are not allowed, and names of metadata services.
+ * The proxy resolves the name, so the address guard cannot check the origin's address. It checks the URL only: it
+ * refuses IP addresses that are not allowed, and names of metadata services.
  *
- * @throws {AddressRefusedError}; {@link ConnectError}, which names the proxy where that is what failed; the reason of
+ * @throws {AddressRefusedError}; {@link ConnectError}, which names the proxy if the proxy failed; the reason of
  *   `options.signal` once it is aborted
  */
 export function openProxiedConnection(
@@ -38,12 +38,12 @@ export function openProxiedConnection(
   });
 }
 
-/** A failure that the proxy itself answers a request in absolute form with; `null` where the answer is the origin's. */
+/** The error if the proxy itself answered a request in absolute form; `null` if the answer is the origin's. */
 export function proxyFailure(status: number, header: (name: string) => string | null): ConnectError | null {
-  if (status === 407) return refusedTunnel(status);
-  // RFC 9209, and what Squid sends in its stead.
-  const ownError = /;\s*error\b/i.test(header('proxy-status') ?? '') || header('x-squid-error') !== null;
-  return status >= 400 && ownError ? refusedTunnel(status) : null;
+  if (status === 407) return proxyError(status);
+  // Proxy-Status (RFC 9209), or Squid's own header.
+  const isProxyError = /;\s*error\b/i.test(header('proxy-status') ?? '') || header('x-squid-error') !== null;
+  return status >= 400 && isProxyError ? proxyError(status) : null;
 }
 
 async function connectToProxy(
@@ -85,7 +85,7 @@ async function openTunnel(
       return;
     }
     socket.destroy();
-    reject(refusedTunnel(statusCode));
+    reject(proxyError(statusCode));
   });
   request.on('error', (error) => {
     connection.destroy();
@@ -99,8 +99,8 @@ async function openTunnel(
   return promise;
 }
 
-function refusedTunnel(status: number): ConnectError {
-  if (status === 407) return new ConnectError(`${PROXY} asks for credentials, or for others (407)`);
+function proxyError(status: number): ConnectError {
+  if (status === 407) return new ConnectError(`${PROXY} requires credentials, or different ones (407)`);
   if (status === 401 || status === 403) return new ConnectError(`${PROXY} refuses this host (${status})`);
   if (status >= 500) return new ConnectError(`${PROXY} cannot reach the host (${status})`);
   return new ConnectError(`${PROXY} opened no connection to the host (${status})`);

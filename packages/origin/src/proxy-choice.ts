@@ -1,28 +1,28 @@
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
-/** The proxies that origins are asked through. Their URLs may hold credentials: never log them whole. */
+/** The proxies for requests to origins. Their URLs may contain credentials: never log them whole. */
 export interface ProxySettings {
-  /** For http URLs; `null`: none. */
+  /** For http URLs; `null` for none. */
   readonly http: URL | null;
-  /** For https URLs; `null`: none. */
+  /** For https URLs; `null` for none. */
   readonly https: URL | null;
-  /** Hosts that are asked directly, as `NO_PROXY` lists them; see {@link isExempt}. */
+  /** Hosts that are reached directly, in the form of `NO_PROXY`; see {@link isExempt}. */
   readonly noProxy: string;
 }
 
 const EXPECTED = 'the address of an HTTP proxy, such as http://proxy.example.com:3128';
 
 /**
- * What is wrong with the address of a proxy, for the operator; `null` where nothing is. As usual in `HTTPS_PROXY`, the
- * scheme may be left out. Never quotes the address: it may hold a password.
+ * What is wrong with the address of a proxy, for the operator; `null` if it is valid. As usual in `HTTPS_PROXY`, the
+ * scheme is optional. Never quotes the address, because it may contain a password.
  */
 export function checkProxy(text: string): { readonly found: string; readonly expected: string } | null {
   const fault = (found: string) => ({ found, expected: EXPECTED });
   if (/[\s\p{Cc}\\]/u.test(text))
     return fault('an address with white space, control characters or backslashes');
   const url = URL.parse(withScheme(text));
-  if (url === null || url.hostname === '') return fault('a text that is no address');
+  if (url === null || url.hostname === '') return fault('a text that is not an address');
   if (url.protocol !== 'http:' && url.protocol !== 'https:')
     return fault(`a proxy of another kind (${url.protocol.slice(0, 20)})`);
   if (url.pathname !== '/' || /[?#]/.test(text))
@@ -32,14 +32,14 @@ export function checkProxy(text: string): { readonly found: string; readonly exp
   return null;
 }
 
-/** @throws {TypeError} where {@link checkProxy} finds fault */
+/** @throws {TypeError} if {@link checkProxy} finds a fault */
 export function parseProxy(text: string): URL {
   const fault = checkProxy(text);
   if (fault !== null) throw new TypeError(`${fault.found}; expected ${fault.expected}`);
   return new URL(withScheme(text));
 }
 
-/** `Proxy-Authorization` for the credentials of a proxy's URL (RFC 7617); `null` where it has none. */
+/** `Proxy-Authorization` for the credentials in a proxy's URL (RFC 7617); `null` if it has none. */
 export function proxyAuthorization({ username, password }: URL): string | null {
   if (username === '' && password === '') return null;
   const credentials = `${decoded(username) ?? ''}:${decoded(password) ?? ''}`;
@@ -47,7 +47,8 @@ export function proxyAuthorization({ username, password }: URL): string | null {
 }
 
 /**
- * The proxy to ask `url` through; `null`: none. Loopback is never asked through a proxy, which would take it for its own.
+ * The proxy for `url`; `null` for a direct connection. Loopback addresses never go through a proxy, which would connect
+ * to its own loopback.
  */
 export function proxyFor(url: URL, settings: ProxySettings | undefined): URL | null {
   if (settings === undefined) return null;
@@ -56,9 +57,10 @@ export function proxyFor(url: URL, settings: ProxySettings | undefined): URL | n
 }
 
 /**
- * Whether `NO_PROXY` exempts a URL. Members are separated by commas or white space: `*` is every host; a name is that
- * host and those below it, with or without a leading dot or `*.`; an address is itself, and a network in CIDR form every
- * address of it that stands in a URL (names are not resolved for it). A port behind a member limits it to that port.
+ * Whether `NO_PROXY` exempts a URL. Its members are separated by commas or white space. `*` matches every host. A name
+ * matches that host and its subdomains, with or without a leading dot or `*.`. An address matches itself. A network in
+ * CIDR form matches the URLs whose host is an address in it; names are not resolved. A port after a member limits it to
+ * that port.
  */
 export function isExempt(url: URL, noProxy: string): boolean {
   const host = hostOf(url);

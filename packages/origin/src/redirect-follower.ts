@@ -8,17 +8,17 @@ export interface FollowRequest {
   readonly method: 'GET' | 'HEAD';
   readonly headers?: Readonly<Record<string, string>>;
   readonly lifetime: CallLifetime;
-  /** Redirects that led to the URL asked for already. */
+  /** Redirects already followed to get to the start URL; they count towards the limit. */
   readonly hopsBefore?: number;
-  /** Longest wait for the headers at each redirect, where it is shorter than firstByteSeconds. */
+  /** Time limit for the headers at each redirect; firstByteSeconds applies if that is shorter. */
   readonly answerSeconds?: number;
 }
 
-/** The first answer along the redirects that is not one. */
+/** The first answer that is not a redirect. */
 export interface FollowedResponse extends HopResponse {
   readonly finalUrl: URL;
   readonly hops: number;
-  /** Whether a redirect on the way set a cookie. The mirror sends none, so what follows may be another answer than browsers get. */
+  /** Whether a redirect set a cookie. The mirror sends no cookies, so the answer may differ from what browsers get. */
   readonly cookieSet: boolean;
 }
 
@@ -28,13 +28,13 @@ export interface RedirectFollowerOptions {
   readonly redirectLimit: number;
 }
 
-/** RFC 9110, 15.4: the ones that name another place for the same GET. 300, 304 and 305 are final answers here. */
+/** The statuses of RFC 9110, 15.4, that redirect a GET. 300, 304 and 305 count as final answers. */
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
-/** Above what any signed address needs, and short enough for every pattern of the policy. */
+/** Longer than any signed URL, and short enough for the policy's patterns. */
 const MAX_LOCATION_CHARACTERS = 8192;
 
-/** Follows redirects by itself, each target judged by the source policy before anything is sent to it. */
+/** Follows redirects. Checks each target against the source policy before sending anything to it. */
 export class RedirectFollower {
   readonly #policy: SourcePolicy;
   readonly #requester: HopRequester;
@@ -47,8 +47,8 @@ export class RedirectFollower {
   }
 
   /**
-   * @throws {OriginError} `not_allowed`, `origin_unreachable`; `origin_redirects`, or `cookie_required` where one of the
-   *   redirects set a cookie
+   * @throws {OriginError} `not_allowed`, `origin_unreachable`; `origin_redirects`, or instead `cookie_required` if a
+   *   redirect set a cookie
    */
   async follow(start: URL, request: FollowRequest): Promise<FollowedResponse> {
     const visited = new Set<string>();
@@ -61,7 +61,7 @@ export class RedirectFollower {
         method: request.method,
         headers: request.headers ?? {},
         answerSeconds: request.answerSeconds,
-        privateAddresses: this.#permission(url, hops > 0),
+        privateAddresses: this.#allowsPrivateAddresses(url, hops > 0),
         lifetime: request.lifetime,
       });
       if (!REDIRECTS.has(response.status)) return { ...response, finalUrl: url, hops, cookieSet };
@@ -79,7 +79,8 @@ export class RedirectFollower {
     }
   }
 
-  #permission(url: URL, hop: boolean): boolean {
+  /** @throws {OriginError} `not_allowed` */
+  #allowsPrivateAddresses(url: URL, hop: boolean): boolean {
     const decision = this.#policy.decide(url, { hop });
     if (decision.allowed) return decision.privateAddresses;
     const reason = hop
@@ -103,14 +104,15 @@ function locationOf(response: HopResponse, base: URL): URL {
 }
 
 function cookieError(url: URL, cause: unknown): OriginError {
-  const what = `the redirects of ${hostForClients(url)} set a cookie, which the mirror does not send, and lead nowhere without it`;
-  return new OriginError('cookie_required', what, { cause, host: url.host });
+  const host = hostForClients(url);
+  const message = `the redirects of ${host} set a cookie, which the mirror does not send, and cannot be followed without it`;
+  return new OriginError('cookie_required', message, { cause, host: url.host });
 }
 
 function redirectError(url: URL, what: string, cause?: unknown): OriginError {
   return new OriginError(
     'origin_redirects',
-    `the redirects of ${hostForClients(url)} lead nowhere: ${what}`,
+    `the redirects of ${hostForClients(url)} cannot be followed: ${what}`,
     {
       cause,
       host: url.host,

@@ -1,4 +1,4 @@
-/** Headers of one response. Values are bytes, one character each (latin1), and kept exactly. */
+/** The headers of one response. Values are latin1 strings: one character for each byte. */
 export class ResponseHeaders {
   readonly #values: Readonly<Record<string, string | readonly string[] | undefined>>;
 
@@ -6,7 +6,7 @@ export class ResponseHeaders {
     this.#values = values;
   }
 
-  /** All values of a field, `name` in lower case. */
+  /** All values of a field; `name` is in lower case. */
   all(name: string): readonly string[] {
     return this.#raw(name).map(withoutTrailingSpace);
   }
@@ -22,26 +22,26 @@ export class ResponseHeaders {
     return Object.keys(this.#values);
   }
 
-  /** The first value of a field that has one; `null` where it is absent. */
+  /** The first value of a field; `null` if it is absent. */
   first(name: string): string | null {
     return this.all(name)[0] ?? null;
   }
 
-  /** The value of a field that has one value, however often it is repeated; `null` where it is absent or ambiguous. */
+  /** The value of a field whose lines all have the same value; `null` if the field is absent or its lines differ. */
   single(name: string): string | null {
     const [value, ...others] = this.all(name);
     return value !== undefined && others.every((other) => other === value) ? value : null;
   }
 
-  /** The members of a list field, its lines joined as RFC 9110, 5.3 says; `null` where it is absent. */
+  /** The lines of a list field joined with commas (RFC 9110, 5.3); `null` if the field is absent. */
   list(name: string): string | null {
     const values = this.all(name);
     return values.length === 0 ? null : values.join(', ');
   }
 
   /**
-   * Content-Length; `null` where it is absent or no length, and beside a Transfer-Encoding, which overrides it (RFC 9112,
-   * 6.3).
+   * Content-Length in bytes; `null` if it is absent or malformed, or if there is a Transfer-Encoding, which overrides
+   * it (RFC 9112, 6.3).
    */
   contentLength(): number | null {
     if (this.first('transfer-encoding') !== null) return null;
@@ -51,25 +51,25 @@ export class ResponseHeaders {
     return Number.isSafeInteger(length) ? length : null;
   }
 
-  /** Whether the body's end can be seen: by its length or its last chunk (RFC 9112, 6.3), not by the connection's end. */
+  /** Whether the length or the last chunk shows where the body ends (RFC 9112, 6.3), not only the closed connection. */
   isFramed(): boolean {
     return this.#isChunked() || this.contentLength() !== null;
   }
 
-  /** Whether the bytes went through a transfer coding that nobody asked for and that is not undone here. */
+  /** Whether the body has a transfer coding other than chunked, which was not requested and is not decoded. */
   hasForeignTransferCoding(): boolean {
     return this.first('transfer-encoding') !== null && !this.#isChunked();
   }
 
   #isChunked(): boolean {
-    // As the parser gave it. The parser undoes the chunks only where nothing but spaces follows the word: with a tab there,
-    // their framing would become part of the object.
+    // Uses the raw value. The parser decodes chunks only if nothing but spaces follows the word: after a tab, the chunk
+    // framing would become part of the object.
     const values = this.#raw('transfer-encoding');
     return values.length === 1 && /^chunked *$/i.test(values[0] ?? '');
   }
 }
 
-/** White space around a value is no part of it (RFC 9110, 5.5). The parser leaves it behind the value. */
+/** White space around a value does not belong to it (RFC 9110, 5.5), but the parser keeps trailing white space. */
 function withoutTrailingSpace(value: string): string {
   return value.replace(/[\t ]+$/, '');
 }

@@ -1,15 +1,15 @@
 import { parseHttpDate } from './http-date.ts';
 import type { ResponseHeaders } from './response-headers.ts';
 
-/** Longer waits count as this one, in seconds. */
+/** Longer pauses are shortened to this, in seconds. */
 export const LONGEST_RETRY_AFTER_SECONDS = 3600;
 
 /**
- * Retry-After (RFC 9110, 10.2.3): seconds, or a date. A date is held against the answer's own Date where there is one, so
- * that a clock of the origin that is wrong does no harm. Of several values the longest counts.
+ * Reads Retry-After (RFC 9110, 10.2.3), in seconds or as a date. A date is compared with the answer's own Date, if any,
+ * so that clock skew does no harm. Of several values the longest counts.
  *
- * @returns whole seconds, at most {@link LONGEST_RETRY_AFTER_SECONDS}; 0 for a date that has passed; `null` where the
- *   header is absent or malformed (negative, a fraction, text)
+ * @returns whole seconds, at most {@link LONGEST_RETRY_AFTER_SECONDS}; 0 for a date in the past; `null` if the header
+ *   is absent or malformed (negative, a fraction, text)
  */
 export function parseRetryAfter(headers: ResponseHeaders, nowMs: number = Date.now()): number | null {
   const sentAtMs = parseHttpDate(headers.first('date') ?? '', nowMs) ?? nowMs;

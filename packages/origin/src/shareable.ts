@@ -2,9 +2,9 @@ import type { SourceOptions } from './origin.ts';
 import type { ResponseHeaders } from './response-headers.ts';
 
 /**
- * Request headers that do not choose another representation here. Copies are made with `Accept-Encoding: identity`,
- * and a copy has the encoding that its Content-Encoding says. The others are CORS: `Origin` changes nothing but the
- * answer's Access-Control headers, and the two for preflights come with OPTIONS only. S3 names all three.
+ * Request headers that do not select another representation here. Copies are made with `Accept-Encoding: identity`, and
+ * Content-Encoding records the encoding of a copy. The others belong to CORS: `Origin` affects only the answer's
+ * Access-Control headers, and the two preflight headers occur with OPTIONS only. S3 lists all three in its Vary.
  */
 const HARMLESS_VARY: ReadonlySet<string> = new Set([
   'accept-encoding',
@@ -16,10 +16,10 @@ const HARMLESS_VARY: ReadonlySet<string> = new Set([
 const NOT_FOR_SHARED_CACHES: ReadonlySet<string> = new Set(['private', 'no-store']);
 
 /**
- * Whether every client may be given the answer that one of them got (RFC 9111, sections 4.1, 5.2.2.5 and 5.2.2.7).
- * A cookie is made for the client that it is sent to, so it counts with Cache-Control.
+ * Why an answer must not be shared between clients (RFC 9111, sections 4.1, 5.2.2.5 and 5.2.2.7). A cookie is meant for
+ * one client, so `ignoreCacheControl` covers Set-Cookie too.
  *
- * @returns why not, without values that the origin chose freely; `null` where the answer may be shared
+ * @returns the reason, without free-form text from the origin; `null` if the answer may be shared
  */
 export function whyNotShareable(
   headers: ResponseHeaders,
@@ -40,7 +40,7 @@ function members(headers: ResponseHeaders, name: string): string[] {
   return values.map((value) => value.trim().toLowerCase()).filter((value) => value !== '');
 }
 
-/** Names of Cache-Control's directives, in lower case. */
+/** The names of the Cache-Control directives, in lower case. */
 function directives(headers: ResponseHeaders): string[] {
   return headers
     .all('cache-control')
@@ -49,8 +49,8 @@ function directives(headers: ResponseHeaders): string[] {
 }
 
 /**
- * Splits at commas, and at the semicolons that some servers write for commas, but not inside of a quoted argument.
- * A quote that is never closed quotes nothing: what follows it may be a directive that has to be heeded.
+ * Splits at commas outside of quoted strings, and at semicolons, which some servers send instead. An unclosed quote
+ * does not count as a quote, because a directive that must be obeyed may follow it.
  */
 function splitOutsideQuotes(text: string): string[] {
   const parts: string[] = [];
@@ -68,7 +68,7 @@ function splitOutsideQuotes(text: string): string[] {
   return quoted ? text.split(/[,;]/) : [...parts, text.slice(begin)];
 }
 
-/** Only names that can be field names are repeated to clients and logs. */
+/** Quotes a name to clients and logs only if it is a valid field name. */
 function printable(name: string): string {
-  return /^[a-z0-9!#$%&'*+.^_`|~-]{1,64}$/.test(name) ? name : 'a name that is none';
+  return /^[a-z0-9!#$%&'*+.^_`|~-]{1,64}$/.test(name) ? name : 'an invalid name';
 }

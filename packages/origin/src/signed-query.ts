@@ -1,6 +1,6 @@
 /**
- * Names of query parameters, in lower case, that make a URL a bearer credential: AWS signature 2 and CloudFront, Azure
- * and Google signatures, CDN tokens, and what services usually call a token.
+ * Names of query parameters, in lower case, that make a URL a bearer credential: AWS signature version 2, CloudFront,
+ * Azure and Google signatures, CDN tokens, and common names of tokens.
  */
 const CREDENTIAL_PARAMETERS: ReadonlySet<string> = new Set([
   'sig',
@@ -44,9 +44,8 @@ const CREDENTIAL_PREFIXES: readonly string[] = [
 ];
 
 /**
- * The kind of parameter that makes the query a signature or token, as listed here; `null` where there is none. Judged
- * by the parameters' names: without regard to case, after percent-decoding, and with `;` as another separator (some
- * servers split there).
+ * The first parameter, as listed above, that carries a signature or token; `null` if there is none. Compares names
+ * case-insensitively after percent-decoding, and treats `;` as a separator too, as some servers do.
  */
 export function signedQueryParameter(url: URL): string | null {
   if (url.search === '') return null;

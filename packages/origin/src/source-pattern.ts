@@ -9,18 +9,18 @@ import {
 
 const MAX_PATTERN_CHARACTERS = 1000;
 
-/** Characters of a DNS name, and of the port and IPv6 brackets that may stand as themselves. */
+/** What a class may match in a host, and what a literal may be: also a port's colon and the brackets of IPv6. */
 const HOST_CLASS = /^[A-Za-z0-9._-]$/;
 const HOST_LITERAL = /^[a-z0-9._:[\]-]$/;
 
 /**
- * What is wrong with the `pattern` of a source rule, for the operator; `null` if nothing is.
+ * What is wrong with the `pattern` of a source rule, for the operator; `null` if it is valid.
  *
  * A pattern is a JavaScript regular expression without flags, tested on the whole normal form of a URL. It must begin
- * with `^`, the scheme and `://`, and then fix the host (and the port, if one may be given) up to the `/` that closes
- * it. Up to there, nothing may match a `/`, `@` or `:` that is not written out, and a dot must be written `\.`.
- * Look-around, back-references and named groups are refused: RE2, which does the matching, has no such constructs or
- * reads them differently. So are patterns that can read one URL in many ways (see `pattern-cost.ts`).
+ * with `^`, the scheme and `://`, and then fix the host (and the port, if any) up to the `/` that ends it. Before that
+ * `/`, only literals may match a `/`, `@` or `:`, and a dot must be written `\.`.
+ * Look-around, back-references and named groups are refused because RE2, which does the matching, lacks them or
+ * interprets them differently. Ambiguous patterns are refused too (see `pattern-cost.ts`).
  */
 export function checkPattern(text: string): string | null {
   if (text.length > MAX_PATTERN_CHARACTERS)
@@ -37,7 +37,7 @@ export function checkPattern(text: string): string | null {
   }
 }
 
-/** What {@link checkPattern} accepts, ready to be tested on the normal forms of URLs. */
+/** Compiles a pattern that {@link checkPattern} accepts, for tests on normal forms of URLs. */
 export function compilePattern(text: string): LinearPattern {
   return compileLinear(parsePattern(text));
 }
@@ -51,7 +51,7 @@ export function patternLimitsPath(text: string): boolean {
   return path.length > 0 && !(path.length === 1 && isAnything(path[0]));
 }
 
-/** Whether a pattern that {@link checkPattern} accepts lets through hosts of any domain: its last label is not written out. */
+/** Whether a pattern that {@link checkPattern} accepts allows hosts of any domain: its last label is not a literal. */
 export function patternOpensAnyHost(text: string): boolean {
   const sequence = parsePattern(text)[0] ?? [];
   const host = sequence.slice(hostBegin(sequence), hostEnd(sequence));
@@ -59,7 +59,7 @@ export function patternOpensAnyHost(text: string): boolean {
   return last?.kind === 'characters' && last.literal === null && last.set.has('a');
 }
 
-/** A group that begins with a colon, or the digits after one: what follows the host. */
+/** Whether a node belongs to the port: a group that begins with a colon, a colon, or digits. */
 function isPort(node: PatternNode): boolean {
   if (node.kind === 'group')
     return node.alternatives.every(([first]) => first !== undefined && isLiteral(first, ':'));
@@ -71,7 +71,7 @@ function isPort(node: PatternNode): boolean {
 function faultOfShape(alternatives: readonly PatternSequence[]): string | null {
   const [sequence, ...others] = alternatives;
   if (sequence === undefined || others.length > 0)
-    return 'must not have a | outside of a group: the ^ would hold for its first part only';
+    return 'must not have a | outside of a group: the ^ would apply to the first alternative only';
   if (sequence.slice(1).some(containsStart)) return 'must have its ^ at the beginning only';
   if (hostBegin(sequence) < 0) return 'must begin with ^https:// (or ^http://, or ^https?://)';
   const end = hostEnd(sequence);
@@ -82,7 +82,7 @@ function faultOfShape(alternatives: readonly PatternSequence[]): string | null {
   return faultOfHost(host);
 }
 
-/** Index of the first node after `scheme://`; -1 where the scheme is not fixed. */
+/** Index of the first node after `scheme://`; -1 if the scheme is not fixed. */
 function hostBegin(sequence: PatternSequence): number {
   const colon = sequence.findIndex((node) => isLiteral(node, ':'));
   const schemes = spellings(sequence.slice(1, Math.max(1, colon)));
@@ -114,7 +114,7 @@ function faultOfHostNode(node: PatternNode): string | null {
       if (node.literal !== null) {
         if (HOST_LITERAL.test(node.literal)) return null;
         return /[A-Z]/.test(node.literal)
-          ? 'must have its host in lower case, as normal forms have it'
+          ? 'must have its host in lower case, as in normal forms'
           : `must fix the host up to its closing /, and ${node.literal} cannot be part of a host`;
       }
       if (node.set.size > 100)
@@ -125,7 +125,7 @@ function faultOfHostNode(node: PatternNode): string | null {
   }
 }
 
-/** All texts that a sequence of literals, optional ones among them, can match; `null` where it holds anything else. */
+/** All texts that a sequence of literals and optional literals can match; `null` if it contains anything else. */
 function spellings(sequence: PatternSequence): readonly string[] | null {
   let texts: readonly string[] = [''];
   for (const node of sequence) {

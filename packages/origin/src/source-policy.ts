@@ -10,20 +10,20 @@ import { signedQueryParameter } from './signed-query.ts';
 import { checkPattern, compilePattern, patternLimitsPath } from './source-pattern.ts';
 
 interface SourceRuleSettings extends Partial<SourceOptions> {
-  /** `optional` lets http through where `requireTls` is set; `required` refuses it where it is not. */
+  /** `optional` allows http although `requireTls` is set; `required` refuses http although it is not. */
   readonly tls?: 'optional' | 'required' | undefined;
-  /** Loopback, RFC 1918 and unique local addresses may be connected to. */
+  /** Allows connections to loopback, RFC 1918, shared and unique local addresses. */
   readonly privateAddresses?: boolean | undefined;
-  /** `keep`: a URL with a signature or token in its query may be mirrored, its query being part of its identity. */
+  /** `keep` mirrors URLs with a signature or token in the query, which then is part of the object's identity. */
   readonly signedQuery?: 'refuse' | 'keep' | undefined;
 }
 
 /**
- * What one entry of `sources.allow` allows.
+ * One entry of `sources.allow`.
  *
- * `prefix` is a URL. Scheme, host and port must be the same; its path must be the path asked for or lead to it in
- * whole segments: `https://h/builds/` allows what is below, `https://h/builds` that and `/builds` itself, neither
- * allows `/builds-evil`. Paths are compared as they are spelled, percent-encoding included.
+ * `prefix` is a URL. Scheme, host and port must be equal. Its path must equal the requested path, or be a prefix of it
+ * in whole segments: `https://h/builds/` allows everything below, `https://h/builds` also `/builds` itself, and neither
+ * allows `/builds-evil`. Paths are compared literally, including percent-encoding.
  *
  * `pattern` is a regular expression that is tested on the whole normal form; see {@link checkPattern}.
  */
@@ -36,18 +36,17 @@ export type SourceRule = SourceRuleSettings &
 export interface SourcePolicyOptions {
   readonly requireTls: boolean;
   /**
-   * A URL is allowed when one rule allows it, whatever the order. Where several allow it, the first of them gives the
-   * {@link SourceOptions}.
+   * A URL is allowed if any rule allows it. If several do, the first of them determines the {@link SourceOptions}.
    */
   readonly allow: readonly SourceRule[];
   /**
-   * Addresses of the mirror itself. No rule allows a URL there, however wide: a mirror that asks itself waits for itself,
-   * and what it may do must not be asked in its name.
+   * Addresses of the mirror itself, which no rule allows. A mirror that requests its own URLs would wait for itself,
+   * and clients could use the mirror's own network access (SSRF).
    */
   readonly ownAddresses?: readonly URL[];
 }
 
-/** The parts that rules compare, taken from the URL once. */
+/** The components of a URL that rules compare. */
 interface Subject {
   readonly href: string;
   /** Scheme, host and port. */
@@ -57,13 +56,13 @@ interface Subject {
 
 interface Matcher {
   readonly matches: (subject: Subject) => boolean;
-  /** The rule allows a part of its host only, so a path that can be read in two ways is refused. */
+  /** The rule allows only some paths of its host, so an ambiguous path is refused. */
   readonly limitsPath: boolean;
   readonly settings: SourceRuleSettings;
   readonly options: SourceOptions;
 }
 
-/** @throws {TypeError} for a rule that {@link checkPrefix} or {@link checkPattern} finds fault with */
+/** @throws {TypeError} for a rule that {@link checkPrefix} or {@link checkPattern} refuses */
 export function createSourcePolicy(options: SourcePolicyOptions): SourcePolicy {
   const matchers = options.allow.map(matcherOf);
   const ownAddresses = options.ownAddresses ?? [];
@@ -92,7 +91,7 @@ export function createSourcePolicy(options: SourcePolicyOptions): SourcePolicy {
   };
 }
 
-/** What is wrong with the `prefix` of a rule, for the operator; `null` where nothing is. */
+/** What is wrong with the `prefix` of a rule, for the operator; `null` if it is valid. */
 export function checkPrefix(text: string): string | null {
   if (/[\s\p{Cc}\\]/u.test(text)) return 'must not contain white space, control characters or backslashes';
   if (!URL.canParse(text)) return 'must be a URL such as https://artifacts.example.com/builds/';
@@ -144,7 +143,7 @@ function optionsOf(rule: SourceRuleSettings): SourceOptions {
   };
 }
 
-/** The same host and port; the two usual ports count as one, as a server behind them is one. */
+/** Whether two URLs have the same host and port. Ports 80 and 443 count as one, because one server usually has both. */
 function isSameServer(own: URL, url: URL): boolean {
   if (own.hostname !== url.hostname) return false;
   const port = ({ port, protocol }: URL): string => port || (protocol === 'https:' ? '443' : '80');
@@ -159,7 +158,7 @@ function faultOfAnyUrl(url: URL): string | null {
   return null;
 }
 
-/** Why a rule whose prefix or pattern fits refuses the URL all the same; `null` where it does not. */
+/** Why a rule refuses a URL that its prefix or pattern matches; `null` if it does not. */
 function refusalBy(
   { settings, limitsPath }: Matcher,
   url: URL,
@@ -167,12 +166,12 @@ function refusalBy(
   requireTls: boolean,
 ): string | null {
   const tlsRequired = requireTls ? settings.tls !== 'optional' : settings.tls === 'required';
-  if (tlsRequired && url.protocol !== 'https:') return 'the source must be asked over https';
+  if (tlsRequired && url.protocol !== 'https:') return 'the source allows https only';
   if (limitsPath && hasHiddenDotSegment(url.pathname)) return 'the path contains encoded dot segments';
   if (hop || settings.signedQuery === 'keep') return null;
   const parameter = signedQueryParameter(url);
   if (parameter === null) return null;
-  return `the query carries a signature or token (${parameter}), which would be stored; ask for the URL without it`;
+  return `the query carries a signature or token (${parameter}), which would be stored; request the URL without it`;
 }
 
 function withoutFragment(url: URL): string {

@@ -1,20 +1,20 @@
 import type { ResponseHeaders } from './response-headers.ts';
 
-/** What If-Range may carry: the field that it comes from, and its exact value. */
+/** A validator for If-Range: the header field that it comes from, and its exact value. */
 export interface StrongValidator {
   readonly field: 'etag' | 'last-modified';
   readonly value: string;
 }
 
-/** With Date this much after Last-Modified, two clocks that differ do not matter (RFC 9110, 8.8.2.2). */
-const CLOCK_DOUBT_MS = 60_000;
+/** If Date is this much later than Last-Modified, clock skew does not matter (RFC 9110, 8.8.2.2). */
+const CLOCK_SKEW_MS = 60_000;
 
-/** RFC 9110, 8.8.3. An empty tag is legal, but servers that send one send it for every version. */
+/** RFC 9110, 8.8.3. An empty tag is legal, but servers that send it use it for every version. */
 const STRONG_ENTITY_TAG = /^"[\x21\x23-\x7e\x80-\xff]+"$/;
 
 /**
- * The strong validator of a response (RFC 9110, 13.1.5): a strong entity tag, or a Last-Modified that is strong by
- * 8.8.2.2 where there is no entity tag at all. `null` where the response has none, or has a field with several values.
+ * Returns the strong validator of a response (RFC 9110, 13.1.5): a strong entity tag or, if there is no entity tag, a
+ * Last-Modified that is strong by 8.8.2.2. `null` if there is none, or if the field has several values.
  */
 export function strongValidator(headers: ResponseHeaders): StrongValidator | null {
   if (headers.first('etag') !== null) {
@@ -24,14 +24,14 @@ export function strongValidator(headers: ResponseHeaders): StrongValidator | nul
   const lastModified = headers.single('last-modified');
   const date = headers.single('date');
   if (lastModified === null || date === null) return null;
-  return Date.parse(date) - Date.parse(lastModified) >= CLOCK_DOUBT_MS
+  return Date.parse(date) - Date.parse(lastModified) >= CLOCK_SKEW_MS
     ? { field: 'last-modified', value: lastModified }
     : null;
 }
 
 /**
- * Whether a 206 carries `validator`, compared octet by octet (the strong comparison of RFC 9110, 8.8.3.2). An entity tag
- * in an answer to a Last-Modified is a contradiction: the object had none.
+ * Whether a 206 carries `validator`, compared octet by octet (strong comparison, RFC 9110, 8.8.3.2). If the validator
+ * is a Last-Modified, an entity tag in the 206 is a contradiction: the first answer had none.
  */
 export function hasSameValidator(headers: ResponseHeaders, validator: StrongValidator): boolean {
   if (headers.single(validator.field) !== validator.value) return false;

@@ -20,12 +20,12 @@ test.each([
   '2620:4f:8001::1',
   '2a00:1450::5efe',
   '2a00:1450::100:5efe:808:808',
-])('%s is global', (address) => {
+])('%s is globally reachable', (address) => {
   expect(isGlobalUnicast(address)).toBe(true);
   expect(isAddressAllowed(address, false)).toBe(true);
 });
 
-describe('not global:', () => {
+describe('not globally reachable:', () => {
   test.each([
     '0.0.0.0',
     '0.1.2.3',
@@ -124,7 +124,7 @@ describe('not global:', () => {
 });
 
 test.each(['127.0.0.1', '10.0.0.1', '172.16.0.1', '192.168.1.1', '100.64.0.1', '::1', 'fd00::5', '8.8.8.8'])(
-  'a rule with privateAddresses opens %s',
+  'a rule with privateAddresses allows %s',
   (address) => {
     expect(isAddressAllowed(address, true)).toBe(true);
   },
@@ -151,7 +151,7 @@ test.each([
   'fd00::5efe:7f00:1',
   'ff02::1',
   'nonsense',
-])('no rule opens %s', (address) => {
+])('no rule allows %s', (address) => {
   expect(isAddressAllowed(address, true)).toBe(false);
 });
 
@@ -163,7 +163,7 @@ test.each([
   ['rancher-metadata', true],
   ['metadata.example.com', false],
   ['artifacts.example.com', false],
-])('%s is a metadata name: %s', (host, expected) => {
+])('%s names a metadata service: %s', (host, expected) => {
   expect(isMetadataHost(host)).toBe(expected);
 });
 
@@ -174,6 +174,6 @@ test.each([
   ['1.1.1.1', '1.1.1.2', false],
   ['1.1.1.1', '::ffff:1.1.1.1', false],
   ['localhost', 'localhost', false],
-])('%s and %s are one address: %s', (one, other, expected) => {
+])('%s and %s are the same address: %s', (one, other, expected) => {
   expect(isSameAddress(one, other)).toBe(expected);
 });

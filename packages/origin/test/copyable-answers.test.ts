@@ -16,12 +16,12 @@ type Headers = Record<string, string | string[]>;
 const serve = (status: number, headers: Headers) =>
   serveHttp((request, response) => {
     const isHead = request.method === 'HEAD';
-    // What every HEAD says here, and what a GET says with the status and the headers of the case.
+    // Every HEAD succeeds; a GET gets the status and headers of the test case.
     response.writeHead(isHead ? 200 : status, isHead ? { 'content-length': 5 } : headers);
     response.end(isHead || status === 204 || status === 304 ? '' : BYTES);
   });
 
-describe('a GET whose answer is the whole object', () => {
+describe('a GET is copied if its answer is the whole object:', () => {
   test.each<[number, Headers]>([
     [200, { 'content-length': '5' }],
     [200, {}],
@@ -39,7 +39,7 @@ describe('a GET whose answer is the whole object', () => {
     expect((await readAll(object.body)).equals(BYTES)).toBe(true);
   });
 
-  test('a 206 that is cut is not the whole, whatever its range says', async () => {
+  test('but not a 206 whose body is shorter than its range', async () => {
     await using server = await serve(206, { 'content-range': 'bytes 0-8/9' });
     await using origin = localOrigin();
     await using object = await origin.open(url(server.port));
@@ -47,7 +47,7 @@ describe('a GET whose answer is the whole object', () => {
   });
 });
 
-describe('a success that is not the whole object is not copied, and is no error of the origin', () => {
+describe('a success without the whole object is not_copyable, not an error of the origin:', () => {
   test.each<[number, Headers]>([
     [201, {}],
     [202, {}],
@@ -76,7 +76,7 @@ describe('a success that is not the whole object is not copied, and is no error 
   });
 });
 
-describe('an answer that is not for everybody', () => {
+describe('an answer that must not be shared', () => {
   const PRIVATE: readonly Headers[] = [
     { vary: 'Accept' },
     { vary: 'Accept-Encoding, User-Agent' },
@@ -85,7 +85,7 @@ describe('an answer that is not for everybody', () => {
     { 'set-cookie': ['a=1', 'b=2'] },
   ];
 
-  test.each(PRIVATE)('%j is not copied by a GET either', async (headers) => {
+  test.each(PRIVATE)('is not copied: %j', async (headers) => {
     await using server = await serve(200, headers);
     await using origin = localOrigin();
     await expect(origin.open(url(server.port))).rejects.toThrow(
@@ -93,7 +93,7 @@ describe('an answer that is not for everybody', () => {
     );
   });
 
-  test.each(PRIVATE)('%j is copied where the rule says so', async (headers) => {
+  test.each(PRIVATE)('is copied if the rule ignores the header: %j', async (headers) => {
     await using server = await serve(200, headers);
     await using origin = localOrigin({
       policy: createSourcePolicy({

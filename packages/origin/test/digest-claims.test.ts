@@ -25,7 +25,7 @@ function crc32c(bytes: Buffer): number {
   return crc.digest();
 }
 
-/** The field that does not hold for `body`; `null` where all do, `undefined` where nothing is claimed. */
+/** The field whose digest does not match `body`; `null` if all match, `undefined` if the headers have no digest. */
 function broken(headers: Record<string, string | string[]>): string | null | undefined {
   const claims = digestClaims(new ResponseHeaders(headers));
   if (claims.length === 0) return undefined;
@@ -38,7 +38,7 @@ function broken(headers: Record<string, string | string[]>): string | null | und
 const google = { 'x-goog-stored-content-encoding': 'identity' };
 const amazon = { 'x-amz-request-id': 'R' };
 
-describe('claims that hold for the right bytes and not for others', () => {
+describe('a digest matches the right bytes and no others', () => {
   test.each<[string, (bytes: Buffer) => Record<string, string | string[]>]>([
     ['Content-MD5', (bytes) => ({ 'content-md5': hash('md5', bytes) })],
     ['Repr-Digest', (bytes) => ({ 'repr-digest': `sha-256=:${hash('sha256', bytes)}:` })],
@@ -80,11 +80,11 @@ describe('claims that hold for the right bytes and not for others', () => {
   });
 });
 
-describe('what is no claim about the bytes sent:', () => {
+describe('not a digest of the sent bytes:', () => {
   const md5 = `"${hash('md5', other, 'hex')}"`;
   test.each<[string, Record<string, string>]>([
     ['nothing', {}],
-    ['an ETag of any server', { etag: md5 }],
+    ['an ETag of a server other than S3', { etag: md5 }],
     ['an ETag of a multipart upload', { ...amazon, etag: `"${hash('md5', other, 'hex')}-2"` }],
     ['a weak ETag', { ...amazon, etag: `W/${md5}` }],
     ['an ETag under a KMS key', { ...amazon, 'x-amz-server-side-encryption': 'aws:kms', etag: md5 }],
@@ -100,38 +100,38 @@ describe('what is no claim about the bytes sent:', () => {
       { 'x-amz-checksum-sha256': hash('sha256', other), 'x-amz-checksum-type': 'COMPOSITE' },
     ],
     [
-      'a hash of what was stored compressed',
+      'a hash of bytes that were stored compressed',
       { 'x-goog-stored-content-encoding': 'gzip', 'x-goog-hash': `md5=${hash('md5', other)}` },
     ],
-    ['a hash of who knows what', { 'x-goog-hash': `md5=${hash('md5', other)}` }],
+    ['a hash without the stored encoding', { 'x-goog-hash': `md5=${hash('md5', other)}` }],
     ['an unknown algorithm', { 'repr-digest': 'sha-1024=:AAAA:', digest: 'adler32=AAAA' }],
     ['hex where base64 belongs', { 'content-md5': hash('md5', other, 'hex') }],
     ['a digest of the wrong length', { 'repr-digest': 'sha-256=:AAAA:' }],
-    ['text', { 'content-md5': 'unknown', 'repr-digest': 'garbage', digest: ';;=,=' }],
+    ['malformed text', { 'content-md5': 'unknown', 'repr-digest': 'garbage', digest: ';;=,=' }],
   ])('%s', (_, headers) => {
     expect(broken(headers)).toBeUndefined();
   });
 });
 
-test('every claim counts, the first that is broken is named', () => {
+test('every digest is checked, and the first that fails is named', () => {
   expect(broken({ 'content-md5': hash('md5', body), digest: `sha-256=${hash('sha256', other)}` })).toBe(
     'Digest',
   );
 });
 
 test.each<[string, Record<string, string>, string | null]>([
-  ['a hash proves', { 'content-md5': hash('md5', body) }, null],
-  ['a checksum agrees with', { 'x-amz-checksum-crc32c': checksum(crc32c(body)) }, 'ETag'],
-  ['a hash contradicts', { 'content-md5': hash('md5', other) }, 'Content-MD5'],
-])('a guessed digest that fails for bytes that %s (%#)', (_, headers, expected) => {
+  ['is ignored if a stated hash proves the bytes', { 'content-md5': hash('md5', body) }, null],
+  ['counts if only a checksum matches', { 'x-amz-checksum-crc32c': checksum(crc32c(body)) }, 'ETag'],
+  ['comes after a stated hash that fails too', { 'content-md5': hash('md5', other) }, 'Content-MD5'],
+])('a guessed digest that fails %s', (_, headers, expected) => {
   expect(broken({ ...amazon, etag: `"${hash('md5', other, 'hex')}"`, ...headers })).toBe(expected);
 });
 
-test('CRC-32C gives the check value of its definition', () => {
+test('CRC-32C has the published check value', () => {
   expect(crc32c(Buffer.from('123456789'))).toBe(0xe3069283);
 });
 
-test('SHA-256 is known without any claim', () => {
+test('SHA-256 is always computed', () => {
   const digests = new StreamDigests([]);
   digests.update(body);
   expect(digests.finish()).toEqual({ sha256: hash('sha256', body, 'hex'), broken: null });

@@ -14,7 +14,7 @@ import {
   TEST_CERTIFICATE,
 } from './support/local-origin.ts';
 
-/** What a call of `open` fails with. */
+/** The error with which a call of `open` rejects. */
 async function failureOf(url: string, options: Parameters<typeof localOrigin>[0] = {}): Promise<Error> {
   await using origin = localOrigin({
     resolver: async () => [{ address: '127.0.0.1', family: 4 }],
@@ -39,7 +39,7 @@ async function closedPort(): Promise<number> {
   return port;
 }
 
-describe('an origin that cannot be reached: the code is in the chain of causes, the rough cause in the message', () => {
+describe('the error for an unreachable origin has the code in its causes and the rough cause in its message', () => {
   test.each<[string, string, string, string]>([
     [
       'SELF_SIGNED_CERT_IN_CHAIN',
@@ -77,7 +77,7 @@ describe('an origin that cannot be reached: the code is in the chain of causes, 
     expect(codes(failure)).toContain(code);
   });
 
-  test('TLS with a server that speaks none', async () => {
+  test('TLS with a server that does not support it', async () => {
     await using server = await listen(
       createServer((socket) =>
         socket
@@ -140,7 +140,7 @@ test('ECONNRESET in the body', async () => {
   expect(codes(failure as Error)).toContain('ECONNRESET');
 });
 
-test('a chain is bounded, and may lead back to its beginning', () => {
+test('a chain of causes is bounded, even if it is cyclic', () => {
   const first: Error = new Error('first');
   const second = new AggregateError([first, new Error('member')], 'second', { cause: first });
   first.cause = second;

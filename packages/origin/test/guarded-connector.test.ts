@@ -21,7 +21,7 @@ function connect(url: string, options: Partial<GuardedConnectorOptions> = {}): P
   });
 }
 
-/** Gives each answer once, in turn, and counts. */
+/** A resolver that gives the answers in turn and then repeats the last one. Counts its calls. */
 function answers(...turns: readonly (readonly string[])[]): Resolver & { readonly asked: () => number } {
   let asked = 0;
   const resolver = async () => {
@@ -44,7 +44,7 @@ describe('names', () => {
     ],
     ['broadcast', ['255.255.255.255']],
     ['a mapped loopback', ['::ffff:127.0.0.1']],
-    ['text that is no address', ['localhost']],
+    ['text that is not an address', ['localhost']],
   ])('that resolve to %s are refused before any connection', async (_, addresses) => {
     const refusal = connect('https://name.test/', { privateAddresses: false, resolver: answers(addresses) });
     await expect(refusal).rejects.toThrow(AddressRefusedError);
@@ -74,7 +74,7 @@ describe('names', () => {
     },
   );
 
-  test('are resolved once: what was checked is what is connected to', async () => {
+  test('are resolved once, and the checked address is the one connected to', async () => {
     await using server = await serveRaw(() => {});
     const resolver = answers(['127.0.0.1'], ['169.254.169.254']);
     const socket = await connect(`http://flip.test:${server.port}/`, { resolver });
@@ -83,7 +83,7 @@ describe('names', () => {
     socket.destroy();
   });
 
-  test('are checked anew for each connection', async () => {
+  test('are checked again for each connection', async () => {
     await using server = await serveRaw(() => {});
     const resolver = answers(['127.0.0.1'], ['169.254.169.254']);
     const url = `http://flip.test:${server.port}/`;
@@ -92,7 +92,7 @@ describe('names', () => {
     expect(server.connections()).toBe(1);
   });
 
-  test('are tried at their next address when one accepts no connection', async () => {
+  test('are tried at their next address if one refuses the connection', async () => {
     await using server = await serveRaw(() => {});
     const resolver = answers(['127.0.0.2', '127.0.0.1']);
     const socket = await connect(`http://two.test:${server.port}/`, { resolver });
@@ -153,28 +153,28 @@ describe('TLS', () => {
   });
 
   test.each([
-    ['of another name', 'other.test', TEST_CERTIFICATE],
-    ['that nobody trusts', 'origin.test', undefined],
+    ['for another name', 'other.test', TEST_CERTIFICATE],
+    ['that is not trusted', 'origin.test', undefined],
   ])('refuses a certificate %s', async (_, host, ca) => {
     await using server = await serveHttps(() => {});
     const refusal = connect(`https://${host}:${server.port}/`, { resolver, ca });
     await expect(refusal).rejects.toThrow(ConnectError);
   });
 
-  test('that never comes about is given up', async () => {
+  test('fails if the handshake is never answered', async () => {
     await using server = await serveRaw(() => {});
     const url = `https://origin.test:${server.port}/`;
     await expect(connect(url, { resolver, connectMs: 100 })).rejects.toThrow(ConnectError);
   });
 
-  test('with a host that speaks no TLS fails', async () => {
+  test('fails with a host that does not support it', async () => {
     await using server = await serveRaw((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
     const closing = connect(`https://origin.test:${server.port}/`, { resolver, connectMs: 500 });
     await expect(closing).rejects.toThrow(ConnectError);
   });
 });
 
-test('the owner can give up connections under way', async () => {
+test('the owner can cancel connection attempts', async () => {
   await using server = await serveRaw(() => {});
   const owner = new AbortController();
   const pending = connect(`https://origin.test:${server.port}/`, {
@@ -185,7 +185,7 @@ test('the owner can give up connections under way', async () => {
   await expect(pending).rejects.toThrow('closed');
 });
 
-test('a connection that breaks before its owner listens is no uncaught error', async () => {
+test('a connection that breaks before its owner adds listeners causes no uncaught error', async () => {
   await using server = await serveRaw(() => {});
   const socket = await connect(`http://127.0.0.1:${server.port}/`);
   const closed = Promise.withResolvers<undefined>();

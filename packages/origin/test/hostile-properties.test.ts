@@ -5,7 +5,7 @@ import { normalizeOriginUrl, OriginUrlError, resolveLocation } from '../src/norm
 import { checkPattern, compilePattern } from '../src/source-pattern.ts';
 import { createSourcePolicy } from '../src/source-policy.ts';
 
-/** Texts made of the pieces that URL parsers disagree about, and of anything else. */
+/** Texts made of pieces that URL parsers interpret differently, and of arbitrary characters. */
 const pieces = fc
   .array(
     fc.oneof(
@@ -44,9 +44,9 @@ const pieces = fc
   .map((parts) => parts.join(''));
 const likelyUrl = fc.oneof(
   pieces,
-  pieces.map((rest) => `https://allowed.test/builds/${rest}`),
-  pieces.map((rest) => `https://allowed.test${rest}`),
-  pieces.map((rest) => `https://${rest}`),
+  pieces.map((suffix) => `https://allowed.test/builds/${suffix}`),
+  pieces.map((suffix) => `https://allowed.test${suffix}`),
+  pieces.map((suffix) => `https://${suffix}`),
   fc.webUrl({ withQueryParameters: true, withFragments: true }),
 );
 
@@ -60,7 +60,7 @@ function normalOrNull(text: string): URL | null {
 }
 
 describe('the normal form', () => {
-  test('is one, or a fault that has a name; and is its own normal form', () => {
+  test('either fails with an OriginUrlError or is idempotent', () => {
     fc.assert(
       fc.property(likelyUrl, (text) => {
         const url = normalOrNull(text);
@@ -74,11 +74,11 @@ describe('the normal form', () => {
     );
   });
 
-  test('of a redirect target is a URL or a fault that has a name', () => {
+  test('of a redirect target is a URL or fails with an OriginUrlError', () => {
     const base = new URL('https://allowed.test/a/b?c');
     fc.assert(
       fc.property(fc.oneof(likelyUrl, fc.string({ unit: 'binary' })), (text) => {
-        // What a header holds: bytes, one character each.
+        // As in a header: one character for each byte.
         const location = Buffer.from(text).toString('latin1');
         try {
           expect(resolveLocation(location, base).href).toMatch(/^[\x20-\x7e]+$/);
@@ -97,21 +97,21 @@ describe('the source policy', () => {
     allow: [{ prefix: 'https://allowed.test/builds/' }],
   });
 
-  /** The folder of a path as a server sees it that decodes as often as it can and takes every slash for one. */
+  /** The path as seen by a lax server, which decodes repeatedly and treats a backslash as a slash. */
   function laxPath(path: string): string {
     let text = path;
     for (let round = 0; round < 5; round += 1)
       text = text.replace(/%([0-9a-f]{2})/gi, (_, hex: string) =>
         String.fromCharCode(Number.parseInt(hex, 16)),
       );
-    const parts: string[] = [];
-    for (const part of text.split(/[/\\]/).map((segment) => segment.replace(/;.*$/, '')))
-      if (part === '..') parts.pop();
-      else if (part !== '.' && part !== '') parts.push(part);
-    return `/${parts.join('/')}`;
+    const segments: string[] = [];
+    for (const segment of text.split(/[/\\]/).map((raw) => raw.replace(/;.*$/, '')))
+      if (segment === '..') segments.pop();
+      else if (segment !== '.' && segment !== '') segments.push(segment);
+    return `/${segments.join('/')}`;
   }
 
-  test('decides, whatever the URL; and what it allows is below its folder for the laxest of servers', () => {
+  test('allows only URLs that are below its folder even for the laxest server', () => {
     let allowed = 0;
     fc.assert(
       fc.property(likelyUrl, fc.boolean(), (text, hop) => {
@@ -126,7 +126,7 @@ describe('the source policy', () => {
     expect(allowed).toBeGreaterThan(100);
   });
 
-  test('decides the same about a URL and about its normal form', () => {
+  test('decides alike for a URL and its normal form', () => {
     const any = createSourcePolicy({
       requireTls: false,
       allow: [{ pattern: '^https?://[a-z0-9.-]+(?::[0-9]+)?/' }],
@@ -142,7 +142,7 @@ describe('the source policy', () => {
     );
   });
 
-  test('never tells a query or credentials in its reasons', () => {
+  test('never shows a query or credentials in its reasons', () => {
     fc.assert(
       fc.property(
         fc.constantFrom('https://u:S3cr3t@allowed.test/', 'https://evil.test/x?k=S3cr3t&sig=S3cr3t'),
@@ -153,7 +153,7 @@ describe('the source policy', () => {
     );
   });
 
-  /** Patterns by their grammar, loose and tight ones. */
+  /** Patterns generated from the grammar, ambiguous and unambiguous ones. */
   const atom = fc.constantFrom('a', 'b', 'x', '/', '\\.', '[ab]', '[^/]', '.', '\\w', '\\d', '-');
   const quantifier = fc.constantFrom('', '', '', '*', '+', '?', '{2,}', '{1,3}', '*?', '+?');
   const { pattern } = fc.letrec<{ pattern: string; part: string }>((tie) => ({
@@ -168,13 +168,13 @@ describe('the source policy', () => {
     ),
   }));
 
-  test('takes patterns that fix their host, and no others', () => {
-    let taken = 0;
+  test('accepts only patterns that fix their host', () => {
+    let accepted = 0;
     fc.assert(
       fc.property(pattern, pattern, (host, path) => {
         const text = `^https://${host}allowed\\.test/${path}`;
         if (checkPattern(text) !== null) return;
-        taken += 1;
+        accepted += 1;
         const policy = createSourcePolicy({ requireTls: true, allow: [{ pattern: text }] });
         for (const evil of [
           'evil.test',
@@ -187,14 +187,16 @@ describe('the source policy', () => {
       }),
       { numRuns: 3000 },
     );
-    expect(taken).toBeGreaterThan(50);
+    expect(accepted).toBeGreaterThan(50);
   });
 
-  test('matches what JavaScript’s own engine matches', () => {
-    const rest = fc.array(fc.constantFrom('a', 'b', 'x', '/', '.', '1', '-', '?'), { maxLength: 12 });
+  test('matches like JavaScript’s own engine', () => {
+    const pathCharacters = fc.array(fc.constantFrom('a', 'b', 'x', '/', '.', '1', '-', '?'), {
+      maxLength: 12,
+    });
     const outcomes = new Set<boolean>();
     fc.assert(
-      fc.property(pattern, fc.constantFrom('', '$'), rest, (path, end, characters) => {
+      fc.property(pattern, fc.constantFrom('', '$'), pathCharacters, (path, end, characters) => {
         const text = `^https://a\\.test/${path}${end}`;
         if (checkPattern(text) !== null) return;
         const url = `https://a.test/${characters.join('')}`;
@@ -207,7 +209,7 @@ describe('the source policy', () => {
     expect(outcomes.size).toBe(2);
   });
 
-  test('takes no pattern that a long URL can keep busy', () => {
+  test('accepts no pattern that takes exponential time for a long URL', () => {
     const texts = ['a', 'b', 'ab', 'aab', 'a/', 'a.', '1', '-', 'ab/x.'].flatMap((unit) => {
       const long = unit.repeat(Math.ceil(600 / unit.length));
       return [long, `${long}!`];
@@ -216,7 +218,7 @@ describe('the source policy', () => {
       fc.property(pattern, fc.constantFrom('', '$'), (path, end) => {
         const text = `^https://a\\.test/${path}${end}`;
         if (checkPattern(text) !== null) return;
-        // Exponential time would be more than the test's own limit, which is what fails then.
+        // Exponential time would exceed the test's time limit.
         for (const long of texts) new RegExp(text).test(`https://a.test/${long}`);
       }),
       { numRuns: 2000 },
@@ -231,7 +233,7 @@ describe('the address guard', () => {
     return [((a << 8) | b).toString(16), ((c << 8) | d).toString(16)] as const;
   };
 
-  test('refuses every IPv6 address that carries an IPv4 address, whichever', () => {
+  test('refuses every IPv6 address that embeds an IPv4 address', () => {
     fc.assert(
       fc.property(ipv4, (address) => {
         const [high, low] = hex(address);
@@ -253,7 +255,7 @@ describe('the address guard', () => {
     );
   });
 
-  test('answers for any text, and opens nothing that is no address', () => {
+  test('accepts any text, and allows only IP addresses', () => {
     fc.assert(
       fc.property(
         fc.oneof(
@@ -272,7 +274,7 @@ describe('the address guard', () => {
     );
   });
 
-  test('opens private addresses and no others', () => {
+  test('allows private addresses and no others with privateAddresses', () => {
     fc.assert(
       fc.property(ipv4, (address) => {
         const opened = isAddressAllowed(address, true) && !isAddressAllowed(address, false);

@@ -18,7 +18,7 @@ function at(port: number): URL {
   return new URL(`http://127.0.0.1:${port}/object`);
 }
 
-/** The answer to a GET, or its head to a HEAD. */
+/** Sends `text` as the answer to a GET, and only its head as the answer to a HEAD. */
 function answerWith(text: string): (socket: Socket, head: string) => void {
   return (socket, head) => {
     const end = text.search(/\r?\n\r?\n(?!HTTP)/);
@@ -26,17 +26,17 @@ function answerWith(text: string): (socket: Socket, head: string) => void {
   };
 }
 
-describe('an answer that RFC 9110 and 9112 let a client take is taken', () => {
+describe('an answer that RFC 9110 and 9112 let a client accept is accepted', () => {
   test.each<[string, string]>([
-    ['after an unasked 100', `HTTP/1.1 100 Continue\r\n\r\n${OK}`],
+    ['after an unrequested 100', `HTTP/1.1 100 Continue\r\n\r\n${OK}`],
     ['after two 100s with headers', `HTTP/1.1 100 Continue\r\nX: y\r\n\r\nHTTP/1.1 100 Go on\r\n\r\n${OK}`],
     ['after a 102', `HTTP/1.1 102 Processing\r\n\r\n${OK}`],
     ['after a 103 and a 100', `HTTP/1.1 103 Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n${OK}`],
     ['after an unknown 1xx', `HTTP/1.1 150 Hm\r\n\r\n${OK}`],
     ['after an empty line', `\r\n${OK}`],
     ['without a reason phrase', 'HTTP/1.1 200\r\nContent-Length: 4\r\n\r\nbody'],
-    ['of HTTP/1.0', 'HTTP/1.0 200 OK\r\nContent-Length: 4\r\n\r\nbody'],
-    ['of a later HTTP/1', 'HTTP/1.2 200 OK\r\nContent-Length: 4\r\n\r\nbody'],
+    ['in HTTP/1.0', 'HTTP/1.0 200 OK\r\nContent-Length: 4\r\n\r\nbody'],
+    ['in a later HTTP/1.x', 'HTTP/1.2 200 OK\r\nContent-Length: 4\r\n\r\nbody'],
     ['with folded headers', 'HTTP/1.1 200 OK\r\nX-Long: a\r\n  b\r\nContent-Length: 4\r\n\r\nbody'],
     ['with bare line feeds', 'HTTP/1.1 200 OK\nContent-Length: 4\n\nbody'],
     ['with space around a value', 'HTTP/1.1 200 OK\r\nContent-Length:\t 4 \t\r\n\r\nbody'],
@@ -47,11 +47,11 @@ describe('an answer that RFC 9110 and 9112 let a client take is taken', () => {
       `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\nX-T: 1\r\n\r\n`,
     ],
     [
-      'with a length beside chunks',
+      'with Content-Length before Transfer-Encoding',
       `HTTP/1.1 200 OK\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n${CHUNKED}`,
     ],
     [
-      'with chunks beside a length',
+      'with Content-Length after Transfer-Encoding',
       `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 9\r\n\r\n${CHUNKED}`,
     ],
     [
@@ -61,7 +61,7 @@ describe('an answer that RFC 9110 and 9112 let a client take is taken', () => {
   ])('%s', async (_, text) => {
     await using server = await serveRaw(answerWith(text));
     await using origin = localOrigin();
-    // Twice: what is remembered of a server after its first answer must not change the second.
+    // Twice, because the client remembers which servers need the lenient parser. That must not change the result.
     for (let round = 0; round < 2; round += 1) {
       await expect(origin.inspect(at(server.port))).resolves.toMatchObject({ hops: 0 });
       const object = await origin.open(at(server.port));
@@ -69,7 +69,7 @@ describe('an answer that RFC 9110 and 9112 let a client take is taken', () => {
     }
   });
 
-  test('with all that its headers say', async () => {
+  test('with all the properties in its headers', async () => {
     const head = `HTTP/1.1 200 OK\r\nETag: "a"\r\nContent-Type: text/plain;\r\n charset=utf-8\r\nContent-Disposition: attachment;filename="caf\u00e9"\r\nContent-Length: 4\r\n\r\nbody`;
     await using server = await serveRaw(answerWith(`HTTP/1.1 100 Continue\r\n\r\n${head}`));
     await using origin = localOrigin();
@@ -82,7 +82,7 @@ describe('an answer that RFC 9110 and 9112 let a client take is taken', () => {
     });
   });
 
-  test('in full, whatever its size', async () => {
+  test('in full, if the body is large', async () => {
     const bytes = Buffer.alloc(900_000, 'abcdefghij');
     await using server = await serveHttp((_, response) => {
       response.writeContinue();
@@ -93,7 +93,7 @@ describe('an answer that RFC 9110 and 9112 let a client take is taken', () => {
     expect((await readAll((await origin.open(at(server.port))).body)).equals(bytes)).toBe(true);
   });
 
-  test('and one that breaks off is still an interruption', async () => {
+  test('but is an interruption if its body breaks off', async () => {
     await using server = await serveRaw((socket) =>
       socket.end('HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nbody'),
     );
@@ -104,18 +104,18 @@ describe('an answer that RFC 9110 and 9112 let a client take is taken', () => {
     );
   });
 
-  test('each on a connection of its own once a server has shown that it needs lenience', async () => {
+  test('on a fresh connection each time, once a server needs the lenient parser', async () => {
     await using server = await serveRaw((socket) => socket.write(`HTTP/1.1 100 Continue\r\n\r\n${OK}`));
     await using origin = localOrigin();
     for (let round = 0; round < 3; round += 1) {
       const object = await origin.open(at(server.port));
       expect((await readAll(object.body)).toString()).toBe('body');
     }
-    // The first request needs two: undici refuses the answer, Node's client takes it.
+    // The first request needs two connections: undici refuses the answer, then Node's client accepts it.
     expect(server.connections()).toBe(4);
   });
 
-  test('from a redirect, whose target is asked as any other', async () => {
+  test('if it is a redirect, which is then followed as usual', async () => {
     await using server = await serveRaw((socket, head) =>
       socket.end(
         head.startsWith('GET /object')
@@ -137,22 +137,19 @@ test.each([
   'chunked\r\nTransfer-Encoding: chunked',
   'xchunked',
   'identity',
-])(
-  'the framing of a body that is not decoded never becomes part of an object: Transfer-Encoding: %j',
-  async (value) => {
-    for (const before of ['', 'HTTP/1.1 100 Continue\r\n\r\n']) {
-      await using server = await serveRaw((socket) =>
-        socket.end(`${before}HTTP/1.1 200 OK\r\nTransfer-Encoding: ${value}\r\n\r\n${CHUNKED}`),
-      );
-      await using origin = localOrigin();
-      await expect(origin.open(at(server.port))).rejects.toThrow(
-        expect.objectContaining({ name: 'OriginError' }) as Error,
-      );
-    }
-  },
-);
+])('undecoded chunk framing never becomes part of an object: Transfer-Encoding: %j', async (value) => {
+  for (const before of ['', 'HTTP/1.1 100 Continue\r\n\r\n']) {
+    await using server = await serveRaw((socket) =>
+      socket.end(`${before}HTTP/1.1 200 OK\r\nTransfer-Encoding: ${value}\r\n\r\n${CHUNKED}`),
+    );
+    await using origin = localOrigin();
+    await expect(origin.open(at(server.port))).rejects.toThrow(
+      expect.objectContaining({ name: 'OriginError' }) as Error,
+    );
+  }
+});
 
-describe('an answer that cannot be read says what is wrong with it', () => {
+describe('the error for an unreadable answer says what is wrong with it', () => {
   test.each<[string, string, string]>([
     [
       'Content-Length twice',
@@ -174,7 +171,7 @@ describe('an answer that cannot be read says what is wrong with it', () => {
       'HTTP/1.1 200 OK\r\nContent-Length: -4\r\n\r\nbody',
       'has a Content-Length that is not one number',
     ],
-    ['no HTTP', 'SSH-2.0-OpenSSH_9.2\r\n', 'does not begin with HTTP/'],
+    ['another protocol from the start', 'SSH-2.0-OpenSSH_9.2\r\n', 'does not begin with HTTP/'],
     ['HTTP/0.9', 'body\r\n\r\n', 'does not begin with HTTP/'],
     ['a status of two digits', 'HTTP/1.1 20 OK\r\nContent-Length: 4\r\n\r\nbody', 'has a status that is not'],
     [
@@ -200,12 +197,12 @@ describe('an answer that cannot be read says what is wrong with it', () => {
       ],
     ),
     [
-      'another protocol',
+      'a switch to another protocol',
       'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n',
       'switches to another protocol',
     ],
     [
-      'headers without end',
+      'headers that are too large',
       `HTTP/1.1 200 OK\r\n${`X-A: ${'a'.repeat(1000)}\r\n`.repeat(100)}\r\n`,
       'has headers that are too large',
     ],
@@ -217,7 +214,7 @@ describe('an answer that cannot be read says what is wrong with it', () => {
     await expect(origin.inspect(at(server.port))).rejects.toThrow(unreadable(fault));
   });
 
-  test('and interim answers without end are given up', async () => {
+  test('endless interim responses are aborted at the time limit', async () => {
     await using server = await serveRaw((socket) => {
       const timer = setInterval(() => socket.write('HTTP/1.1 100 Continue\r\n\r\n'), 20);
       socket.once('close', () => clearInterval(timer));

@@ -13,7 +13,7 @@ function at(port: number, path = '/object'): URL {
 }
 
 describe('open', () => {
-  test('gives the bytes exactly as received, with what describes them', async () => {
+  test('returns the bytes exactly as received, with the description from the headers', async () => {
     const bytes = gzipSync('the artifact'.repeat(1000));
     await using server = await serveHttp((_, response) => {
       response
@@ -45,7 +45,7 @@ describe('open', () => {
     expect(object.sha256()).toBe(createHash('sha256').update(bytes).digest('hex'));
   });
 
-  test('gives what users of a store said of the object, and caching where the rule keeps it', async () => {
+  test('returns user metadata, and caching headers if the rule has keepCacheControl', async () => {
     await using server = await serveHttp((_, response) => {
       response.writeHead(200, {
         'x-amz-meta-commit': 'abc',
@@ -70,7 +70,7 @@ describe('open', () => {
     expect(kept.caching).toEqual({ cacheControl: 'public, max-age=60', expires: '0' });
   });
 
-  test('says null for what the origin does not say', async () => {
+  test('returns null for headers that the origin does not send', async () => {
     await using server = await serveHttp((_, response) => {
       response.sendDate = false;
       response.write('chunked');
@@ -145,7 +145,7 @@ describe('open', () => {
     expect(object.sha256()).toBe(createHash('sha256').update(bytes).digest('hex'));
   });
 
-  test('refuses what is announced larger than allowed, and takes what is just as large', async () => {
+  test('refuses an object whose stated length is above maxObjectBytes, but not one of equal length', async () => {
     await using server = await serveHttp((_, response) =>
       response.writeHead(200, { 'content-length': 3 }).end('abc'),
     );
@@ -156,7 +156,7 @@ describe('open', () => {
     await expect(tooLittle.inspect(at(server.port))).rejects.toThrow(error('too_large'));
   });
 
-  test('passes a 200 on HEAD and another status on GET as the status of the GET', async () => {
+  test('fails with the status of the GET, whatever the HEAD answered', async () => {
     await using server = await serveHttp((request, response) => {
       response.writeHead(request.method === 'HEAD' ? 200 : 503, { 'content-length': 0 }).end();
     });
@@ -167,7 +167,7 @@ describe('open', () => {
     );
   });
 
-  test('takes the length of the GET, whatever HEAD said', async () => {
+  test('uses the length of the GET, whatever the HEAD answered', async () => {
     await using server = await serveHttp((request, response) => {
       if (request.method === 'HEAD') response.writeHead(200, { 'content-length': 10 }).end();
       else response.writeHead(200, { 'content-length': 2 }).end('ok');
@@ -192,7 +192,7 @@ describe('open', () => {
     await closed.promise;
   });
 
-  test('can be left in the middle of the body', async () => {
+  test('lets the caller stop in the middle of the body', async () => {
     const closed = Promise.withResolvers<undefined>();
     await using server = await serveRaw((socket) => {
       socket.once('close', () => closed.resolve(undefined));
@@ -211,7 +211,7 @@ describe('open', () => {
 });
 
 describe('inspect', () => {
-  test('asks by HEAD', async () => {
+  test('sends a HEAD', async () => {
     const methods: (string | undefined)[] = [];
     await using server = await serveHttp((request, response) => {
       methods.push(request.method);
@@ -226,7 +226,7 @@ describe('inspect', () => {
     expect(methods).toEqual(['HEAD']);
   });
 
-  test('asks for the first byte along the redirects of its own', async () => {
+  test('follows redirects again for the GET of the first byte', async () => {
     const asked: string[] = [];
     await using server = await serveHttp((request, response) => {
       asked.push(`${request.method} ${request.url} ${request.headers.range ?? ''}`);
@@ -250,14 +250,14 @@ describe('inspect', () => {
   });
 
   test.each<[string, number, Record<string, string>, number | null]>([
-    ['ranges are not served', 200, { 'content-length': '5000' }, 5000],
-    ['ranges are not served and no length given', 200, {}, null],
+    ['ranges are not supported', 200, { 'content-length': '5000' }, 5000],
+    ['ranges are not supported and no length is stated', 200, {}, null],
     ['the complete length is unknown', 206, { 'content-range': 'bytes 0-0/*' }, null],
-    ['there is no first byte', 416, { 'content-range': 'bytes */0' }, 0],
-    ['no range is served, as if there were no first byte', 416, { 'content-range': 'bytes */5000' }, null],
-    ['no range is served, without a word why', 416, {}, null],
-    ['it was transformed on the way', 203, { 'content-length': '5000' }, 5000],
-  ])('knows what there is to know where %s', async (_, status, headers, sizeBytes) => {
+    ['the object is empty', 416, { 'content-range': 'bytes */0' }, 0],
+    ['a 416 states the length of a non-empty object', 416, { 'content-range': 'bytes */5000' }, null],
+    ['a 416 has no Content-Range', 416, {}, null],
+    ['a proxy transformed the answer', 203, { 'content-length': '5000' }, 5000],
+  ])('determines the length if %s', async (_, status, headers, sizeBytes) => {
     await using server = await serveHttp((request, response) => {
       if (request.method === 'HEAD') response.writeHead(405).end();
       else response.writeHead(status, headers).write('x'.repeat(100));
@@ -266,7 +266,7 @@ describe('inspect', () => {
     expect(await origin.inspect(at(server.port))).toMatchObject({ sizeBytes });
   });
 
-  test('keeps the total time limit while the first byte is asked for', async () => {
+  test('applies the total time limit to the GET of the first byte too', async () => {
     await using server = await serveHttp((request, response) => {
       if (request.method === 'HEAD') response.writeHead(405).end();
     });
@@ -279,7 +279,7 @@ describe('inspect', () => {
     [405, 404],
     [404, 410],
     [501, 502],
-  ])('gives the status of the GET where HEAD is refused with %s and GET with %s', async (head, get) => {
+  ])('fails with the status of the GET if HEAD answers %s and GET %s', async (head, get) => {
     await using server = await serveHttp((request, response) => {
       response.writeHead(request.method === 'HEAD' ? head : get).end();
     });
@@ -294,7 +294,7 @@ describe('inspect', () => {
     [429, true],
     [500, true],
     [599, true],
-  ])('of %s is a failure, to be tried again: %s', async (status, retryable) => {
+  ])('fails for status %s, retryable: %s', async (status, retryable) => {
     await using server = await serveHttp((_, response) => response.writeHead(status).end());
     await using origin = localOrigin();
     await expect(origin.inspect(at(server.port))).rejects.toThrow(
@@ -304,19 +304,19 @@ describe('inspect', () => {
 });
 
 describe('connections', () => {
-  test('are kept from one HEAD to the next, and are not those of GETs', async () => {
+  test('are reused between HEADs, but not shared between HEADs and GETs', async () => {
     await using server = await serveHttp((_, response) => response.end('bytes'));
     await using origin = localOrigin();
     for (let time = 0; time < 5; time += 1) await origin.inspect(at(server.port));
     const forHeads = server.connections();
-    // One that has but just answered may not be free yet.
+    // A connection whose answer has just arrived may not be idle yet.
     expect(forHeads).toBeLessThan(5);
     await using object = await origin.open(at(server.port));
     expect((await readAll(object.body)).toString()).toBe('bytes');
     expect(server.connections()).toBe(forHeads + 1);
   });
 
-  test('on which a body came with the answer to a HEAD tell nothing about the next object', async () => {
+  test('with a body after the answer to a HEAD do not corrupt the next object', async () => {
     const forged = 'HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: keep-alive\r\n\r\nforged';
     await using server = await serveRaw((socket, head) => {
       const [method] = head.split(' ');

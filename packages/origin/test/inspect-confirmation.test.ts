@@ -12,7 +12,7 @@ function error(code: string, more: object = {}): Error {
   return expect.objectContaining({ name: 'OriginError', code, ...more }) as Error;
 }
 
-/** Answers a HEAD one way and a GET another; notes the methods. */
+/** Answers a HEAD with `head` and a GET with `get`. Records the methods. */
 function answering(head: Answer, get: Answer) {
   const asked: string[] = [];
   const listener = (request: IncomingMessage, response: ServerResponse): void => {
@@ -38,7 +38,7 @@ function withRule(port: number, rule: Partial<SourceRule>) {
   });
 }
 
-describe('a HEAD that is no plain success is confirmed by a GET of the first byte', () => {
+describe('a HEAD without a plain success is followed by a GET of the first byte', () => {
   test.each<[number, Record<string, string | string[]>?]>([
     [400],
     [401],
@@ -76,7 +76,7 @@ describe('a HEAD that is no plain success is confirmed by a GET of the first byt
     [200, { 'cache-control': 'no-store' }],
     [200, { 'set-cookie': ['a=1'] }],
     [200, { 'transfer-encoding': 'gzip, chunked' }],
-  ])('HEAD %i %j, GET 206: there is an object', async (status, headers = {}) => {
+  ])('HEAD %i %j, GET 206: the object exists', async (status, headers = {}) => {
     const { asked, listener } = answering([status, headers], [206, OBJECT]);
     await using server = await serveHttp(listener);
     await using origin = localOrigin({ policy: withRule(server.port, {}) });
@@ -112,7 +112,7 @@ describe('a HEAD that is no plain success is confirmed by a GET of the first byt
     ['429 with Retry-After', [429, RETRY], 'origin_status'],
     ['503 with Retry-After', [503, RETRY], 'origin_status'],
     ['an object that is too large', [200, { 'content-length': '99000000' }], 'too_large'],
-  ])('%s is taken at its word', async (_, head, code) => {
+  ])('but not after %s', async (_, head, code) => {
     const { asked, listener } = answering(head, [206, OBJECT]);
     await using server = await serveHttp(listener);
     await using origin = localOrigin();
@@ -120,7 +120,7 @@ describe('a HEAD that is no plain success is confirmed by a GET of the first byt
     expect(asked).toEqual(['HEAD']);
   });
 
-  test('where it is reset', async () => {
+  test('if its connection is reset', async () => {
     const asked: string[] = [];
     await using server = await serveRaw((socket, head) => {
       asked.push(head.split(' ', 1)[0] ?? '');
@@ -132,7 +132,7 @@ describe('a HEAD that is no plain success is confirmed by a GET of the first byt
     expect(asked.at(-1)).toBe('GET');
   });
 
-  test('where its answer is not HTTP', async () => {
+  test('if its answer is not HTTP', async () => {
     await using server = await serveRaw((socket, head) => {
       if (head.startsWith('HEAD')) socket.end('nonsense\r\n\r\n');
       else socket.end(`HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok`);
@@ -141,20 +141,20 @@ describe('a HEAD that is no plain success is confirmed by a GET of the first byt
     expect(await origin.inspect(url(server.port))).toMatchObject({ sizeBytes: 2 });
   });
 
-  test('where it is never answered, long before the time limit of an answer', async () => {
+  test('if it is never answered, long before firstByteSeconds', async () => {
     const { asked, listener } = answering([404], [206, OBJECT]);
     await using server = await serveHttp((request, response) => {
       if (request.method === 'HEAD') asked.push('HEAD');
       else listener(request, response);
     });
-    // The test's own limit would end first.
+    // Longer than the test's own time limit, so the test fails if the HEAD waits for firstByteSeconds.
     const timeouts = { ...LONG, firstByteSeconds: 3000, totalSeconds: 3000 };
     await using origin = localOrigin({ timeouts });
     expect(await origin.inspect(url(server.port))).toMatchObject({ sizeBytes: 5000 });
     expect(asked).toEqual(BOTH);
   });
 
-  test('not where nobody can be connected to', async () => {
+  test('but not if no connection can be made', async () => {
     await using origin = localOrigin();
     const attempts: string[] = [];
     await using counting = localOrigin({
@@ -171,14 +171,14 @@ describe('a HEAD that is no plain success is confirmed by a GET of the first byt
   });
 });
 
-describe('refusals that may be about the mirror', () => {
+describe('a refusal that may concern the mirror only', () => {
   const REFUSED: readonly [number, boolean][] = [
     [401, false],
     [403, false],
     [429, true],
   ];
 
-  test.each(REFUSED)('%i goes by the rule', async (status, retryable) => {
+  test.each(REFUSED)('with %i is handled as the rule’s onRefusal says', async (status, retryable) => {
     const { listener } = answering([status], [status, RETRY]);
     await using server = await serveHttp(listener);
     await using passing = localOrigin({ policy: withRule(server.port, { onRefusal: 'pass' }) });
@@ -195,14 +195,17 @@ describe('refusals that may be about the mirror', () => {
     }
   });
 
-  test.each([400, 404, 410, 451, 500, 503])('%i is passed on whatever the rule says', async (status) => {
-    const { listener } = answering([status], [status]);
-    await using server = await serveHttp(listener);
-    await using origin = localOrigin({ policy: withRule(server.port, { onRefusal: 'origin' }) });
-    await expect(origin.open(url(server.port))).rejects.toThrow(error('origin_status', { status }));
-  });
+  test.each([400, 404, 410, 451, 500, 503])(
+    'does not include %i, which is always passed on',
+    async (status) => {
+      const { listener } = answering([status], [status]);
+      await using server = await serveHttp(listener);
+      await using origin = localOrigin({ policy: withRule(server.port, { onRefusal: 'origin' }) });
+      await expect(origin.open(url(server.port))).rejects.toThrow(error('origin_status', { status }));
+    },
+  );
 
-  /** `/object` sets a cookie and redirects to `/next`, which answers as told. */
+  /** `/object` sets a cookie and redirects to `/next`, which answers with `status` and `headers`. */
   const behindCookie =
     (status: number, headers: Record<string, string> = {}) =>
     (request: IncomingMessage, response: ServerResponse): void => {
@@ -221,21 +224,21 @@ describe('refusals that may be about the mirror', () => {
     [302, { location: '/object' }],
     [302, { location: '/next' }],
     [302],
-  ])('a redirect with a cookie, then %i %j: the cookie is wanted', async (status, headers = {}) => {
+  ])('with %i %j after a redirect that set a cookie is cookie_required', async (status, headers = {}) => {
     await using server = await serveHttp(behindCookie(status, headers));
     await using origin = localOrigin();
     for (const method of ['inspect', 'open'] as const)
       await expect(origin[method](url(server.port))).rejects.toThrow(error('cookie_required'));
   });
 
-  test.each([404, 410, 500, 503])('a redirect with a cookie, then %i: that status', async (status) => {
+  test.each([404, 410, 500, 503])('does not include %i after a redirect with a cookie', async (status) => {
     await using server = await serveHttp(behindCookie(status));
     await using origin = localOrigin();
     for (const method of ['inspect', 'open'] as const)
       await expect(origin[method](url(server.port))).rejects.toThrow(error('origin_status', { status }));
   });
 
-  test('a redirect to itself with a cookie wants the cookie; without one it is a circle', async () => {
+  test('by a redirect loop is cookie_required if the loop sets a cookie, else origin_redirects', async () => {
     await using server = await serveHttp((request, response) => {
       const cookie = request.url === '/walled' ? { 'set-cookie': 'session=1' } : {};
       response.writeHead(302, { location: request.url, ...cookie }).end();
@@ -245,7 +248,7 @@ describe('refusals that may be about the mirror', () => {
     await expect(origin.open(url(server.port, '/circle'))).rejects.toThrow(error('origin_redirects'));
   });
 
-  test('a redirect with a cookie to what is not allowed is not allowed', async () => {
+  test('is not_allowed for a redirect with a cookie to a target that is not allowed', async () => {
     await using server = await serveHttp((_, response) => {
       response.writeHead(302, { location: 'http://10.0.0.1/', 'set-cookie': 'a=1' }).end();
     });
@@ -253,7 +256,7 @@ describe('refusals that may be about the mirror', () => {
     await expect(origin.open(url(server.port))).rejects.toThrow(error('not_allowed'));
   });
 
-  test('cookies and no-store of redirects do not count where the object comes', async () => {
+  test('does not follow from cookies and no-store on redirects, if the object arrives', async () => {
     await using server = await serveHttp((request, response) => {
       const { pathname } = new URL(request.url ?? '', 'http://origin.invalid');
       if (pathname === '/object')

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { normalizeOriginUrl, OriginUrlError, resolveLocation } from '../src/normal-form.ts';
 import { urlForLog } from '../src/log-form.ts';
 
-describe('normal form of an origin URL', () => {
+describe('the normal form of an origin URL', () => {
   test.each([
     ['HTTPS://Example.COM', 'https://example.com/'],
     ['https://example.com:443/a', 'https://example.com/a'],
@@ -23,7 +23,7 @@ describe('normal form of an origin URL', () => {
     ['http://0251.0376.0251.0376/', 'http://169.254.169.254/'],
     ['http://①②⑦.⓪.⓪.①/', 'http://127.0.0.1/'],
     ['http://[0:0::1]/', 'http://[::1]/'],
-  ])('%s is %s', (text, expected) => {
+  ])('of %s is %s', (text, expected) => {
     expect(normalizeOriginUrl(text).href).toBe(expected);
     expect(normalizeOriginUrl(expected).href).toBe(expected);
   });
@@ -60,7 +60,7 @@ describe('normal form of an origin URL', () => {
     ['jar:http://127.0.0.1!/x', 'url_scheme'],
     ['http+unix://%2Fvar%2Frun%2Fdocker.sock/info', 'url_scheme'],
     ['data:text/plain,x', 'url_scheme'],
-  ])('%j is refused', (text, code) => {
+  ])('does not exist for %j: %s', (text, code) => {
     expect(() => normalizeOriginUrl(text)).toThrow(OriginUrlError);
     expect(() => normalizeOriginUrl(text)).toThrow(expect.objectContaining({ code }) as Error);
   });
@@ -82,7 +82,7 @@ describe('a redirect target', () => {
     ['/?q=\u00e9&r=\u00c3\u00a9', 'https://example.com/?q=%E9&r=%C3%A9'],
     ['d\u0080\u0085\u009f\u00a0\u00ff', 'https://example.com/a/d%80%85%9F%A0%FF'],
     ['/%e9%C3%A9%\u00e9%zz', 'https://example.com/%e9%C3%A9%%E9%zz'],
-    // A surrogate's bytes, an overlong slash and the Euro sign in Windows-1252: none of them is UTF-8.
+    // An encoded surrogate, an overlong slash and the Euro sign in Windows-1252: none of them is valid UTF-8.
     ['/\u00ed\u00a0\u0080', 'https://example.com/%ED%A0%80'],
     ['/\u00c0\u00af..', 'https://example.com/%C0%AF..'],
     ['/\u0080', 'https://example.com/%80'],
@@ -91,19 +91,19 @@ describe('a redirect target', () => {
     ['gopher://127.0.0.1/', 'gopher://127.0.0.1/'],
     ['file:///etc/passwd', 'file:///etc/passwd'],
     ['mailto:a@b.test', 'mailto:a@b.test'],
-  ])('%j is read as clients read it', (location, expected) => {
+  ])('%j is resolved as browsers and curl resolve it', (location, expected) => {
     expect(resolveLocation(location, base).href).toBe(expected);
   });
 
   test.each(['', '  ', 'http://[::1', 'http://256.0.0.1/', 'http://b\u00fccher.test/'])(
-    '%j is none',
+    '%j is refused',
     (location) => {
       expect(() => resolveLocation(location, base)).toThrow(OriginUrlError);
     },
   );
 });
 
-test('logs name host and path of a URL, and neither its query nor its credentials', () => {
+test('logs show the host and path of a URL, without its query and credentials', () => {
   expect(urlForLog(new URL('https://user:secret@example.com:8443/a/b?token=secret#secret'))).toBe(
     'example.com:8443/a/b',
   );

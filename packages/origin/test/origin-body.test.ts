@@ -21,7 +21,7 @@ function head(status: string, headers: string): string {
   return `HTTP/1.1 ${status}\r\n${headers}\r\n`;
 }
 
-/** All of a 200's head, then the first 50 bytes of its body, then a cut. */
+/** Sends the head of a 200 and the first 50 bytes of its body, then closes the connection. */
 function cutShort(socket: Socket, headers: string): void {
   socket.end(head('200 OK', `${headers}Content-Length: ${BYTES.length}\r\n`) + BYTES.toString().slice(0, 50));
 }
@@ -30,7 +30,7 @@ function redirect(socket: Socket, location: string): void {
   socket.write(head('302 Found', `Location: ${location}\r\nContent-Length: 0\r\n`));
 }
 
-function rest(from: number, headers = 'ETag: "v1"\r\n', size: number | string = BYTES.length): string {
+function remainder(from: number, headers = 'ETag: "v1"\r\n', size: number | string = BYTES.length): string {
   const text = BYTES.toString().slice(from);
   return (
     head(
@@ -45,10 +45,7 @@ describe('a body that is cut short', () => {
     ['with a length', `${head('200 OK', 'Content-Length: 100\r\n')}short`],
     ['with chunks', `${head('200 OK', 'Transfer-Encoding: chunked\r\n')}5\r\nshort\r\n`],
     ['within a chunk', `${head('200 OK', 'Transfer-Encoding: chunked\r\n')}a\r\nshort`],
-    [
-      'on a connection that was to close',
-      `${head('200 OK', 'Connection: close\r\nContent-Length: 100\r\n')}short`,
-    ],
+    ['with Connection: close', `${head('200 OK', 'Connection: close\r\nContent-Length: 100\r\n')}short`],
   ])('%s is interrupted', async (_, answer) => {
     await using server = await serveRaw((socket) => socket.end(answer));
     await using origin = localOrigin();
@@ -80,7 +77,7 @@ describe('a body without proof of its end', () => {
     );
   });
 
-  test('is taken when a digest of the whole verifies', async () => {
+  test('is accepted if a digest of the whole body matches', async () => {
     const md5 = createHash('md5').update('all of it').digest('base64');
     await using server = await serveRaw((socket) =>
       socket.end(`${head('200 OK', `${closing}Content-MD5: ${md5}\r\n`)}all of it`),
@@ -89,7 +86,7 @@ describe('a body without proof of its end', () => {
     expect((await readAll((await origin.open(at(server.port))).body)).toString()).toBe('all of it');
   });
 
-  test('is refused when the digest does not', async () => {
+  test('is refused if the digest does not match', async () => {
     const md5 = createHash('md5').update('all of it').digest('base64');
     await using server = await serveRaw((socket) =>
       socket.end(`${head('200 OK', `${closing}Content-MD5: ${md5}\r\n`)}all of`),
@@ -99,7 +96,7 @@ describe('a body without proof of its end', () => {
     await expect(readAll(object.body)).rejects.toThrow(error('origin_mismatch'));
   });
 
-  test('is refused when a transfer coding was put on it', async () => {
+  test('is refused if it has a transfer coding other than chunked', async () => {
     await using server = await serveRaw((socket) =>
       socket.end(`${head('200 OK', 'Transfer-Encoding: gzip, chunked\r\n')}1\r\nx\r\n0\r\n\r\n`),
     );
@@ -108,7 +105,7 @@ describe('a body without proof of its end', () => {
   });
 });
 
-test('bytes that are not what a digest says are a mismatch which names it', async () => {
+test('bytes that do not match a digest are an origin_mismatch that names the digest', async () => {
   await using server = await serveRaw((socket) =>
     socket.write(`${head('200 OK', `Content-MD5: ${'A'.repeat(22)}==\r\nContent-Length: 4\r\n`)}body`),
   );
@@ -120,7 +117,7 @@ test('bytes that are not what a digest says are a mismatch which names it', asyn
   expect(object.sha256()).toBeNull();
 });
 
-test('a body of unknown length is broken off at the largest allowed', async () => {
+test('a body of unknown length is aborted at maxObjectBytes', async () => {
   await using server = await serveRaw((socket) => {
     socket.write(head('200 OK', 'Transfer-Encoding: chunked\r\n'));
     const more = (): void => {
@@ -137,7 +134,7 @@ test('a body of unknown length is broken off at the largest allowed', async () =
 describe('a body that is too slow', () => {
   const timeouts = { ...LONG, firstByteSeconds: 1, minimumBytesPerSecond: 1000 };
 
-  test('because it stalls is interrupted', async () => {
+  test('is interrupted if it stalls', async () => {
     await using server = await serveRaw((socket) =>
       socket.write(`${head('200 OK', 'Content-Length: 100\r\n')}some`),
     );
@@ -146,7 +143,7 @@ describe('a body that is too slow', () => {
     await expect(readAll(object.body)).rejects.toThrow(error('origin_interrupted', { retryable: true }));
   });
 
-  test('because it drips is interrupted', async () => {
+  test('is interrupted if it drips', async () => {
     await using server = await serveRaw((socket) => {
       socket.write(head('200 OK', 'Content-Length: 100000\r\n'));
       const timer = setInterval(() => socket.write('x'), 10);
@@ -157,7 +154,7 @@ describe('a body that is too slow', () => {
     await expect(readAll(object.body)).rejects.toThrow(error('origin_interrupted'));
   });
 
-  test('to be complete within the total time is interrupted, however steady', async () => {
+  test('is interrupted at the total time limit, however steady it is', async () => {
     await using server = await serveRaw((socket) => {
       socket.write(head('200 OK', 'Content-Length: 100000\r\n'));
       const timer = setInterval(() => socket.write('x'), 10);
@@ -168,7 +165,7 @@ describe('a body that is too slow', () => {
     await expect(readAll(object.body)).rejects.toThrow(error('origin_interrupted'));
   });
 
-  test('is not one that waits for its consumer', async () => {
+  test('is not assumed if the consumer is slow', async () => {
     await using server = await serveRaw((socket) => {
       socket.write(head('200 OK', 'Transfer-Encoding: chunked\r\n'));
       socket.write(`5\r\nfirst\r\n`);
@@ -181,14 +178,14 @@ describe('a body that is too slow', () => {
     let text = '';
     for await (const chunk of object.body) {
       text += Buffer.from(chunk).toString();
-      // Longer than the window over which the rate is taken.
+      // Longer than the window over which the rate is measured.
       if (text === 'first') await new Promise((resolve) => setTimeout(resolve, 1500));
     }
     expect(text).toBe('firstsecond');
   });
 });
 
-describe('a broken body is continued', () => {
+describe('a broken body is resumed', () => {
   test.each<[string, string, string, string]>([
     ['a strong ETag', RESUMABLE, '"v1"', 'ETag: "v1"\r\n'],
     [
@@ -203,12 +200,12 @@ describe('a broken body is continued', () => {
       'Mon, 01 Jan 2024 00:00:00 GMT',
       'Last-Modified: Mon, 01 Jan 2024 00:00:00 GMT\r\n',
     ],
-  ])('under %s', async (_, headers, validator, restHeaders) => {
+  ])('with %s', async (_, headers, validator, remainderHeaders) => {
     const heads: string[] = [];
     await using server = await serveRaw((socket, request, count) => {
       heads.push(request.toLowerCase());
       if (count === 1) cutShort(socket, headers);
-      else socket.write(rest(50, restHeaders));
+      else socket.write(remainder(50, remainderHeaders));
     });
     await using origin = localOrigin();
     const object = await origin.open(at(server.port));
@@ -222,10 +219,10 @@ describe('a broken body is continued', () => {
   test('after each of several breaks, refusals and stalls', async () => {
     await using server = await serveRaw((socket, _, count) => {
       if (count === 1) cutShort(socket, RESUMABLE);
-      else if (count === 2) socket.end(rest(50).slice(0, -100));
+      else if (count === 2) socket.end(remainder(50).slice(0, -100));
       else if (count === 3) socket.write(head('503 Busy', 'Content-Length: 0\r\n'));
-      else if (count === 4) socket.write(rest(100).slice(0, -50));
-      else socket.write(rest(150));
+      else if (count === 4) socket.write(remainder(100).slice(0, -50));
+      else socket.write(remainder(150));
     });
     await using origin = localOrigin({
       timeouts: { ...LONG, firstByteSeconds: 1, minimumBytesPerSecond: 1000 },
@@ -234,17 +231,17 @@ describe('a broken body is continued', () => {
     expect((await readAll(object.body)).equals(BYTES)).toBe(true);
   });
 
-  test('where its length was not known before', async () => {
+  test('although its length was not known before', async () => {
     await using server = await serveRaw((socket, _, count) => {
       if (count === 1)
         socket.end(`${head('200 OK', `${RESUMABLE}Transfer-Encoding: chunked\r\n`)}a\r\n0123456789\r\n`);
-      else socket.write(rest(10));
+      else socket.write(remainder(10));
     });
     await using origin = localOrigin();
     expect((await readAll((await origin.open(at(server.port))).body)).equals(BYTES)).toBe(true);
   });
 
-  test('along the redirects again where the signature has run out', async () => {
+  test('from the first URL again if the signature of the redirect target has expired', async () => {
     const asked: string[] = [];
     await using server = await serveRaw((socket, request, count) => {
       asked.push(request.split(' ')[1] ?? '');
@@ -253,7 +250,7 @@ describe('a broken body is continued', () => {
       else if (count === 2) cutShort(socket, RESUMABLE);
       else if (request.startsWith('GET /signed?sig=1'))
         socket.write(head('403 Expired', 'Content-Length: 0\r\n'));
-      else socket.write(rest(50));
+      else socket.write(remainder(50));
     });
     await using origin = localOrigin({
       policy: createSourcePolicy({
@@ -266,11 +263,11 @@ describe('a broken body is continued', () => {
     expect(asked).toEqual(['/object', '/signed?sig=1', '/signed?sig=1', '/object', '/signed?sig=4']);
   });
 
-  test('and verified as a whole', async () => {
+  test('and then verified as a whole', async () => {
     const md5 = createHash('md5').update('something else').digest('base64');
     await using server = await serveRaw((socket, _, count) => {
       if (count === 1) cutShort(socket, `${RESUMABLE}Content-MD5: ${md5}\r\n`);
-      else socket.write(rest(50));
+      else socket.write(remainder(50));
     });
     await using origin = localOrigin();
     const object = await origin.open(at(server.port));
@@ -278,22 +275,22 @@ describe('a broken body is continued', () => {
   });
 });
 
-describe('a broken body is not continued', () => {
+describe('a broken body is not resumed', () => {
   test.each<[string, string]>([
     ['without Accept-Ranges', 'ETag: "v1"\r\n'],
-    ['where ranges are refused', 'Accept-Ranges: none\r\nETag: "v1"\r\n'],
+    ['with Accept-Ranges: none', 'Accept-Ranges: none\r\nETag: "v1"\r\n'],
     ['without a validator', 'Accept-Ranges: bytes\r\n'],
-    ['under a weak ETag', 'Accept-Ranges: bytes\r\nETag: W/"v1"\r\n'],
+    ['with a weak ETag', 'Accept-Ranges: bytes\r\nETag: W/"v1"\r\n'],
     [
-      'under a weak ETag, Last-Modified or not',
+      'with a weak ETag and a Last-Modified',
       'Accept-Ranges: bytes\r\nETag: W/"v1"\r\nLast-Modified: Mon, 01 Jan 2024 00:00:00 GMT\r\nDate: Mon, 01 Jan 2024 00:05:00 GMT\r\n',
     ],
     [
-      'under a Last-Modified of just now',
+      'with a Last-Modified too close to Date',
       'Accept-Ranges: bytes\r\nLast-Modified: Mon, 01 Jan 2024 00:05:00 GMT\r\nDate: Mon, 01 Jan 2024 00:05:00 GMT\r\n',
     ],
     [
-      'under a Last-Modified without Date',
+      'with a Last-Modified without Date',
       'Accept-Ranges: bytes\r\nLast-Modified: Mon, 01 Jan 2024 00:00:00 GMT\r\n',
     ],
   ])('%s', async (_, headers) => {
@@ -313,24 +310,27 @@ describe('a broken body is not continued', () => {
       'a 200: the object changed',
       `${head('200 OK', `Content-Length: ${BYTES.length}\r\n`)}${BYTES.toString()}`,
     ],
-    ['another ETag', rest(50, 'ETag: "v2"\r\n')],
-    ['another range', rest(49)],
-    ['another length', rest(50, 'ETag: "v1"\r\n', 300)],
-    ['another Last-Modified', rest(50, 'ETag: "v1"\r\nLast-Modified: Tue, 02 Jan 2024 00:00:00 GMT\r\n')],
-    ['no validator', rest(50, '')],
-    ['a Last-Modified only', rest(50, 'Last-Modified: Mon, 01 Jan 2024 00:00:00 GMT\r\n')],
-    ['the ETag made weak', rest(50, 'ETag: W/"v1"\r\n')],
-    ['the ETag in other case', rest(50, 'ETag: "V1"\r\n')],
-    ['the ETag without its quotes', rest(50, 'ETag: v1\r\n')],
-    ['two ETags', rest(50, 'ETag: "v1"\r\nETag: "v2"\r\n')],
-    ['a range that ends behind the object', rest(50).replace('-199/200', '-200/201')],
-    ['a length that is not that of its range', rest(50).replace('bytes 50-199', 'bytes 50-198')],
-    ['two ranges', rest(50, 'ETag: "v1"\r\nContent-Range: bytes 50-100/200\r\n')],
+    ['another ETag', remainder(50, 'ETag: "v2"\r\n')],
+    ['another range', remainder(49)],
+    ['another length', remainder(50, 'ETag: "v1"\r\n', 300)],
+    [
+      'another Last-Modified',
+      remainder(50, 'ETag: "v1"\r\nLast-Modified: Tue, 02 Jan 2024 00:00:00 GMT\r\n'),
+    ],
+    ['no validator', remainder(50, '')],
+    ['a Last-Modified only', remainder(50, 'Last-Modified: Mon, 01 Jan 2024 00:00:00 GMT\r\n')],
+    ['the ETag as a weak one', remainder(50, 'ETag: W/"v1"\r\n')],
+    ['the ETag in other case', remainder(50, 'ETag: "V1"\r\n')],
+    ['the ETag without its quotes', remainder(50, 'ETag: v1\r\n')],
+    ['two ETags', remainder(50, 'ETag: "v1"\r\nETag: "v2"\r\n')],
+    ['a range that ends beyond the object', remainder(50).replace('-199/200', '-200/201')],
+    ['a length that differs from its range', remainder(50).replace('bytes 50-199', 'bytes 50-198')],
+    ['two ranges', remainder(50, 'ETag: "v1"\r\nContent-Range: bytes 50-100/200\r\n')],
     [
       'more bytes than its range has',
       `${head('206 Partial', 'ETag: "v1"\r\nContent-Range: bytes 50-51/200\r\nTransfer-Encoding: chunked\r\n')}3\r\nabc\r\n0\r\n\r\n`,
     ],
-    ['another encoding', rest(50, 'ETag: "v1"\r\nContent-Encoding: gzip\r\n')],
+    ['another encoding', remainder(50, 'ETag: "v1"\r\nContent-Encoding: gzip\r\n')],
     ['no range', head('206 Partial Content', 'Content-Length: 150\r\n') + BYTES.toString().slice(50)],
     [
       'several ranges',
@@ -339,7 +339,7 @@ describe('a broken body is not continued', () => {
     ['412', head('412 Precondition Failed', 'Content-Length: 0\r\n')],
     ['416', head('416 Range Not Satisfiable', 'Content-Range: bytes */200\r\nContent-Length: 0\r\n')],
     ['404', head('404 Not Found', 'Content-Length: 0\r\n')],
-  ])('by %s', async (_, answer) => {
+  ])('after %s', async (_, answer) => {
     await using server = await serveRaw((socket, _head, count) => {
       if (count === 1) cutShort(socket, RESUMABLE);
       else socket.write(answer);
@@ -355,10 +355,10 @@ describe('a broken body is not continued', () => {
     ['no Last-Modified', ''],
     ['another Last-Modified', 'Last-Modified: Tue, 02 Jan 2024 00:00:00 GMT\r\n'],
     ['an ETag that was not there', 'ETag: "v1"\r\nLast-Modified: Mon, 01 Jan 2024 00:00:00 GMT\r\n'],
-  ])('under a Last-Modified by %s', async (_, headers) => {
+  ])('with a Last-Modified after %s', async (_, headers) => {
     await using server = await serveRaw((socket, _head, count) => {
       if (count === 1) cutShort(socket, DATED);
-      else socket.write(rest(50, headers));
+      else socket.write(remainder(50, headers));
     });
     await using origin = localOrigin();
     const object = await origin.open(at(server.port));
@@ -369,20 +369,20 @@ describe('a broken body is not continued', () => {
     ['another host', '/file', (other) => `http://127.0.0.1:${other}/file`],
     ['another path', '/file', () => '/other'],
     ['another query', '/file?id=1', () => '/file?id=2'],
-  ])('by equal ETags of %s', async (_, firstPlace, nextPlace) => {
-    await using other = await serveRaw((socket) => socket.write(rest(50)));
+  ])('with an equal ETag from %s', async (_, firstPlace, nextPlace) => {
+    await using other = await serveRaw((socket) => socket.write(remainder(50)));
     await using server = await serveRaw((socket, request, count) => {
       if (count === 1) redirect(socket, firstPlace);
       else if (count === 2) cutShort(socket, RESUMABLE);
       else if (request.startsWith(`GET ${firstPlace} `)) redirect(socket, nextPlace(other.port));
-      else socket.write(rest(50));
+      else socket.write(remainder(50));
     });
     await using origin = localOrigin();
     const object = await origin.open(at(server.port));
     await expect(readAll(object.body)).rejects.toThrow(error('origin_interrupted', { retryable: true }));
   });
 
-  test('by a redirect to where nothing may be asked', async () => {
+  test('after a redirect to an address that is not allowed', async () => {
     await using server = await serveRaw((socket, _, count) => {
       if (count === 1) cutShort(socket, RESUMABLE);
       else socket.write(head('302 Found', 'Location: http://169.254.169.254/\r\nContent-Length: 0\r\n'));
@@ -392,7 +392,7 @@ describe('a broken body is not continued', () => {
     await expect(readAll(object.body)).rejects.toThrow(error('not_allowed'));
   });
 
-  test('when its caller aborts', async () => {
+  test('after its caller aborts', async () => {
     const caller = new AbortController();
     const reason = new Error('gone');
     await using server = await serveRaw((socket) => {
@@ -408,7 +408,7 @@ describe('a broken body is not continued', () => {
   });
 });
 
-describe('a digest that is only guessed', () => {
+describe('a guessed digest', () => {
   const S3 = 'x-amz-request-id: R\r\nETag: "0123456789abcdef0123456789abcdef"\r\n';
   const sha256 = createHash('sha256').update('body').digest('hex');
   const failed: Error = expect.objectContaining({
@@ -419,7 +419,7 @@ describe('a digest that is only guessed', () => {
     sha256,
   }) as Error;
 
-  test('and fails is a mismatch that tells what came', async () => {
+  test('that fails is a mismatch with the SHA-256 of the received bytes', async () => {
     await using server = await serveRaw((socket) =>
       socket.write(`${head('200 OK', `${S3}Content-Length: 4\r\n`)}body`),
     );
@@ -429,7 +429,7 @@ describe('a digest that is only guessed', () => {
     await expect(readAll(object.body)).rejects.toThrow(failed);
   });
 
-  test('and failed with the same bytes before is none', async () => {
+  test('that failed before for the same bytes is ignored', async () => {
     await using server = await serveRaw((socket) =>
       socket.write(`${head('200 OK', `${S3}Content-Length: 4\r\n`)}body`),
     );
@@ -440,7 +440,7 @@ describe('a digest that is only guessed', () => {
     expect(object.sha256()).toBe(sha256);
   });
 
-  test('and failed with other bytes before fails again', async () => {
+  test('that failed before for other bytes fails again', async () => {
     await using server = await serveRaw((socket) =>
       socket.write(`${head('200 OK', `${S3}Content-Length: 4\r\n`)}body`),
     );
@@ -449,7 +449,7 @@ describe('a digest that is only guessed', () => {
     await expect(readAll(object.body)).rejects.toThrow(failed);
   });
 
-  test('and failed before proves no end of a body', async () => {
+  test('that failed before does not prove the end of a body', async () => {
     await using server = await serveRaw((socket) =>
       socket.end(`${head('200 OK', `${S3}Connection: close\r\n`)}body`),
     );
@@ -459,7 +459,7 @@ describe('a digest that is only guessed', () => {
     );
   });
 
-  test('is not what a claimed digest is: that one fails whatever came before', async () => {
+  test('is not a stated digest, which fails regardless of earlier failures', async () => {
     const claim = `Content-MD5: ${'A'.repeat(22)}==\r\n`;
     await using server = await serveRaw((socket) =>
       socket.write(`${head('200 OK', `${S3}${claim}Content-Length: 4\r\n`)}body`),
@@ -470,13 +470,13 @@ describe('a digest that is only guessed', () => {
   });
 });
 
-describe('a request for the rest that is refused for now', () => {
+describe('a temporary refusal of the request for the remaining bytes', () => {
   const first = `${head('200 OK', 'Content-Length: 10\r\nETag: "v"\r\nAccept-Ranges: bytes\r\n')}begin`;
   const refused = (status: string, retryAfter: string): string =>
     head(status, `Content-Length: 0\r\nRetry-After: ${retryAfter}\r\nConnection: close\r\n`);
 
   test.each(['429 Too Many Requests', '503 Service Unavailable'])(
-    'with %s and a long Retry-After ends the copy, which comes back after it',
+    'with %s and a long Retry-After ends the call with that pause',
     async (status) => {
       let requests = 0;
       await using server = await serveRaw((socket, _head, count) => {
@@ -492,7 +492,7 @@ describe('a request for the rest that is refused for now', () => {
     },
   );
 
-  test('with a short Retry-After is repeated', async () => {
+  test('with a short Retry-After is retried after that pause', async () => {
     await using server = await serveRaw((socket, _head, count) => {
       if (count === 1) socket.end(first);
       else if (count === 2) socket.end(refused('503 Service Unavailable', '1'));

@@ -30,7 +30,7 @@ describe('NO_PROXY', () => {
     ['::1', 'http://[0:0::1]/', true],
     ['[fd00::1]:8080', 'http://[fd00::1]:8080/', true],
     ['[fd00::1]', 'http://[fd00::1]/', true],
-  ])('%j and %s: %s', (noProxy, url, expected) => {
+  ])('%j exempts %s: %s', (noProxy, url, expected) => {
     expect(isExempt(new URL(url), noProxy)).toBe(expected);
   });
 });
@@ -53,7 +53,7 @@ describe('the proxy of a URL', () => {
     expect(proxyFor(new URL(url), { http, https, noProxy: 'exempt.test' })).toBe(expected);
   });
 
-  test('is none without settings, or without one for its scheme', () => {
+  test('is null without settings, or without a proxy for its scheme', () => {
     expect(proxyFor(new URL('https://origin.test/'), undefined)).toBeNull();
     expect(proxyFor(new URL('http://origin.test/'), { http: null, https, noProxy: '' })).toBeNull();
   });
@@ -65,7 +65,7 @@ describe('the address of a proxy', () => {
     ['http://proxy.test', 'http://proxy.test/'],
     ['https://user:p%40ss@proxy.test:3128/', 'https://user:p%40ss@proxy.test:3128/'],
     ['[::1]:3128', 'http://[::1]:3128/'],
-  ])('%s is one', (text, expected) => {
+  ])('may be %s', (text, expected) => {
     expect(checkProxy(text)).toBeNull();
     expect(parseProxy(text).href).toBe(expected);
   });
@@ -80,7 +80,7 @@ describe('the address of a proxy', () => {
     'http://a b',
     'ftp://proxy.test',
     'http://secret%zz:x@proxy.test',
-  ])('%j is none, and what is said of it does not quote it', (text) => {
+  ])('must not be %j, and the error does not quote it', (text) => {
     const fault = checkProxy(text);
     expect(fault).not.toBeNull();
     expect(JSON.stringify(fault)).not.toContain('secret');
@@ -92,7 +92,7 @@ describe('the address of a proxy', () => {
     ['http://user:p%40ss@proxy.test', `Basic ${Buffer.from('user:p@ss').toString('base64')}`],
     ['http://user@proxy.test', `Basic ${Buffer.from('user:').toString('base64')}`],
     ['http://us%C3%A9r:@proxy.test', `Basic ${Buffer.from('usér:').toString('base64')}`],
-  ])('%s gives its credentials', (text, expected) => {
+  ])('%s sets Proxy-Authorization to %s', (text, expected) => {
     expect(proxyAuthorization(new URL(text))).toBe(expected);
   });
 });

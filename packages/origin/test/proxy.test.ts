@@ -26,12 +26,12 @@ import {
 } from './support/local-origin.ts';
 
 interface Proxy extends LocalServer {
-  /** Method and target of every request, in order. */
+  /** Method and request target of every request, in order. */
   readonly asked: string[];
   readonly credentials: (string | undefined)[];
 }
 
-/** A forward proxy for CONNECT and requests in absolute form. It finds every host on 127.0.0.1. */
+/** A forward proxy for CONNECT and requests in absolute form. It resolves every host to 127.0.0.1. */
 async function serveProxy(
   answer?: { readonly status: number; readonly headers?: Record<string, string> },
   secure = false,
@@ -78,18 +78,18 @@ async function serveProxy(
   return Object.assign(await listen(server), { asked, credentials });
 }
 
-/** An origin reader behind `proxy`; names resolve nowhere but at the proxy. */
+/** An origin client behind `proxy`. Only the proxy can resolve names. */
 function behind(
   proxy: string | { readonly port: number },
   options: Partial<HttpOriginOptions> & { noProxy?: string } = {},
 ) {
   const address = new URL(typeof proxy === 'string' ? proxy : `http://127.0.0.1:${proxy.port}`);
-  const { noProxy = '', ...rest } = options;
+  const { noProxy = '', ...originOptions } = options;
   return localOrigin({
     ca: TEST_AUTHORITY,
     resolver: () => Promise.reject(Object.assign(new Error('no DNS here'), { code: 'ENOTFOUND' })),
     proxy: { http: address, https: address, noProxy },
-    ...rest,
+    ...originOptions,
   });
 }
 
@@ -104,7 +104,7 @@ async function failureOf(
 }
 
 describe('an origin behind a proxy', () => {
-  test('is asked over https in a tunnel, its certificate checked by an authority of one’s own', async () => {
+  test('is reached through a tunnel for https, and its certificate is verified with a private authority', async () => {
     const heads: IncomingMessage['headers'][] = [];
     await using server = await serveHttps((request, response) => {
       heads.push(request.headers);
@@ -118,11 +118,11 @@ describe('an origin behind a proxy', () => {
     expect((await readAll((await origin.open(url)).body)).toString()).toBe('body');
     expect(new Set(proxy.asked)).toEqual(new Set([`CONNECT origin.test:${server.port}`]));
     expect(proxy.credentials[0]).toBe(`Basic ${Buffer.from('user:secret').toString('base64')}`);
-    // The credentials are the proxy's, not the origin's.
+    // The origin must not see the proxy's credentials.
     expect(heads.some((headers) => 'proxy-authorization' in headers)).toBe(false);
   });
 
-  test('is asked over http in absolute form', async () => {
+  test('is requested in absolute form for http', async () => {
     const heads: IncomingMessage['headers'][] = [];
     await using server = await serveHttp((request, response) => {
       heads.push(request.headers);
@@ -137,7 +137,7 @@ describe('an origin behind a proxy', () => {
     expect(heads[0]?.host).toBe(url.host);
   });
 
-  test('is asked through a proxy that itself speaks TLS', async () => {
+  test('is reached through a proxy that uses TLS', async () => {
     await using server = await serveHttps((_, response) => response.end('body'), ISSUED_CERTIFICATE);
     await using proxy = await serveProxy(undefined, true);
     await using origin = behind(`https://127.0.0.1:${proxy.port}`);
@@ -145,13 +145,13 @@ describe('an origin behind a proxy', () => {
     expect((await readAll(object.body)).toString()).toBe('body');
   });
 
-  test('is asked leniently where it needs to be', async () => {
+  test('is read with the lenient parser if it needs that', async () => {
     await using server = await serveRaw((socket) =>
       socket.end(
         'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nX: a\r\n b\r\nContent-Length: 4\r\n\r\nbody',
       ),
     );
-    // Bytes are passed on as they are, as in a tunnel.
+    // Forwards raw bytes, as in a tunnel.
     await using proxy = await listen(
       createTcp((client) => {
         const target = connect(server.port, '127.0.0.1');
@@ -167,7 +167,7 @@ describe('an origin behind a proxy', () => {
     expect((await readAll(object.body)).toString()).toBe('body');
   });
 
-  test('is asked directly where NO_PROXY names it, and its addresses are checked then', async () => {
+  test('is reached directly if NO_PROXY names it, and then its addresses are checked', async () => {
     await using server = await serveHttp((_, response) => response.end('body'));
     await using proxy = await serveProxy();
     const resolver = async () => [{ address: '127.0.0.1', family: 4 }];
@@ -185,7 +185,7 @@ describe('an origin behind a proxy', () => {
     expect(proxy.asked).toEqual([]);
   });
 
-  test('is decided anew at each redirect', async () => {
+  test('may redirect to a host that is reached directly', async () => {
     await using server = await serveHttp((request, response) => {
       if (request.url === '/')
         response.writeHead(302, { location: `http://inside.test:${server.port}/next` }).end();
@@ -201,7 +201,7 @@ describe('an origin behind a proxy', () => {
     expect(proxy.asked).toEqual([`GET http://outside.test:${server.port}/`]);
   });
 
-  test('has its own failures told as its own', async () => {
+  test('is named in its own failures, not the proxy', async () => {
     await using server = await serveHttp((_, response) => response.writeHead(503).end());
     await using proxy = await serveProxy();
     await using origin = behind(proxy);
@@ -217,7 +217,7 @@ describe('an origin behind a proxy', () => {
   });
 });
 
-describe('through a proxy the address guard refuses what the URL itself shows:', () => {
+describe('behind a proxy, the address guard refuses URLs by their host:', () => {
   test.each([
     'https://10.0.0.1/',
     'http://192.168.1.1/',
@@ -257,14 +257,14 @@ describe('through a proxy the address guard refuses what the URL itself shows:',
   });
 });
 
-describe('a proxy that fails is named as the proxy, without its address and credentials:', () => {
+describe('the error for a failing proxy names the proxy, without its address and credentials:', () => {
   const named = (message: string): object => ({
     code: 'origin_unreachable',
     retryable: true,
     message: expect.stringContaining(message) as string,
   });
 
-  test.each(['http', 'https'])('a dead one, for %s', async (scheme) => {
+  test.each(['http', 'https'])('if it refuses connections, for %s', async (scheme) => {
     const closed = await listen(createTcp());
     const { port } = closed;
     await closed[Symbol.asyncDispose]();
@@ -276,34 +276,34 @@ describe('a proxy that fails is named as the proxy, without its address and cred
       ),
     );
     expect(causeChain(failure).map(codeOf)).toContain('ECONNREFUSED');
-    const told = causeChain(failure).map(({ message, stack }) => `${message} ${stack}`);
-    expect(told.join()).not.toContain('secret');
+    const texts = causeChain(failure).map(({ message, stack }) => `${message} ${stack}`);
+    expect(texts.join()).not.toContain('secret');
     expect(failure.message).not.toContain('127.0.0.1');
   });
 
   test.each<[number, string]>([
-    [407, 'the proxy of the mirror asks for credentials, or for others (407)'],
+    [407, 'the proxy of the mirror requires credentials, or different ones (407)'],
     [403, 'the proxy of the mirror refuses this host (403)'],
     [504, 'the proxy of the mirror cannot reach the host (504)'],
     [302, 'the proxy of the mirror opened no connection to the host (302)'],
-  ])('one that answers CONNECT with %i', async (status, message) => {
+  ])('if it answers CONNECT with %i', async (status, message) => {
     await using proxy = await serveProxy({ status });
     await using origin = behind(proxy);
     expect(await failureOf(origin, 'https://origin.test/')).toMatchObject(named(message));
   });
 
   test.each<[number, Record<string, string>, string]>([
-    [407, {}, 'asks for credentials, or for others (407)'],
+    [407, {}, 'requires credentials, or different ones (407)'],
     [503, { 'x-squid-error': 'ERR_CONNECT_FAIL 111' }, 'cannot reach the host (503)'],
     [502, { 'proxy-status': 'p; error=dns_error' }, 'cannot reach the host (502)'],
     [403, { 'x-squid-error': 'ERR_ACCESS_DENIED 0' }, 'refuses this host (403)'],
-  ])('one that answers a request in absolute form with %i %j', async (status, headers, message) => {
+  ])('if it answers a request in absolute form with %i %j', async (status, headers, message) => {
     await using proxy = await serveProxy({ status, headers });
     await using origin = behind(proxy);
     expect(await failureOf(origin, 'http://origin.test/')).toMatchObject(named(message));
   });
 
-  test('one that closes the connection', async () => {
+  test('if it closes the connection', async () => {
     await using proxy = await serveRaw((socket) => socket.end());
     await using origin = behind(proxy);
     expect(await failureOf(origin, 'https://origin.test/')).toMatchObject(
@@ -311,7 +311,7 @@ describe('a proxy that fails is named as the proxy, without its address and cred
     );
   });
 
-  test('one that never answers', async () => {
+  test('if it never answers', async () => {
     await using proxy = await serveRaw(() => undefined);
     await using origin = behind(proxy, { timeouts: { ...LONG, connectSeconds: 0.5, firstByteSeconds: 0.5 } });
     expect(await failureOf(origin, 'https://origin.test/')).toMatchObject(
@@ -322,7 +322,7 @@ describe('a proxy that fails is named as the proxy, without its address and cred
     );
   });
 
-  test('one with a certificate that nobody trusts', async () => {
+  test('if its certificate is not trusted', async () => {
     await using proxy = await serveProxy(undefined, true);
     await using origin = behind(`https://127.0.0.1:${proxy.port}`, { ca: undefined });
     const failure = await failureOf(origin, 'https://origin.test/');
@@ -332,7 +332,7 @@ describe('a proxy that fails is named as the proxy, without its address and cred
   });
 });
 
-test('a call that is aborted ends its tunnel', async () => {
+test('aborting a call closes its tunnel', async () => {
   const closed: Promise<unknown>[] = [];
   const arrived = Promise.withResolvers<void>();
   await using proxy = await serveRaw((socket) => {

@@ -7,7 +7,7 @@ function error(code: string, more: object = {}): Error {
   return expect.objectContaining({ name: 'OriginError', code, ...more }) as Error;
 }
 
-/** Answers `/N` with a redirect to where `to(N)` says, everything else with the object; notes what was asked. */
+/** Answers `/N` with the redirect `to(N)`, or with the object if that is `null`. Records the requests. */
 function redirecting(to: (step: number) => readonly [number, string | undefined] | null) {
   const asked: string[] = [];
   const listener = (request: IncomingMessage, response: ServerResponse): void => {
@@ -23,8 +23,8 @@ function redirecting(to: (step: number) => readonly [number, string | undefined]
   return { asked, listener };
 }
 
-describe('followed', () => {
-  test.each([301, 302, 303, 307, 308])('%s, by the method asked with', async (status) => {
+describe('a redirect is followed', () => {
+  test.each([301, 302, 303, 307, 308])('for status %s, with the same method', async (status) => {
     const { asked, listener } = redirecting((step) => (step === 0 ? [status, '/1?a=1#fragment'] : null));
     await using server = await serveHttp(listener);
     await using origin = localOrigin();
@@ -38,7 +38,7 @@ describe('followed', () => {
     expect(asked).toEqual(['HEAD /0', 'HEAD /1?a=1', 'GET /0', 'GET /1?a=1']);
   });
 
-  test('to another host, with TLS, and without anything that the first host was sent', async () => {
+  test('to another host with TLS, without cookies or a referrer', async () => {
     const heads: string[] = [];
     await using target = await serveHttps((request, response) => {
       heads.push(JSON.stringify(request.headers));
@@ -75,7 +75,7 @@ describe('followed', () => {
     await expect(tooFew.inspect(url)).rejects.toThrow(error('origin_redirects'));
   });
 
-  test('past a body that never ends', async () => {
+  test('although its body never ends', async () => {
     await using server = await serveRaw((socket, head) => {
       if (head.startsWith('GET /0'))
         socket.write(
@@ -89,14 +89,14 @@ describe('followed', () => {
   });
 });
 
-describe('refused', () => {
+describe('a redirect is refused:', () => {
   test.each<[string, (step: number) => readonly [number, string | undefined] | null]>([
-    ['a circle of one', () => [302, '/0']],
-    ['a circle of one, told apart by a fragment', () => [302, '/0#x']],
-    ['a circle of two', (step) => [302, step === 0 ? '/1' : '/0']],
+    ['a loop of one', () => [302, '/0']],
+    ['a loop of one that differs only in the fragment', () => [302, '/0#x']],
+    ['a loop of two', (step) => [302, step === 0 ? '/1' : '/0']],
     ['no Location', () => [302, undefined]],
     ['an empty Location', () => [302, '']],
-    ['a Location that is no URL', () => [302, 'http://[::1']],
+    ['a Location that is not a URL', () => [302, 'http://[::1']],
     ['a Location that is too long', () => [302, `/${'a'.repeat(9000)}`]],
   ])('%s', async (_, to) => {
     const { asked, listener } = redirecting(to);
@@ -107,7 +107,7 @@ describe('refused', () => {
     expect(asked.length).toBeLessThanOrEqual(2);
   });
 
-  test('the bytes of a Location are asked for as they are, in path and query', async () => {
+  test('not for non-ASCII bytes in its Location, which are requested unchanged', async () => {
     const asked: string[] = [];
     await using server = await serveRaw((socket, head, count) => {
       asked.push(head.split(' ')[1] ?? '');
@@ -149,7 +149,7 @@ describe('refused', () => {
     await using server = await serveRaw((socket) =>
       socket.write(`HTTP/1.1 302 Found\r\nLocation: ${location}\r\nContent-Length: 0\r\n\r\n`),
     );
-    // Every public URL is allowed; the test's own server, on a private address, is so by its own rule.
+    // The policy allows every public URL, and the test's own server on a private address.
     await using origin = localOrigin({
       policy: createSourcePolicy({
         requireTls: false,
@@ -178,7 +178,7 @@ describe('refused', () => {
     ['credentials', 'http://user:secret@127.0.0.1:PORT/allowed/'],
     ['another port', 'http://127.0.0.1:6379/allowed/'],
     ['a path that is not allowed', '/other'],
-    ['a path that leads out of the allowed one', '/allowed/..%2fother'],
+    ['a path that traverses out of the allowed one', '/allowed/..%2fother'],
   ])('a target that the policy refuses: %s', async (_, location) => {
     const asked: (string | undefined)[] = [];
     await using server = await serveHttp((request, response) => {
@@ -197,7 +197,7 @@ describe('refused', () => {
     expect(asked).toEqual(['/allowed/x']);
   });
 
-  test('a step down to http where TLS is required', async () => {
+  test('a downgrade to http although TLS is required', async () => {
     await using server = await serveHttps((_, response) => {
       response.writeHead(302, { location: 'http://origin.test/' }).end();
     });
@@ -228,7 +228,7 @@ test.each([300, 304, 305, 399, 204, 404, 503])('%s is a final answer', async (st
   await expect(origin.inspect(url)).rejects.toThrow(expected);
 });
 
-test('a page that refreshes itself elsewhere is an object like any other', async () => {
+test('a Refresh header or meta element is not a redirect', async () => {
   const page = '<meta http-equiv="refresh" content="0;url=http://127.0.0.1:1/">';
   await using server = await serveHttp((_, response) => {
     response
@@ -240,7 +240,7 @@ test('a page that refreshes itself elsewhere is an object like any other', async
   expect((await readAll(object.body)).toString()).toBe(page);
 });
 
-test('permission for private addresses does not outlive the URL that had it', async () => {
+test('a connection to a private address is not reused for a URL that must not use it', async () => {
   const asked: (string | undefined)[] = [];
   await using server = await serveHttp((request, response) => {
     asked.push(request.url);
@@ -256,14 +256,14 @@ test('permission for private addresses does not outlive the URL that had it', as
     }),
   });
   const inside = new URL(`http://127.0.0.1:${server.port}/inside/x`);
-  // Read to their ends, so that connections which the rule opened are idle in the pool.
+  // Reading the bodies to the end leaves idle connections in the pool.
   for (let count = 0; count < 3; count += 1) await readAll((await origin.open(inside)).body);
   await expect(origin.open(new URL('/outside/x', inside))).rejects.toThrow(error('not_allowed'));
   expect(asked).toEqual(['/inside/x', '/inside/x', '/inside/x']);
   expect(server.connections()).toBeLessThan(3);
 });
 
-test('a name whose address changes after the connection broke is checked again', async () => {
+test('a name is resolved and checked again when a broken connection is retried', async () => {
   await using server = await serveRaw((socket) => socket.destroy());
   let asked = 0;
   await using origin = localOrigin({
@@ -278,15 +278,15 @@ test('a name whose address changes after the connection broke is checked again',
   expect(asked).toBe(2);
 });
 
-describe('unreachable:', () => {
+describe('an origin is unreachable:', () => {
   test.each<[string, Parameters<typeof serveRaw>[0]]>([
     ['connections that break', (socket) => socket.destroy()],
     ['no answer', () => {}],
     ['an answer that stops in its headers', (socket) => socket.write('HTTP/1.1 200 OK\r\nA: b')],
-    ['what is not HTTP', (socket) => socket.write('SSH-2.0-OpenSSH_9.9\r\n')],
-    ['headers without end', (socket) => socket.write(`HTTP/1.1 200 OK\r\n${'A: b\r\n'.repeat(20_000)}`)],
+    ['an answer that is not HTTP', (socket) => socket.write('SSH-2.0-OpenSSH_9.9\r\n')],
+    ['endless headers', (socket) => socket.write(`HTTP/1.1 200 OK\r\n${'A: b\r\n'.repeat(20_000)}`)],
     [
-      'interim answers without end',
+      'endless interim responses',
       (socket) => {
         const timer = setInterval(() => socket.write('HTTP/1.1 102 Processing\r\n\r\n'), 20);
         socket.once('close', () => clearInterval(timer));
@@ -301,7 +301,7 @@ describe('unreachable:', () => {
     await expect(attempt).rejects.not.toThrow(/secret/);
   });
 
-  test('nobody listening', async () => {
+  test('a closed port', async () => {
     const server = await serveRaw(() => {});
     await server[Symbol.asyncDispose]();
     await using origin = localOrigin();
@@ -326,8 +326,8 @@ describe('unreachable:', () => {
   });
 });
 
-describe('a caller that aborts', () => {
-  test('gets its own reason, before the request and in it', async () => {
+describe('cancellation', () => {
+  test('rejects with the caller’s own reason, before and during a request', async () => {
     const asked = Promise.withResolvers<undefined>();
     await using server = await serveRaw(() => asked.resolve(undefined));
     await using origin = localOrigin();
@@ -342,7 +342,7 @@ describe('a caller that aborts', () => {
     expect(server.connections()).toBe(1);
   });
 
-  test('calls under way fail when the reader of origins is closed', async () => {
+  test('of running calls happens when the origin client is closed', async () => {
     const asked = Promise.withResolvers<undefined>();
     await using server = await serveRaw(() => asked.resolve(undefined));
     const origin = localOrigin();

@@ -31,7 +31,7 @@ test.each<[string | string[] | undefined, number | null]>([
   ['Thu, 15 Foo 2026 12:00:37 GMT', null],
   ['Thu, 15 Jan 2026 25:00:37 GMT', null],
   [undefined, null],
-  // A field that must not be repeated: the longest is the one that nobody can object to.
+  // The field must not be repeated. The longest pause is safe whichever of them the origin means.
   [['5', '37'], 37],
   [['soon', '37'], 37],
 ])('Retry-After: %j is %j seconds', (value, seconds) => {
@@ -41,8 +41,8 @@ test.each<[string | string[] | undefined, number | null]>([
 
 test.each([
   ['a Date of an hour ago', 'Thu, 15 Jan 2026 11:00:00 GMT', 37],
-  ['a Date that is none', 'yesterday', 0],
-])('a date counts from the answer’s own Date: %s', (_, date, seconds) => {
+  ['a malformed Date', 'yesterday', 0],
+])('a date in Retry-After is compared with the answer’s own Date: %s', (_, date, seconds) => {
   const headers = new ResponseHeaders({ date, 'retry-after': 'Thu, 15 Jan 2026 11:00:37 GMT' });
   expect(parseRetryAfter(headers, NOW)).toBe(seconds);
 });

@@ -43,7 +43,7 @@ const CACHE_CONTROL: readonly (string | string[])[] = [
   ['max-age=60', 'private'],
   'max-age=0; private',
   ',,private',
-  // A quote that nothing closes hides nothing.
+  // An unclosed quote does not hide a directive.
   'ext="a, private',
   'ext="a\\", private',
 ];
@@ -60,7 +60,7 @@ const HARMLESS_CACHE_CONTROL: readonly (string | string[])[] = [
 ];
 
 describe('Vary', () => {
-  test.each(VARY)('%j is not for everybody, unless the rule ignores it', (vary) => {
+  test.each(VARY)('%j forbids sharing, unless the rule ignores Vary', (vary) => {
     expect(why({ vary })).toMatch(/depends on the request/);
     expect(why({ vary }, { ignoreVary: true, ignoreCacheControl: false })).toBeNull();
     expect(why({ vary }, { ignoreVary: false, ignoreCacheControl: true })).not.toBeNull();
@@ -68,13 +68,13 @@ describe('Vary', () => {
   test.each(HARMLESS_VARY)('%j is harmless', (vary) => {
     expect(why({ vary })).toBeNull();
   });
-  test('a name that is none is not repeated', () => {
+  test('an invalid field name is not quoted', () => {
     expect(why({ vary: 'a b\u00ff' })).not.toMatch(/a b/);
   });
 });
 
 describe('Cache-Control', () => {
-  test.each(CACHE_CONTROL)('%j is not for everybody, unless the rule ignores it', (value) => {
+  test.each(CACHE_CONTROL)('%j forbids sharing, unless the rule ignores Cache-Control', (value) => {
     expect(why({ 'cache-control': value })).toMatch(/\((?:Cache-Control: private|Cache-Control: no-store)\)/);
     expect(why({ 'cache-control': value }, { ignoreVary: false, ignoreCacheControl: true })).toBeNull();
     expect(why({ 'cache-control': value }, { ignoreVary: true, ignoreCacheControl: false })).not.toBeNull();
@@ -82,13 +82,13 @@ describe('Cache-Control', () => {
   test.each(HARMLESS_CACHE_CONTROL)('%j is harmless', (value) => {
     expect(why({ 'cache-control': value })).toBeNull();
   });
-  test('a long value takes no longer for being malformed', () => {
+  test('a long malformed value is parsed in linear time', () => {
     const value = `${' '.repeat(15_000)}"${'\\'.repeat(15_000)}`;
     expect(why({ 'cache-control': value })).toBeNull();
   });
 });
 
-test('a cookie is for one client, unless the rule ignores Cache-Control', () => {
+test('Set-Cookie forbids sharing, unless the rule ignores Cache-Control', () => {
   const headers = { 'set-cookie': ['session=1'], 'cache-control': 'public' };
   expect(why(headers)).toBe('its answer sets a cookie');
   expect(why(headers, { ignoreVary: true, ignoreCacheControl: false })).not.toBeNull();

@@ -25,7 +25,7 @@ test.each([
 describe('refused:', () => {
   test.each([
     ['https://a\\.example/', 'no ^'],
-    ['', 'nothing'],
+    ['', 'empty'],
     ['^', 'no scheme'],
     ['^.*', 'no scheme'],
     ['^ftp://a\\.example/', 'another scheme'],
@@ -43,7 +43,7 @@ describe('refused:', () => {
     ['^https://[!-~]+/', 'a range that matches /'],
     ['^https://(?:a|.*)\\.example/', 'any host in a group'],
     ['^https://u@a\\.example/', 'user information'],
-    ['^https://A\\.example/', 'upper case, which no normal form has'],
+    ['^https://A\\.example/', 'upper case, which normal forms do not have'],
     ['^https://a\\.example/|^https://b\\.example/', 'an alternative outside of a group'],
     ['^https://a\\.example/|x', 'an alternative that is not fixed'],
     ['^https://a\\.example/^x', 'a second ^'],
@@ -69,12 +69,12 @@ describe('refused:', () => {
     ['^https://a\\.example/(?<n>x)\\k<n>', 'named group'],
     ['^https://a\\.example/\\p{L}', 'an escape that is not ASCII'],
     ['^https://ä\\.example/', 'not ASCII'],
-    ['^https://a\\.example/(x', 'a group without end'],
-    ['^https://a\\.example/x)', 'an end without group'],
-    ['^https://a\\.example/[x', 'a class without end'],
-    ['^https://a\\.example/[z-a]', 'a range that is none'],
+    ['^https://a\\.example/(x', 'an unclosed group'],
+    ['^https://a\\.example/x)', 'an unmatched parenthesis'],
+    ['^https://a\\.example/[x', 'an unclosed class'],
+    ['^https://a\\.example/[z-a]', 'a range in the wrong order'],
     ['^https://a\\.example/*+', 'a repeat of nothing'],
-    ['^https://a\\.example/x{3,2}', 'bounds the wrong way round'],
+    ['^https://a\\.example/x{3,2}', 'bounds in the wrong order'],
     ['^https://a\\.example/\\', 'a backslash at the end'],
     [`^https://a\\.example/${'x'.repeat(2000)}`, 'too long'],
   ])('%s (%s)', (pattern) => {
@@ -93,12 +93,12 @@ test.each([
   ['^https://(?:a|b)\\.example/', false],
   ['^http://10\\.1\\.[0-9]+\\.[0-9]+/', false],
   ['^http://127\\.0\\.0\\.1:\\d+/', false],
-])('%s opens any host: %s', (pattern, expected) => {
+])('%s allows any host: %s', (pattern, expected) => {
   expect(checkPattern(pattern)).toBeNull();
   expect(patternOpensAnyHost(pattern)).toBe(expected);
 });
 
-describe('constructs that dialects read differently, or that RE2 lacks:', () => {
+describe('constructs that differ between dialects, or that RE2 lacks:', () => {
   test.each([
     ['^https://a\\.example/[]x]', 'matches nothing'],
     ['^https://a\\.example/(?i:x)', 'flags'],
@@ -132,7 +132,7 @@ describe('constructs that dialects read differently, or that RE2 lacks:', () => 
     ['^https://a\\.example/[+-.]$', '*', false],
     ['^https://a\\.example/x}]$', 'x}]', true],
     ['^https://a\\.example/\\_\\@\\ $', '_@ ', true],
-  ])('%s is read as JavaScript reads it', (pattern, path, matches) => {
+  ])('%s matches as in JavaScript', (pattern, path, matches) => {
     expect(checkPattern(pattern)).toBeNull();
     expect(new RegExp(pattern).test(`https://a.example/${path}`)).toBe(matches);
     expect(compilePattern(pattern).test(`https://a.example/${path}`)).toBe(matches);
@@ -142,9 +142,9 @@ describe('constructs that dialects read differently, or that RE2 lacks:', () => 
 test.each([
   ['^https://a\\.example/.*/artifacts/.*\\.zip$', '/artifacts'],
   ['^https://a\\.example/[^?]*x[^?]*y$', 'x'],
-])('%s takes time in proportion to the length of the URL', (pattern, unit) => {
+])('%s matches in time linear in the length of the URL', (pattern, unit) => {
   expect(checkPattern(pattern)).toBeNull();
-  // An engine that goes back and tries again takes more than the limit of the test for this.
+  // A backtracking engine would exceed the test's time limit.
   const url = `https://a.example/${unit.repeat(2_000_000 / unit.length)}!`;
   expect(compilePattern(pattern).test(url)).toBe(false);
 });

@@ -82,7 +82,7 @@ describe('prefix rules', () => {
     'https://evil.test\\.allowed.example/',
     'https://allowed.example/builds/..%2f',
     'https://',
-  ])('%s is no prefix', (text) => {
+  ])('%s is not a valid prefix', (text) => {
     expect(checkPrefix(text)).toEqual(expect.any(String));
     expect(() => createSourcePolicy({ requireTls: true, allow: [{ prefix: text }] })).toThrow(TypeError);
   });
@@ -108,13 +108,13 @@ describe('pattern rules', () => {
     expect(decide([rule], url)).toMatchObject({ allowed: false });
   });
 
-  test('see the normal form without a fragment', () => {
+  test('are tested on the normal form without a fragment', () => {
     const policy = createSourcePolicy({ requireTls: true, allow: [{ pattern: '^https://a\\.test/x$' }] });
     expect(policy.decide(new URL('https://a.test/x#y'))).toMatchObject({ allowed: true });
     expect(policy.decide(new URL('https://a.test/#/x'))).toMatchObject({ allowed: false });
   });
 
-  test('with a fault are refused when the policy is made', () => {
+  test('that are invalid are refused when the policy is created', () => {
     expect(() => createSourcePolicy({ requireTls: true, allow: [{ pattern: 'https://a/' }] })).toThrow(
       TypeError,
     );
@@ -156,7 +156,7 @@ describe('signed queries', () => {
     '%74oken=s',
     'token[]=s',
     'token',
-  ])('%s is refused, its value never told, and allowed for a redirect or by the rule', (query) => {
+  ])('%s is refused without quoting its value, but allowed for a redirect or by the rule', (query) => {
     const url = `https://a.test/x?${query}`;
     const refusal = decide([rule], url);
     expect(refusal).toMatchObject({ allowed: false });
@@ -166,16 +166,19 @@ describe('signed queries', () => {
     expect(decide([{ ...rule, signedQuery: 'refuse' }], url).allowed).toBe(false);
   });
 
-  test.each(['', 'x=token', 'versionId=1', 'tokens=2', 'design=3', 'amz=x'])('%s is not one', (query) => {
-    expect(decide([rule], `https://a.test/sig/token?${query}`).allowed).toBe(true);
-  });
+  test.each(['', 'x=token', 'versionId=1', 'tokens=2', 'design=3', 'amz=x'])(
+    '%s is not a signed query',
+    (query) => {
+      expect(decide([rule], `https://a.test/sig/token?${query}`).allowed).toBe(true);
+    },
+  );
 });
 
 describe('several rules', () => {
   const wide: SourceRule = { pattern: '^https?://[a-z0-9.-]+/' };
   const narrow: SourceRule = { prefix: 'http://inside.test/', tls: 'optional', privateAddresses: true };
 
-  test('any one that allows is enough, and any that allows gives private addresses', () => {
+  test('allow a URL, or its private addresses, if any one of them does', () => {
     expect(decide([wide, narrow], 'http://inside.test/x')).toMatchObject({
       allowed: true,
       privateAddresses: true,
@@ -187,7 +190,7 @@ describe('several rules', () => {
     expect(decide([], 'https://inside.test/x').allowed).toBe(false);
   });
 
-  test('the first that allows gives the options', () => {
+  test('take the options from the first that allows the URL', () => {
     const rules: SourceRule[] = [
       { prefix: 'https://a.test/', onRefusal: 'origin' },
       { prefix: 'https://a.test/', signedQuery: 'keep', ignoreVary: true },
@@ -201,7 +204,7 @@ describe('several rules', () => {
     });
   });
 
-  test('a rule that fits but refuses gives no permission', () => {
+  test('ignore privateAddresses of a rule that matches but refuses', () => {
     const rules: SourceRule[] = [
       { prefix: 'https://a.test/', privateAddresses: true },
       { prefix: 'https://a.test/', signedQuery: 'keep' },
@@ -210,7 +213,7 @@ describe('several rules', () => {
   });
 });
 
-test('a refusal names neither query nor credentials nor a private address', () => {
+test('a refusal does not show the query, credentials or a private address', () => {
   for (const url of [
     'https://u:secret@a.test/?q=secret',
     'https://a.test/?q=secret',
@@ -221,7 +224,7 @@ test('a refusal names neither query nor credentials nor a private address', () =
   }
 });
 
-test('other schemes are refused, as targets of redirects are not yet judged by theirs', () => {
+test('other schemes are refused for redirect targets too', () => {
   const policy = createSourcePolicy({ requireTls: false, allow: [{ prefix: 'https://a.test/' }] });
   expect(policy.decide(new URL('gopher://a.test/'), { hop: true }).allowed).toBe(false);
 });
@@ -238,12 +241,12 @@ describe('the mirror itself', () => {
     'http://mirror.example/v1/purge/s3/us-east-1/aHR0cHM6Ly9hLmV4YW1wbGUv',
     'https://mirror.example:80/',
     'http://127.0.0.1:8080/metrics',
-  ])('is no source, nor the target of a redirect: %s', (url) => {
+  ])('is not allowed as a source or redirect target: %s', (url) => {
     for (const hop of [false, true]) expect(policy.decide(new URL(url), { hop }).allowed).toBe(false);
   });
 
   test.each(['https://mirror.example:8443/', 'https://a.mirror.example/', 'http://127.0.0.1:8081/'])(
-    'is not another server: %s',
+    'does not include another server: %s',
     (url) => {
       expect(policy.decide(new URL(url)).allowed).toBe(true);
     },

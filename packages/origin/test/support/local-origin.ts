@@ -25,12 +25,12 @@ export async function serveHttp(listener: RequestListener): Promise<LocalServer>
   return listen(createHttp(listener));
 }
 
-/** `cert`: the certificate that is sent, with those behind it; all of the fixtures are for one key. */
+/** `cert` is the certificate chain that the server sends. All fixtures share one key. */
 export async function serveHttps(listener: RequestListener, cert = TEST_CERTIFICATE): Promise<LocalServer> {
   return listen(createHttps({ key: TEST_KEY, cert }, listener));
 }
 
-/** Answers each request (read to the end of its head) by writing bytes as the test likes. */
+/** Reads each request to the end of its head, then lets `answer` write raw bytes. `count` is the request's number. */
 export async function serveRaw(
   answer: (socket: Socket, head: string, count: number) => void,
 ): Promise<LocalServer> {
@@ -39,7 +39,7 @@ export async function serveRaw(
     createTcp((socket) => {
       let head = '';
       socket.on('error', () => {
-        // The reader under test breaks connections off on purpose.
+        // The origin client under test aborts connections on purpose.
       });
       socket.setEncoding('latin1').on('data', (text: string) => {
         head += text;
@@ -78,7 +78,7 @@ export async function listen(server: Server): Promise<LocalServer> {
   };
 }
 
-/** An origin reader that may ask servers on 127.0.0.1, with short limits unless told otherwise. */
+/** An origin client that may connect to servers on 127.0.0.1; see {@link LONG} for its time limits. */
 export function localOrigin(options: Partial<HttpOriginOptions> = {}): HttpOrigin {
   return new HttpOrigin({
     policy: createSourcePolicy({

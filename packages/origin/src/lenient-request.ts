@@ -2,20 +2,20 @@ import { request as httpRequest, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { UnreadableAnswerError } from './connection-failure.ts';
 
-export interface TolerantRequest {
+export interface LenientRequest {
   readonly url: URL;
-  /** As the request line has it. */
+  /** The request target, as in the request line (RFC 9112, 3.2). */
   readonly target: string;
   readonly method: 'GET' | 'HEAD';
   readonly headers: Readonly<Record<string, string>>;
-  /** A fresh connection to the server of `url`, already secured where the scheme asks for it. */
+  /** A fresh connection to the server of `url`; for https, after the TLS handshake. */
   readonly socket: Socket;
   readonly maxHeaderBytes: number;
-  /** Breaks the request off, and the body as well. */
+  /** Aborts the request, and the body if it is still being read. */
   readonly signal: AbortSignal;
 }
 
-export interface TolerantResponse {
+export interface LenientResponse {
   readonly status: number;
   /** Names in lower case; values as bytes, one character each. */
   readonly headers: Readonly<Record<string, string[]>>;
@@ -23,16 +23,16 @@ export interface TolerantResponse {
 }
 
 /**
- * One request by Node's own HTTP client with its lenient parser, for answers that undici refuses although RFC 9110 and
- * 9112 let a client take them: an unasked 100 (Continue) (RFC 9110, 15.2), lines that end with a bare LF (RFC 9112,
- * 2.2), folded header lines (5.2), Content-Length beside Transfer-Encoding (6.3).
+ * Sends one request with Node's HTTP client and its lenient parser. It accepts answers that undici refuses although RFC
+ * 9110 and 9112 let a client accept them: an unrequested 100 (Continue) (RFC 9110, 15.2), lines that end with a bare LF
+ * (RFC 9112, 2.2), folded header lines (5.2), Content-Length together with Transfer-Encoding (6.3).
  *
- * Lenient parsing is a danger where two parties share a connection and read it in different ways. So the connection is
- * this request's alone: nothing was sent on it before, and it is closed after the answer.
+ * Lenient parsing allows response smuggling if a connection carries more than one answer. So each request has its own
+ * connection: nothing was sent on it before, and it is closed after the answer.
  *
- * @throws what the connection or the parser fails with; {@link UnreadableAnswerError}
+ * @throws the error of the connection or the parser; {@link UnreadableAnswerError}
  */
-export async function requestTolerantly(options: TolerantRequest): Promise<TolerantResponse> {
+export async function requestLeniently(options: LenientRequest): Promise<LenientResponse> {
   const { url, target, method, headers, socket, maxHeaderBytes, signal } = options;
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const request = httpRequest({
@@ -48,7 +48,7 @@ export async function requestTolerantly(options: TolerantRequest): Promise<Toler
   const noteHead = (chunk: Buffer): void => {
     if (head.length < maxHeaderBytes) head += chunk.toString('latin1');
   };
-  // Emitted when the parser listens; the head is needed before the parser has made a response of it.
+  // At this event the parser is attached. Prepending records the raw head before the parser turns it into a response.
   request.once('socket', () => socket.prependListener('data', noteHead));
   request.on('error', reject);
   request.once('response', resolve);
@@ -73,7 +73,7 @@ function headersOf({ rawHeaders }: IncomingMessage): Record<string, string[]> {
   const headers: Record<string, string[]> = Object.create(null) as Record<string, string[]>;
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
     const name = rawHeaders[index]?.toLowerCase() ?? '';
-    // The parser does not go by such a field, so it must not look as if it had.
+    // The parser ignores such a field, so reporting it would misrepresent how the body was framed.
     if (/[\t ]/.test(name)) throw new UnreadableAnswerError('has white space before the colon of a header');
     (headers[name] ??= []).push(fieldValue(rawHeaders[index + 1] ?? ''));
   }
@@ -81,12 +81,12 @@ function headersOf({ rawHeaders }: IncomingMessage): Record<string, string[]> {
 }
 
 /**
- * A tab or a fold in Transfer-Encoding keeps the parser from undoing the chunks, and Node shows the value without them:
- * the chunks' framing would become part of the object.
+ * A tab or a fold in Transfer-Encoding stops the parser from decoding the chunks, but Node reports the value without
+ * it. The chunk framing would become part of the object.
  */
 const DOUBTFUL_CODING = /^transfer-encoding[\t ]*:(?:[^\r\n]*\t|[^\n]*\n[\t ])/im;
 
-/** A folded line is one with a space in place of the fold (RFC 9112, 5.2). No control character passes (RFC 9110, 5.5). */
+/** Replaces each fold with a space (RFC 9112, 5.2) and refuses control characters (RFC 9110, 5.5). */
 function fieldValue(raw: string): string {
   const value = raw.replace(/[\t ]*\r?\n[\t ]+/g, ' ').trim();
 
