@@ -20,9 +20,10 @@ export function parseConfigDocument(
   try {
     tree = document.toJS({ maxAliasCount: 100 });
   } catch {
-    // Aliases of aliases beyond a bound, or merge keys whose value is no mapping: the parser has no code for these.
-    const found = 'aliases or merge keys (<<) that have no value';
-    return { faults: [{ path: '', found, expected: 'anchors of mappings, and few aliases of aliases' }] };
+    // Too many nested aliases, or a merge key whose value is not a mapping: the parser has no error code for these.
+    const found = 'aliases or merge keys (<<) that cannot be resolved';
+    const expected = 'merge keys that refer to mappings, and fewer aliases inside aliases';
+    return { faults: [{ path: '', found, expected }] };
   }
   if (tree === null || tree === undefined)
     return { faults: [{ path: '', found: 'an empty file', expected: MAPPING }] };
@@ -40,18 +41,18 @@ function documentFault(problem: YAMLParseError | YAMLWarning, lines: LineCounter
   const path = `line ${line}, column ${col}`;
   if (problem.code === 'DUPLICATE_KEY') {
     const [key = 'a key'] = /^[\w.-]+/.exec(text.slice(problem.pos[0])) ?? [];
-    return { path, found: `${key} a second time in one mapping`, expected: 'each key once' };
+    return { path, found: `the key ${key} twice in one mapping`, expected: 'each key only once' };
   }
   const { found, expected } = PROBLEMS[problem.code] ?? {
     found: 'text that is not YAML',
-    expected: 'YAML 1.2',
+    expected: 'YAML 1.2 syntax',
   };
-  // The usual reason: braces have a meaning of their own inside { } and [ ].
+  // The usual cause: inside { } and [ ], an unquoted brace is YAML syntax.
   const unquoted = text.split('\n')[line - 1]?.includes('${') ?? false;
   return {
     path,
     found,
-    expected: unquoted ? `${expected} (inside { } and [ ], "\${NAME}" needs its quotes)` : expected,
+    expected: unquoted ? `${expected} (inside { } and [ ], put quotes around "\${NAME}")` : expected,
   };
 }
 
@@ -64,26 +65,26 @@ function danglingAliases(document: Document, lines: LineCounter): Fault[] {
       const path = `line ${line}, column ${col}`;
       faults.push({
         path,
-        found: `the alias *${alias.source}`,
-        expected: `its anchor &${alias.source} before it`,
+        found: `the alias *${alias.source}, which has no anchor`,
+        expected: `the anchor &${alias.source} earlier in the file`,
       });
     },
   });
   return faults;
 }
 
-/** The parser's own messages quote the file; these do not. */
+/** Replaces the parser's own messages, which quote the file and could show a secret. */
 const PROBLEMS: { readonly [code in ErrorCode]?: { readonly found: string; readonly expected: string } } = {
-  TAB_AS_INDENT: { found: 'a tab', expected: 'spaces before the first character of a line' },
+  TAB_AS_INDENT: { found: 'a tab in the indentation', expected: 'spaces: YAML does not indent with tabs' },
   BAD_INDENT: {
-    found: 'a wrong indentation, or a bracket that is not closed',
-    expected: 'the keys of one mapping below each other, and each bracket closed',
+    found: 'wrong indentation, or a bracket that is not closed',
+    expected: 'the same indentation for all keys of one mapping, and each bracket closed',
   },
-  MULTIPLE_DOCS: { found: 'a second document', expected: 'one document in the file' },
+  MULTIPLE_DOCS: { found: 'a second YAML document', expected: 'a single document: remove the line ---' },
   MISSING_CHAR: {
-    found: 'the end of a value before its closing quote, bracket or comma',
-    expected: 'it closed',
+    found: 'a missing quote, bracket or comma',
+    expected: 'each quote and bracket closed, and commas between the items inside { } and [ ]',
   },
-  TAG_RESOLVE_FAILED: { found: 'a tag', expected: 'plain values without tags' },
-  RESOURCE_EXHAUSTION: { found: 'values nested too deeply', expected: 'fewer levels' },
+  TAG_RESOLVE_FAILED: { found: 'a YAML tag (!)', expected: 'a value without a tag' },
+  RESOURCE_EXHAUSTION: { found: 'values nested too deeply', expected: 'fewer levels of nesting' },
 };

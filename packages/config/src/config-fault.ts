@@ -1,20 +1,24 @@
-/** One thing that is wrong with a configuration, told so that it can be mended without reading this program. */
+/** One error in a configuration. An operator can correct it without reading the source code. */
 export interface Fault {
-  /** Where: keys joined by dots, places of a list and odd keys in brackets (`sources.allow[0].prefix`); empty: the file itself. */
+  /**
+   * Keys joined by dots; list indexes and keys with special characters in brackets (`sources.allow[0].prefix`). Empty
+   * for the file as a whole.
+   */
   readonly path: string;
-  /** What is there, secrets left out. */
+  /** The value in the file, without secrets. */
   readonly found: string;
+  /** What is valid there and, if that is not obvious, the remedy. */
   readonly expected: string;
 }
 
-/** The configuration cannot be used. Carries every fault, not the first one only; programs exit with status 2. */
+/** The configuration is invalid. Carries all faults, not only the first; programs exit with status 2. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   readonly code = 'config_invalid';
   readonly retryable = false;
   readonly faults: readonly Fault[];
 
-  /** @param source the file, or what else the faults are in */
+  /** @param source the name of the file, or of whatever else has the faults */
   constructor(source: string, faults: readonly Fault[], options: { cause?: unknown } = {}) {
     const count = faults.length === 1 ? '1 fault' : `${faults.length} faults`;
     super(`${source}: ${count} in the configuration\n${faults.map(faultLine).join('\n')}`, options);
@@ -41,12 +45,12 @@ export function pathText(path: KeyPath): string {
 
 const LONGEST_SHOWN = 80;
 
-/** Names of keys whose values are never shown. */
+/** Matches the names of keys whose values are never shown. */
 const SECRET_NAME = /(password|secret|token|credential)[^.]*$/i;
 
 /**
- * A value as a fault shows it: on one line, short, and without credentials.
- * @param secretPaths of values of which only the length is shown
+ * Describes a value for {@link Fault.found}: on one line, shortened, without credentials.
+ * @param secretPaths match the paths of values that may be secrets; only their length is shown
  */
 export function describeFound(path: string, value: unknown, secretPaths: readonly RegExp[] = []): string {
   switch (typeof value) {
@@ -68,10 +72,10 @@ export function describeFound(path: string, value: unknown, secretPaths: readonl
 }
 
 function describeText(path: string, value: string, secretPaths: readonly RegExp[]): string {
-  if (value === '') return 'an empty text';
+  if (value === '') return 'an empty string';
   if ([SECRET_NAME, ...secretPaths].some((secret) => secret.test(path)))
-    return `a text of ${value.length} characters (not shown)`;
-  // What stands before an @ in an address are credentials; what follows a ? may be a signature.
+    return `a string of ${value.length} characters (not shown)`;
+  // In a URL, credentials precede the @, and the query may contain a signature.
   const open = value.replace(/^.*@/s, '***@').replace(/(:\/\/[^?]*)\?.*$/s, '$1?***');
   return JSON.stringify(open.length > LONGEST_SHOWN ? `${open.slice(0, LONGEST_SHOWN)}…` : open);
 }

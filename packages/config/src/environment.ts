@@ -1,24 +1,25 @@
 import { pathText } from './config-fault.ts';
 import type { Fault, KeyPath } from './config-fault.ts';
 
-/** The environment as a program got it; `process.env` has this shape. */
+/** The environment variables of a process, in the shape of `process.env`. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Values with the environment's in them. */
+/** A configuration tree whose references to environment variables are replaced. */
 export interface Substituted {
   readonly tree: unknown;
   readonly faults: readonly Fault[];
-  /** Paths ({@link pathText}) of the texts that a variable, or its default, is part of. */
+  /** Paths ({@link pathText}) of the strings that contained a variable, even if its default was used. */
   readonly fromEnvironment: ReadonlySet<string>;
 }
 
-/** `$${` (a literal `${`), a whole reference, or the beginning of something that is none. */
+/** Matches `$${` (a literal `${`), a complete reference, or a `${` that starts an invalid reference. */
 const REFERENCE = /\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\{/g;
 
 /**
- * Replaces `${NAME}` and `${NAME:-default}` in every text of `tree`; the default counts where the variable is unset or
- * empty, as in a shell. What comes from the environment is not looked at again, and is a text whatever it contains, so
- * a variable cannot bring in keys. `$${` stands for `${` itself. Keys are left as they are.
+ * Replaces `${NAME}` and `${NAME:-default}` in every string value of `tree`. As in a shell, the default applies if the
+ * variable is unset or empty. `$${` stands for a literal `${`. Keys are not changed.
+ *
+ * A variable's value is not searched for references and never parsed as YAML, so a variable cannot add keys.
  */
 export function substituteEnvironment(tree: unknown, environment: Environment): Substituted {
   const faults: Fault[] = [];
@@ -30,8 +31,8 @@ export function substituteEnvironment(tree: unknown, environment: Environment): 
       if (name === undefined) {
         faults.push({
           path: pathText(path),
-          found: 'a ${ without a name and a closing }',
-          expected: '${NAME} or ${NAME:-default}; $${ where a ${ is meant',
+          found: '"${" that does not begin a variable',
+          expected: '${NAME} or ${NAME:-default}; write $${ for a literal ${',
         });
         return '';
       }
@@ -41,8 +42,8 @@ export function substituteEnvironment(tree: unknown, environment: Environment): 
       if (value !== undefined) return value;
       faults.push({
         path: pathText(path),
-        found: `\${${name}}, which the environment does not have`,
-        expected: `the variable ${name} set, or a default: \${${name}:-…}`,
+        found: `\${${name}}, but the environment variable ${name} is not set`,
+        expected: `${name} to be set, or a default: \${${name}:-…}`,
       });
       return '';
     });
@@ -51,16 +52,20 @@ export function substituteEnvironment(tree: unknown, environment: Environment): 
     if (typeof value === 'string') return inText(path, value);
     if (typeof value !== 'object' || value === null) return value;
     if (above.includes(value)) {
-      faults.push({ path: pathText(path), found: 'an alias of what it is part of', expected: 'an end' });
+      faults.push({
+        path: pathText(path),
+        found: 'an alias inside the value that it refers to',
+        expected: 'an alias of another value',
+      });
       return null;
     }
     const chain = [...above, value];
     if (Array.isArray(value)) return value.map((item, index) => walk([...path, index], item, chain));
     const copy: Record<string, unknown> = {};
     for (const [key, inner] of Object.entries(value)) {
-      // As a key of an object it would be no key but its prototype.
+      // Assigning it would set the prototype of the copy instead of adding a key.
       if (key === '__proto__') {
-        faults.push({ path: pathText([...path, key]), found: 'a reserved key', expected: 'another key' });
+        faults.push({ path: pathText([...path, key]), found: 'a reserved key', expected: 'another name' });
         continue;
       }
       copy[key] = walk([...path, key], inner, chain);
@@ -72,10 +77,10 @@ export function substituteEnvironment(tree: unknown, environment: Environment): 
 }
 
 /**
- * `PORT` and `HOST` take the place of `port` and `host` in one section, as hosting platforms expect. Empty ones count as
- * not set.
- * @param section null: they mean nothing
- * @returns the tree with them in it; a fault where `PORT` is no port
+ * Lets `PORT` and `HOST` override `port` and `host` of one section, as hosting platforms expect. An empty variable
+ * counts as unset.
+ * @param section null to ignore both variables
+ * @returns the tree with the overrides, and a fault if `PORT` is not a TCP port
  */
 export function overrideFromEnvironment(
   tree: unknown,

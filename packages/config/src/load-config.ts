@@ -6,31 +6,31 @@ import { parseConfigDocument } from './config-document.ts';
 import { overrideFromEnvironment, substituteEnvironment } from './environment.ts';
 import type { Environment } from './environment.ts';
 
-/** Names the file where no `--config` does. */
+/** The environment variable that names the file if there is no `--config`. */
 export const CONFIG_VARIABLE = 'CLOUD_MIRROR_CONFIG';
 
-/** What a configuration file may say. */
+/** The format of a program's configuration file. */
 export interface ConfigFormat<Settings> {
-  /** The message of every check in it is what a fault shows as "expected". */
+  /** The error message of each check becomes {@link Fault.expected}. */
   readonly schema: z.ZodType<Settings>;
-  /** The section whose `host` and `port` the variables HOST and PORT override; null: none. */
+  /** The section whose `host` and `port` are overridden by the variables HOST and PORT; null if there is none. */
   readonly listenSection: string | null;
-  /** Sections that other programs read from the same file. They are left out before anything is checked. */
+  /** Sections that other programs read from the same file. They are removed before the check. */
   readonly otherSections: readonly string[];
   /**
-   * Paths of values that may be, or may hold, a secret although their names do not say so. Of keys whose names do
-   * (`password`, `token` …) no value is shown anyway.
+   * Match the paths of values that may contain a secret although their keys do not suggest it. The values of keys with
+   * telling names (`password`, `token` …) are never shown anyway.
    */
   readonly secretPaths: readonly RegExp[];
-  /** Paths of values that must be one variable of the environment and nothing else, so that no secret is in the file. */
+  /** Match the paths of values that must consist of one environment variable, so that the file contains no secret. */
   readonly variablePaths?: readonly RegExp[];
-  /** What is wrong with variables that count beside the file; `tree` is the file's, as yet unchecked. */
+  /** Checks environment variables that complement the file. `tree` is the content of the file, not yet validated. */
   readonly environmentFaults?: (environment: Environment, tree: unknown) => readonly Fault[];
 }
 
 /**
  * Reads and checks a configuration file.
- * @param file its path; where it is undefined, `CLOUD_MIRROR_CONFIG` of the environment names it
+ * @param file its path; if undefined, the environment variable `CLOUD_MIRROR_CONFIG` names it
  * @throws ConfigError with every fault found
  */
 export async function loadConfig<Settings>(
@@ -40,11 +40,11 @@ export async function loadConfig<Settings>(
 ): Promise<Settings> {
   const path = file ?? environment[CONFIG_VARIABLE];
   if (path === undefined || path === '')
-    throw new ConfigError('no file', [
+    throw new ConfigError('command line', [
       {
         path: '',
         found: 'no configuration file',
-        expected: `--config FILE, or ${CONFIG_VARIABLE} in the environment`,
+        expected: `--config FILE, or the environment variable ${CONFIG_VARIABLE}`,
       },
     ]);
   return parseConfig(format, await readText(path), environment, path);
@@ -55,21 +55,21 @@ async function readText(path: string): Promise<string> {
     return await readFile(path, 'utf8');
   } catch (cause) {
     const { code = 'an error' } = cause as NodeJS.ErrnoException;
-    const found = READ_ERRORS[code] ?? `${code} while reading it`;
-    throw new ConfigError(path, [{ path: '', found, expected: 'a YAML file that can be read' }], { cause });
+    const found = READ_ERRORS[code] ?? `a file that cannot be read (${code})`;
+    throw new ConfigError(path, [{ path: '', found, expected: 'a readable YAML file' }], { cause });
   }
 }
 
 const READ_ERRORS: Readonly<Record<string, string>> = {
   ENOENT: 'no such file',
   ENOTDIR: 'no such file',
-  EACCES: 'a file that this user may not read',
+  EACCES: 'a file that this user may not read (permission denied)',
   EISDIR: 'a folder',
 };
 
 /**
  * Checks the text of a configuration file.
- * @param source how faults name it
+ * @param source the name of the text in error messages
  * @throws ConfigError with every fault found
  */
 export function parseConfig<Settings>(
@@ -86,12 +86,12 @@ export function parseConfig<Settings>(
   const overridden = overrideFromEnvironment(substituted.tree, environment, format.listenSection);
   const result = checkTree(format, overridden.tree, substituted.fromEnvironment);
   const literal = literalFaults(document.tree, format.variablePaths ?? []);
-  const beside = format.environmentFaults?.(environment, overridden.tree) ?? [];
-  const before = [...substituted.faults, ...overridden.faults, ...literal, ...beside];
-  const told = new Set(before.map((fault) => fault.path));
+  const variables = format.environmentFaults?.(environment, overridden.tree) ?? [];
+  const reported = [...substituted.faults, ...overridden.faults, ...literal, ...variables];
+  const reportedPaths = new Set(reported.map((fault) => fault.path));
   const faults = [
-    ...before,
-    ...('faults' in result ? result.faults.filter((fault) => !told.has(fault.path)) : []),
+    ...reported,
+    ...('faults' in result ? result.faults.filter((fault) => !reportedPaths.has(fault.path)) : []),
   ];
   if ('faults' in result || faults.length > 0) throw new ConfigError(source, faults);
   return result.config;
@@ -103,7 +103,7 @@ function literalFaults(tree: unknown, paths: readonly RegExp[]): Fault[] {
   const faults: Fault[] = [];
   const walk = (path: KeyPath, value: unknown, above: readonly unknown[]): void => {
     if (typeof value === 'object' && value !== null) {
-      // An alias of what it is part of is a fault that is told elsewhere.
+      // `substituteEnvironment` reports an alias that refers to a value around it.
       if (above.includes(value)) return;
       for (const [key, inner] of Object.entries(value))
         walk([...path, Array.isArray(value) ? Number(key) : key], inner, [...above, value]);
@@ -117,8 +117,8 @@ function literalFaults(tree: unknown, paths: readonly RegExp[]): Fault[] {
       .toUpperCase();
     faults.push({
       path: text,
-      found: 'a value in the file itself (not shown)',
-      expected: `a variable of the environment, \${${name}} say, so that the file holds no secret`,
+      found: 'a value written in the file (not shown)',
+      expected: `an environment variable such as \${${name}}, so that the file contains no secret`,
     });
   };
   if (paths.length > 0) walk([], tree, []);
@@ -140,7 +140,7 @@ function checkTree<Settings>(
   return { faults: faultsOf(second.error.issues, tree, secretPaths) };
 }
 
-/** The environment holds texts only; where the schema asks for something else, the text is read as that. */
+/** Environment variables are strings: converts one to the number, boolean or null that the schema expects. */
 function giveType(tree: unknown, issue: z.core.$ZodIssue): void {
   const keys = keysOf(issue);
   const holder = valueAt(tree, keys.slice(0, -1)) as Record<string | number, unknown>;
@@ -153,7 +153,7 @@ function giveType(tree: unknown, issue: z.core.$ZodIssue): void {
   } else if (expected === 'boolean') {
     if (value === 'true' || value === 'false') holder[key] = value === 'true';
   }
-  // A text that does not fit, where nothing at all may: `endpoint: ${ENDPOINT:-}`.
+  // For nullable keys: `endpoint: ${ENDPOINT:-}`.
   if (holder[key] === '' || holder[key] === 'null') holder[key] = null;
 }
 

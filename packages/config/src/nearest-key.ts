@@ -1,4 +1,4 @@
-/** The known word that `word` is most likely a misspelling of; `null` where none is close. */
+/** The known word that `word` probably misspells; null if none is close. */
 export function nearestKey(word: string, known: readonly string[]): string | null {
   let nearest: string | null = null;
   let smallest = Math.max(1, Math.floor(word.length / 3)) + 1;
@@ -12,9 +12,9 @@ export function nearestKey(word: string, known: readonly string[]): string | nul
   return nearest;
 }
 
-/** Optimal string alignment: insertions, deletions, substitutions and swaps of neighbours. */
+/** Optimal string alignment distance: insertions, deletions, substitutions and swaps of adjacent characters. */
 function editDistance(left: string, right: string): number {
-  // Keys are short; a longer text is no misspelling of one, and would cost the square of its length.
+  // The time is quadratic. Keys are short, so a long word is not a misspelling of one.
   if (left.length > 64 || right.length > 64) return Number.POSITIVE_INFINITY;
   const rows: number[][] = [Array.from({ length: right.length + 1 }, (_, column) => column)];
   const cell = (row: number, column: number): number => rows[row]?.[column] ?? Number.POSITIVE_INFINITY;

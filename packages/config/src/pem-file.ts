@@ -7,16 +7,16 @@ export interface PemFault {
 }
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
-const EXPECTED = 'a PEM file with at least one certificate, -----BEGIN CERTIFICATE-----';
+const EXPECTED = 'a PEM file with at least one certificate (-----BEGIN CERTIFICATE-----)';
 
 const READ_FAULTS: Readonly<Record<string, string>> = {
-  ENOENT: 'which is not there',
-  ENOTDIR: 'which is not there',
+  ENOENT: 'which does not exist',
+  ENOTDIR: 'which does not exist',
   EACCES: 'which this user may not read',
   EISDIR: 'which is a folder',
 };
 
-/** @returns what keeps the certificates of the file from being used; `null`: nothing. Never shows any of the file */
+/** @returns why the certificates in the file cannot be used, without quoting the file; null if they can */
 export function pemFault(file: string): PemFault | null {
   let text: string;
   try {
@@ -28,15 +28,15 @@ export function pemFault(file: string): PemFault | null {
   const certificates = text.match(CERTIFICATE) ?? [];
   if (certificates.length === 0) {
     const key = /-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(text)
-      ? 'which holds a private key and no certificate'
+      ? 'which contains a private key and no certificate'
       : null;
-    return { found: key ?? 'which holds no certificate', expected: EXPECTED };
+    return { found: key ?? 'which contains no certificate', expected: EXPECTED };
   }
   for (const [index, certificate] of certificates.entries()) {
     try {
       new X509Certificate(certificate);
     } catch {
-      return { found: `whose certificate number ${index + 1} is damaged`, expected: EXPECTED };
+      return { found: `whose certificate number ${index + 1} cannot be parsed`, expected: EXPECTED };
     }
   }
   return null;

@@ -3,21 +3,21 @@ import { z } from 'zod';
 import { nearestKey } from './nearest-key.ts';
 
 /*
- * Kinds of values that the configuration is made of. The message of every schema is what a fault shows as "expected".
+ * Schemas for the values of a configuration. The error message of each schema becomes the `expected` of a fault.
  */
 
 /**
- * A mapping with exactly these keys. A key that YAML leaves empty (`admin:`) counts as an empty mapping. For unknown
- * keys the message has one line a key, in the order of the issue's `keys`.
+ * A mapping with exactly these keys. A section without a value (`admin:`) counts as an empty mapping. The message for
+ * unknown keys has one line per key, in the order of the issue's `keys`.
  */
 export function section<Shape extends z.ZodRawShape>(shape: Shape) {
   return z.preprocess((value) => value ?? {}, strictMapping(shape));
 }
 
 /**
- * As {@link section}, for places where nothing is not the same as an empty mapping.
- * @param known the keys among which the intended one is looked for where a key is unknown
- * @param adviceFor what to tell of an unknown key that stands for something which is not supported; `null` for others
+ * Like {@link section}, but a missing value is not an empty mapping.
+ * @param known the keys that the message for an unknown key suggests
+ * @param adviceFor the message for an unknown key that names an unsupported feature; null for other keys
  */
 export function strictMapping<Shape extends z.ZodRawShape>(
   shape: Shape,
@@ -34,20 +34,20 @@ function mappingMessage(
 ): string {
   const list = known.join(', ');
   if (issue.code !== 'unrecognized_keys' || !Array.isArray(issue.keys))
-    return `a mapping with keys among ${list}`;
+    return `a mapping with any of the keys ${list}`;
   return issue.keys
     .map((key) => {
       const advice = adviceFor(String(key));
       if (advice !== null) return advice;
       const near = nearestKey(String(key), known);
-      return near === null ? `one of ${list}` : `"${near}" perhaps, or another of ${list}`;
+      return near === null ? `one of ${list}` : `one of ${list} (did you mean "${near}"?)`;
     })
     .join('\n');
 }
 
 export function wholeNumber(smallest: number, largest: number, unit = '') {
   const error = `a whole number${unit === '' ? '' : ` of ${unit}`} from ${smallest} to ${largest}`;
-  // zod's own check of whole numbers would end the search for faults.
+  // zod's own integer check aborts validation, which would hide the faults that depend on several keys.
   const isInRange = (value: number): boolean =>
     Number.isSafeInteger(value) && value >= smallest && value <= largest;
   return z.number({ error }).refine(isInRange, { error });
@@ -75,7 +75,7 @@ export function port() {
 }
 
 export function host() {
-  return text('a host name or an address to listen on', /^[A-Za-z0-9._:%-]+$/);
+  return text('a host name or an IP address to listen on', /^[A-Za-z0-9._:%-]+$/);
 }
 
 const DAY_SECONDS = 86_400;
@@ -89,9 +89,9 @@ export function timeLimitMs() {
   return wholeNumber(1, 3_600_000, 'milliseconds');
 }
 
-/** Address of a server, or of a place on it: http or https, no query, fragment or credentials. No slash at its end. */
+/** An http or https URL without query, fragment or credentials. A trailing slash is removed. */
 export function httpUrl() {
-  const expected = 'an http:// or https:// address without credentials, query or fragment';
+  const expected = 'an http:// or https:// URL without credentials, query or fragment';
   return z
     .string({ error: expected })
     .refine((value) => isPlainHttpUrl(value), { error: expected })
@@ -103,7 +103,7 @@ function isPlainHttpUrl(value: string): boolean {
   if (url === null || /[\s\\]/.test(value)) return false;
   if (url.protocol !== 'http:' && url.protocol !== 'https:') return false;
   if (!/^https?:\/\/[^/]/i.test(value)) return false;
-  // A lone ? or # leaves nothing in `search` and `hash`.
+  // `search` and `hash` are empty for a lone ? or #, so the text is checked too.
   return url.username === '' && url.password === '' && !/[?#@]/.test(value);
 }
 
@@ -111,9 +111,9 @@ export function parseUrl(value: string): URL | null {
   return URL.parse(value);
 }
 
-/** `10.0.0.0/8`, `2001:db8::/32`, or one address. */
+/** `10.0.0.0/8`, `2001:db8::/32`, or a single IP address. */
 export function cidr() {
-  const expected = 'a range of addresses such as 10.0.0.0/8 or 2001:db8::/32, or one address';
+  const expected = 'an address range such as 10.0.0.0/8 or 2001:db8::/32, or a single IP address';
   return z.string({ error: expected }).refine((value) => isCidr(value), { error: expected });
 }
 

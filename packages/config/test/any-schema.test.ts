@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { ConfigError, parseConfig, port, section, strictMapping, text } from '../src/index.ts';
 import type { ConfigFormat } from '../src/index.ts';
 
-/** Of a program that has nothing to do with the mirror. */
+/** The format of a program that has nothing to do with the mirror. */
 const FORMAT: ConfigFormat<unknown> = {
   schema: strictMapping({
     router: section({ host: z.string().default('127.0.0.1'), port: port().default(9000) }),
@@ -25,20 +25,22 @@ function faults(content: string, environment = {}): string {
   }
 }
 
-test('reads the sections of its schema, with the environment in them', () => {
+test('reads the sections of its schema and substitutes environment variables', () => {
   const config = parseConfig(FORMAT, 'seal: { key: "${KEY}" }', { KEY, PORT: '9001' });
   expect(config).toEqual({ router: { host: '127.0.0.1', port: 9001 }, seal: { key: KEY } });
 });
 
-test('leaves out sections of other programs, whatever is in them', () => {
+test('ignores the sections of other programs, whatever they contain', () => {
   expect(faults(`{ seal: { key: "${KEY}" }, fleet: "\${NO_SUCH_VARIABLE}" }`)).toBe('');
 });
 
-test('says every fault by the words of the schema, and no secret', () => {
+test('reports every fault with the messages of the schema, and shows no secret', () => {
   const message = faults('{ routr: {}, router: { port: x }, seal: { key: hunter2 } }');
   expect(message).toContain('any.yaml: 3 faults');
-  expect(message).toContain('routr: found an unknown key; expected "router" perhaps');
+  expect(message).toContain(
+    'routr: found an unknown key; expected one of router, seal (did you mean "router"?)',
+  );
   expect(message).toContain('router.port: found "x"; expected a whole number from 0 to 65535');
-  expect(message).toContain('seal.key: found a text of 7 characters (not shown); expected 32 digits');
+  expect(message).toContain('seal.key: found a string of 7 characters (not shown); expected 32 digits');
   expect(message).not.toContain('hunter2');
 });

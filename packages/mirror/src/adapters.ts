@@ -14,7 +14,7 @@ import type { Logger } from '@cloud-mirror/program';
 import { programVersion, repeatedFailureLog } from '@cloud-mirror/program';
 import { proxySettings } from './sources-proxy.ts';
 
-/** The ports that the configuration asks for, opened. Disposing closes them in the reverse order. */
+/** An open adapter for each port. Disposal closes them in reverse order. */
 export interface Adapters extends AsyncDisposable {
   readonly entries: EntryStore;
   readonly policy: SourcePolicy;
@@ -23,8 +23,9 @@ export interface Adapters extends AsyncDisposable {
 }
 
 /**
- * Builds an adapter for each part of the configuration. `environment` may name the proxies for origins. Connects to nothing that has to be there: a Redis, queue or
- * store that is down at this moment is found when it is needed.
+ * Opens the adapters that the configuration asks for. Does not require any part to be up: each adapter connects when it
+ * is first used, so a Redis, queue or store may be down at this moment.
+ * @param environment may name the proxies for origins
  */
 export async function openAdapters(
   config: PartsConfig,
@@ -47,18 +48,21 @@ export async function openAdapters(
   return { entries, policy, origin, backends, [Symbol.asyncDispose]: () => opened.disposeAsync() };
 }
 
-/** On loopback such a rule is for trying things out; elsewhere it lets strangers fill the stores. */
+/** A rule for any host is fine for trials on loopback. Elsewhere it lets strangers fill the stores. */
 function warnOfOpenRules({ server, sources }: PartsConfig, logger: Logger): void {
   if (server.host === undefined || /^(?:127\.|::1$|localhost$)/.test(server.host)) return;
   for (const [index, { pattern }] of sources.allow.entries())
     if (pattern !== undefined && patternOpensAnyHost(pattern))
       logger.warn(
         { rule: `sources.allow[${index}].pattern`, pattern },
-        'this rule lets objects of any host be mirrored: name your origins',
+        'this rule allows any host as an origin, so anybody can fill the stores: name the hosts of your origins',
       );
 }
 
-/** Where the front ends answer, and AWS's address of the queues. Servers of one's own are on networks that the guard closes. */
+/**
+ * The front ends' public URL and the AWS endpoint of the queues, which must not be used as origins. Self-hosted servers
+ * need no entry: they are on private networks, which the source policy already refuses.
+ */
 function ownAddresses({ server, queue }: PartsConfig): URL[] {
   const queues = queue.kind === 'sqs' && queue.endpoint === null;
   return [
@@ -84,7 +88,7 @@ function openEntries({ entries }: PartsConfig, logger: Logger): EntryStore {
   }
 }
 
-/** Which of the three is given was checked when the file was read. */
+/** The configuration check guarantees that exactly one of `url`, `sentinels` and `cluster` is given. */
 function redisConnection(entries: PartsConfig['entries']): RedisConnection {
   const { url, sentinels, cluster, username, password, db, tls } = entries;
   const access = {
@@ -99,23 +103,23 @@ function redisConnection(entries: PartsConfig['entries']): RedisConnection {
   }
   if (cluster !== undefined) return { cluster, access };
   if (url !== undefined) return { url, access };
-  throw new TypeError('entries of kind redis have none of url, sentinels and cluster');
+  throw new TypeError('entries of kind redis need one of url, sentinels and cluster');
 }
 
 type PolicyRule = Parameters<typeof createSourcePolicy>[0]['allow'][number];
 
-/** Which of the two is given was checked when the file was read. */
+/** The configuration check guarantees that exactly one of `prefix` and `pattern` is given. */
 function policyRule({ prefix, pattern, ...settings }: SourceRule): PolicyRule {
   if (prefix !== undefined) return { ...settings, prefix };
   if (pattern !== undefined) return { ...settings, pattern };
-  throw new TypeError('an entry of sources.allow has neither prefix nor pattern');
+  throw new TypeError('an entry of sources.allow needs a prefix or a pattern');
 }
 
 function logProxies({ http, https }: ProxySettings, logger: Logger): void {
   if (http === null && https === null) return;
-  // Without their credentials.
+  // `host` leaves out the credentials.
   const shown = { http: http?.host ?? null, https: https?.host ?? null };
-  logger.info({ proxy: shown }, 'origins are asked through a proxy');
+  logger.info({ proxy: shown }, 'requests to origins use a proxy');
 }
 
 function openOrigin({ sources }: PartsConfig, policy: SourcePolicy, proxy: ProxySettings): Origin {
@@ -125,7 +129,7 @@ function openOrigin({ sources }: PartsConfig, policy: SourcePolicy, proxy: Proxy
     maxObjectBytes: sources.maxObjectBytes,
     timeouts: sources.timeouts,
     proxy,
-    // What TLS is given takes the place of what it trusts by itself.
+    // Node's TLS replaces its default authorities with this list instead of adding to them.
     ca: sources.ca === null ? undefined : [...getCACertificates('default'), readFileSync(sources.ca, 'utf8')],
     userAgent: `cloud-mirror/${programVersion()}`,
   });

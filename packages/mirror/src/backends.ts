@@ -11,12 +11,12 @@ import type { Logger } from '@cloud-mirror/program';
 import { openQueue } from './queues.ts';
 
 export interface BackendParts {
-  /** Forget an object before a store of limited room removes it. */
+  /** Drops the entry of an object before a store with limited space evicts its copy. */
   readonly entries: Pick<EntryStore, 'drop'>;
   readonly logger: Logger;
 }
 
-/** Every back end of the configuration. What is opened is put on `resources`. */
+/** Opens every back end of the configuration, and adds stores and queues to `resources`. */
 export function openBackends(
   config: PartsConfig,
   parts: BackendParts,
@@ -35,7 +35,7 @@ export function openBackends(
   return backends;
 }
 
-/** A HEAD that takes longer helps no client: requests wait for it. */
+/** Clients wait for a HEAD, and one that takes longer is of no use to them. */
 const LONGEST_SMALL_CALL_MS = 5_000;
 
 interface Place {
@@ -73,7 +73,7 @@ function openStore(
     case 'filesystem':
       return new FilesystemStorageProvider({
         directory: resolve(settings.directory, region),
-        // A copier does not need the address of the front end: it gives no addresses to anybody.
+        // A copier may have no publicUrl: it does not give URLs to clients.
         urlBase: `${config.server.publicUrl ?? ''}/v1/objects/${service}/${region}/`,
         maxBytes: settings.maxBytes,
         onEvict: async (key) => {
@@ -83,7 +83,7 @@ function openStore(
         onFault: (name, fault) =>
           logger.warn(
             { backend: backendName(service, region), name, fault },
-            'a file is not the copy that it should be: the copy counts as absent and is made again',
+            'the file of a copy is damaged: the copy counts as absent and is made again',
           ),
       });
   }
@@ -113,7 +113,10 @@ function openBucket(service: S3Service, name: string, region: S3Region): S3Stora
   });
 }
 
-/** Which of the two is given was checked when the file was read. `undefined`: the SDK's own chain. */
+/**
+ * The configuration check guarantees either a profile or a key pair.
+ * @returns undefined for the SDK's default credential chain
+ */
 function credentialsOf(
   given: S3Service['credentials'],
 ): ConstructorParameters<typeof S3StorageProvider>[0]['credentials'] {

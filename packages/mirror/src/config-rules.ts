@@ -10,15 +10,15 @@ import { storeFaults } from './store-rules.ts';
 import { timeLimitFaults } from './time-rules.ts';
 import { queueName } from './queue-name.ts';
 
-/** Names become a segment of addresses, a folder and a part of queue names. */
+/** A name becomes a path segment of URLs, a folder name and a component of queue names. */
 const NAME_PATTERN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 
-/** Stands for every service or region in operators' calls. */
+/** Means every service or region in operators' calls. */
 const RESERVED_NAME = 'all';
 
 /**
- * Rules between keys. `config` may be faulty in any other way at the same time, so nothing is believed of its shape;
- * a rule whose keys are not what they should be has nothing to say.
+ * Checks the rules that involve several keys. The shape of `config` is not validated yet, so a rule ignores keys whose
+ * values have the wrong type: the schema reports those.
  */
 export function findCrossFaults(config: unknown): CrossFault[] {
   return [
@@ -41,7 +41,7 @@ function tokenFaults(config: unknown): CrossFault[] {
   return (['name', 'sha256'] as const).flatMap((key) =>
     repeated(tokens.map((token) => valueAt(token, key))).map((index) => ({
       path: ['admin', 'tokens', index, key],
-      expected: `another ${key} than the tokens before it have`,
+      expected: `a unique ${key}: an earlier token has the same one`,
     })),
   );
 }
@@ -71,13 +71,20 @@ function ruleFaults(config: unknown): CrossFault[] {
   });
 }
 
-const TLS_REMEDY = 'https://, or tls: optional beside it: without TLS it would never match';
+const TLS_REMEDY =
+  'https://, or tls: optional in the same entry: an entry that requires TLS never matches an http:// URL';
 
 function prefixFaults(path: KeyPath, prefix: string, needsTls: boolean): CrossFault[] {
   const fault = checkPrefix(prefix);
   if (fault !== null) {
     const found = `${describeFound(pathText(path), prefix)}, which ${fault}`;
-    return [{ path, found, expected: 'scheme, host and the beginning of a path' }];
+    return [
+      {
+        path,
+        found,
+        expected: 'scheme, host and the beginning of a path, such as https://artifacts.example.com/builds/',
+      },
+    ];
   }
   return parseUrl(prefix)?.protocol === 'http:' && needsTls ? [{ path, expected: TLS_REMEDY }] : [];
 }
@@ -112,14 +119,17 @@ function nameFaults(config: unknown): CrossFault[] {
 function nameFault(path: KeyPath, name: string): CrossFault[] {
   const found = `the name ${JSON.stringify(name)}`;
   if (name === RESERVED_NAME)
-    return [{ path, found, expected: `another name: ${RESERVED_NAME} is reserved` }];
+    return [{ path, found, expected: `another name: "${RESERVED_NAME}" is reserved for operators' calls` }];
   if (NAME_PATTERN.test(name)) return [];
   const expected =
-    'a name of letters, digits, dots, dashes and underscores that begins with a letter or digit, 63 at the most';
+    'a name of at most 63 letters, digits, dots, dashes and underscores that begins with a letter or digit';
   return [{ path, found, expected }];
 }
 
-/** SQS, CreateQueue: up to 80 letters, digits, hyphens and underscores. */
+/**
+ * Up to 80 letters, digits, hyphens and underscores.
+ * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html
+ */
 const SQS_NAME = /^[A-Za-z0-9_-]{1,80}$/;
 
 function queueNameFaults(config: unknown): CrossFault[] {
@@ -131,7 +141,7 @@ function queueNameFaults(config: unknown): CrossFault[] {
   const owners = new Map<string, string>();
   const faults: CrossFault[] = [];
   for (const { service, region } of backendsOf(config)) {
-    // Names at fault have been told already.
+    // `nameFaults` reports invalid names.
     if (!NAME_PATTERN.test(service) || !NAME_PATTERN.test(region)) continue;
     const backend = `${service}/${region}`;
     const queue = queueName(template, service, region);
@@ -142,13 +152,13 @@ function queueNameFaults(config: unknown): CrossFault[] {
       faults.push({
         path,
         found: `${JSON.stringify(refused)} for ${backend}`,
-        expected: 'names that SQS takes: letters, digits, dashes and underscores, 80 at the most',
+        expected: 'a queue name that SQS accepts: at most 80 letters, digits, dashes and underscores',
       });
     else if (doubled !== undefined)
       faults.push({
         path,
         found: `${JSON.stringify(doubled)} for ${backend}`,
-        expected: `another name than ${owners.get(doubled) ?? ''} has: put {service} and {region} in it`,
+        expected: `a queue of its own, but ${owners.get(doubled) ?? ''} uses this name: put {service} and {region} in queue.name`,
       });
     for (const name of both) owners.set(name, backend);
   }
@@ -164,18 +174,18 @@ function serveFaults(config: unknown): CrossFault[] {
       : [
           {
             path: ['copier', 'serves', index],
-            expected: `a back end of this file: ${known.join(', ') || 'none'}`,
+            expected: `a back end that services defines: ${known.join(', ') || 'there is none'}`,
           },
         ],
   );
   const doubled = repeated(serves).map((index) => ({
     path: ['copier', 'serves', index],
-    expected: 'each back end once',
+    expected: 'each back end only once',
   }));
   return [...unknown, ...doubled];
 }
 
-/** Places of the texts that stand before them already. */
+/** Indexes of the strings that occur earlier in the list. */
 function repeated(values: readonly unknown[]): number[] {
   return values.flatMap((value, index) =>
     typeof value === 'string' && values.indexOf(value) < index ? [index] : [],

@@ -41,14 +41,16 @@ const serverSchema = section({
     .default(null),
 });
 
-/** Was accepted although no call ever asked for it. */
+/** Earlier versions accepted this scope, but no call ever required it. */
 const SCOPE_WITHOUT_CALL = 'prefetch';
 
 function scope() {
   const known = SCOPES.join(' or ');
   return z.enum(SCOPES, {
     error: ({ input }) =>
-      input === SCOPE_WITHOUT_CALL ? `${known}: no call needs ${SCOPE_WITHOUT_CALL}, take it out` : known,
+      input === SCOPE_WITHOUT_CALL
+        ? `${known}: no call needs the scope ${SCOPE_WITHOUT_CALL}, so remove it`
+        : known,
   });
 }
 
@@ -70,11 +72,13 @@ const adminSchema = section({
 
 const queueSchema = section({
   kind: oneOf(['sqs', 'memory']).default('sqs'),
-  name: text('a name for the queues, with {service} and {region} in it', /./).default(
+  name: text('the name of the queues, with {service} and {region} in it', /./).default(
     'cloud-mirror-{service}-{region}',
   ),
   deadLetterSuffix: text('letters, digits, dashes and underscores', /^[A-Za-z0-9_-]+$/).default('_dead'),
-  region: text('the name of a region, us-east-1 say', /^[A-Za-z0-9][A-Za-z0-9-]{0,62}$/).default('us-west-2'),
+  region: text('the name of a region, such as us-east-1', /^[A-Za-z0-9][A-Za-z0-9-]{0,62}$/).default(
+    'us-west-2',
+  ),
   endpoint: httpUrl().nullable().default(null),
   maxReceiveCount: wholeNumber(1, 1000).default(5),
   visibilityTimeoutSeconds: seconds(1, 43_200).default(60),
@@ -85,13 +89,13 @@ const queueSchema = section({
 const copierSchema = section({
   concurrency: wholeNumber(1, 10_000).default(16),
   serves: listOf(
-    z.string({ error: 'service/region' }),
-    'a list of at least one service/region',
+    z.string({ error: 'a back end, written as service/region' }),
+    'a list of at least one back end, written as service/region',
     1,
   ).optional(),
   graceSeconds: seconds(0, 86_400).default(30),
   sweepUploadsAfterHours: wholeNumber(1, 8760, 'hours').default(24),
-  /** Where a copier answers /livez, /readyz and /metrics; null: nowhere. */
+  /** The address at which a copier answers /livez, /readyz and /metrics; null if it does not. */
   health: strictMapping({ host: host().default('127.0.0.1'), port: port().default(0) })
     .nullable()
     .default({ host: '127.0.0.1', port: 0 }),
@@ -101,7 +105,7 @@ const logSchema = section({
   level: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 });
 
-/** A small origin to try the program with, served by the standalone program; null: none. */
+/** A small origin for trials, which the standalone program serves; null if it does not. */
 const sampleOriginSchema = strictMapping({
   host: host().default('127.0.0.1'),
   port: port().default(8081),
@@ -109,7 +113,7 @@ const sampleOriginSchema = strictMapping({
   .nullable()
   .default(null);
 
-/** Each section of the file. Which program reads which: program-schemas.ts. */
+/** All sections of the file. program-schemas.ts says which program reads which. */
 export const sections = {
   server: serverSchema,
   admin: adminSchema,

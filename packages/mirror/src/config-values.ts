@@ -1,8 +1,8 @@
 /*
- * Looks into a configuration of which nothing is believed: whatever is not of the shape that a rule is about counts as absent.
+ * Reads a configuration that is not validated yet: a value of another type than the caller wants counts as absent.
  */
 
-/** Every region of every service, with the service's settings and its own. */
+/** Every region of every service, with the settings of the service. */
 export function backendsOf(config: unknown): { service: string; region: string; settings: unknown }[] {
   const services = valueAt(config, 'services');
   if (!isMapping(services)) return [];
@@ -12,7 +12,7 @@ export function backendsOf(config: unknown): { service: string; region: string; 
   });
 }
 
-/** Not a list. */
+/** An object, but not a list. */
 export function isMapping(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,14 +1,14 @@
 import type { PartsConfig, S3Service } from './program-schemas.ts';
 
-/** What works, and not as one may expect. */
+/** A setting that is valid but may not have the effect that an operator expects. */
 export interface ConfigWarning {
-  /** Of the key, as faults name it. */
+  /** The path of the key, as in a `Fault`. */
   readonly path: string;
   readonly message: string;
 }
 
 /**
- * The life of a role's session where nobody asks for another one: AssumeRole, web identities and containers.
+ * The default duration of a role session: AssumeRole, web identities and containers.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_manage-assume.html
  */
 const SESSION_SECONDS = 3_600;
@@ -19,7 +19,7 @@ export function configWarnings({ services }: Pick<PartsConfig, 'services'>): rea
   );
 }
 
-/** S3 takes a signed address no longer than the credentials that signed it. */
+/** S3 rejects a signed URL once the credentials that signed it have expired. */
 function signedLifeWarnings(name: string, service: S3Service): ConfigWarning[] {
   const { signedUrlSeconds } = service;
   if (signedUrlSeconds <= SESSION_SECONDS) return [];
@@ -32,9 +32,9 @@ function signedLifeWarnings(name: string, service: S3Service): ConfigWarning[] {
     {
       path: `services.${name}.signedUrlSeconds`,
       message:
-        `signed addresses of ${regions.join(', ')} may end before ${signedUrlSeconds} s: they last no longer than ` +
-        `the credentials that sign them, and those of a role live ${SESSION_SECONDS} s as a rule; ` +
-        `give at most ${SESSION_SECONDS}, or credentials with an accessKeyId that has no sessionToken`,
+        `signed URLs of ${regions.join(', ')} may expire before ${signedUrlSeconds} s: they are valid no longer than ` +
+        `the credentials that sign them, and a role's credentials usually expire after ${SESSION_SECONDS} s; ` +
+        `use at most ${SESSION_SECONDS}, or credentials with an accessKeyId and no sessionToken`,
     },
   ];
 }

@@ -1,6 +1,6 @@
 import type { KeyPath } from '@cloud-mirror/config';
 
-/** What a rule that looks at several keys objects to. `found` where the value at `path` does not say it by itself. */
+/** A fault that a rule about several keys finds. Without `found`, the message shows the value at `path`. */
 export interface CrossFault {
   readonly path: KeyPath;
   readonly expected: string;

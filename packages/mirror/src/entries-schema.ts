@@ -10,7 +10,7 @@ import {
   wholeNumber,
 } from '@cloud-mirror/config';
 
-/** What is wrong with an address is told by {@link redisFaults}: it depends on where the address stands. */
+/** {@link redisFaults} checks the address itself, because what is valid depends on the key. */
 function address() {
   return z.string({ error: 'an address that begins with redis:// or rediss://' });
 }
@@ -24,19 +24,19 @@ export const DEFAULT_REDIS_URL = 'redis://localhost:6379/0';
 
 const USUAL_EXPIRY_MARGIN_SECONDS = 600;
 
-/** Never more than half of the time for which a copy is believed in. */
+/** At most half of the time for which an entry is trusted. */
 export function defaultExpiryMarginSeconds(ttlSeconds: number): number {
   return Math.min(USUAL_EXPIRY_MARGIN_SECONDS, Math.floor(ttlSeconds / 2));
 }
 
 export const entriesSchema = section({
   kind: oneOf(['redis', 'memory']).default('redis'),
-  /** Exactly one of the three; {@link DEFAULT_REDIS_URL} where none is given. */
+  /** Exactly one of `url`, `sentinels` and `cluster`; if none is given, {@link DEFAULT_REDIS_URL}. */
   url: address().optional(),
   sentinels: strictMapping({
     name: text('the name of the group that the sentinels watch', /^\S+$/),
     nodes: nodes(),
-    /** Credentials, database and TLS of the servers themselves; its host means nothing. */
+    /** Credentials, database and TLS of the Redis servers; its host is ignored. */
     url: address().optional(),
   }).optional(),
   cluster: nodes().optional(),
@@ -46,17 +46,17 @@ export const entriesSchema = section({
     .nullable()
     .default(null),
   tls: section({
-    /** PEM file with the authorities of the servers' certificates, instead of the system's. */
+    /** PEM file with the authorities that sign the servers' certificates; replaces the system's authorities. */
     ca: text('the path of a PEM file', /^[^\0]+$/)
       .nullable()
       .default(null),
   }),
   keyPrefix: text(
-    'letters, digits, dots, colons, dashes and underscores, 100 at the most',
+    'at most 100 letters, digits, dots, colons, dashes and underscores',
     /^[A-Za-z0-9._:-]{1,100}$/,
   ).default('cloud-mirror'),
   ttlSeconds: seconds(1, 366 * 86_400).default(84_600),
-  /** {@link defaultExpiryMarginSeconds} where it is left out. */
+  /** Default: {@link defaultExpiryMarginSeconds}. */
   expiryMarginSeconds: seconds(0).optional(),
   queuedLeaseSeconds: seconds(1).default(900),
   copyingLeaseSeconds: seconds(1, 43_200).default(60),

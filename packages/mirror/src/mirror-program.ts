@@ -9,42 +9,42 @@ import type { ProgramConfig } from './program-configs.ts';
 import type { PartsConfig } from './program-schemas.ts';
 import { requireSharedParts } from './shared-parts.ts';
 
-/** What a program of the mirror is given to do its work with. */
+/** Everything that `runMirrorProgram` opens for a program. */
 export interface MirrorParts<Settings> {
   readonly config: Settings;
   readonly adapters: Adapters;
-  /** `openMetricsRegistry` with names that begin with `cloud_mirror_`. */
+  /** Its metric names begin with `cloud_mirror_`. */
   readonly registry: ReturnType<typeof openMetricsRegistry>;
   readonly logger: Logger;
-  /** What else the program opens. It is disposed of, last opened first, once the program has drained or did not start. */
+  /** For resources that the program opens itself. Disposed in reverse order after the drain or a failed start. */
   readonly resources: AsyncDisposableStack;
 }
 
 export interface MirrorProgram<Settings extends PartsConfig & { readonly log: { readonly level: string } }> {
-  /** As logs and help name it: `cloud-mirror-frontend`. */
+  /** The name in logs and help: `cloud-mirror-frontend`. */
   readonly name: string;
   readonly description: string;
   readonly config: ProgramConfig<Settings>;
-  /** Resolves once the program does its work. */
+  /** Resolves when the program is ready. */
   start(parts: MirrorParts<Settings>): Promise<StartedProgram>;
 }
 
 export interface StartedProgram {
-  /** `http://host:port` where it listens; `null` where it does not. */
+  /** `http://host:port`; null if the program does not listen. */
   readonly address: string | null;
-  /** Finishes what is under way, within the configured time. */
+  /** Finishes the work in progress, within the configured time. */
   drain(): Promise<void>;
 }
 
 /**
- * Runs a program of the mirror as a process (see `runProgram`): reads its configuration, opens what all of them have in
- * common, starts it, and prepares its back ends beside it. Everything is closed after the program has drained.
+ * Runs a program of the mirror as a process (see `runProgram`): reads its configuration, opens the adapters and the
+ * metrics registry, starts the program, and prepares its back ends concurrently. Closes everything after the drain.
  */
 export async function runMirrorProgram<
   Settings extends PartsConfig & { readonly log: { readonly level: string } },
 >(program: MirrorProgram<Settings>): Promise<void> {
   const { name, description } = program;
-  let variablesGiven: Environment = {};
+  let loadedEnvironment: Environment = {};
   const { format, variables, listenKeys, drainSeconds, isApart } = program.config;
   await runProgram<Settings>({
     name,
@@ -52,7 +52,7 @@ export async function runMirrorProgram<
     variables,
     listenKeys,
     async load(file, environment) {
-      variablesGiven = environment;
+      loadedEnvironment = environment;
       const config = await loadConfig(format, file, environment);
       return { config, logLevel: config.log.level, drainSeconds: drainSeconds(config) };
     },
@@ -60,7 +60,7 @@ export async function runMirrorProgram<
       if (isApart) requireSharedParts(config);
       await using opening = new AsyncDisposableStack();
       const registry = openMetricsRegistry('cloud_mirror_');
-      const adapters = opening.use(await openAdapters(config, { logger, environment: variablesGiven }));
+      const adapters = opening.use(await openAdapters(config, { logger, environment: loadedEnvironment }));
       const started = await program.start({
         config,
         adapters,

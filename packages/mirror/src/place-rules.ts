@@ -3,7 +3,10 @@ import type { CrossFault } from './cross-fault.ts';
 import { backendsOf, isMapping, valueAt } from './config-values.ts';
 import { parseUrl } from '@cloud-mirror/config';
 
-/** Two back ends in one place take each other's copies and purge markers for their own; two servers on one port do not start. */
+/**
+ * Checks that back ends share no bucket or folder, where each would mistake the other's copies and purge markers for its
+ * own, and that servers share no TCP port.
+ */
 export function placeFaults(config: unknown): CrossFault[] {
   return [...directoryFaults(config), ...bucketFaults(config), ...listenerFaults(config)];
 }
@@ -20,7 +23,7 @@ function bucketFaults(config: unknown): CrossFault[] {
     if (owner !== undefined)
       faults.push({
         path: ['services', service, 'regions', region, 'bucket'],
-        expected: `another bucket than ${owner} has: two back ends in one bucket take each other's copies for their own`,
+        expected: `a bucket of its own: ${owner} uses this one, and each would mistake the other's copies for its own`,
       });
     else owners.set(place, `${service}/${region}`);
   }
@@ -28,8 +31,8 @@ function bucketFaults(config: unknown): CrossFault[] {
 }
 
 /**
- * Which store an endpoint leads to. On AWS a bucket's name stands for one bucket in all regions
- * (https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html); elsewhere each address is a store of its own.
+ * Identifies the store behind an endpoint. On AWS a bucket name is unique across all regions
+ * (https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html); elsewhere each address is another store.
  */
 function storeOf(endpoint: unknown): string {
   if (typeof endpoint !== 'string') return 'aws';
@@ -44,7 +47,7 @@ function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '[::1]' || /^127\./.test(host);
 }
 
-/** The standalone program listens on both. */
+/** The standalone program listens on both ports. */
 function listenerFaults(config: unknown): CrossFault[] {
   const sample = valueAt(config, 'sampleOrigin');
   const server = valueAt(config, 'server');
@@ -52,10 +55,14 @@ function listenerFaults(config: unknown): CrossFault[] {
   const { port } = sample;
   if (typeof port !== 'number' || port === 0 || port !== server['port']) return [];
   if (sample['host'] !== server['host'] && server['host'] !== '0.0.0.0' && server['host'] !== '::') return [];
-  return [{ path: ['sampleOrigin', 'port'], expected: `another port than server.port (${port})` }];
+  return [
+    {
+      path: ['sampleOrigin', 'port'],
+      expected: `another port than server.port (${port}), since the standalone program listens on both`,
+    },
+  ];
 }
 
-/** Two stores in one folder would take each other's files for their own. */
 function directoryFaults(config: unknown): CrossFault[] {
   const seen: { readonly folder: string; readonly backend: string }[] = [];
   const faults: CrossFault[] = [];
@@ -68,7 +75,7 @@ function directoryFaults(config: unknown): CrossFault[] {
       faults.push({
         path: ['services', service, 'directory'],
         found: JSON.stringify(directory),
-        expected: `a folder that is not the one of ${other.backend}, nor above or below it`,
+        expected: `a folder of its own: not the folder of ${other.backend}, nor one inside or around it`,
       });
     seen.push({ folder, backend: `${service}/${region}` });
   }

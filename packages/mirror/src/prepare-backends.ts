@@ -5,19 +5,19 @@ import type { Adapters } from './adapters.ts';
 import type { PartsConfig } from './program-schemas.ts';
 import type { Logger } from '@cloud-mirror/program';
 
-/** What keys of copies begin with: URLs, later generations, hashed forms. */
+/** The prefixes of copies' keys: URLs, later generations, hashed keys. */
 const OBJECT_PREFIXES: readonly string[] = ['http', 'g/', 'sha256/'];
 
-/** Which parts of a back end to make where they are missing. */
+/** The parts of a back end to create if they are missing. */
 interface Parts {
   readonly store: boolean;
   readonly queue: boolean;
 }
 
 /**
- * Makes what is missing of one back end: bucket or folder with its lifecycle rules, queue with its dead-letter queue.
- * Safe to call again.
- * @returns one line for each thing made or changed
+ * Creates the missing parts of one back end: bucket or folder with its lifecycle rules, queue with its dead-letter
+ * queue. Idempotent.
+ * @returns one line per part created or changed
  * @throws StorageError, QueueError
  */
 export async function prepareBackend(
@@ -41,8 +41,8 @@ const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 30_000;
 
 /**
- * Makes what is missing of every back end whose configuration has `create: true`, beside the program's work, again and
- * again until it succeeds or `signal` is aborted. Failures are logged; never rejects.
+ * Creates the missing parts of every back end that has `create: true`, with retries until it succeeds or `signal` is
+ * aborted. Logs failures; never rejects.
  */
 export async function prepareBackends(
   adapters: Pick<Adapters, 'backends'>,
@@ -58,7 +58,7 @@ export async function prepareBackends(
 
 function partsToCreate(config: PartsConfig, { service }: Backend): Parts {
   const settings = config.services[service];
-  // A folder costs nothing and nobody else would make it.
+  // A folder is always created: it costs nothing, and nobody else would create it.
   const store = settings?.kind === 'filesystem' || settings?.create === true;
   return { store, queue: config.queue.create };
 }

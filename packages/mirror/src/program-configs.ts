@@ -4,31 +4,31 @@ import { environmentProxyFaults, PROXY_VARIABLES } from './sources-proxy.ts';
 import { configSchema, copierSchema, frontendSchema, SECTIONS } from './program-schemas.ts';
 import type { Config, CopierConfig, FrontendConfig } from './program-schemas.ts';
 
-/** What a program reads of the configuration file. */
+/** How a program reads the configuration file and the environment. */
 export interface ProgramConfig<Settings> {
   readonly format: ConfigFormat<Settings>;
-  /** What `--help` says of the environment: the variable, then what it is for. */
+  /** The environment variables that `--help` lists, with their descriptions. */
   readonly variables: Readonly<Record<string, string>>;
-  /** What to change where the program cannot listen. */
+  /** The keys that an error message suggests changing if the program cannot listen. */
   readonly listenKeys: { readonly port: string; readonly host: string };
-  /** How long its work may take to end after a signal. */
+  /** The time limit for draining. */
   readonly drainSeconds: (config: Settings) => number;
-  /** Whether it works together with other processes, so that it can keep neither entries nor jobs in its memory. */
+  /** Whether the program shares entries and jobs with other processes, so that it cannot keep them in its memory. */
   readonly isApart: boolean;
 }
 
 const FILE_VARIABLE = {
-  [CONFIG_VARIABLE]: 'configuration file, where --config is not given',
+  [CONFIG_VARIABLE]: 'configuration file, if --config is not given',
   ...PROXY_VARIABLES,
 };
 
-/** Of the programs that listen where the section `server` says. */
+/** For the programs that listen at the address in the section `server`. */
 const SERVER = {
   variables: { ...FILE_VARIABLE, 'PORT, HOST': 'override server.port and server.host' },
   listenKeys: { port: 'server.port or PORT', host: 'server.host or HOST' },
 };
 
-/** Of S3 services and regions. */
+/** The credentials of S3 services and regions. */
 const CREDENTIALS = /^services\..*\.credentials\.(accessKeyId|secretAccessKey|sessionToken)$/;
 const SECRET_PATHS = [
   /^sources\.proxy$/,
@@ -87,7 +87,7 @@ function othersThan(own: readonly string[]): string[] {
 
 /**
  * Reads and checks the whole of a configuration file, as the standalone program does.
- * @param file its path; where it is undefined, `CLOUD_MIRROR_CONFIG` of the environment names it
+ * @param file its path; if undefined, the environment variable `CLOUD_MIRROR_CONFIG` names it
  * @throws ConfigError with every fault found
  */
 export async function loadConfig(file: string | undefined, environment: Environment): Promise<Config> {
@@ -96,7 +96,7 @@ export async function loadConfig(file: string | undefined, environment: Environm
 
 /**
  * Checks the text of a whole configuration file.
- * @param source how faults name it
+ * @param source the name of the text in error messages
  * @throws ConfigError with every fault found
  */
 export function parseConfig(text: string, environment: Environment, source?: string): Config {

@@ -7,19 +7,19 @@ import { DEFAULT_REDIS_URL, defaultExpiryMarginSeconds } from './entries-schema.
 export const SECTIONS: readonly string[] = Object.keys(sections);
 
 /**
- * What a copier reads of the section `server`: it refuses redirects of origins to the mirror itself. A copier that has
- * a file of its own can do without.
+ * The part of the section `server` that a copier reads: with `publicUrl` it refuses origins' redirects to the mirror
+ * itself. The section is optional for a copier.
  */
 const mirrorAddressSchema = z.preprocess(
   (value) => value ?? {},
   z.object({ publicUrl: httpUrl().optional() }, { error: 'a mapping' }),
 );
 
-/** What every program of the mirror reads. */
+/** The sections that every program of the mirror reads. */
 const { server, admin, sources, entries, queue, services, copier, log } = sections;
 const common = { sources, entries, queue, services, log };
 
-/** The whole file, which the standalone program reads. */
+/** The whole file, as the standalone program reads it. */
 export const configSchema = withRules(strictMapping(sections)).transform((config) => ({
   ...config,
   ...withDefaults(config),
@@ -35,8 +35,8 @@ export const copierSchema = withRules(
 ).transform((config) => ({ ...config, ...withDefaults(config), copier: withServes(config) }));
 
 /**
- * Adds the rules that look at more than one key (config-rules.ts). They are asked even where single keys are at fault,
- * so that one run shows every fault.
+ * Adds the rules that involve several keys (config-rules.ts). They run even if single keys are faulty, so that one run
+ * reports every fault.
  */
 function withRules<Schema extends z.ZodType>(schema: Schema): Schema {
   return schema.superRefine(
@@ -82,12 +82,12 @@ function withServes({
   return { ...copier, serves: copier.serves ?? backendNames(services) };
 }
 
-/** The configuration with every default filled in: keys and shape are those of the file. */
+/** The configuration with all defaults filled in, in the shape of the file. */
 export type Config = z.output<typeof configSchema>;
 export type FrontendConfig = z.output<typeof frontendSchema>;
 export type CopierConfig = z.output<typeof copierSchema>;
 
-/** What the adapters are built from; every program of the mirror has it. */
+/** The sections from which the adapters are built; every program of the mirror has them. */
 export type PartsConfig = Pick<Config, 'sources' | 'entries' | 'queue' | 'services'> & {
   readonly server: { readonly publicUrl?: string | undefined; readonly host?: string };
 };

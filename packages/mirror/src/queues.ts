@@ -7,7 +7,7 @@ import type { PartsConfig } from './program-schemas.ts';
 import type { Logger } from '@cloud-mirror/program';
 import { queueName } from './queue-name.ts';
 
-/** The queue of one back end. */
+/** Opens the queue of one back end. */
 export function openQueue(
   { queue }: PartsConfig,
   { service, region }: { readonly service: string; readonly region: string },

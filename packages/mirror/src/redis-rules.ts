@@ -5,8 +5,9 @@ import type { CrossFault } from './cross-fault.ts';
 import { isMapping, listAt, valueAt } from './config-values.ts';
 
 /**
- * How Redis is reached: one of three kinds of addresses, and keys beside it that say what the address does not. What is said twice and
- * differently is a fault, since one of the two would be ignored. No fault shows a part of an address: it may be a password.
+ * Checks the keys that say how to reach Redis: one of three kinds of addresses, and separate keys for credentials,
+ * database and TLS. Two different values for one setting are a fault, because one of them would be ignored. No fault
+ * quotes an address, since a malformed one may contain a password anywhere.
  */
 export function redisFaults(config: unknown): CrossFault[] {
   const entries = valueAt(config, 'entries');
@@ -36,9 +37,9 @@ interface Located {
   readonly address: RedisAddress;
 }
 
-/** The addresses of an `entries` section, by what they are of. */
+/** The addresses in an `entries` section. */
 interface Addresses {
-  /** Of the servers: `url`, `sentinels.url`, or the nodes of a cluster. */
+  /** Redis servers: `url`, `sentinels.url`, or the nodes of a cluster. */
   readonly servers: readonly Located[];
   readonly sentinels: readonly Located[];
   readonly faults: readonly CrossFault[];
@@ -55,7 +56,7 @@ function readAddresses(entries: Record<string, unknown>): Addresses {
         : null
       : result.fault;
     if (fault === null && result.ok) return [{ path, address: result.address }];
-    // A password may stand anywhere in it.
+    // A malformed address may contain a password anywhere, so only its length is shown.
     const shown = describeFound(pathText(path), value, [/^/]);
     faults.push({ path, found: `${shown} with ${fault?.found ?? ''}`, expected: fault?.expected ?? '' });
     return [];
@@ -93,23 +94,23 @@ function relationFaults(entries: Record<string, unknown>, { servers, sentinels }
 function conflicts(entries: Record<string, unknown>, servers: readonly Located[]): CrossFault[] {
   return servers.flatMap(({ path, address }) =>
     (['username', 'password', 'db'] as const).flatMap((key): CrossFault[] => {
-      const said = address[key];
-      const beside = entries[key] ?? undefined;
-      if (said === undefined || beside === undefined || said === beside) return [];
+      const inAddress = address[key];
+      const inKey = entries[key] ?? undefined;
+      if (inAddress === undefined || inKey === undefined || inAddress === inKey) return [];
       const where = pathText(path);
-      return [{ path: ['entries', key], expected: `it here or in ${where}, not another one in each` }];
+      return [{ path: ['entries', key], expected: `the same ${key} as in ${where}, or only one of the two` }];
     }),
   );
 }
 
-/** Redis takes a password without a user, which is the default one's, and no user without a password. */
+/** Redis accepts a password without a user name (for the default user), but no user name without a password. */
 function userFaults(entries: Record<string, unknown>, servers: readonly Located[]): CrossFault[] {
   const named = servers.find(({ address }) => address.username !== undefined);
   const username = entries['username'] ?? named?.address.username;
   const known = servers.some(({ address }) => address.password !== undefined);
   if (typeof username !== 'string' || typeof entries['password'] === 'string' || known) return [];
   const path = named === undefined ? ['entries', 'username'] : named.path;
-  return [{ path, found: 'a user without a password', expected: 'entries.password beside it' }];
+  return [{ path, found: 'a user without a password', expected: 'a password in entries.password as well' }];
 }
 
 function tlsFaults(
@@ -124,7 +125,7 @@ function tlsFaults(
     return [
       {
         path: ['entries', 'url'],
-        expected: 'an address that begins with rediss://, since entries.tls.ca is for TLS',
+        expected: 'an address that begins with rediss://, because entries.tls.ca is set',
       },
     ];
   const plain = servers.find(({ address }) => address.tls === false);
@@ -134,13 +135,13 @@ function tlsFaults(
   return [
     {
       path: plain.path,
-      found: 'an address that begins with redis://, so without TLS',
-      expected: `${remedy}, since entries.tls.ca is for TLS`,
+      found: 'an address that begins with redis:// and so does not use TLS',
+      expected: `${remedy}, because entries.tls.ca is set`,
     },
   ];
 }
 
-/** What one node says of credentials and TLS is so for all: a node that says something else would not be heard. */
+/** Credentials and TLS apply to all nodes, so different values for one node would be ignored. */
 function nodeFaults(nodes: readonly Located[]): CrossFault[] {
   return (['username', 'password', 'tls'] as const).flatMap((key) => {
     const [first, ...others] = nodes.filter(({ address }) => address[key] !== undefined);
@@ -149,8 +150,8 @@ function nodeFaults(nodes: readonly Located[]): CrossFault[] {
       .filter(({ address }) => address[key] !== first.address[key])
       .map(({ path }) => ({
         path,
-        found: key === 'tls' ? 'another scheme' : `another ${key}`,
-        expected: `that of ${pathText(first.path)}: nodes share credentials and TLS`,
+        found: key === 'tls' ? 'a different scheme' : `a different ${key}`,
+        expected: `the one of ${pathText(first.path)}: all nodes share credentials and TLS`,
       }));
   });
 }
@@ -164,14 +165,14 @@ function databaseFaults(
     .filter(({ address }) => address.db !== undefined)
     .map(({ path }) => ({
       path,
-      found: 'the number of a database',
-      expected: 'none: it is that of the servers, entries.db',
+      found: 'a database number',
+      expected: 'no database number: sentinels have none; set entries.db',
     }));
   if (listAt(entries, 'cluster').length === 0) return faults;
-  const expected = 'database 0, the only one of a cluster';
+  const expected = 'database 0, the only one that a cluster has';
   if (typeof entries['db'] === 'number' && entries['db'] !== 0)
     faults.push({ path: ['entries', 'db'], expected });
   for (const { path, address } of servers)
-    if ((address.db ?? 0) !== 0) faults.push({ path, found: 'the number of a database', expected });
+    if ((address.db ?? 0) !== 0) faults.push({ path, found: 'a database number', expected });
   return faults;
 }

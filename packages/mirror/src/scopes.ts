@@ -1,3 +1,3 @@
-/** What an operator's token may allow. Imports nothing: the command line needs the list before it needs a configuration. */
+/** The scopes of operators' tokens. Imports nothing, so that the command line starts without loading the configuration. */
 export const SCOPES = ['read', 'purge', 'flush', 'queue'] as const;
 export type Scope = (typeof SCOPES)[number];

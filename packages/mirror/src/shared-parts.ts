@@ -3,16 +3,17 @@ import type { Fault } from '@cloud-mirror/config';
 import type { PartsConfig } from './program-schemas.ts';
 
 /**
- * For programs that do their work together with others: what they share must be outside of their memory. A front end
- * with a queue of its own would wait for copies that nobody makes.
- * @throws ConfigError where entries or jobs are kept in memory
+ * Checks that a program that works together with other processes keeps entries and jobs outside its memory. A front end
+ * with a queue in its own memory would wait for copies that no copier makes.
+ * @throws ConfigError if entries or jobs are in memory
  */
 export function requireSharedParts(config: PartsConfig): void {
   const faults: Fault[] = [];
-  const remedy = 'for a program that runs apart; the standalone program works with memory';
+  const remedy =
+    'because a front end and a copier that run as separate processes share no memory; only the standalone program can use memory';
   if (config.entries.kind === 'memory')
-    faults.push({ path: 'entries.kind', found: '"memory"', expected: `redis ${remedy}` });
+    faults.push({ path: 'entries.kind', found: '"memory"', expected: `redis, ${remedy}` });
   if (config.queue.kind === 'memory')
-    faults.push({ path: 'queue.kind', found: '"memory"', expected: `sqs ${remedy}` });
-  if (faults.length > 0) throw new ConfigError('front end and copier apart', faults);
+    faults.push({ path: 'queue.kind', found: '"memory"', expected: `sqs, ${remedy}` });
+  if (faults.length > 0) throw new ConfigError('separate front end and copier', faults);
 }

@@ -3,22 +3,22 @@ import { checkProxy, parseProxy, type ProxySettings } from '@cloud-mirror/origin
 import { valueAt } from './config-values.ts';
 import type { CrossFault } from './cross-fault.ts';
 
-/** By kind of address; as with other programs, the spelling in lower case wins. */
+/** By URL scheme. As in other programs, the lower-case spelling takes precedence. */
 const VARIABLES = {
   http: ['http_proxy', 'HTTP_PROXY'],
   https: ['https_proxy', 'HTTPS_PROXY'],
   none: ['no_proxy', 'NO_PROXY'],
 } as const;
 
-/** What `--help` says of them. */
+/** The descriptions in `--help`. */
 export const PROXY_VARIABLES = {
-  'HTTPS_PROXY, HTTP_PROXY': 'proxy for origins, where sources.proxy gives none',
-  NO_PROXY: 'hosts that are asked directly all the same',
+  'HTTPS_PROXY, HTTP_PROXY': 'proxy for origins, if sources.proxy is not set',
+  NO_PROXY: 'hosts that are reached without the proxy',
 };
 
 /**
- * The proxies for origins: `sources.proxy` for both kinds of address, else the environment's. `NO_PROXY` counts for
- * either.
+ * The proxies for origins: `sources.proxy` for both schemes, or else those of the environment. `NO_PROXY` applies to
+ * both.
  */
 export function proxySettings(proxy: string | null, environment: Environment): ProxySettings {
   const of = (kind: 'http' | 'https'): URL | null => {
@@ -28,14 +28,14 @@ export function proxySettings(proxy: string | null, environment: Environment): P
   return { http: of('http'), https: of('https'), noProxy: valueOf(environment, 'none') };
 }
 
-/** What is wrong with `sources.proxy`. */
+/** Checks `sources.proxy`. */
 export function proxyFaults(config: unknown): CrossFault[] {
   const proxy = valueAt(config, 'sources', 'proxy');
   const fault = typeof proxy === 'string' && proxy !== '' ? checkProxy(proxy) : null;
   return fault === null ? [] : [{ path: ['sources', 'proxy'], ...fault }];
 }
 
-/** What is wrong with the proxies of the environment. They count where `sources.proxy` is null. */
+/** Checks the proxies in the environment, which are used if `sources.proxy` is null. */
 export function environmentProxyFaults(environment: Environment, config: unknown): Fault[] {
   if (typeof valueAt(config, 'sources', 'proxy') === 'string') return [];
   return [...VARIABLES.http, ...VARIABLES.https].flatMap((name) => {

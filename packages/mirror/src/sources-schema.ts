@@ -11,9 +11,9 @@ import {
 } from '@cloud-mirror/config';
 
 const ruleSchema = strictMapping({
-  prefix: z.string({ error: 'the beginning of the addresses that are allowed' }).optional(),
+  prefix: z.string({ error: 'the beginning of the URLs that are allowed' }).optional(),
   pattern: z.string({ error: 'a regular expression' }).optional(),
-  /** Follows `sources.requireTls` where it is left out. */
+  /** Default: follows `sources.requireTls`. */
   tls: oneOf(['required', 'optional']).optional(),
   privateAddresses: flag().default(false),
   signedQuery: oneOf(['refuse', 'keep']).default('refuse'),
@@ -25,11 +25,11 @@ const ruleSchema = strictMapping({
 
 export const sourcesSchema = section({
   requireTls: flag().default(true),
-  /** The environment's where it is null; see {@link proxySettings}. */
+  /** null for the proxies of the environment; see {@link proxySettings}. */
   proxy: text('the address of an HTTP proxy, such as http://proxy.example.com:3128', /^[^\0]+$/)
     .nullable()
     .default(null),
-  /** PEM file with authorities of origins' certificates, beside those that Node trusts. */
+  /** PEM file with authorities that sign origins' certificates, in addition to those that Node trusts. */
   ca: text('the path of a PEM file', /^[^\0]+$/)
     .nullable()
     .default(null),

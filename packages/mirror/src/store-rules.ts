@@ -2,7 +2,7 @@ import type { KeyPath } from '@cloud-mirror/config';
 import type { CrossFault } from './cross-fault.ts';
 import { backendsOf, isMapping, valueAt } from './config-values.ts';
 
-/** What buckets and credentials of S3 services must be. */
+/** Checks the buckets and credentials of S3 services. */
 export function storeFaults(config: unknown): CrossFault[] {
   return s3Mappings(config).flatMap(({ path, value }) => [
     ...bucketKindFaults(path, value),
@@ -10,7 +10,7 @@ export function storeFaults(config: unknown): CrossFault[] {
   ]);
 }
 
-/** Every S3 service, and every region of one. */
+/** Every S3 service and each of its regions. */
 function s3Mappings(config: unknown): { readonly path: KeyPath; readonly value: unknown }[] {
   const services = valueAt(config, 'services');
   if (!isMapping(services)) return [];
@@ -27,30 +27,30 @@ function s3Mappings(config: unknown): { readonly path: KeyPath; readonly value: 
 }
 
 /**
- * Kinds of buckets that their names tell, and what they lack.
+ * Unsupported kinds of buckets, recognized by their names, and what they lack.
  * https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
  */
 const BUCKET_KINDS: readonly { readonly name: RegExp; readonly found: string; readonly lacks: string }[] = [
   {
     name: /--x-s3$/,
     found: 'a directory bucket',
-    lacks: 'directory buckets have neither public reading nor addresses that are signed in the usual way',
+    lacks: 'directory buckets support neither public reads nor ordinary signed URLs',
   },
-  { name: /--table-s3$/, found: 'a table bucket', lacks: 'table buckets hold no objects of ours' },
+  { name: /--table-s3$/, found: 'a table bucket', lacks: 'table buckets store tables, not objects' },
   {
     name: /--ol-s3$/,
     found: 'an Object Lambda access point',
-    lacks: 'Object Lambda access points take no uploads',
+    lacks: 'Object Lambda access points accept no uploads',
   },
   {
     name: /\.mrap$/,
     found: 'a multi-region access point',
-    lacks: 'a region needs one bucket of its own',
+    lacks: 'each region needs a bucket of its own',
   },
   {
     name: /^arn:/,
     found: 'an ARN',
-    lacks: 'access points have no lifecycle rules and no public addresses',
+    lacks: 'access points have no lifecycle rules and no public URLs',
   },
 ];
 
@@ -72,5 +72,5 @@ function credentialFaults(path: KeyPath, value: unknown): CrossFault[] {
   const pair = has('accessKeyId') && has('secretAccessKey');
   const keys = has('accessKeyId') || has('secretAccessKey') || has('sessionToken');
   if (has('profile') ? !keys : pair) return [];
-  return [{ path, found: given.length === 0 ? 'neither' : given.join(', '), expected }];
+  return [{ path, found: given.length === 0 ? 'neither' : given.join(' and '), expected }];
 }

@@ -4,8 +4,8 @@ import { isMapping, numberAt, valueAt } from './config-values.ts';
 const DAY_SECONDS = 86_400;
 
 /**
- * Limits of time that depend on each other. A margin or a limit that swallows another makes a program that starts, and then does
- * something else than its configuration says.
+ * Checks time limits that depend on each other. If one exceeds another, the program would start but not behave as
+ * configured.
  */
 export function timeLimitFaults(config: unknown): CrossFault[] {
   const faults: CrossFault[] = [];
@@ -15,7 +15,7 @@ export function timeLimitFaults(config: unknown): CrossFault[] {
     faults.push({
       path: ['server', 'drainSeconds'],
       found: String(drain),
-      expected: `more than server.maxWaitSeconds (${wait}), so that waiting clients are answered before a stop`,
+      expected: `more than server.maxWaitSeconds (${wait}), so that waiting clients get an answer before the program stops`,
     });
   const lease = numberAt(config, 'entries', 'copyingLeaseSeconds');
   const visibility = numberAt(config, 'queue', 'visibilityTimeoutSeconds');
@@ -23,7 +23,7 @@ export function timeLimitFaults(config: unknown): CrossFault[] {
     faults.push({
       path: ['queue', 'visibilityTimeoutSeconds'],
       found: String(visibility),
-      expected: `the same as entries.copyingLeaseSeconds (${lease}): both are renewed together`,
+      expected: `the same value as entries.copyingLeaseSeconds (${lease}): a copier renews both together`,
     });
   const first = numberAt(config, 'entries', 'errorSeconds', 'first');
   const longest = numberAt(config, 'entries', 'errorSeconds', 'longest');
@@ -43,14 +43,14 @@ function lifeFaults(config: unknown): CrossFault[] {
   const found = String(margin);
   const ttl = numberAt(config, 'entries', 'ttlSeconds');
   if (ttl !== null && margin >= ttl) {
-    const expected = `less than entries.ttlSeconds (${ttl}): the margin is a small part of the time for which a copy is believed in`;
+    const expected = `less than entries.ttlSeconds (${ttl}): the margin is only the last part of that time`;
     return [{ path, found, expected }];
   }
   const services = valueAt(config, 'services');
   return Object.entries(isMapping(services) ? services : {}).flatMap(([service, settings]) => {
     const days = numberAt(settings, 'lifespanDays');
     if (days === null || margin < days * DAY_SECONDS) return [];
-    const expected = `less than services.${service}.lifespanDays (${days}, so ${days * DAY_SECONDS} s): else no copy is ever redirected to`;
+    const expected = `less than services.${service}.lifespanDays (${days}, so ${days * DAY_SECONDS} s): otherwise every copy counts as expired`;
     return [{ path, found, expected }];
   });
 }
@@ -63,7 +63,7 @@ function leaseFaults(config: unknown): CrossFault[] {
     faults.push({
       path: ['entries', 'commandTimeoutMs'],
       found: String(command),
-      expected: `less than entries.copyingLeaseSeconds (${lease} s): a renewal must be answered before the lease ends`,
+      expected: `less than entries.copyingLeaseSeconds (${lease} s): a copier must be able to renew a lease before it ends`,
     });
   const sweep = numberAt(config, 'copier', 'sweepUploadsAfterHours');
   const total = numberAt(config, 'sources', 'timeouts', 'totalSeconds');
@@ -71,7 +71,7 @@ function leaseFaults(config: unknown): CrossFault[] {
     faults.push({
       path: ['copier', 'sweepUploadsAfterHours'],
       found: String(sweep),
-      expected: `at least sources.timeouts.totalSeconds (${total} s, ${Math.ceil(total / 3600)} h): else uploads of copies under way are ended`,
+      expected: `at least sources.timeouts.totalSeconds (${total} s, ${Math.ceil(total / 3600)} h): otherwise the sweep would abort uploads that are still in progress`,
     });
   return faults;
 }

@@ -2,18 +2,20 @@ import type { Backend } from '@cloud-mirror/cache-manager';
 import { isCapabilityTeller, lossesOf } from '@cloud-mirror/storage-provider';
 import type { CapabilityLoss, StoreCapabilities } from '@cloud-mirror/storage-provider';
 
-/** What a store turned out not to do, as far as it matters with the configuration. */
+/** The result of trial writes to a store. */
 export interface StoreTrial {
   readonly capabilities: StoreCapabilities;
+  /** Missing capabilities that matter with this configuration. */
   readonly losses: readonly CapabilityLoss[];
-  /** The loss with which nothing can be copied; `null` where there is none. */
+  /** The loss that makes copying impossible; null if there is none. */
   readonly fatal: CapabilityLoss | null;
 }
 
 /**
- * Finds out by trial writes what the store of a back end can do; `null` where its kind leaves nothing to find out.
+ * Finds out by trial writes which capabilities the store of a back end has.
  * @param record whether to leave the result in the store, for programs that may not write trial objects
- * @throws StorageError where the store does not answer, or refuses to write, read or delete at all
+ * @returns null for a kind of store whose capabilities are known
+ * @throws StorageError if the store does not answer, or refuses to write, read or delete at all
  */
 export async function tryStore(
   { store, keys }: Backend,
@@ -23,15 +25,15 @@ export async function tryStore(
   const capabilities = await store.tryCapabilities({ record, signal });
   const losses = lossesOf(capabilities);
   // With hashed keys no key has an empty segment.
-  const felt = losses.filter(({ capability }) => capability !== 'emptySegments' || keys !== 'hashed');
+  const relevant = losses.filter(({ capability }) => capability !== 'emptySegments' || keys !== 'hashed');
   return {
     capabilities,
-    losses: felt,
-    fatal: felt.find(({ capability }) => capability === 'emptySegments') ?? null,
+    losses: relevant,
+    fatal: relevant.find(({ capability }) => capability === 'emptySegments') ?? null,
   };
 }
 
-/** One sentence with the remedy. */
+/** A sentence that names the cost and the remedy. */
 export function describeLoss({ cost, remedy }: CapabilityLoss): string {
   return remedy === null ? cost : `${cost}; ${remedy}`;
 }

@@ -10,7 +10,7 @@ import type { Config } from '../src/index.ts';
 let folder: string;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'adapters-'));
-  // The SDK would look for others on the network.
+  // Without them the SDK would look for credentials on the network.
   vi.stubEnv('AWS_ACCESS_KEY_ID', 'test');
   vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'test');
 });
@@ -26,7 +26,7 @@ const logger = createLogger({
   destination: { write: () => undefined },
 });
 
-/** Port 1 of loopback: nothing listens there. */
+/** An address at which nothing listens. */
 const NOWHERE = '127.0.0.1:1';
 
 function config(changes: Record<string, unknown> = {}): Config {
@@ -78,7 +78,7 @@ test('every region of every service is a back end', async () => {
   });
 });
 
-test('the policy is what sources says', async () => {
+test('the source policy follows the sources section', async () => {
   await using adapters = await openAdapters(config(), { logger });
   const allowed = (url: string) => adapters.policy.decide(new URL(url)).allowed;
   expect(allowed('https://artifacts.example.com/a')).toBe(true);
@@ -87,7 +87,7 @@ test('the policy is what sources says', async () => {
   expect(allowed('https://other.example.com/a')).toBe(false);
 });
 
-test('what a rule says of its objects comes with the decision', async () => {
+test('a decision carries the options of the rule that made it', async () => {
   const options = { onRefusal: 'origin', ignoreVary: true, ignoreCacheControl: true, keepCacheControl: true };
   const plain = { onRefusal: 'pass', ignoreVary: false, ignoreCacheControl: false, keepCacheControl: false };
   const allow = [
@@ -100,7 +100,7 @@ test('what a rule says of its objects comes with the decision', async () => {
   expect(decide('a')).toMatchObject({ allowed: true, options: plain });
 });
 
-test('the mirror itself is no source, whatever the rules say', async () => {
+test('the mirror itself is never an allowed source, whatever the rules say', async () => {
   const anyHost = { sources: { allow: [{ pattern: '^https://[a-z0-9.-]+/' }] } };
   const queue = { kind: 'sqs', region: 'eu-west-1' };
   await using adapters = await openAdapters(config({ ...anyHost, queue }), { logger });
@@ -114,7 +114,7 @@ test.each([
   ['0.0.0.0', '^https://[a-z0-9.-]+/', ['sources.allow[0].pattern']],
   ['127.0.0.1', '^https://[a-z0-9.-]+/', []],
   ['0.0.0.0', '^https://[a-z0-9-]+\\.example\\.com/', []],
-])('a mirror on %s is warned of the rule %s: %j', async (host, pattern, warned) => {
+])('a mirror that listens on %s logs warnings for the rule %s: %j', async (host, pattern, warned) => {
   const lines: { readonly rule?: string }[] = [];
   const destination = { write: (line: string) => void lines.push(JSON.parse(line) as { rule?: string }) };
   const log = createLogger({ level: 'warn', program: 'test', version: '0', destination });
@@ -125,7 +125,7 @@ test.each([
   expect(lines.map(({ rule }) => rule)).toEqual(warned);
 });
 
-test('copies of a filesystem service are in a folder for each region and have addresses of the front end', async () => {
+test('a filesystem service keeps copies in a folder per region, at URLs of the front end', async () => {
   await using adapters = await openAdapters(config(), { logger });
   const store = adapters.backends.get('local/here')?.store;
   await store?.put('https://artifacts.example.com/a', body('hello'), put('hello'));
@@ -135,7 +135,7 @@ test('copies of a filesystem service are in a folder for each region and have ad
   expect(await readdir(folder)).toEqual(['here']);
 });
 
-test('an object whose file makes room is forgotten first', async () => {
+test('the entry of an object is dropped before its file is evicted', async () => {
   await using adapters = await openAdapters(config(), { logger });
   const { entries, backends } = adapters;
   const store = backends.get('local/here')?.store;
@@ -150,7 +150,7 @@ test('an object whose file makes room is forgotten first', async () => {
   expect(await entries.get(id)).toBeNull();
 });
 
-test('of S3, SQS and Redis nothing has to be there', async () => {
+test('adapters open while S3, SQS and Redis are down', async () => {
   const away = config({
     entries: { url: `redis://${NOWHERE}`, commandTimeoutMs: 100 },
     queue: { endpoint: `http://${NOWHERE}`, requestTimeoutMs: 200 },
@@ -169,14 +169,14 @@ test.each([
   ['url', { url: `redis://${NOWHERE}` }],
   ['sentinels', { sentinels: { name: 'm', nodes: [NOWHERE], url: 'redis://:p@x' } }],
   ['cluster', { cluster: [NOWHERE] }],
-])('Redis by %s is opened without it', async (_, connection) => {
+])('an entry store with %s opens while Redis is down', async (_, connection) => {
   await using adapters = await openAdapters(config({ entries: { ...connection, commandTimeoutMs: 100 } }), {
     logger,
   });
   await expect(adapters.entries.check()).rejects.toMatchObject({ code: 'entry_store_unavailable' });
 });
 
-test('a region overrides the access of its service, and signs for its own name', async () => {
+test('a region overrides the access of its service, and its URLs use its own AWS region', async () => {
   const services = {
     s3: {
       kind: 's3',
@@ -215,7 +215,7 @@ test('a region overrides the keys of its service', async () => {
   ]);
 });
 
-test('folders are prepared at start without being asked for, queues and buckets only where create says so', async () => {
+test('folders are always created at start, queues and buckets only with create: true', async () => {
   await using adapters = await openAdapters(config(), { logger });
   await prepareBackends(adapters, config(), { logger, signal: new AbortController().signal });
   expect((await readdir(folder)).toSorted()).toEqual(['here', 'there']);
@@ -226,7 +226,7 @@ test('folders are prepared at start without being asked for, queues and buckets 
   await prepareBackends(away, passive, { logger, signal: new AbortController().signal });
 });
 
-test('preparing goes on until it is told to stop, and then resolves', async () => {
+test('preparation retries until it is aborted, and then resolves', async () => {
   const wanted = config({ services: s3({ endpoint: `http://${NOWHERE}` }) });
   await using adapters = await openAdapters(wanted, { logger });
   const stop = new AbortController();
@@ -246,7 +246,7 @@ test('preparing goes on until it is told to stop, and then resolves', async () =
   await preparing;
 });
 
-test('one back end is prepared at once, or says why not', async () => {
+test('preparing one back end returns what was created, or rejects with the reason', async () => {
   await using adapters = await openAdapters(config(), { logger });
   const here = adapters.backends.get('local/here');
   if (here === undefined) throw new Error('no such back end');

@@ -25,7 +25,7 @@ const lab = (endpoint: string, bucket = 'bucket-1') => ({ bucket, endpoint });
 const s3 = (changes: object) => ({ kind: 's3', regions: { a: region }, ...changes });
 const folder = (changes: object) => ({ kind: 'filesystem', regions: { here: {} }, ...changes });
 
-/** Where a value is put, the value, and the one fault that comes of it. */
+/** The path at which a value is set, the value, and the single fault that it causes. */
 const FAULTS: [path: string, value: unknown, faultPath: string, found: string, expected: string][] = [
   ['server.publicUrl', undefined, 'server.publicUrl', 'nothing', 'http:// or https://'],
   ['server', undefined, 'server.publicUrl', 'nothing', 'http:// or https://'],
@@ -57,10 +57,10 @@ const FAULTS: [path: string, value: unknown, faultPath: string, found: string, e
   ['server.port', 80.5, 'server.port', '80.5', 'a whole number'],
   ['server.port', '8080', 'server.port', '"8080"', 'a whole number'],
   ['server.port', null, 'server.port', 'null', 'a whole number'],
-  ['server.host', '', 'server.host', 'an empty text', 'host name'],
-  ['server.prot', 8080, 'server.prot', 'an unknown key', '"port" perhaps'],
-  ['server.maxwaitseconds', 1, 'server.maxwaitseconds', 'an unknown key', '"maxWaitSeconds" perhaps'],
-  ['sevices', {}, 'sevices', 'an unknown key', '"services" perhaps'],
+  ['server.host', '', 'server.host', 'an empty string', 'host name'],
+  ['server.prot', 8080, 'server.prot', 'an unknown key', 'did you mean "port"?'],
+  ['server.maxwaitseconds', 1, 'server.maxwaitseconds', 'an unknown key', 'did you mean "maxWaitSeconds"?'],
+  ['sevices', {}, 'sevices', 'an unknown key', 'did you mean "services"?'],
   ['zzz', 1, 'zzz', 'an unknown key', 'one of server, admin'],
   ['server.trustedProxies', ['10.0.0.0/33'], 'server.trustedProxies[0]', '"10.0.0.0/33"', '10.0.0.0/8'],
   ['server.trustedProxies', ['::1', 'proxy'], 'server.trustedProxies[1]', '"proxy"', 'range'],
@@ -88,7 +88,7 @@ const FAULTS: [path: string, value: unknown, faultPath: string, found: string, e
     [token({ scopes: ['read', 'prefetch'] })],
     'admin.tokens[0].scopes[1]',
     '"prefetch"',
-    'no call needs prefetch, take it out',
+    'no call needs the scope prefetch, so remove it',
   ],
   ['admin.tokens', [token({ scopes: [] })], 'admin.tokens[0].scopes', 'a list of 0', 'at least one of read'],
   ['admin.tokens', [token({ name: 'a b' })], 'admin.tokens[0].name', '"a b"', 'letters'],
@@ -97,14 +97,14 @@ const FAULTS: [path: string, value: unknown, faultPath: string, found: string, e
     [token({}), token({ sha256: 'cd'.repeat(32) })],
     'admin.tokens[1].name',
     '"oncall"',
-    'another name',
+    'a unique name',
   ],
   [
     'admin.tokens',
     [token({}), token({ name: 'b' })],
     'admin.tokens[1].sha256',
     '64 characters',
-    'another sha256',
+    'a unique sha256',
   ],
   ['admin.tokens', ['hunter2'], 'admin.tokens[0]', '7 characters', 'a mapping'],
   ['sources', {}, 'sources.allow', 'nothing', 'a list of what may be mirrored'],
@@ -182,7 +182,7 @@ const FAULTS: [path: string, value: unknown, faultPath: string, found: string, e
     'entries.url',
     'http://:hunter2@a',
     'entries.url',
-    '17 characters (not shown)',
+    'a string of 17 characters (not shown)',
     'redis://, or rediss:// for TLS',
   ],
   ['entries', { url: 'redis://a', cluster: ['a'] }, 'entries', 'url and cluster', 'exactly one'],
@@ -229,16 +229,16 @@ const FAULTS: [path: string, value: unknown, faultPath: string, found: string, e
     'at least sources.timeouts.totalSeconds (90000 s, 25 h)',
   ],
   ['queue.kind', 'kafka', 'queue.kind', '"kafka"', 'sqs or memory'],
-  ['queue.name', 'cloud mirror', 'queue.name', '"cloud mirror" for s3/us-west-1', 'SQS takes'],
+  ['queue.name', 'cloud mirror', 'queue.name', '"cloud mirror" for s3/us-west-1', 'SQS accepts'],
   [
     'queue.name',
     'jobs.{service}.{region}',
     'queue.name',
     '"jobs.s3.us-west-1" for s3/us-west-1',
-    'SQS takes',
+    'SQS accepts',
   ],
-  ['queue.name', `${'x'.repeat(76)}-{region}`, 'queue.name', 'for s3/us-west-1', '80 at the most'],
-  ['queue.name', '{zone}', 'queue.name', '"{zone}" for s3/us-west-1', 'SQS takes'],
+  ['queue.name', `${'x'.repeat(76)}-{region}`, 'queue.name', 'for s3/us-west-1', 'at most 80'],
+  ['queue.name', '{zone}', 'queue.name', '"{zone}" for s3/us-west-1', 'SQS accepts'],
   ['queue.endpoint', 'localhost:4566', 'queue.endpoint', '"localhost:4566"', 'http://'],
   ['queue.create', 'yes', 'queue.create', '"yes"', 'true or false'],
   ['services', {}, 'services', 'an empty mapping', 'at least one service'],
@@ -284,49 +284,49 @@ const FAULTS: [path: string, value: unknown, faultPath: string, found: string, e
     { a: folder({}), b: folder({}) },
     'services.b.directory',
     '"data/objects"',
-    'not the one of a/here',
+    'not the folder of a/here',
   ],
   [
     'services',
     { a: s3({ regions: { b: region, c: other, d: region } }) },
     'services.a.regions.d.bucket',
     '"bucket-1"',
-    'another bucket than a/b has',
+    'a bucket of its own: a/b uses this one',
   ],
   [
     'services',
     { a: s3({}), b: s3({ regions: { z: region } }) },
     'services.b.regions.z.bucket',
     '"bucket-1"',
-    'another bucket than a/a has',
+    'a bucket of its own: a/a uses this one',
   ],
   [
     'services',
     { a: s3({ regions: { b: region, c: lab('https://s3.eu-west-1.amazonaws.com') } }) },
     'services.a.regions.c.bucket',
     '"bucket-1"',
-    'another bucket than a/b has',
+    'a bucket of its own: a/b uses this one',
   ],
   [
     'services',
     { a: s3({ regions: { b: lab('http://127.0.0.1:9000'), c: lab('http://localhost:9000/') } }) },
     'services.a.regions.c.bucket',
     '"bucket-1"',
-    'another bucket than a/b has',
+    'a bucket of its own: a/b uses this one',
   ],
   [
     'services',
     { a: s3({ regions: { b: lab('https://store.example'), c: lab('https://STORE.example:443') } }) },
     'services.a.regions.c.bucket',
     '"bucket-1"',
-    'another bucket than a/b has',
+    'a bucket of its own: a/b uses this one',
   ],
   [
     'services',
     { a: folder({ directory: 'data' }), b: folder({ directory: './x/../data/' }) },
     'services.b.directory',
     '"./x/../data/"',
-    'not the one of a/here',
+    'not the folder of a/here',
   ],
   ['copier.serves', ['s3/us-west-9'], 'copier.serves[0]', '"s3/us-west-9"', 's3/us-west-1'],
   ['copier.serves', ['s3/us-west-1', 's3/us-west-1'], 'copier.serves[1]', '"s3/us-west-1"', 'once'],
@@ -349,7 +349,7 @@ describe('a fault', () => {
     ]);
   });
 
-  test('in the name of a region with a dot shows the queue that cannot be', () => {
+  test('in the name of a region with a dot shows the invalid queue name', () => {
     const faults = faultsOf(minimalWith('services', { s3: s3({ regions: { 'eu.west': region } }) }));
     expect(faults).toMatchObject([{ path: 'queue.name', found: '"cloud-mirror-s3-eu.west" for s3/eu.west' }]);
     const memory = { ...minimalConfig(), queue: { kind: 'memory' } };
@@ -357,7 +357,7 @@ describe('a fault', () => {
     expect(faultsOf(JSON.stringify(withDot))).toEqual([]);
   });
 
-  test('comes of two back ends with one queue, also of one that is the dead letters of another', () => {
+  test('is two back ends with one queue, or a queue that is the dead-letter queue of another', () => {
     const two = s3({ regions: { a: region, a_dead: other } });
     const shared = { ...minimalConfig(), services: { s3: two }, queue: { name: 'jobs-{service}' } };
     expect(faultsOf(JSON.stringify(shared))).toMatchObject([
@@ -372,7 +372,7 @@ describe('a fault', () => {
     ]);
   });
 
-  test('comes of folders inside each other', () => {
+  test('is a folder inside another one', () => {
     const services = { a: folder({ directory: 'data' }), b: folder({ directory: './data/here/x' }) };
     expect(faultsOf(minimalWith('services', services))).toMatchObject([{ path: 'services.b.directory' }]);
     const apart = { a: folder({ directory: 'data' }), b: folder({ directory: 'data-2' }) };
@@ -397,7 +397,7 @@ test.each([
   expect(faultsOf(minimalWith(path, value))).toEqual([]);
 });
 
-test('a margin that is left out is never more than half of the time for which a copy is believed in', () => {
+test('the default margin is at most half of the TTL', () => {
   const margin = (entries: object) =>
     parseConfig(minimalWith('entries', entries), {}).entries.expiryMarginSeconds;
   expect(margin({})).toBe(600);
@@ -405,7 +405,7 @@ test('a margin that is left out is never more than half of the time for which a 
   expect(margin({ ttlSeconds: 5, expiryMarginSeconds: 4 })).toBe(4);
 });
 
-test('every fault is told at once, those between keys beside those of single keys', () => {
+test('one run reports every fault, of single keys and of rules about several keys', () => {
   const text = `
     server: { publicUrl: 'https://m.example.com', prot: 1, maxWaitSeconds: 60 }
     admin: { tokens: [{ name: a, sha256: x, scopes: [read] }] }
@@ -433,20 +433,23 @@ test('every fault is told at once, those between keys beside those of single key
   );
 });
 
-test.each([1.5, -1, 1e300])('a number such as %d does not hide the faults between keys', (number) => {
-  const config = minimalConfig();
-  const text = JSON.stringify({
-    ...config,
-    server: { ...config['server'], keepAliveSeconds: number },
-    queue: { visibilityTimeoutSeconds: 61 },
-  });
-  expect(faultsOf(text).map((fault) => fault.path)).toEqual([
-    'server.keepAliveSeconds',
-    'queue.visibilityTimeoutSeconds',
-  ]);
-});
+test.each([1.5, -1, 1e300])(
+  'the number %d does not hide the faults of rules about several keys',
+  (number) => {
+    const config = minimalConfig();
+    const text = JSON.stringify({
+      ...config,
+      server: { ...config['server'], keepAliveSeconds: number },
+      queue: { visibilityTimeoutSeconds: 61 },
+    });
+    expect(faultsOf(text).map((fault) => fault.path)).toEqual([
+      'server.keepAliveSeconds',
+      'queue.visibilityTimeoutSeconds',
+    ]);
+  },
+);
 
-test('the message has one line a fault, with path, found and expected', () => {
+test('the message has one line per fault, with path, found and expected', () => {
   const text = minimalWith('server.port', 'http');
   expect(() => parseConfig(text, {}, 'my.yaml')).toThrow(
     'my.yaml: 1 fault in the configuration\n' +

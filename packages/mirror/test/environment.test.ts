@@ -27,7 +27,7 @@ describe('variables inside values', () => {
     expect(replaced(text)).toMatchObject({ tree: result, faults: [] });
   });
 
-  test('are replaced in every text of the tree, and nowhere else', () => {
+  test('are replaced in every string value of the tree, and nowhere else', () => {
     const tree = { a: ['${NAME}', 1, null, true], '${NAME}': { b: '${NAME}' } };
     const result = substituteEnvironment(tree, environment);
     expect(result.tree).toEqual({ a: ['value', 1, null, true], '${NAME}': { b: 'value' } });
@@ -43,14 +43,14 @@ describe('variables inside values', () => {
     },
   );
 
-  test('every missing variable is a fault of its own', () => {
+  test('each missing variable is a separate fault', () => {
     expect(replaced('${ONE}${TWO}').faults.map((fault) => fault.found)).toEqual([
-      '${ONE}, which the environment does not have',
-      '${TWO}, which the environment does not have',
+      '${ONE}, but the environment variable ONE is not set',
+      '${TWO}, but the environment variable TWO is not set',
     ]);
   });
 
-  test('a key that is a prototype is no key', () => {
+  test('the key __proto__ is a fault', () => {
     const tree: unknown = JSON.parse('{"server": {"__proto__": {"port": 1}}}');
     expect(substituteEnvironment(tree, {}).faults).toMatchObject([{ path: 'server.__proto__' }]);
   });
@@ -60,7 +60,7 @@ describe('the type of a value from the environment', () => {
   const load = (path: string, value: string, environment: Environment) =>
     parseConfig(minimalWith(path, value), environment);
 
-  test('is what the key asks for', () => {
+  test('is the type that the key requires', () => {
     expect(load('server.port', '${P}', { P: '9000' }).server.port).toBe(9000);
     expect(load('server.port', '${P:-9001}', {}).server.port).toBe(9001);
     expect(load('queue.create', '${C}', { C: 'true' }).queue.create).toBe(true);
@@ -68,7 +68,7 @@ describe('the type of a value from the environment', () => {
     expect(load('log.level', '${L}', { L: 'debug' }).log.level).toBe('debug');
   });
 
-  test('may be nothing where nothing is allowed', () => {
+  test('may be null for a nullable key', () => {
     expect(load('queue.endpoint', '${E:-}', {}).queue.endpoint).toBeNull();
     expect(load('queue.endpoint', '${E:-null}', {}).queue.endpoint).toBeNull();
     expect(load('copier.health', '${E:-null}', {}).copier.health).toBeNull();
@@ -76,12 +76,12 @@ describe('the type of a value from the environment', () => {
 
   test.each([
     ['server.port', 'eighty', '"eighty"'],
-    ['server.port', '', 'an empty text'],
+    ['server.port', '', 'an empty string'],
     ['server.port', '0x50', '"0x50"'],
     ['server.port', '99999', '"99999"'],
     ['queue.create', 'yes', '"yes"'],
-    ['server.publicUrl', '', 'an empty text'],
-  ])('of %s cannot come of %j', (path, value, found) => {
+    ['server.publicUrl', '', 'an empty string'],
+  ])('of %s cannot be read from %j', (path, value, found) => {
     try {
       load(path, '${V}', { V: value });
       expect.unreachable();
@@ -90,7 +90,7 @@ describe('the type of a value from the environment', () => {
     }
   });
 
-  test('is a text where the file itself wrote one', () => {
+  test('is not converted if the file itself contains a string', () => {
     expect(() => load('server.port', '8080', {})).toThrow(ConfigError);
   });
 });
@@ -107,12 +107,12 @@ describe('PORT and HOST', () => {
     expect(server({ PORT: '0' })).toMatchObject({ host: '::1', port: 0 });
   });
 
-  test('do nothing where they are empty or not set', () => {
+  test('have no effect if they are empty or not set', () => {
     expect(server({ PORT: '', HOST: '' })).toMatchObject({ host: '::1', port: 1 });
     expect(server({})).toMatchObject({ host: '::1', port: 1 });
   });
 
-  test('are enough where the file has no server section, and mend nothing that is no mapping', () => {
+  test('create a missing server section, but do not replace one that is not a mapping', () => {
     expect(overrideFromEnvironment({}, { PORT: '1' }, 'server').tree).toEqual({ server: { port: 1 } });
     expect(overrideFromEnvironment({ server: 3 }, { PORT: '1' }, 'server').tree).toEqual({ server: 3 });
   });
@@ -123,7 +123,7 @@ describe('PORT and HOST', () => {
     );
   });
 
-  test('a faulty port in the file does not matter where PORT is given', () => {
+  test('PORT replaces an invalid port in the file', () => {
     expect(parseConfig(minimalWith('server.port', 'x'), { PORT: '5' }).server.port).toBe(5);
   });
 });

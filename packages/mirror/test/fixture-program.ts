@@ -1,6 +1,6 @@
 /*
- * A small program for the tests of runProgram: what it does when started and when drained is told by its environment.
- * It listens, so that it lives until it is stopped.
+ * A small program for the tests of runProgram. Its environment says what it does at start and during the drain. It
+ * listens on a TCP port, which keeps it alive until it is stopped.
  */
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -34,7 +34,7 @@ async function start({ config, logger, signal }: ProgramContext<Config>): Promis
   const server = createServer();
   server.listen(config.server.port, config.server.host);
   await once(server, 'listening');
-  if (mode === 'rejects') void Promise.reject(new Error('nobody watches this'));
+  if (mode === 'rejects') void Promise.reject(new Error('nobody handles this'));
   if (mode === 'throws')
     setImmediate(() => {
       throw new Error('nobody catches this');

@@ -15,7 +15,7 @@ describe('the documented configuration', () => {
     return yaml;
   }
 
-  test('shows the defaults: with only what is required, all other values are the same', async () => {
+  test('shows the defaults: a file with only the required keys has the same values', async () => {
     const shown = parseConfig(await documented(), {});
     const filled = parseConfig(
       JSON.stringify({
@@ -27,7 +27,7 @@ describe('the documented configuration', () => {
     expect(shown).toEqual(filled);
   });
 
-  test('shows every key: taking a line out changes nothing but what is optional or faulty', async () => {
+  test('shows every key with its default', async () => {
     const { entries, queue, server, services } = parseConfig(await documented(), {});
     expect(server).toEqual({
       host: '0.0.0.0',
@@ -96,7 +96,7 @@ describe('the files in config/', () => {
       expect(await loadConfig(join(ROOT, 'config', file), environment)).toHaveProperty('server.publicUrl');
   });
 
-  test('standalone.yaml moves to another port with PORT alone', async () => {
+  test('standalone.yaml needs only PORT to use another port', async () => {
     const config = await loadConfig(join(ROOT, 'config', 'standalone.yaml'), { PORT: '9000' });
     expect(config.server.port).toBe(9000);
     expect(config.server.publicUrl).toBe('http://127.0.0.1:9000');
@@ -123,18 +123,18 @@ describe('the files in config/', () => {
 describe('values', () => {
   const load = (path: string, value: unknown) => parseConfig(minimalWith(path, value), {});
 
-  test('an address loses the slash at its end', () => {
+  test('a URL loses its trailing slash', () => {
     expect(load('server.publicUrl', 'https://mirror.example.com/m/').server.publicUrl).toBe(
       'https://mirror.example.com/m',
     );
   });
 
-  test("a token's digest is kept in lower case", () => {
+  test("a token's digest is converted to lower case", () => {
     const token = { name: 'oncall', sha256: 'AB'.repeat(32), scopes: ['read'] };
     expect(load('admin.tokens', [token]).admin.tokens[0]?.sha256).toBe('ab'.repeat(32));
   });
 
-  test('a copier serves every back end unless told otherwise', () => {
+  test('a copier serves every back end by default', () => {
     const services = {
       s3: { kind: 's3', regions: { a: { bucket: 'bucket-a' }, b: { bucket: 'bucket-b' } } },
       local: { kind: 'filesystem', regions: { here: null } },
@@ -142,7 +142,7 @@ describe('values', () => {
     expect(load('services', services).copier.serves).toEqual(['s3/a', 's3/b', 'local/here']);
   });
 
-  test('entries of the allow list follow requireTls where they say nothing of TLS', () => {
+  test('entries of the allow list without tls follow requireTls', () => {
     const allow = [
       { prefix: 'http://a.example.com/' },
       { prefix: 'https://b.example.com/', tls: 'required' },
@@ -152,7 +152,7 @@ describe('values', () => {
     expect(load('server.port', 1).sources.allow[0]?.tls).toBe('required');
   });
 
-  test('a section without a value is an empty one', () => {
+  test('a section without a value is an empty section', () => {
     expect(load('admin', null).admin).toEqual({ tokens: [] });
   });
 
@@ -160,7 +160,7 @@ describe('values', () => {
     [{ url: 'rediss://user:pass@redis.example.com:6380/2' }],
     [{ sentinels: { name: 'mirror', nodes: ['a.example.com:26379', 'redis://:pass@b.example.com'] } }],
     [{ cluster: ['10.0.0.1:6379', '[2001:db8::1]:6379', 'rediss://c.example.com:6379'] }],
-  ])('Redis is reached by %j alone', (connection) => {
+  ])('%j is enough to reach Redis', (connection) => {
     const { url, sentinels, cluster } = load('entries', connection).entries;
     expect(JSON.parse(JSON.stringify({ url, sentinels, cluster }))).toEqual(connection);
   });
@@ -204,7 +204,7 @@ describe('the file', () => {
     return (error as ConfigError).faults;
   };
 
-  test('is named by CLOUD_MIRROR_CONFIG where the caller names none', async () => {
+  test('is named by CLOUD_MIRROR_CONFIG if the caller does not name one', async () => {
     const file = await write(JSON.stringify(minimalConfig()));
     const config = await loadConfig(undefined, { CLOUD_MIRROR_CONFIG: file });
     expect(config.server.publicUrl).toBe('https://mirror.example.com');
@@ -212,13 +212,13 @@ describe('the file', () => {
     expect(await faultsOf(other)).toMatchObject([{ found: 'no such file' }]);
   });
 
-  test('has to be named', async () => {
+  test('must be named', async () => {
     expect(await faultsOf(loadConfig(undefined, {}))).toMatchObject([
       { found: 'no configuration file', expected: expect.stringContaining('CLOUD_MIRROR_CONFIG') as string },
     ]);
   });
 
-  test('has to be a file that can be read', async () => {
+  test('must be a readable file', async () => {
     expect(await faultsOf(loadConfig(folder, {}))).toMatchObject([{ found: 'a folder' }]);
     // The superuser may read everything.
     if (process.getuid?.() !== 0) {
@@ -235,26 +235,26 @@ describe('the file', () => {
     ['# nothing but a comment\n', 'an empty file'],
     ['- a\n- b\n', 'a list'],
     ['just a text', 'a single value'],
-  ])('that holds %j is no configuration', async (text, found) => {
+  ])('that contains %j is not a configuration', async (text, found) => {
     expect(await faultsOf(loadConfig(await write(text), {}))).toMatchObject([{ path: '', found }]);
   });
 
   test.each([
-    ['server:\n  port: 1\n  port: 2\n', 'line 3, column 3', 'port a second time in one mapping'],
-    ['server:\n\tport: 1\n', 'line 2, column 1', 'a tab'],
-    ['server: [1, 2\n', 'line 2, column 1', 'a wrong indentation, or a bracket that is not closed'],
-    ['a: 1\n---\nb: 2\n', 'line 2, column 1', 'a second document'],
-    ['server: !!js/function "x"\n', 'line 1, column 9', 'a tag'],
-    ['server: *nowhere\n', 'line 1, column 9', 'the alias *nowhere'],
-  ])('%j is told by line and column', async (text, path, found) => {
+    ['server:\n  port: 1\n  port: 2\n', 'line 3, column 3', 'the key port twice in one mapping'],
+    ['server:\n\tport: 1\n', 'line 2, column 1', 'a tab in the indentation'],
+    ['server: [1, 2\n', 'line 2, column 1', 'wrong indentation, or a bracket that is not closed'],
+    ['a: 1\n---\nb: 2\n', 'line 2, column 1', 'a second YAML document'],
+    ['server: !!js/function "x"\n', 'line 1, column 9', 'a YAML tag (!)'],
+    ['server: *nowhere\n', 'line 1, column 9', 'the alias *nowhere, which has no anchor'],
+  ])('the fault in %j names line and column', async (text, path, found) => {
     expect(await faultsOf(loadConfig(await write(text), {}))).toContainEqual(
       expect.objectContaining({ path, found }),
     );
   });
 
-  test('an unquoted variable inside braces is told with its remedy', async () => {
+  test('the fault of an unquoted variable inside braces says to quote it', async () => {
     const faults = await faultsOf(loadConfig(await write('entries: { url: ${REDIS_URL} }\n'), {}));
-    expect(faults[0]?.expected).toContain('"${NAME}" needs its quotes');
+    expect(faults[0]?.expected).toContain('put quotes around "${NAME}"');
   });
 
   test('aliases that grow without bound, or contain themselves, are faults', async () => {
@@ -264,7 +264,10 @@ describe('the file', () => {
     ];
     expect(await faultsOf(loadConfig(await write(levels.join('\n')), {}))).toHaveLength(1);
     expect(await faultsOf(loadConfig(await write('server: &s\n  host: *s\n'), {}))).toContainEqual(
-      expect.objectContaining({ path: 'server.host', found: 'an alias of what it is part of' }),
+      expect.objectContaining({
+        path: 'server.host',
+        found: 'an alias inside the value that it refers to',
+      }),
     );
   });
 
@@ -276,8 +279,8 @@ describe('the file', () => {
   });
 });
 
-describe('programs that run apart', () => {
-  test('need entries and a queue outside of their memory', () => {
+describe('separate front end and copier processes', () => {
+  test('need entries and a queue outside their memory', () => {
     const config = parseConfig(
       JSON.stringify({ ...minimalConfig(), entries: { kind: 'memory' }, queue: { kind: 'memory' } }),
       {},

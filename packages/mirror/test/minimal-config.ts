@@ -1,4 +1,4 @@
-/** The least that a configuration needs, as the object that its YAML holds. */
+/** The smallest valid configuration, as the object in its YAML. */
 export function minimalConfig(): Record<string, Record<string, unknown>> {
   return {
     server: { publicUrl: 'https://mirror.example.com' },
@@ -7,7 +7,7 @@ export function minimalConfig(): Record<string, Record<string, unknown>> {
   };
 }
 
-/** {@link minimalConfig} with one more value at `path` (keys joined by dots), as YAML: JSON is YAML. */
+/** {@link minimalConfig} with `value` at `path` (keys joined by dots), as JSON, which is valid YAML. */
 export function minimalWith(path: string, value: unknown): string {
   const config = minimalConfig();
   const keys = path.split('.');

@@ -15,7 +15,7 @@ const ENVIRONMENT = {
   CI_TOKEN_SHA256: 'b'.repeat(64),
 };
 
-/** Loads or is told what is wrong with it: there is no third. */
+/** Asserts that `text` either loads or is rejected with faults; anything else, such as a TypeError, is a defect. */
 function expectAnswer(text: string): void {
   try {
     expect(parseConfig(text, ENVIRONMENT)).toHaveProperty('services');
@@ -55,7 +55,7 @@ const fragment = fc.oneof(
   ),
 );
 
-test('a file with pieces cut out and others put in never does more than fail', () => {
+test('a file with random edits either loads or is rejected with faults', () => {
   const edit = fc.record({ at: fc.nat(4000), cut: fc.nat(40), insert: fragment });
   fc.assert(
     fc.property(fc.constantFrom(...FILES), fc.array(edit, { minLength: 1, maxLength: 4 }), (file, edits) => {
@@ -69,7 +69,7 @@ test('a file with pieces cut out and others put in never does more than fail', (
   );
 });
 
-test('whatever value stands in whatever place never does more than fail', () => {
+test('a random value at any place either loads or is rejected with faults', () => {
   const paths = [
     'server',
     'admin',

@@ -12,7 +12,7 @@ function read(program: ProgramName, sections: Record<string, unknown>, environme
   return parseConfig<unknown>(PROGRAMS[program].format, text, environment);
 }
 
-/** Paths of the faults. */
+/** Path and expectation of each fault. */
 function faults(program: ProgramName, sections: Record<string, unknown>, environment = {}): string[] {
   try {
     read(program, sections, environment);
@@ -23,21 +23,21 @@ function faults(program: ProgramName, sections: Record<string, unknown>, environ
   }
 }
 
-test('a copier needs no section of the front end', () => {
+test('a copier does not need the sections of the front end', () => {
   expect(read('copier', {})).toMatchObject({ server: {}, copier: { concurrency: 16 } });
 });
 
 test.each([
   ['frontend', { copier: { concurency: 3 }, sampleOrigin: { port: 'x' } }],
   ['copier', { admin: { tokens: 'x' }, sampleOrigin: 3, server: { prot: 1 } }],
-] as const)('a %s does not check what other programs read', (program, sections) => {
+] as const)('a %s does not check the sections of other programs', (program, sections) => {
   expect(faults(program, sections)).toEqual([]);
 });
 
 test.each([
   ['frontend', { copier: { serves: ['${NO_SUCH_VARIABLE}'] } }],
   ['copier', { admin: { tokens: [{ sha256: '${NO_SUCH_VARIABLE}' }] } }],
-] as const)('a %s does not need the variables of sections that other programs read', (program, sections) => {
+] as const)('a %s does not need the variables in sections of other programs', (program, sections) => {
   expect(faults(program, sections)).toEqual([]);
 });
 
@@ -45,7 +45,7 @@ test.each(['frontend', 'copier', 'standalone'] as const)(
   'a %s refuses a section that no program reads',
   (program) => {
     expect(faults(program, { copeir: {}, nonsense: {} })).toEqual([
-      expect.stringMatching(/^copeir: "copier" perhaps, or another of server, admin, /),
+      expect.stringMatching(/^copeir: one of server, admin, .* \(did you mean "copier"\?\)$/),
       expect.stringMatching(/^nonsense: one of server, admin, /),
     ]);
   },
@@ -58,11 +58,11 @@ test.each([
   ['standalone', { copier: { concurency: 3 } }, 'copier.concurency'],
   ['frontend', { entries: { copyingLeaseSeconds: 30 } }, 'queue.visibilityTimeoutSeconds'],
   ['copier', { entries: { copyingLeaseSeconds: 30 } }, 'queue.visibilityTimeoutSeconds'],
-] as const)('a %s checks what it reads itself: %j', (program, sections, path) => {
+] as const)('a %s checks the sections that it reads: %j', (program, sections, path) => {
   expect(faults(program, sections)).toEqual([expect.stringContaining(`${path}: `)]);
 });
 
-test('PORT and HOST are for programs that listen where the section server says', () => {
+test('PORT and HOST apply only to programs that listen at the address in the section server', () => {
   const environment = { PORT: '1234', HOST: '127.0.0.7' };
   expect(read('frontend', {}, environment)).toMatchObject({ server: { port: 1234, host: '127.0.0.7' } });
   expect(read('copier', {}, environment)).toMatchObject({ server: {} });
@@ -70,7 +70,7 @@ test('PORT and HOST are for programs that listen where the section server says',
   expect(faults('copier', {}, { PORT: 'http' })).toEqual([]);
 });
 
-test('a copier refuses the address of the mirror where the file names it', () => {
+test('a copier reads publicUrl from the section server, if the file has it', () => {
   expect(read('copier', { server: { publicUrl: 'https://mirror.example.com/', port: 8080 } })).toMatchObject({
     server: { publicUrl: 'https://mirror.example.com' },
   });

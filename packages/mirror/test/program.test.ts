@@ -61,7 +61,7 @@ class Fixture {
     });
   }
 
-  /** The first line that says `msg`; rejects where the program ends without. */
+  /** The first log line with this `msg`; rejects if the program ends without it. */
   async line(msg: string): Promise<Line> {
     const found = (): Line | undefined => this.lines.find((line) => line.msg === msg);
     const { promise, resolve, reject } = Promise.withResolvers<Line>();
@@ -108,7 +108,7 @@ describe('arguments', () => {
         expect(program.stdout).toContain(word);
   });
 
-  test.each([[['--confg', 'x']], [['--config']], [['extra']]])('%j exit 2', async (args) => {
+  test.each([[['--confg', 'x']], [['--config']], [['extra']]])('%j are invalid: exit 2', async (args) => {
     await using program = new Fixture(args);
     expect(await program.status()).toBe(2);
     expect(program.stderr).toContain('error');
@@ -150,7 +150,7 @@ describe('the configuration', () => {
 });
 
 describe('a program that runs', () => {
-  test('prints one line with its address when it is ready, and stops with 0 once drained', async () => {
+  test('prints one line with its address when it is ready, and exits 0 after the drain', async () => {
     await using program = new Fixture(['--config', good]);
     const ready = await program.line('ready');
     expect(program.lines).toHaveLength(1);
@@ -167,7 +167,7 @@ describe('a program that runs', () => {
     expect(program.lines.map((line) => line.msg)).toEqual(['ready', 'draining', 'closed', 'stopped']);
   });
 
-  test.each(['silent', 'error'])('prints that line at level %s as well', async (level) => {
+  test.each(['silent', 'error'])('prints that line even at log level %s', async (level) => {
     const quiet = await file(`${level}.yaml`, minimalWith('log.level', level));
     await using program = new Fixture(['--config', quiet]);
     expect(await program.line('ready')).toMatchObject({ level: 'info' });
@@ -176,7 +176,7 @@ describe('a program that runs', () => {
     expect(program.lines).toHaveLength(1);
   });
 
-  test('that is asked twice to stop ends at once with 1', async () => {
+  test('exits 1 at once after a second signal', async () => {
     await using program = new Fixture(['--config', good], { FIXTURE_MODE: 'drain hangs' });
     await program.line('ready');
     program.kill('SIGTERM');
@@ -185,7 +185,7 @@ describe('a program that runs', () => {
     expect(await program.status()).toBe(1);
   });
 
-  test('that is asked to stop before it is ready stops with 0', async () => {
+  test('exits 0 after a signal before it is ready', async () => {
     await using program = new Fixture(['--config', good], { FIXTURE_MODE: 'start hangs' });
     await program.line('hanging');
     program.kill('SIGTERM');
@@ -193,17 +193,17 @@ describe('a program that runs', () => {
   });
 
   test.each([
-    ['rejects', 'unhandled rejection', 'nobody watches this'],
+    ['rejects', 'unhandled rejection', 'nobody handles this'],
     ['throws', 'uncaught exception', 'nobody catches this'],
     ['start fails', 'could not start', 'no luck at https://host/path?…'],
-  ])('that %s logs why and exits 1', async (mode, msg, message) => {
+  ])('in the mode "%s" logs the reason and exits 1', async (mode, msg, message) => {
     await using program = new Fixture(['--config', good], { FIXTURE_MODE: mode });
     expect(await program.status()).toBe(1);
     expect(program.lines.at(-1)).toMatchObject({ level: 'fatal', msg, err: { message } });
     expect(program.stdout).not.toContain('hunter2');
   });
 
-  test('that cannot drain logs why and exits 1', async () => {
+  test('that cannot drain logs the reason and exits 1', async () => {
     await using program = new Fixture(['--config', good], { FIXTURE_MODE: 'drain fails' });
     await program.line('ready');
     program.kill('SIGTERM');
@@ -211,7 +211,7 @@ describe('a program that runs', () => {
     expect(program.lines.at(-1)).toMatchObject({ level: 'fatal', msg: 'draining failed' });
   });
 
-  test('whose port is taken says so', async () => {
+  test('reports that its port is in use', async () => {
     const other = createServer().listen(0, '127.0.0.1');
     try {
       await once(other, 'listening');

@@ -18,7 +18,7 @@ function file(name: string, text: string): string {
   return path;
 }
 
-/** A certificate of its own authority, made for this test. */
+/** Creates a self-signed certificate and returns the path of its file. */
 function certificate(): string {
   const key = join(folder, 'made.key');
   const cert = join(folder, 'made.pem');
@@ -57,18 +57,18 @@ const FAULTS: [entries: object, path: string, found: RegExp, expected: RegExp][]
   [
     sentinels({ nodes: ['a', 'redis://b/1'] }),
     'entries.sentinels.nodes[1]',
-    /number of a database/,
+    /a database number/,
     /entries\.db/,
   ],
   [
     sentinels({ nodes: [`redis://:x${SECRET}@a`, `redis://:${SECRET}@b`] }),
     'entries.sentinels.nodes[1]',
-    /another password/,
+    /a different password/,
     /nodes\[0\]/,
   ],
-  [{ cluster: ['rediss://a', 'redis://b'] }, 'entries.cluster[1]', /another scheme/, /cluster\[0\]/],
-  [{ cluster: ['redis://a/1'] }, 'entries.cluster[0]', /number of a database/, /only one of a cluster/],
-  [{ cluster: ['a'], db: 2 }, 'entries.db', /2/, /only one of a cluster/],
+  [{ cluster: ['rediss://a', 'redis://b'] }, 'entries.cluster[1]', /a different scheme/, /cluster\[0\]/],
+  [{ cluster: ['redis://a/1'] }, 'entries.cluster[0]', /a database number/, /only one that a cluster has/],
+  [{ cluster: ['a'], db: 2 }, 'entries.db', /2/, /only one that a cluster has/],
   [{ url: 'redis://h/1', db: 2 }, 'entries.db', /2/, /entries\.url/],
   [{ url: `redis://app:${SECRET}@h`, username: 'other' }, 'entries.username', /"other"/, /entries\.url/],
   [{ url: `redis://:${SECRET}@h`, password: `${SECRET}x` }, 'entries.password', /not shown/, /entries\.url/],
@@ -89,10 +89,10 @@ const FAULTS: [entries: object, path: string, found: RegExp, expected: RegExp][]
   [{ url: 'redis://h', username: 'a b', password: 'x' }, 'entries.username', /"a b"/, /ACL user/],
   [{ url: 'redis://h', password: '' }, 'entries.password', /empty/, /a password/],
   [{ url: 'redis://h', db: -1 }, 'entries.db', /-1/, /from 0/],
-  [{ url: 'redis://h', tls: { ca: CA } }, 'entries.url', /redis:\/\/, so without TLS/, /rediss:\/\/, since/],
+  [{ url: 'redis://h', tls: { ca: CA } }, 'entries.url', /redis:\/\/ .*not use TLS/, /rediss:\/\/, because/],
   [{ tls: { ca: CA } }, 'entries.url', /nothing/, /rediss:\/\//],
-  [{ cluster: ['redis://a'], tls: { ca: CA } }, 'entries.cluster[0]', /without TLS/, /or host:port/],
-  [{ url: 'rediss://h', tls: { ca: join(folder, 'missing') } }, 'entries.tls.ca', /not there/, /PEM/],
+  [{ cluster: ['redis://a'], tls: { ca: CA } }, 'entries.cluster[0]', /not use TLS/, /or host:port/],
+  [{ url: 'rediss://h', tls: { ca: join(folder, 'missing') } }, 'entries.tls.ca', /not exist/, /PEM/],
   [{ url: 'rediss://h', tls: { ca: folder } }, 'entries.tls.ca', /a folder/, /PEM/],
   [{ url: 'rediss://h', tls: { ca: file('text', SECRET) } }, 'entries.tls.ca', /no certificate/, /PEM/],
   [
@@ -107,13 +107,13 @@ const FAULTS: [entries: object, path: string, found: RegExp, expected: RegExp][]
       tls: { ca: file('bad', '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n') },
     },
     'entries.tls.ca',
-    /number 1 is damaged/,
+    /number 1 cannot be parsed/,
     /PEM/,
   ],
   [{ url: 'rediss://h', tls: { cert: 'x' } }, 'entries.tls.cert', /unknown key/, /ca/],
 ];
 
-describe('a fault of how Redis is reached', () => {
+describe('a fault in the settings for reaching Redis', () => {
   test.each(FAULTS)('%j', (entries, path, found, expected) => {
     const faults = faultsOf(entries);
     expect(faults).toEqual([
@@ -126,7 +126,7 @@ describe('a fault of how Redis is reached', () => {
     expect(JSON.stringify(faults)).not.toContain(SECRET);
   });
 
-  test.runIf(process.getuid?.() !== 0)('comes of a file that may not be read', () => {
+  test.runIf(process.getuid?.() !== 0)('is a file that may not be read', () => {
     const closed = file('closed', 'x');
     chmodSync(closed, 0);
     expect(faultsOf({ url: 'rediss://h', tls: { ca: closed } })).toMatchObject([{ path: 'entries.tls.ca' }]);
@@ -148,7 +148,7 @@ test.each([
   expect(faultsOf(entries)).toEqual([]);
 });
 
-test('a password that the environment leaves empty is none', () => {
+test('an empty variable means no password', () => {
   const text = minimalWith('entries', { url: 'redis://h', password: '${REDIS_PASSWORD:-}' });
   expect(parseConfig(text, {}).entries.password).toBeNull();
   expect(parseConfig(text, { REDIS_PASSWORD: '12345' }).entries.password).toBe('12345');

@@ -50,28 +50,38 @@ describe('the proxies for origins', () => {
     return [http?.href ?? null, https?.href ?? null, noProxy];
   };
   test.each<[string, string | null, Record<string, string>, (string | null)[]]>([
-    ['none', null, {}, [null, null, '']],
+    ['are null by default', null, {}, [null, null, '']],
     [
-      'the environment’s',
+      'come from the environment',
       null,
       { HTTPS_PROXY: 'http://a:1', HTTP_PROXY: 'b:2' },
       ['http://b:2/', 'http://a:1/', ''],
     ],
-    ['in lower case first', null, { https_proxy: 'a:1', HTTPS_PROXY: 'b:2' }, [null, 'http://a:1/', '']],
-    ['for https alone', null, { HTTPS_PROXY: 'a:1' }, [null, 'http://a:1/', '']],
     [
-      'not where they are empty',
+      'prefer the lower-case variable',
+      null,
+      { https_proxy: 'a:1', HTTPS_PROXY: 'b:2' },
+      [null, 'http://a:1/', ''],
+    ],
+    ['may be set for https only', null, { HTTPS_PROXY: 'a:1' }, [null, 'http://a:1/', '']],
+    [
+      'ignore empty variables',
       null,
       { https_proxy: '', HTTPS_PROXY: 'b:2', HTTP_PROXY: '' },
       [null, 'http://b:2/', ''],
     ],
     [
-      'the file’s before these',
+      'come from the file first',
       'c:3',
       { HTTPS_PROXY: 'a:1', no_proxy: 'x.test' },
       ['http://c:3/', 'http://c:3/', 'x.test'],
     ],
-    ['less NO_PROXY', null, { HTTPS_PROXY: 'a:1', NO_PROXY: 'x.test' }, [null, 'http://a:1/', 'x.test']],
+    [
+      'have the exceptions in NO_PROXY',
+      null,
+      { HTTPS_PROXY: 'a:1', NO_PROXY: 'x.test' },
+      [null, 'http://a:1/', 'x.test'],
+    ],
   ])('%s', (_, proxy, environment, expected) => {
     expect(shown(proxy, environment)).toEqual(expected);
   });
@@ -82,7 +92,7 @@ describe('the proxies for origins', () => {
     [{ proxy: 3128 }, {}, 'sources.proxy', 'HTTP proxy'],
     [{}, { HTTPS_PROXY: 'socks5://user:secret@proxy.test' }, 'HTTPS_PROXY', 'in the environment'],
     [{}, { http_proxy: 'http://user:secret@' }, 'http_proxy', 'no address'],
-    [{ ca: '/nowhere/ca.pem' }, {}, 'sources.ca', 'not there'],
+    [{ ca: '/nowhere/ca.pem' }, {}, 'sources.ca', 'does not exist'],
   ])('%j and %j are a fault that names the key and quotes no secret', (sources, environment, path, found) => {
     const faults = faultsOf(sources, environment);
     expect(faults).toContain(`"path":"${path}"`);
@@ -90,14 +100,14 @@ describe('the proxies for origins', () => {
     expect(faults).not.toContain('secret');
   });
 
-  test('of the environment do not matter where the file names one', () => {
+  test('in the environment are not checked if the file sets a proxy', () => {
     expect(faultsOf({ proxy: 'proxy.test:3128' }, { HTTPS_PROXY: 'socks5://proxy.test' })).toBe('');
   });
 
   test.each([
-    ['origin.test.key.pem', 'a private key and no certificate'],
-    ['README.md', 'no certificate'],
-  ])('and authorities out of %s are a fault', (name, found) => {
+    ['origin.test.key.pem', 'contains a private key and no certificate'],
+    ['README.md', 'contains no certificate'],
+  ])('the file %s as sources.ca is a fault', (name, found) => {
     const faults = faultsOf({ ca: new URL(name, fixtures).pathname });
     expect(faults).toContain('sources.ca');
     expect(faults).toContain(found);
@@ -115,7 +125,7 @@ async function listening(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-test('an origin behind a proxy, with a certificate by an authority of one’s own, is read; no secret is logged', async () => {
+test('reads an origin through a proxy, with a private certificate authority, and logs no secret', async () => {
   const origin = createHttps(
     { key: fixture('origin.test.key.pem'), cert: fixture('issued.cert.pem') },
     (_, response) => response.end('body'),
@@ -153,7 +163,7 @@ test('an origin behind a proxy, with a certificate by an authority of one’s ow
   expect(lines.join()).toContain(`127.0.0.1:${proxyPort}`);
   expect(lines.join()).not.toContain('secret');
 
-  // Without the file, Node's own authorities do not know it.
+  // Without the file the certificate is not trusted.
   const without = resources.use(await openAdapters(parse({}, environment), { logger, environment }));
   await expect(without.origin.open(url)).rejects.toThrow('an authority that the mirror does not trust');
 });

@@ -30,7 +30,7 @@ describe('credentials in the file', () => {
     ['with a session token that may be missing', { ...KEYS, sessionToken: '${NONE:-}' }, {}],
     ['by a profile, whose name is no secret', { profile: 'mirror' }, {}],
     ['of both', { profile: 'mirror' }, { credentials: KEYS }],
-  ])('are taken by variables: %s', (_name, credentials, region) => {
+  ])('are accepted as variables: %s', (_name, credentials, region) => {
     expect(faultsOf({ credentials }, region)).toEqual([]);
   });
 
@@ -48,7 +48,7 @@ describe('credentials in the file', () => {
     ]) {
       expect(faults).toHaveLength(1);
       expect(faults[0]?.path).toMatch(new RegExp(`credentials\\.${key}$`));
-      expect(faults[0]?.expected).toContain('a variable of the environment');
+      expect(faults[0]?.expected).toContain('an environment variable');
       expect(JSON.stringify(faults)).not.toContain(String(value).slice(-5));
     }
   });
@@ -59,7 +59,7 @@ describe('credentials in the file', () => {
     ['a secret without its key', { secretAccessKey: '${KEY}' }],
     ['a token alone', { sessionToken: '${TOKEN}' }],
     ['both ways at once', { ...KEYS, profile: 'mirror' }],
-  ])('are either a key with its secret or a profile, and not %s', (_name, credentials) => {
+  ])('must be either a key pair or a profile, not %s', (_name, credentials) => {
     const [fault, ...more] = faultsOf({ credentials });
     expect(fault).toMatchObject({
       path: 'services.s3.credentials',
@@ -112,14 +112,14 @@ describe('credentials in the file', () => {
   });
 });
 
-describe('what is not supported', () => {
+describe('unsupported features', () => {
   test.each([
     ['copies--usw2-az1--x-s3', 'a directory bucket'],
     ['copies--table-s3', 'a table bucket'],
     ['copies-abc--ol-s3', 'an Object Lambda access point'],
     ['mfzwi23gnjvgw.mrap', 'a multi-region access point'],
     ['arn:aws:s3:us-west-2:123456789012:accesspoint/mirror', 'an ARN'],
-  ])('bucket %s is told as %s', (bucket, found) => {
+  ])('the bucket %s is reported as %s', (bucket, found) => {
     expect(faultsOf({}, { bucket })).toContainEqual({
       path: 'services.s3.regions.here.bucket',
       found: expect.stringContaining(found) as string,
@@ -133,13 +133,13 @@ describe('what is not supported', () => {
     ['sseCustomerKey', 'default encryption'],
     ['SSECustomerAlgorithm', 'default encryption'],
     ['sseC', 'default encryption'],
-  ])('the key %s is told with its remedy', (key, remedy) => {
+  ])('the key %s is reported with a remedy', (key, remedy) => {
     for (const faults of [faultsOf({ [key]: true }), faultsOf({}, { [key]: true })])
       expect(faults.some(({ path, expected }) => path.endsWith(key) && expected.includes(remedy))).toBe(true);
   });
 });
 
-describe('addresses that are signed for longer than credentials live', () => {
+describe('signed URLs that outlive their credentials cause a warning', () => {
   const warned = (service: object, region: object = {}): readonly string[] =>
     configWarnings(parseConfig(textWith(service, region), ENVIRONMENT)).map(({ path }) => path);
   const LONG = { access: 'signed', signedUrlSeconds: 86_400 };
