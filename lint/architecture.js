@@ -10,7 +10,7 @@ const SCOPE = '@cloud-mirror/';
 const ADAPTERS =
   '^(S3StorageProvider|FilesystemStorageProvider|(Redis|Memory)EntryStore|(Sqs|Memory)JobQueue)$';
 /** Packages that export adapters. */
-const ADAPTER_PACKAGES = ['storage-s3', 'storage-filesystem', 'cache-manager', 'job-queue'];
+const ADAPTER_PACKAGES = ['storage-s3', 'storage-filesystem', 'entry-store', 'job-queue'];
 /** The package that puts the mirror together, the only one that names adapters. */
 const ASSEMBLY = 'mirror';
 /** Fixtures for tests. They use the adapters that tests need. */

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { RedisEntryStore, urlSha256, type ObjectId } from '@cloud-mirror/cache-manager';
+import { RedisEntryStore } from '@cloud-mirror/entry-store';
+import { urlSha256, type ObjectId } from '@cloud-mirror/mirrored-objects';
 import { Redis } from 'ioredis';
 import { artifactUrl, REGION, SERVICE } from './mirror-under-test.ts';
 

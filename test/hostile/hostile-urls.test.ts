@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { urlSha256 } from '@cloud-mirror/cache-manager';
+import { urlSha256 } from '@cloud-mirror/mirrored-objects';
 import { normalizeOriginUrl, type Resolver } from '@cloud-mirror/origin';
 import { ConnectionAttempts } from '@cloud-mirror/testing/connection-attempts';
 import { eventually } from '@cloud-mirror/testing/eventually';

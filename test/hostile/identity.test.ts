@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { objectKey } from '@cloud-mirror/cache-manager';
+import { objectKey } from '@cloud-mirror/mirrored-objects';
 import { OriginUrlError } from '@cloud-mirror/origin';
 import { decodeOriginUrlParameter, ParameterError } from '@cloud-mirror/frontend';
 

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { urlSha256 } from '@cloud-mirror/cache-manager';
+import { urlSha256 } from '@cloud-mirror/mirrored-objects';
 import type { Resolver } from '@cloud-mirror/origin';
 import { fetchOnWire } from '@cloud-mirror/testing/fetch';
 import { ADMIN_TOKEN } from '@cloud-mirror/testing/mirror-config';

@@ -1,7 +1,6 @@
 import type { Origin, OriginError, SourcePolicy } from '@cloud-mirror/origin';
-import type { Backends } from './backend.ts';
-import type { CopyLifeOptions } from './copy-life.ts';
-import type { EntryStore } from './entry-store.ts';
+import type { Backends, CopyLifeOptions } from '@cloud-mirror/mirrored-objects';
+import type { EntryStore } from '@cloud-mirror/entry-store';
 
 /** The `entries` part of the configuration that decisions need. */
 export interface EntryTimes extends CopyLifeOptions {

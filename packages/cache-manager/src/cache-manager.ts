@@ -1,12 +1,17 @@
-import { backendName, type Backend, type Backends } from './backend.ts';
+import {
+  backendName,
+  mirroredObject,
+  type Backend,
+  type Backends,
+  type Copy,
+  type MirroredObject,
+} from '@cloud-mirror/mirrored-objects';
 import type { CacheManagerOptions } from './cache-manager-options.ts';
 import { ChangeWaiters } from './change-waiters.ts';
 import { DirectLookUps } from './direct-lookups.ts';
 import { EntryMemory } from './entry-memory.ts';
-import type { Copy } from './copy-life.ts';
 import { HitFinder } from './hit-finder.ts';
 import { MarkerLists } from './marker-lists.ts';
-import { mirroredObject, type MirroredObject } from './mirrored-object.ts';
 import { Miss } from './miss.ts';
 import type { PurgeResult, StatusReport } from './operator.ts';
 import { purge } from './purge.ts';

@@ -1,5 +1,5 @@
-import type { Change } from './entry-store.ts';
-import type { ObjectId } from './object-id.ts';
+import type { Change } from '@cloud-mirror/entry-store';
+import type { ObjectId } from '@cloud-mirror/mirrored-objects';
 
 /**
  * Requests that wait for an object's entry to be pending no more. A wake-up says only that the entry is worth another look, so

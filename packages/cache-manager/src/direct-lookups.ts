@@ -1,9 +1,12 @@
 import type { CacheManagerOptions } from './cache-manager-options.ts';
-import { lookUpCopy, type CopyLookup } from './copy-lookup.ts';
-import { jobFor } from './job-for.ts';
+import {
+  lookUpCopy,
+  jobFor,
+  freshToken,
+  type CopyLookup,
+  type MirroredObject,
+} from '@cloud-mirror/mirrored-objects';
 import type { MarkerLists } from './marker-lists.ts';
-import type { MirroredObject } from './mirrored-object.ts';
-import { freshToken } from './token.ts';
 
 const LOOK_UPS_AT_ONCE = 256;
 const JOB_INTERVAL_MS = 60_000;

@@ -1,7 +1,6 @@
-import { entryLifeMs, type CopyLifeOptions } from './copy-life.ts';
+import { entryLifeMs, type CopyLifeOptions, type ObjectId } from '@cloud-mirror/mirrored-objects';
+import type { Change, Entry, EntryStore, PresentEntry } from '@cloud-mirror/entry-store';
 import { RecentObjects } from './recent-objects.ts';
-import type { Change, Entry, EntryStore, PresentEntry } from './entry-store.ts';
-import type { ObjectId } from './object-id.ts';
 
 /**
  * How long a hit may be answered from a front end's memory when nothing is heard of the entry store, in milliseconds from

@@ -1,8 +1,7 @@
 import type { EntryMemory } from './entry-memory.ts';
-import { EntryStoreError, type Entry, type EntryStore } from './entry-store.ts';
-import type { Copy } from './copy-life.ts';
+import { EntryStoreError, type Entry, type EntryStore } from '@cloud-mirror/entry-store';
+import type { Copy, MirroredObject } from '@cloud-mirror/mirrored-objects';
 import type { MarkerLists } from './marker-lists.ts';
-import type { MirroredObject } from './mirrored-object.ts';
 
 export interface HitFinderParts {
   readonly entries: Pick<EntryStore, 'epoch'>;

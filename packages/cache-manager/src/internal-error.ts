@@ -2,7 +2,7 @@ import { QueueError } from '@cloud-mirror/job-queue';
 import { OriginError } from '@cloud-mirror/origin';
 import { StorageError } from '@cloud-mirror/storage-provider';
 import type { CacheManagerEvents } from './cache-manager-options.ts';
-import { EntryStoreError } from './entry-store.ts';
+import { EntryStoreError } from '@cloud-mirror/entry-store';
 
 /**
  * Whether an error is none that a port is documented to throw, and so a defect of this program rather than a failure of

@@ -1,5 +1,5 @@
 import type { StorageProvider } from '@cloud-mirror/storage-provider';
-import { MARKER_PREFIX } from './object-key.ts';
+import { MARKER_PREFIX } from '@cloud-mirror/mirrored-objects';
 import { storeFailureOf } from './store-failure.ts';
 
 /** `unknown`: there is a marker, but nobody has read its generation since it was last written. */

@@ -1,7 +1,10 @@
-import type { Backends } from './backend.ts';
-import { readMarker, type PurgeMarker } from './copy-lookup.ts';
+import {
+  readMarker,
+  type Backends,
+  type PurgeMarker,
+  type MirroredObject,
+} from '@cloud-mirror/mirrored-objects';
 import { MarkerList } from './marker-list.ts';
-import type { MirroredObject } from './mirrored-object.ts';
 
 /** The marker lists of all back ends, kept fresh while the process runs. */
 export class MarkerLists implements AsyncDisposable {

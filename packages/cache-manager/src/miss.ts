@@ -1,14 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { OriginError, type OriginDescription } from '@cloud-mirror/origin';
 import type { CacheManagerOptions, EntryTimes } from './cache-manager-options.ts';
-import { entryLifeMs, type Copy } from './copy-life.ts';
-import { lookUpCopy, type CopyLookup } from './copy-lookup.ts';
-import { EntryStoreError, type Failure } from './entry-store.ts';
+import {
+  entryLifeMs,
+  lookUpCopy,
+  jobFor,
+  type Copy,
+  type CopyLookup,
+  type MirroredObject,
+} from '@cloud-mirror/mirrored-objects';
+import { EntryStoreError, type Failure } from '@cloud-mirror/entry-store';
 import { rememberedSeconds } from './failure-memory.ts';
 import { InternalError, isDefect, reportPartFailure } from './internal-error.ts';
-import { jobFor } from './job-for.ts';
 import type { MarkerLists } from './marker-lists.ts';
-import type { MirroredObject } from './mirrored-object.ts';
 import { publicCause } from './public-cause.ts';
 import { stackWithCauses } from './stack-with-causes.ts';
 import { storeFailureOf, type StoreFailure } from './store-failure.ts';

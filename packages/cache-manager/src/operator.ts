@@ -1,4 +1,4 @@
-import type { Entry } from './entry-store.ts';
+import type { Entry } from '@cloud-mirror/entry-store';
 
 /** Result of a purge in one back end. */
 export interface PurgeResult {

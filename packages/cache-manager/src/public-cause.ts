@@ -1,6 +1,6 @@
 import { OriginError } from '@cloud-mirror/origin';
 import { StorageError, type StorageErrorCode } from '@cloud-mirror/storage-provider';
-import { EntryStoreError } from './entry-store.ts';
+import { EntryStoreError } from '@cloud-mirror/entry-store';
 
 /**
  * What strangers may be told of a failure. An origin's failures are worded for them; the messages of stores name hosts,

@@ -1,14 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CacheManagerOptions } from './cache-manager-options.ts';
-import { readMarker } from './copy-lookup.ts';
+import {
+  readMarker,
+  copyKey,
+  GENERATION_METADATA,
+  freshToken,
+  type MirroredObject,
+} from '@cloud-mirror/mirrored-objects';
+import { EntryStoreError } from '@cloud-mirror/entry-store';
 import { GREATEST_MEMORY_AGE_MS } from './entry-memory.ts';
-import { EntryStoreError } from './entry-store.ts';
 import type { MarkerLists } from './marker-lists.ts';
-import { copyKey, type MirroredObject } from './mirrored-object.ts';
-import { GENERATION_METADATA } from './object-key.ts';
 import type { PurgeResult } from './operator.ts';
 import { publicCause } from './public-cause.ts';
-import { freshToken } from './token.ts';
 
 type PurgeOptions = Pick<CacheManagerOptions, 'entries' | 'events' | 'remembersHits'> & {
   readonly markers: MarkerLists;

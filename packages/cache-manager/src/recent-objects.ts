@@ -1,4 +1,4 @@
-import type { ObjectId } from './object-id.ts';
+import type { ObjectId } from '@cloud-mirror/mirrored-objects';
 
 type Half<V> = Map<string, Map<string, V>>;
 

@@ -1,15 +1,19 @@
 import { settleWithin } from './bounded-wait.ts';
 import type { CacheManagerOptions } from './cache-manager-options.ts';
 import type { ChangeWaiters } from './change-waiters.ts';
-import { lookUpGeneration } from './copy-lookup.ts';
+import {
+  lookUpGeneration,
+  copyKey,
+  freshToken,
+  type Copy,
+  type MirroredObject,
+} from '@cloud-mirror/mirrored-objects';
+import { EntryStoreError, type Entry, type ErrorEntry, type PresentEntry } from '@cloud-mirror/entry-store';
 import { TooManyLookUps, type DirectLookUps } from './direct-lookups.ts';
 import type { EntryMemory } from './entry-memory.ts';
-import { EntryStoreError, type Entry, type ErrorEntry, type PresentEntry } from './entry-store.ts';
-import type { Copy } from './copy-life.ts';
 import { refusalOf, toOrigin } from './fallback.ts';
 import type { MarkerLists } from './marker-lists.ts';
 import { reportPartFailure } from './internal-error.ts';
-import { copyKey, type MirroredObject } from './mirrored-object.ts';
 import { claimLeaseMs, type Miss } from './miss.ts';
 import type { FallbackReason, RedirectOutcome, RedirectRequest } from './redirect.ts';
 import {
@@ -22,7 +26,6 @@ import {
 } from './request-progress.ts';
 import { decideByEntry, decideWithoutEntries, notNow, type Wishes } from './request-decision.ts';
 import { storeFailureOf } from './store-failure.ts';
-import { freshToken } from './token.ts';
 import { releaseUnanswered } from './unanswered-claim.ts';
 
 /** Looks at one entry without any wait between them, before something must be wrong. */

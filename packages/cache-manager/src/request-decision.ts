@@ -1,7 +1,7 @@
 import type { SourcePolicy } from '@cloud-mirror/origin';
 import type { EntryTimes } from './cache-manager-options.ts';
-import type { Entry, ErrorEntry, PresentEntry } from './entry-store.ts';
-import type { Copy } from './copy-life.ts';
+import type { Entry, ErrorEntry, PresentEntry } from '@cloud-mirror/entry-store';
+import type { Copy } from '@cloud-mirror/mirrored-objects';
 import { accepted, refusalOf, toOrigin } from './fallback.ts';
 import type { RedirectOutcome } from './redirect.ts';
 

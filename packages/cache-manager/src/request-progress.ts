@@ -1,5 +1,5 @@
 import type { ChangeWaiter } from './change-waiters.ts';
-import type { MirroredObject } from './mirrored-object.ts';
+import type { MirroredObject } from '@cloud-mirror/mirrored-objects';
 import type { RedirectRequest } from './redirect.ts';
 
 /**

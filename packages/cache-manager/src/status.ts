@@ -1,9 +1,14 @@
 import { DEFAULT_MAX_WAIT_MS, type CacheManagerOptions } from './cache-manager-options.ts';
-import { lookUpGeneration, readMarker, type CopyLookup } from './copy-lookup.ts';
-import type { Entry, PresentEntry } from './entry-store.ts';
+import {
+  lookUpGeneration,
+  readMarker,
+  copyKey,
+  type CopyLookup,
+  type MirroredObject,
+} from '@cloud-mirror/mirrored-objects';
+import type { Entry, PresentEntry } from '@cloud-mirror/entry-store';
 import { toOrigin } from './fallback.ts';
 import type { MarkerLists } from './marker-lists.ts';
-import { copyKey, type MirroredObject } from './mirrored-object.ts';
 import type { StatusReport } from './operator.ts';
 import type { RedirectOutcome } from './redirect.ts';
 import {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { EntryStoreError, type EntryStore } from './entry-store.ts';
-import type { MirroredObject } from './mirrored-object.ts';
+import { EntryStoreError, type EntryStore } from '@cloud-mirror/entry-store';
+import type { MirroredObject } from '@cloud-mirror/mirrored-objects';
 
 /** An outage that is over by then loses no object for a whole queued lease. */
 const TRIES_AFTER_MS = [0, 1000, 5000, 20_000];

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { ChangeWaiters } from '../src/change-waiters.ts';
-import { urlSha256 } from '../src/object-key.ts';
+import { urlSha256 } from '@cloud-mirror/mirrored-objects';
 
 const ONE = { backend: 'local/here', sha256: urlSha256('one') };
 const OTHER = { backend: 'local/here', sha256: urlSha256('other') };

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { copyKey, EntryStoreError, MemoryEntryStore } from '../src/index.ts';
+import { copyKey } from '@cloud-mirror/mirrored-objects';
+import { EntryStoreError, MemoryEntryStore } from '@cloud-mirror/entry-store';
 import { openMirror, type MirrorFixture } from '@cloud-mirror/testing/mirror-fixture';
 
 const PATH = '/bytes/100';

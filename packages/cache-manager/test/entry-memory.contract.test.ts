@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, expect, inject, test, vi } from 'vitest';
 import { EntryMemory } from '../src/entry-memory.ts';
-import { RedisEntryStore, type Change, type ObjectId } from '../src/index.ts';
+import { RedisEntryStore, type Change } from '@cloud-mirror/entry-store';
+import type { ObjectId } from '@cloud-mirror/mirrored-objects';
 import { startTcpProxy } from '@cloud-mirror/testing/tcp-proxy';
 
 const { redisUrl } = inject('servers');

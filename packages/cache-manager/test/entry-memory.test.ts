@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { EntryMemory, GREATEST_MEMORY_AGE_MS } from '../src/entry-memory.ts';
-import type { Copy, ObjectId } from '../src/index.ts';
-import { MemoryEntryStore } from '../src/index.ts';
+import type { Copy, ObjectId } from '@cloud-mirror/mirrored-objects';
+import { MemoryEntryStore } from '@cloud-mirror/entry-store';
 import { CallGate } from '@cloud-mirror/testing/wrappers/call-gate';
 import { GatedEntryStore } from '@cloud-mirror/testing/wrappers/gated-entry-store';
 import { ReplaceableEntryStore } from '@cloud-mirror/testing/wrappers/replaceable-entry-store';

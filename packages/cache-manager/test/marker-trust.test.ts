@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { StorageError } from '@cloud-mirror/storage-provider';
-import { MemoryEntryStore, type Entry, type PresentEntry } from '../src/index.ts';
+import { MemoryEntryStore, type Entry, type PresentEntry } from '@cloud-mirror/entry-store';
 import { openMirror, type MirrorFixture } from '@cloud-mirror/testing/mirror-fixture';
 
 const PATH = '/bytes/100';

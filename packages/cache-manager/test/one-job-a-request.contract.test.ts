@@ -3,7 +3,8 @@ import { Redis } from 'ioredis';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openMirror, type MirrorFixture } from '@cloud-mirror/testing/mirror-fixture';
 import { startRedis, type RedisServer } from '@cloud-mirror/testing/redis-server';
-import { copyOf, copyKey, RedisEntryStore } from '../src/index.ts';
+import { copyOf, copyKey } from '@cloud-mirror/mirrored-objects';
+import { RedisEntryStore } from '@cloud-mirror/entry-store';
 
 const PATH = '/bytes/100';
 const ENQUEUE = { part: 'queue here', method: 'enqueue' };

@@ -2,13 +2,9 @@ import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { OriginError } from '@cloud-mirror/origin';
 import { StorageError } from '@cloud-mirror/storage-provider';
-import {
-  copyKey,
-  describeFailure,
-  EntryStoreError,
-  UnknownBackendError,
-  type StatusReport,
-} from '../src/index.ts';
+import { describeFailure, UnknownBackendError, type StatusReport } from '../src/index.ts';
+import { copyKey } from '@cloud-mirror/mirrored-objects';
+import { EntryStoreError } from '@cloud-mirror/entry-store';
 import { openMirror, TIMES, type MirrorFixture } from '@cloud-mirror/testing/mirror-fixture';
 
 const PATH = '/bytes/100';

@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { StorageError, type PutOptions } from '@cloud-mirror/storage-provider';
-import { copyKey, EntryStoreError, type Change, type PurgeResult } from '../src/index.ts';
+import type { PurgeResult } from '../src/index.ts';
+import { copyKey } from '@cloud-mirror/mirrored-objects';
+import { EntryStoreError, type Change } from '@cloud-mirror/entry-store';
 import { MarkerLists } from '../src/marker-lists.ts';
 import { purge } from '../src/purge.ts';
 import { openMirror, type MirrorFixture } from '@cloud-mirror/testing/mirror-fixture';

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { QueueError } from '@cloud-mirror/job-queue';
 import { StorageError } from '@cloud-mirror/storage-provider';
-import { EntryStoreError, MemoryEntryStore } from '../src/index.ts';
+import { EntryStoreError, MemoryEntryStore } from '@cloud-mirror/entry-store';
 import { openMirror, type MirrorFixture } from '@cloud-mirror/testing/mirror-fixture';
 
 const PATH = '/bytes/100';

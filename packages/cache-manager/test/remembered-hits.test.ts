@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { CacheManager } from '../src/index.ts';
-import { copyKey } from '../src/index.ts';
+import { copyKey } from '@cloud-mirror/mirrored-objects';
 import { openMirror, type MirrorFixture } from '@cloud-mirror/testing/mirror-fixture';
 
 const PATH = '/bytes/100';

@@ -1,7 +1,8 @@
 import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { StorageError } from '@cloud-mirror/storage-provider';
-import { copyKey, copyOf, EntryStoreError, type Copy, type PresentEntry } from '../src/index.ts';
+import { copyKey, copyOf, type Copy } from '@cloud-mirror/mirrored-objects';
+import { EntryStoreError, type PresentEntry } from '@cloud-mirror/entry-store';
 import { openMirror, TIMES, type MirrorFixture } from '@cloud-mirror/testing/mirror-fixture';
 
 const PATH = '/bytes/100';

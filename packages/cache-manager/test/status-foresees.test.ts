@@ -1,13 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { OriginError, type OriginErrorCode } from '@cloud-mirror/origin';
 import { StorageError } from '@cloud-mirror/storage-provider';
-import {
-  copyKey,
-  describeFailure,
-  EntryStoreError,
-  type RedirectOutcome,
-  type StatusReport,
-} from '../src/index.ts';
+import { describeFailure, type RedirectOutcome, type StatusReport } from '../src/index.ts';
+import { copyKey } from '@cloud-mirror/mirrored-objects';
+import { EntryStoreError } from '@cloud-mirror/entry-store';
 import { openMirror, TIMES, type MirrorFixture } from '@cloud-mirror/testing/mirror-fixture';
 
 const PATH = '/bytes/100';

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { EntryStoreError } from '../src/index.ts';
+import { EntryStoreError } from '@cloud-mirror/entry-store';
 import { releaseUnanswered } from '../src/unanswered-claim.ts';
 import { openMirror, type MirrorFixture } from '@cloud-mirror/testing/mirror-fixture';
 

@@ -1,4 +1,4 @@
-import type { Backend } from '@cloud-mirror/cache-manager';
+import type { Backend } from '@cloud-mirror/mirrored-objects';
 import { isPubliclyRead, StorageError } from '@cloud-mirror/storage-provider';
 import type { PubliclyRead, PublicRead } from '@cloud-mirror/storage-provider';
 

@@ -1,4 +1,5 @@
-import type { Entry, StatusReport } from '@cloud-mirror/cache-manager';
+import type { StatusReport } from '@cloud-mirror/cache-manager';
+import type { Entry } from '@cloud-mirror/entry-store';
 import { jsonObject } from './answer-body.ts';
 import { byteSize } from './byte-size.ts';
 import { CommandError } from './command-error.ts';

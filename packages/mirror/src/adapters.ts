@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { getCACertificates } from 'node:tls';
-import { MemoryEntryStore, RedisEntryStore } from '@cloud-mirror/cache-manager';
-import type { Backends, EntryStore, RedisConnection } from '@cloud-mirror/cache-manager';
+import { MemoryEntryStore, RedisEntryStore, type EntryStore } from '@cloud-mirror/entry-store';
+import type { Backends } from '@cloud-mirror/mirrored-objects';
+import type { RedisConnection } from '@cloud-mirror/redis';
 import { HttpOrigin, createSourcePolicy, patternOpensAnyHost } from '@cloud-mirror/origin';
 import type { Origin, ProxySettings, SourcePolicy } from '@cloud-mirror/origin';
 import type { Environment } from '@cloud-mirror/config';

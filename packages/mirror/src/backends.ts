@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
-import { backendName, urlSha256OfKey } from '@cloud-mirror/cache-manager';
-import type { Backend, Backends, EntryStore } from '@cloud-mirror/cache-manager';
+import { backendName, urlSha256OfKey, type Backend, type Backends } from '@cloud-mirror/mirrored-objects';
+import type { EntryStore } from '@cloud-mirror/entry-store';
 import { FilesystemStorageProvider } from '@cloud-mirror/storage-filesystem';
 import { S3StorageProvider } from '@cloud-mirror/storage-s3';
 import type { StorageProvider } from '@cloud-mirror/storage-provider';

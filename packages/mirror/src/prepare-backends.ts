@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { MARKER_PREFIX } from '@cloud-mirror/cache-manager';
-import type { Backend } from '@cloud-mirror/cache-manager';
+import { MARKER_PREFIX, type Backend } from '@cloud-mirror/mirrored-objects';
 import type { Adapters } from './adapters.ts';
 import type { PartsConfig } from './program-schemas.ts';
 import type { Logger } from '@cloud-mirror/program';

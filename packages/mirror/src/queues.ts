@@ -1,5 +1,5 @@
-import { backendName } from '@cloud-mirror/cache-manager';
-import { MemoryJobQueue, serializeJob, SqsJobQueue, type Job } from '@cloud-mirror/job-queue';
+import { backendName, serializeJob, type Job } from '@cloud-mirror/mirrored-objects';
+import { MemoryJobQueue, SqsJobQueue } from '@cloud-mirror/job-queue';
 import type { JobQueue } from '@cloud-mirror/job-queue';
 import { breakerLog } from './breakers/breaker-log.ts';
 import { GuardedJobQueue } from './breakers/guarded-job-queue.ts';

@@ -1,4 +1,4 @@
-import { parseRedisAddress, type RedisAddress } from '@cloud-mirror/cache-manager';
+import { parseRedisAddress, type RedisAddress } from '@cloud-mirror/redis';
 import { describeFound, pathText, pemFault } from '@cloud-mirror/config';
 import type { KeyPath } from '@cloud-mirror/config';
 import type { CrossFault } from './cross-fault.ts';

@@ -1,4 +1,4 @@
-import type { Backend } from '@cloud-mirror/cache-manager';
+import type { Backend } from '@cloud-mirror/mirrored-objects';
 import { isCapabilityTeller, lossesOf } from '@cloud-mirror/storage-provider';
 import type { CapabilityLoss, StoreCapabilities } from '@cloud-mirror/storage-provider';
 

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { copyKey, mirroredObject, urlSha256 } from '@cloud-mirror/cache-manager';
+import { copyKey, mirroredObject, urlSha256 } from '@cloud-mirror/mirrored-objects';
 import { openAdapters, parseConfig, prepareBackend, prepareBackends } from '../src/index.ts';
 import { createLogger } from '@cloud-mirror/program';
 import type { Config } from '../src/index.ts';

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { EntryStoreError, MemoryEntryStore } from '@cloud-mirror/cache-manager';
-import { MemoryJobQueue, QueueError, serializeJob, type Job } from '@cloud-mirror/job-queue';
+import { EntryStoreError, MemoryEntryStore } from '@cloud-mirror/entry-store';
+import { serializeJob, type Job } from '@cloud-mirror/mirrored-objects';
+import { MemoryJobQueue, QueueError } from '@cloud-mirror/job-queue';
 import { GuardedEntryStore } from '../src/breakers/guarded-entry-store.ts';
 import { GuardedJobQueue } from '../src/breakers/guarded-job-queue.ts';
 import { PATIENCE_MS, PartBreaker } from '../src/breakers/part-breaker.ts';

@@ -1,22 +1,27 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { MemoryJobQueue, parseJob, serializeJob, type Delivery, type Job } from '@cloud-mirror/job-queue';
+import { MemoryJobQueue, type Delivery } from '@cloud-mirror/job-queue';
+import {
+  parseJob,
+  serializeJob,
+  backendName,
+  copyKey,
+  copyOf,
+  GENERATION_METADATA,
+  mirroredObject,
+  type Job,
+  type Backend,
+  type MirroredObject,
+} from '@cloud-mirror/mirrored-objects';
+import { MemoryEntryStore } from '@cloud-mirror/entry-store';
 import { createSourcePolicy, HttpOrigin } from '@cloud-mirror/origin';
 import { FilesystemStorageProvider } from '@cloud-mirror/storage-filesystem';
 import { startOriginServer, type OriginServer } from './origin-server.ts';
 import {
-  backendName,
   CacheManager,
-  copyKey,
-  copyOf,
-  GENERATION_METADATA,
-  MemoryEntryStore,
-  mirroredObject,
-  type Backend,
   type CacheManagerOptions,
   type EntryTimes,
-  type MirroredObject,
   type RedirectOutcome,
   type RedirectRequest,
 } from '@cloud-mirror/cache-manager';

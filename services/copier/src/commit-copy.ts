@@ -1,12 +1,12 @@
+import type { EntryTimes } from '@cloud-mirror/cache-manager';
 import {
   entryLifeMs,
   freshToken,
   readMarker,
   type Copy,
-  type EntryStore,
-  type EntryTimes,
   type MirroredObject,
-} from '@cloud-mirror/cache-manager';
+} from '@cloud-mirror/mirrored-objects';
+import type { EntryStore } from '@cloud-mirror/entry-store';
 
 export interface CommitParts {
   readonly entries: EntryStore;

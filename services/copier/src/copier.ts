@@ -1,7 +1,8 @@
-import { isDefect, type Backend } from '@cloud-mirror/cache-manager';
+import { isDefect } from '@cloud-mirror/cache-manager';
+import { parseJob, type Backend } from '@cloud-mirror/mirrored-objects';
 import type { Adapters, Config } from '@cloud-mirror/mirror';
 import type { Logger } from '@cloud-mirror/program';
-import { parseJob, type Delivery } from '@cloud-mirror/job-queue';
+import type { Delivery } from '@cloud-mirror/job-queue';
 import { urlForLog, type GuessedDigestError } from '@cloud-mirror/origin';
 import type { Registry } from 'prom-client';
 import { createCopierMetrics, type CopierMetrics } from './copier-metrics.ts';

@@ -1,17 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   backendName,
-  EntryStoreError,
   freshToken,
   lookUpGeneration,
   mirroredObject,
   readMarker,
+  parseJob,
   type Backends,
   type Copy,
-  type EntryStore,
-  type TakeResult,
-} from '@cloud-mirror/cache-manager';
-import { parseJob, type Delivery } from '@cloud-mirror/job-queue';
+} from '@cloud-mirror/mirrored-objects';
+import { EntryStoreError, type EntryStore, type TakeResult } from '@cloud-mirror/entry-store';
+import type { Delivery } from '@cloud-mirror/job-queue';
 import {
   normalizeOriginUrl,
   OriginUrlError,

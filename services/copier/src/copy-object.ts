@@ -4,7 +4,7 @@ import {
   lookUpGeneration,
   type Copy,
   type CopyLifeOptions,
-} from '@cloud-mirror/cache-manager';
+} from '@cloud-mirror/mirrored-objects';
 import { GuessedDigestError, type Origin } from '@cloud-mirror/origin';
 import { StorageError } from '@cloud-mirror/storage-provider';
 import { headersOf } from './copy-headers.ts';

@@ -1,4 +1,4 @@
-import type { MirroredObject } from '@cloud-mirror/cache-manager';
+import type { MirroredObject } from '@cloud-mirror/mirrored-objects';
 import type { GuessedDigestError } from '@cloud-mirror/origin';
 
 /** One copy to make. */

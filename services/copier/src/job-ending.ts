@@ -3,11 +3,11 @@ import {
   heededSeconds,
   rememberedSeconds,
   InternalError,
-  type EntryStore,
   type EntryTimes,
-  type MirroredObject,
 } from '@cloud-mirror/cache-manager';
-import { QueueError, type Delivery, type Job } from '@cloud-mirror/job-queue';
+import type { EntryStore } from '@cloud-mirror/entry-store';
+import type { MirroredObject, Job } from '@cloud-mirror/mirrored-objects';
+import { QueueError, type Delivery } from '@cloud-mirror/job-queue';
 import { OriginError } from '@cloud-mirror/origin';
 import { StorageError } from '@cloud-mirror/storage-provider';
 import type { CopyEnd, JobResult } from './job-result.ts';

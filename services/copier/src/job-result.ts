@@ -1,4 +1,5 @@
-import { InternalError, type Copy } from '@cloud-mirror/cache-manager';
+import { InternalError } from '@cloud-mirror/cache-manager';
+import type { Copy } from '@cloud-mirror/mirrored-objects';
 
 /** The entry store could not be told how it ended: the job comes again after so long to tell it. */
 interface Untold {

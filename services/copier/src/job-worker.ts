@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Backend } from '@cloud-mirror/cache-manager';
+import type { Backend } from '@cloud-mirror/mirrored-objects';
 import type { Delivery } from '@cloud-mirror/job-queue';
 import type { CopySlots } from './copy-slots.ts';
 import { retryDelaySeconds } from './retry-delay.ts';

@@ -1,4 +1,5 @@
-import { EntryStoreError, type EntryStore, type ObjectId } from '@cloud-mirror/cache-manager';
+import { EntryStoreError, type EntryStore } from '@cloud-mirror/entry-store';
+import type { ObjectId } from '@cloud-mirror/mirrored-objects';
 import { FIRST_VISIBILITY_SECONDS, QueueError, type Delivery } from '@cloud-mirror/job-queue';
 
 /** Somebody else may be doing this job by now: stop, and write nothing more about it. */

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { SENT_LENGTH_METADATA } from '@cloud-mirror/cache-manager';
+import { SENT_LENGTH_METADATA } from '@cloud-mirror/mirrored-objects';
 import type { OriginObject } from '@cloud-mirror/origin';
 import { imfFixdate } from './imf-fixdate.ts';
 

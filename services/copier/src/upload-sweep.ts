@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Backend } from '@cloud-mirror/cache-manager';
+import type { Backend } from '@cloud-mirror/mirrored-objects';
 import { isUploadSweeper, StorageError } from '@cloud-mirror/storage-provider';
 
 const SWEEP_INTERVAL_MS = 3_600_000;

@@ -1,5 +1,5 @@
-import { copyKey } from '@cloud-mirror/cache-manager';
-import type { Delivery, Job } from '@cloud-mirror/job-queue';
+import { copyKey, type Job } from '@cloud-mirror/mirrored-objects';
+import type { Delivery } from '@cloud-mirror/job-queue';
 import type { StoredObject } from '@cloud-mirror/storage-provider';
 import { openMirror, TIMES, type MirrorFixture } from '@cloud-mirror/testing/mirror-fixture';
 import { CopyJob, type CopyJobParts } from '../src/copy-job.ts';

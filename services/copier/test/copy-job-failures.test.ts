@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { EntryStoreError } from '@cloud-mirror/cache-manager';
+import { EntryStoreError } from '@cloud-mirror/entry-store';
 import type { Delivery } from '@cloud-mirror/job-queue';
 import { StorageError } from '@cloud-mirror/storage-provider';
 import { MAX_OBJECT_BYTES } from '@cloud-mirror/testing/mirror-fixture';

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { copyKey, EntryStoreError } from '@cloud-mirror/cache-manager';
+import { copyKey } from '@cloud-mirror/mirrored-objects';
+import { EntryStoreError } from '@cloud-mirror/entry-store';
 import { StorageError } from '@cloud-mirror/storage-provider';
 import { MAX_RECEIVE_COUNT, openCopier, TIMES, type CopierFixture } from './copier-fixture.ts';
 

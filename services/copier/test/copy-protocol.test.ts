@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { copyKey, type Take } from '@cloud-mirror/cache-manager';
+import { copyKey } from '@cloud-mirror/mirrored-objects';
+import type { Take } from '@cloud-mirror/entry-store';
 import { StorageError, type PutOptions } from '@cloud-mirror/storage-provider';
 import { openCopier, TIMES, type CopierFixture } from './copier-fixture.ts';
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { EntryStoreError } from '@cloud-mirror/cache-manager';
+import { EntryStoreError } from '@cloud-mirror/entry-store';
 import { FIRST_VISIBILITY_SECONDS, QueueError, type Delivery } from '@cloud-mirror/job-queue';
 import type { Hold } from '@cloud-mirror/testing/origin-server';
 import { MAX_RECEIVE_COUNT, openCopier, TIMES, withBody, type CopierFixture } from './copier-fixture.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { Backend } from '@cloud-mirror/cache-manager';
+import type { Backend } from '@cloud-mirror/mirrored-objects';
 import { StorageError, type CallOptions, type UploadSweeper } from '@cloud-mirror/storage-provider';
 import type { CallGate } from '@cloud-mirror/testing/wrappers/call-gate';
 import { GatedStore } from '@cloud-mirror/testing/wrappers/gated-store';

@@ -1,4 +1,5 @@
-import { EntryStoreError, UnknownBackendError } from '@cloud-mirror/cache-manager';
+import { UnknownBackendError } from '@cloud-mirror/cache-manager';
+import { EntryStoreError } from '@cloud-mirror/entry-store';
 import { QueueError } from '@cloud-mirror/job-queue';
 import { OriginUrlError } from '@cloud-mirror/origin';
 import { StorageError } from '@cloud-mirror/storage-provider';

@@ -1,6 +1,7 @@
 import type { IncomingMessage, RequestListener } from 'node:http';
 import Koa from 'koa';
-import type { CacheManager, EntryStore } from '@cloud-mirror/cache-manager';
+import type { CacheManager } from '@cloud-mirror/cache-manager';
+import type { EntryStore } from '@cloud-mirror/entry-store';
 import type * as http from '@cloud-mirror/http-service';
 import type { Config } from '@cloud-mirror/mirror';
 import type { Logger } from '@cloud-mirror/program';

@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { mirroredObject } from '@cloud-mirror/cache-manager';
-import type { Copy, MirroredObject } from '@cloud-mirror/cache-manager';
+import { mirroredObject, type Copy, type MirroredObject } from '@cloud-mirror/mirrored-objects';
 import { offlineBucket } from '@cloud-mirror/testing/offline-bucket';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { takesWholeMessages } from '@cloud-mirror/http-service';

@@ -1,4 +1,4 @@
-import { EntryStoreError } from '@cloud-mirror/cache-manager';
+import { EntryStoreError } from '@cloud-mirror/entry-store';
 import { QueueError } from '@cloud-mirror/job-queue';
 import { StorageError } from '@cloud-mirror/storage-provider';
 import type { PublicRead } from '@cloud-mirror/storage-provider';

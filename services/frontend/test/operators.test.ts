@@ -1,4 +1,4 @@
-import { EntryStoreError } from '@cloud-mirror/cache-manager';
+import { EntryStoreError } from '@cloud-mirror/entry-store';
 import { QueueError } from '@cloud-mirror/job-queue';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { fakeBackend } from './support/fake-cache-manager.ts';

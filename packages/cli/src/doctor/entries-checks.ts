@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { EntryStoreError, type EntryStore, type EntryStoreRefusal } from '@cloud-mirror/cache-manager';
+import { EntryStoreError, type EntryStore, type EntryStoreRefusal } from '@cloud-mirror/entry-store';
 import type { Config } from '@cloud-mirror/mirror';
 import type { CheckGroup } from './check-group.ts';
 import type { Finding } from './finding.ts';

@@ -1,4 +1,4 @@
-import type { Backend } from '@cloud-mirror/cache-manager';
+import type { Backend } from '@cloud-mirror/mirrored-objects';
 import type { CheckGroup } from './check-group.ts';
 import type { Finding } from './finding.ts';
 import { failure, ok, warning } from './finding.ts';

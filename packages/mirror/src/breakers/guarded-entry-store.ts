@@ -1,17 +1,16 @@
-import { EntryStoreError } from '@cloud-mirror/cache-manager';
-import type {
-  ChangeListener,
-  Claim,
-  ClaimResult,
-  Copy,
-  Entry,
-  EntryServer,
-  EntryStore,
-  Failure,
-  ObjectId,
-  Take,
-  TakeResult,
-} from '@cloud-mirror/cache-manager';
+import {
+  EntryStoreError,
+  type ChangeListener,
+  type Claim,
+  type ClaimResult,
+  type Entry,
+  type EntryServer,
+  type EntryStore,
+  type Failure,
+  type Take,
+  type TakeResult,
+} from '@cloud-mirror/entry-store';
+import type { Copy, ObjectId } from '@cloud-mirror/mirrored-objects';
 import { PartBreaker, type PartBreakerOptions } from './part-breaker.ts';
 
 /**

@@ -2,12 +2,12 @@ import { QueueError } from '@cloud-mirror/job-queue';
 import type {
   DeadLetter,
   Delivery,
-  Job,
   JobQueue,
   QueueCallOptions,
   QueueDepth,
   ReceiveOptions,
 } from '@cloud-mirror/job-queue';
+import type { Job } from '@cloud-mirror/mirrored-objects';
 import { PartBreaker, type PartBreakerOptions } from './part-breaker.ts';
 
 /** A queue that gets no jobs while it is silent: clients are led to the origin at once then. All else goes through. */

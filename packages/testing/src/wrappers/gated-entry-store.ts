@@ -2,14 +2,13 @@ import type {
   ChangeListener,
   Claim,
   ClaimResult,
-  Copy,
   Entry,
   EntryStore,
   Failure,
-  ObjectId,
   Take,
   TakeResult,
-} from '@cloud-mirror/cache-manager';
+} from '@cloud-mirror/entry-store';
+import type { Copy, ObjectId } from '@cloud-mirror/mirrored-objects';
 import type { CallGate } from './call-gate.ts';
 
 /** An EntryStore whose calls go through a gate, as part `entries`; the subject of a call is the writer's token. */

@@ -1,12 +1,12 @@
 import type {
   DeadLetter,
   Delivery,
-  Job,
   JobQueue,
   QueueCallOptions,
   QueueDepth,
   ReceiveOptions,
 } from '@cloud-mirror/job-queue';
+import type { Job } from '@cloud-mirror/mirrored-objects';
 import type { CallGate } from './call-gate.ts';
 import { GatedDelivery } from './gated-delivery.ts';
 

@@ -3,14 +3,13 @@ import type {
   ChangeListener,
   Claim,
   ClaimResult,
-  Copy,
   Entry,
   EntryStore,
   Failure,
-  ObjectId,
   Take,
   TakeResult,
-} from '@cloud-mirror/cache-manager';
+} from '@cloud-mirror/entry-store';
+import type { Copy, ObjectId } from '@cloud-mirror/mirrored-objects';
 
 /**
  * An EntryStore whose server can be replaced by another one, with other (older) contents, as a failover does: the epoch

@@ -1,5 +1,6 @@
 import { isDefect } from '@cloud-mirror/cache-manager';
-import type { Backend, Backends, CacheManagerEvents } from '@cloud-mirror/cache-manager';
+import type { CacheManagerEvents } from '@cloud-mirror/cache-manager';
+import type { Backend, Backends } from '@cloud-mirror/mirrored-objects';
 import { urlForLog } from '@cloud-mirror/origin';
 import type { Logger } from '@cloud-mirror/program';
 import { Counter } from 'prom-client';

@@ -1,5 +1,5 @@
-import type { Backends, CacheManager } from '@cloud-mirror/cache-manager';
-import { backendName } from '@cloud-mirror/cache-manager';
+import type { CacheManager } from '@cloud-mirror/cache-manager';
+import { backendName, type Backends } from '@cloud-mirror/mirrored-objects';
 import { Counter, Gauge, Histogram } from 'prom-client';
 import type { Registry } from 'prom-client';
 import type { CLIENT_GONE } from '@cloud-mirror/http-service';

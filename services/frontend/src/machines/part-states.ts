@@ -1,10 +1,6 @@
-import {
-  EntryStoreError,
-  isDefect,
-  type Backend,
-  type Backends,
-  type EntryStore,
-} from '@cloud-mirror/cache-manager';
+import { isDefect } from '@cloud-mirror/cache-manager';
+import { EntryStoreError, type EntryStore } from '@cloud-mirror/entry-store';
+import type { Backend, Backends } from '@cloud-mirror/mirrored-objects';
 import type { QueueDepth } from '@cloud-mirror/job-queue';
 import { isCapabilityTeller, unknownCapabilities } from '@cloud-mirror/storage-provider';
 import type { StoreCapabilities } from '@cloud-mirror/storage-provider';

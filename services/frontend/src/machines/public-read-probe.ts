@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Backend } from '@cloud-mirror/cache-manager';
+import type { Backend } from '@cloud-mirror/mirrored-objects';
 import { isPubliclyRead } from '@cloud-mirror/storage-provider';
 import type { PublicRead } from '@cloud-mirror/storage-provider';
 

@@ -1,6 +1,6 @@
 import { pipeline } from 'node:stream/promises';
 import { Readable } from 'node:stream';
-import type { Backends } from '@cloud-mirror/cache-manager';
+import type { Backends } from '@cloud-mirror/mirrored-objects';
 import type { Logger } from '@cloud-mirror/program';
 import { isLocallyServed } from '@cloud-mirror/storage-provider';
 import { HttpProblem } from '@cloud-mirror/http-service';

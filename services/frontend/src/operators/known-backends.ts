@@ -1,5 +1,4 @@
-import type { Backend, Backends } from '@cloud-mirror/cache-manager';
-import { backendName } from '@cloud-mirror/cache-manager';
+import { backendName, type Backend, type Backends } from '@cloud-mirror/mirrored-objects';
 import { unknownBackend } from '../redirect/redirect-answer.ts';
 
 /** Stands for every region of a service in operators' calls. */

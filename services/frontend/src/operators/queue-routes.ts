@@ -1,4 +1,4 @@
-import type { Backend, Backends } from '@cloud-mirror/cache-manager';
+import type { Backend, Backends } from '@cloud-mirror/mirrored-objects';
 import type { DeadLetter } from '@cloud-mirror/job-queue';
 import { sendJson } from '@cloud-mirror/http-service';
 import type { RequestContext } from '../request-context.ts';

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { copyKey } from '@cloud-mirror/cache-manager';
-import type { CacheManager, Copy, MirroredObject } from '@cloud-mirror/cache-manager';
+import { copyKey, type Copy, type MirroredObject } from '@cloud-mirror/mirrored-objects';
+import type { CacheManager } from '@cloud-mirror/cache-manager';
 import type { Config } from '@cloud-mirror/mirror';
 import {
   AccessLog,

@@ -1,4 +1,4 @@
-import { urlSha256 } from '@cloud-mirror/cache-manager';
+import { urlSha256 } from '@cloud-mirror/mirrored-objects';
 import type { RequestRecord } from '../request-context.ts';
 
 const MAX_LOGGED_PATH = 512;

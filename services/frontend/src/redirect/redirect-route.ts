@@ -1,5 +1,5 @@
 import type { CacheManager, RedirectOutcome, RedirectRequest } from '@cloud-mirror/cache-manager';
-import { backendName } from '@cloud-mirror/cache-manager';
+import { backendName } from '@cloud-mirror/mirrored-objects';
 import type { Config } from '@cloud-mirror/mirror';
 import type { SourcePolicy } from '@cloud-mirror/origin';
 import type { Logger } from '@cloud-mirror/program';

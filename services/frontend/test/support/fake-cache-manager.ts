@@ -1,7 +1,13 @@
-import type { Backend, RedirectOutcome, RedirectRequest, StatusReport } from '@cloud-mirror/cache-manager';
-import { urlSha256 } from '@cloud-mirror/cache-manager';
-import type { Copy, MirroredObject, PurgeResult } from '@cloud-mirror/cache-manager';
-import type { Job, JobQueue } from '@cloud-mirror/job-queue';
+import type { RedirectOutcome, RedirectRequest, StatusReport } from '@cloud-mirror/cache-manager';
+import {
+  urlSha256,
+  type Backend,
+  type Copy,
+  type MirroredObject,
+  type Job,
+} from '@cloud-mirror/mirrored-objects';
+import type { PurgeResult } from '@cloud-mirror/cache-manager';
+import type { JobQueue } from '@cloud-mirror/job-queue';
 import type { PubliclyRead, StorageProvider } from '@cloud-mirror/storage-provider';
 import type { FrontendCacheManager } from '../../src/index.ts';
 

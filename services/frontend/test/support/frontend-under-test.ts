@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Backend } from '@cloud-mirror/cache-manager';
+import type { Backend } from '@cloud-mirror/mirrored-objects';
 import { createLogger } from '@cloud-mirror/program';
 import type { AdminToken, Config } from '@cloud-mirror/mirror';
 import { DEFAULT_SOURCE_OPTIONS, type SourcePolicy } from '@cloud-mirror/origin';

@@ -1,0 +1,30 @@
+import type { Entry, Failure } from './entry-store.ts';
+import type { Copy } from '@cloud-mirror/mirrored-objects';
+import { entryIn } from './entry-schema.ts';
+import { copyOf, failureOf } from './entry-parts.ts';
+
+/** @returns the entry that a store's text holds; `null` for text that is none, which counts as absent */
+export function parseEntry(text: string): Entry | null {
+  try {
+    return entryIn(JSON.parse(text));
+  } catch {
+    return null;
+  }
+}
+
+/** The fields of a copy as the scripts want them: the JSON of an object without its braces. */
+export function copyFields(copy: Copy): string {
+  return withoutBraces(copyOf(copy));
+}
+
+/** The fields of a failure that the scripts take as they are. */
+export function failureFields(failure: Failure): string {
+  return withoutBraces(failureOf(failure));
+}
+
+/** Redis's JSON reader refuses lone surrogates, which text of an origin may have. */
+function withoutBraces(fields: object): string {
+  const wellFormed = (_key: string, value: unknown): unknown =>
+    typeof value === 'string' ? value.toWellFormed() : value;
+  return JSON.stringify(fields, wellFormed).slice(1, -1);
+}

@@ -1,0 +1,66 @@
+import { z } from 'zod';
+import type { Entry } from './entry-store.ts';
+
+/*
+ * What a text in the entry store must be to count as an entry. Others may write to the store, and what is in it becomes headers,
+ * keys and dates: each field is held to what its use needs. Further fields are of later versions and are left out.
+ */
+
+/** Milliseconds since 1970, within what a Date can be. */
+const time = z.number().min(0).max(8.64e15);
+const count = z.int().min(0);
+const token = z.string().min(1).max(512);
+/** No control character and nothing beyond Latin-1: it can be sent in a header. */
+const headerText = z
+  .string()
+  .max(4_096)
+  .regex(/^[ -~\u0080-\u00ff]*$/);
+
+const pending = z.object({
+  state: z.literal('pending'),
+  token,
+  phase: z.enum(['queued', 'copying']),
+  since: time,
+  bytes: count,
+  leaseEnd: time,
+  attempts: count,
+});
+
+const present = z.object({
+  state: z.literal('present'),
+  token,
+  since: time,
+  /** Part of the object's key. */
+  generation: z.string().regex(/^[0-9A-Za-z_-]{0,200}$/),
+  sizeBytes: count,
+  sha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .nullable(),
+  etag: headerText.nullable(),
+  storedAt: time,
+  expiresAt: time.nullable(),
+});
+
+const error = z.object({
+  state: z.literal('error'),
+  token,
+  since: time,
+  code: z.string().regex(/^[a-z0-9_]{1,64}$/),
+  cause: z.string(),
+  stack: z.string(),
+  originStatus: z.int().min(100).max(999).nullable(),
+  originHost: headerText.nullable(),
+  originRetryAfterSeconds: z.int().min(0).optional(),
+  attempts: count,
+  retryAt: time,
+  willRetry: z.boolean(),
+});
+
+const entry = z.discriminatedUnion('state', [pending, present, error]);
+
+/** @returns the entry that `value` is; `null` where it is none */
+export function entryIn(value: unknown): Entry | null {
+  const result = entry.safeParse(value);
+  return result.success ? result.data : null;
+}
