@@ -1,4 +1,4 @@
-/** A byte Content-Range (RFC 9110, 14.4). Positions start at 0, `last` is inclusive, `size` is the complete length. */
+/** A byte Content-Range (RFC 9110, 14.4; unit names are case-insensitive, 14.1). Positions start at 0, `last` is inclusive, `size` is the complete length. */
 export type ContentRange =
   | {
       readonly kind: 'satisfied';
@@ -10,7 +10,7 @@ export type ContentRange =
 
 /** @returns `null` if the value is absent or malformed */
 export function parseContentRange(value: string | null): ContentRange | null {
-  const match = /^bytes (?:(\d+)-(\d+)|\*)\/(\d+|\*)$/.exec(value?.trim() ?? '');
+  const match = /^bytes (?:(\d+)-(\d+)|\*)\/(\d+|\*)$/i.exec(value?.trim() ?? '');
   if (match === null) return null;
   const size = match[3] === '*' ? null : Number(match[3]);
   if (size !== null && !Number.isSafeInteger(size)) return null;

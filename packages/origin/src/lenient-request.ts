@@ -1,5 +1,7 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
+import { Duplex } from 'node:stream';
+import { AnswerHead } from './answer-head.ts';
 import { UnreadableAnswerError } from './connection-failure.ts';
 
 export interface LenientRequest {
@@ -25,7 +27,8 @@ export interface LenientResponse {
 /**
  * Sends one request with Node's HTTP client and its lenient parser. It accepts answers that undici refuses although RFC
  * 9110 and 9112 let a client accept them: an unrequested 100 (Continue) (RFC 9110, 15.2), lines that end with a bare LF
- * (RFC 9112, 2.2), folded header lines (5.2), Content-Length together with Transfer-Encoding (6.3).
+ * (RFC 9112, 2.2), folded header lines (5.2), Content-Length together with Transfer-Encoding, and Content-Length repeated
+ * with one value (6.3).
  *
  * Lenient parsing allows response smuggling if a connection carries more than one answer. So each request has its own
  * connection: nothing was sent on it before, and it is closed after the answer.
@@ -35,8 +38,12 @@ export interface LenientResponse {
 export async function requestLeniently(options: LenientRequest): Promise<LenientResponse> {
   const { url, target, method, headers, socket, maxHeaderBytes, signal } = options;
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+  const head = new AnswerHead(maxHeaderBytes);
+  const connection = Duplex.from({ writable: socket, readable: socket.pipe(head) });
+  // The request reports errors while it listens. Later ones have no reader.
+  for (const stream of [socket, head, connection]) stream.on('error', ignore);
   const request = httpRequest({
-    createConnection: () => socket,
+    createConnection: () => connection,
     method,
     path: target,
     headers: { host: url.host, ...headers },
@@ -44,12 +51,6 @@ export async function requestLeniently(options: LenientRequest): Promise<Lenient
     maxHeaderSize: maxHeaderBytes,
     signal,
   });
-  let head = '';
-  const noteHead = (chunk: Buffer): void => {
-    if (head.length < maxHeaderBytes) head += chunk.toString('latin1');
-  };
-  // At this event the parser is attached. Prepending records the raw head before the parser turns it into a response.
-  request.once('socket', () => socket.prependListener('data', noteHead));
   request.on('error', reject);
   request.once('response', resolve);
   request.once('upgrade', (_, upgraded: Socket) => {
@@ -58,15 +59,19 @@ export async function requestLeniently(options: LenientRequest): Promise<Lenient
   });
   request.end();
   const response = await promise;
+  response.once('close', () => socket.destroy());
   try {
-    socket.off('data', noteHead);
-    if (DOUBTFUL_CODING.test(head))
+    if (DOUBTFUL_CODING.test(head.text))
       throw new UnreadableAnswerError('has a Transfer-Encoding that can be read in two ways');
     return { status: response.statusCode ?? 0, headers: headersOf(response), body: response };
   } catch (error) {
     response.destroy();
     throw error;
   }
+}
+
+function ignore(): void {
+  // The request has reported it.
 }
 
 function headersOf({ rawHeaders }: IncomingMessage): Record<string, string[]> {

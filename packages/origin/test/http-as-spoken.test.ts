@@ -5,6 +5,10 @@ import { localOrigin, readAll, serveHttp, serveRaw } from './support/local-origi
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody';
 const CHUNKED = '4\r\nbody\r\n0\r\n\r\n';
 
+function twice(fields: string): string {
+  return `HTTP/1.1 200 OK\r\n${fields}\r\nETag: "a"\r\n\r\nbody`;
+}
+
 function unreadable(fault: string): Error {
   return expect.objectContaining({
     name: 'OriginError',
@@ -38,6 +42,21 @@ describe('an answer that RFC 9110 and 9112 let a client accept is accepted', () 
     ['in HTTP/1.0', 'HTTP/1.0 200 OK\r\nContent-Length: 4\r\n\r\nbody'],
     ['in a later HTTP/1.x', 'HTTP/1.2 200 OK\r\nContent-Length: 4\r\n\r\nbody'],
     ['with folded headers', 'HTTP/1.1 200 OK\r\nX-Long: a\r\n  b\r\nContent-Length: 4\r\n\r\nbody'],
+    ['with Content-Length twice', twice('Content-Length: 4\r\nContent-Length: 4')],
+    [
+      'with Content-Length three times',
+      twice('content-length:4\r\nX: y\r\nCONTENT-LENGTH: \t4 \r\nContent-Length: 4'),
+    ],
+    ['with a list of equal Content-Lengths', twice('Content-Length: 4, 4')],
+    ['with two lists of equal Content-Lengths', twice('Content-Length: 4,4\r\nContent-Length: 4')],
+    [
+      'with Content-Length twice after a 100',
+      `HTTP/1.1 100 Continue\r\n\r\n${twice('Content-Length: 4\r\nContent-Length: 4')}`,
+    ],
+    [
+      'with Content-Length twice and bare line feeds',
+      'HTTP/1.1 200 OK\nContent-Length: 4\nContent-Length: 4\n\nbody',
+    ],
     ['with bare line feeds', 'HTTP/1.1 200 OK\nContent-Length: 4\n\nbody'],
     ['with space around a value', 'HTTP/1.1 200 OK\r\nContent-Length:\t 4 \t\r\n\r\nbody'],
     ['with names in odd case', 'HTTP/1.1 200 OK\r\ncONTENT-lENGTH: 4\r\n\r\nbody'],
@@ -93,6 +112,30 @@ describe('an answer that RFC 9110 and 9112 let a client accept is accepted', () 
     expect((await readAll((await origin.open(at(server.port))).body)).equals(bytes)).toBe(true);
   });
 
+  test.each([
+    [
+      'with Content-Length twice',
+      (length: number) => `Content-Length: ${length}\r\nContent-Length: ${length}`,
+    ],
+    ['with a list', (length: number) => `Content-Length: ${length}, ${length}`],
+  ])('in full, whatever its size, %s, in packets of any length', async (_, fields) => {
+    const bytes = Buffer.alloc(900_000, 'abcdefghij');
+    await using server = await serveRaw((socket) => {
+      socket.setNoDelay(true);
+      const head = `HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n${fields(bytes.length)}\r\n\r\n`;
+      const answer = Buffer.concat([Buffer.from(head), bytes]);
+      const cuts = [1, 20, 27, 40, 46, 70, head.length - 2, head.length + 5];
+      const packets = [0, ...cuts].map((cut, index) => answer.subarray(cut, cuts[index]));
+      const next = (): void => {
+        const packet = packets.shift();
+        if (packet !== undefined && !socket.destroyed) socket.write(packet, () => setImmediate(next));
+      };
+      next();
+    });
+    await using origin = localOrigin();
+    expect((await readAll((await origin.open(at(server.port))).body)).equals(bytes)).toBe(true);
+  });
+
   test('but is an interruption if its body breaks off', async () => {
     await using server = await serveRaw((socket) =>
       socket.end('HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nbody'),
@@ -101,6 +144,18 @@ describe('an answer that RFC 9110 and 9112 let a client accept is accepted', () 
     const object = await origin.open(at(server.port));
     await expect(readAll(object.body)).rejects.toThrow(
       expect.objectContaining({ code: 'origin_interrupted' }) as Error,
+    );
+  });
+
+  test('and is named if its connection is reset', async () => {
+    await using server = await serveRaw((socket) => {
+      socket.write('HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 10\r\n', () =>
+        socket.resetAndDestroy(),
+      );
+    });
+    await using origin = localOrigin();
+    await expect(origin.open(at(server.port))).rejects.toThrow(
+      /broke before the answer \(it reset the connection\)/,
     );
   });
 
@@ -152,24 +207,29 @@ test.each([
 describe('the error for an unreadable answer says what is wrong with it', () => {
   test.each<[string, string, string]>([
     [
-      'Content-Length twice',
-      'HTTP/1.1 200 OK\r\nContent-Length: 4\r\nContent-Length: 4\r\n\r\nbody',
-      'has more than one Content-Length',
-    ],
-    [
       'two Content-Lengths',
       'HTTP/1.1 200 OK\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\nbody',
       'has more than one Content-Length',
     ],
     [
       'a list as Content-Length',
-      'HTTP/1.1 200 OK\r\nContent-Length: 4, 4\r\n\r\nbody',
+      'HTTP/1.1 200 OK\r\nContent-Length: 4, 5\r\n\r\nbody',
       'has a Content-Length that is not one number',
     ],
     [
       'a negative Content-Length',
       'HTTP/1.1 200 OK\r\nContent-Length: -4\r\n\r\nbody',
       'has a Content-Length that is not one number',
+    ],
+    [
+      'Content-Length twice beside a Transfer-Encoding',
+      `HTTP/1.1 200 OK\r\nContent-Length: 4\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n${CHUNKED}`,
+      'has more than one Content-Length',
+    ],
+    [
+      'a folded Content-Length twice',
+      'HTTP/1.1 200 OK\r\nContent-Length: 4\r\nContent-Length: 4\r\n 4\r\n\r\nbody',
+      'has more than one Content-Length',
     ],
     ['another protocol from the start', 'SSH-2.0-OpenSSH_9.2\r\n', 'does not begin with HTTP/'],
     ['HTTP/0.9', 'body\r\n\r\n', 'does not begin with HTTP/'],
