@@ -29,7 +29,10 @@ export async function checkPublicRead(
   { trial = false, signal }: PublicReadOptions,
 ): Promise<PublicRead> {
   const found = await someKey(reading, signal);
-  if (found !== null) return read(reading, found, signal);
+  const told = found === null ? 'removed' : await read(reading, found, signal);
+  if (told !== 'removed') return told;
+  if (!trial && found !== null)
+    return { state: 'untried', why: 'the copy that was to be read has just been removed' };
   if (!trial) return { state: 'untried', why: 'there is no copy yet that could be read' };
   return readTrialObject(reading, signal);
 }
@@ -91,7 +94,8 @@ async function readTrialObject(reading: PublicReading, signal: AbortSignal | und
     return { state: 'untried', why: 'there is no copy yet, and no object may be stored to try it with' };
   }
   try {
-    return await read(reading, Key, signal);
+    const told = await read(reading, Key, signal);
+    return told === 'removed' ? { state: 'untried', why: 'the object to try reading is gone' } : told;
   } finally {
     // The bucket's lifecycle rules remove what this cannot.
     await calls
@@ -100,11 +104,12 @@ async function readTrialObject(reading: PublicReading, signal: AbortSignal | und
   }
 }
 
+/** @returns `removed` where the store has no such object any more, so that the answer tells nothing */
 async function read(
   { calls, addresses }: PublicReading,
   key: string,
   signal: AbortSignal | undefined,
-): Promise<PublicRead> {
+): Promise<PublicRead | 'removed'> {
   const url = await addresses.address(key);
   const host = new URL(url).host;
   let status: number;
@@ -120,9 +125,9 @@ async function read(
   if ((status >= 200 && status < 300) || status === 416) return { state: 'readable' };
   if (status >= 500 || status === 429 || status === 408)
     return { state: 'untried', why: `${host} answers ${status}` };
-  // Lifecycle rules may have removed it since it was listed.
-  if (status === 404 && !(await mayBeThere(calls, key, signal)))
-    return { state: 'untried', why: 'the copy that was to be read has just been removed' };
+  // Lifecycle rules, a purge or the end of a trial may have removed it since it was listed. Stores answer 403 to strangers
+  // then, as for every absent object.
+  if (!(await mayBeThere(calls, key, signal))) return 'removed';
   return { state: 'refused', status, host };
 }
 

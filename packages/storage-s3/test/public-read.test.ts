@@ -23,8 +23,8 @@ interface Bucket {
   readonly options?: Partial<S3StorageProviderOptions>;
   /** To the PUT of a trial object. */
   readonly put?: StoreAnswer;
-  /** Status of a HEAD of a key. */
-  readonly head?: number;
+  /** Status of a HEAD of a key, or of one after the other. */
+  readonly head?: number | number[];
 }
 
 async function open({ keys = [KEY], anonymous, options = {}, put, head = 200 }: Bucket) {
@@ -33,7 +33,8 @@ async function open({ keys = [KEY], anonymous, options = {}, put, head = 200 }: 
     (request) => {
       if (isAnonymous(request)) return anonymous;
       if (request.operation === 'PutObject') return put;
-      if (request.operation === 'HeadObject' && keys.includes(request.key)) return { status: head };
+      if (request.operation === 'HeadObject' && keys.includes(request.key))
+        return { status: typeof head === 'number' ? head : (head.shift() ?? 404) };
       if (request.operation !== 'ListObjects') return undefined;
       const found = keys.filter((key) => key.startsWith(request.query.get('prefix') ?? ''));
       const contents = found.map((key) => `<Contents><Key>${encodeURIComponent(key)}</Key></Contents>`);
@@ -101,6 +102,19 @@ test('who may not store a trial object is told that nothing is known', async () 
     put: errorAnswer(403, 'AccessDenied'),
   });
   expect(await provider.checkPublicRead({ trial: true })).toMatchObject({ state: 'untried' });
+});
+
+test.each([403, 404])('a copy that is removed before it is read says nothing: %i', async (status) => {
+  const { provider } = await open({ anonymous: { status }, head: [200, 404] });
+  expect(await provider.checkPublicRead()).toMatchObject({ state: 'untried' });
+});
+
+test('and is replaced by a trial object where that is allowed', async () => {
+  const { store, provider, anonymously } = await open({ anonymous: { status: 403 }, head: [200, 404] });
+  const read = provider.checkPublicRead({ trial: true });
+  expect(await read).toMatchObject({ state: 'refused', status: 403 });
+  expect(anonymously()).toHaveLength(2);
+  expect(store.count('PutObject')).toBe(1);
 });
 
 test('signed addresses are no concern of strangers', async () => {
