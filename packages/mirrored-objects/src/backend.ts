@@ -3,7 +3,7 @@ import type { Job } from './job.ts';
 import type { StorageProvider } from '@cloud-mirror/storage-provider';
 import type { KeyForm } from './object-key.ts';
 
-/** One region of one service: a store for copies, and the queue of jobs that fill it. */
+/** One region of one service: an object store, and the queue of the jobs that fill it. */
 export interface Backend {
   readonly service: string;
   readonly region: string;
@@ -12,13 +12,13 @@ export interface Backend {
   readonly kind: 's3' | 'filesystem';
   readonly store: StorageProvider;
   readonly queue: JobQueue<Job>;
-  /** How long the store keeps an object, in days; `null` where it keeps it until room is needed. */
+  /** How long the store keeps an object, in days; `null` if it keeps objects until it needs the space. */
   readonly lifespanDays: number | null;
-  /** How keys of copies are made. Default `url`. */
+  /** The form of the copies' keys. Default `url`. */
   readonly keys?: KeyForm | undefined;
 }
 
-/** Every back end of the configuration by its name. */
+/** Every configured back end, by its name. */
 export type Backends = ReadonlyMap<string, Backend>;
 
 export function backendName(service: string, region: string): string {

@@ -3,35 +3,36 @@ import type { Backend } from './backend.ts';
 
 const DAY_MS = 86_400_000;
 
-/** A copy of the object that is in the store. */
+/** A copy that is in the object store. Times are milliseconds since 1970. */
 export interface Copy {
   readonly generation: string;
   readonly sizeBytes: number;
-  /** Lower-case hex; `null` where nobody hashed it (found by HEAD). */
+  /** Lower-case hex; `null` if the digest is unknown, as for a copy found by HEAD without one in its metadata. */
   readonly sha256: string | null;
   readonly etag: string | null;
   readonly storedAt: number;
   readonly expiresAt: number | null;
 }
 
-/** How long entries and copies are trusted; the `entries` part of the configuration. */
+/** How long entries and copies are trusted. These are keys of `entries` in the configuration. */
 export interface CopyLifeOptions {
-  /** Longest life of a `present` entry. */
+  /** The longest life of a `present` entry. */
   readonly ttlSeconds: number;
-  /** An object is not redirected to in the last of its life. */
+  /** A copy that the store removes within this time counts as absent, so that no client is redirected to it. */
   readonly expiryMarginSeconds: number;
 }
 
 /**
- * When the store will remove `object`: what the store itself says, else stored at + `lifespanDays`. S3 removes at the
- * midnight UTC after that, so the sum is early, never late.
+ * When the store will remove `object`, in milliseconds since 1970; `null` if never. The store's own expiry wins;
+ * without one it is the time of storing + `lifespanDays`. S3 removes an object at the next midnight UTC after that, so
+ * the estimate can be too early but never too late.
  */
 export function expiryOf(backend: Pick<Backend, 'lifespanDays'>, object: StoredObject): number | null {
   if (object.expiresAt !== null) return object.expiresAt.getTime();
   return backend.lifespanDays === null ? null : object.storedAt.getTime() + backend.lifespanDays * DAY_MS;
 }
 
-/** What an entry says of a stored object, by this process's clock. */
+/** The copy that an entry describes, made from the object's metadata in the store. */
 export function copyOf(
   backend: Pick<Backend, 'lifespanDays'>,
   object: StoredObject,
@@ -47,15 +48,15 @@ export function copyOf(
   };
 }
 
-/** Others may write to the bucket, too; what they call a digest would be sent in headers. */
+/** Other programs may write to the bucket. The digest is sent in headers, so anything but a SHA-256 is ignored. */
 function sha256In(metadata: StoredObject['metadata']): string | null {
   const sha256 = metadata['sha256'];
   return sha256 !== undefined && /^[0-9a-f]{64}$/.test(sha256) ? sha256 : null;
 }
 
 /**
- * How long a `present` entry may live: min(`ttlSeconds`, remaining life of the object − margin), in milliseconds.
- * Zero or less: the object counts as absent already.
+ * How long a `present` entry may live, in milliseconds: min(`ttlSeconds`, remaining life of the object − margin).
+ * If the result is zero or less, the object already counts as absent.
  */
 export function entryLifeMs(copy: Pick<Copy, 'expiresAt'>, options: CopyLifeOptions, nowMs: number): number {
   const longest = options.ttlSeconds * 1000;

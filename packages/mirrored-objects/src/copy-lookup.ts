@@ -3,19 +3,19 @@ import { copyOf, entryLifeMs, type CopyLifeOptions, type Copy } from './copy-lif
 import { copyKey, type MirroredObject } from './mirrored-object.ts';
 import { GENERATION_METADATA, SENT_LENGTH_METADATA } from './object-key.ts';
 
-/** What the object store, the authority, says of an object. */
+/** The result of a look-up in the object store, which is the authority on what exists. */
 export interface CopyLookup {
   readonly generation: string;
-  /** `null`: there is none, or none of its length, or it is in the last of its life. */
+  /** `null` if there is no copy, its length is wrong, or the store will remove it within the expiry margin. */
   readonly copy: Copy | null;
-  /** ETag of what lies at the key although it counts as absent: a new copy replaces just that. */
+  /** ETag of an object that is at the key but counts as absent. A new copy replaces only this version of it. */
   readonly replaces: string | null;
 }
 
 /**
- * Asks for the marker and, side by side, for the raw key, which is where nearly every copy is. Only an object that was
- * purged once costs a third HEAD, of its generation's key.
- * @throws StorageError where the store cannot be asked: that is never "absent"
+ * Sends a HEAD for the purge marker and, in parallel, one for the key of the empty generation, where nearly every copy
+ * is. Only an object that was purged before costs a third HEAD, for the key of its generation.
+ * @throws StorageError if the store cannot be reached; the object never counts as absent then
  */
 export async function lookUpCopy(
   object: MirroredObject,
@@ -39,7 +39,7 @@ export async function lookUpCopy(
   return judge(object, life, generation, await object.backend.store.head(copyKey(object, generation), call));
 }
 
-/** As {@link lookUpCopy}, for a generation that is known: one HEAD. */
+/** Like {@link lookUpCopy}, but for a known generation. Costs one HEAD. */
 export async function lookUpGeneration(
   object: MirroredObject,
   generation: string,
@@ -54,13 +54,16 @@ export async function lookUpGeneration(
   );
 }
 
-/** What an object's purge marker says; the empty generation where there is none. */
+/** The contents of an object's purge marker. Without a marker, the generation is empty and `etag` is null. */
 export interface PurgeMarker {
   readonly generation: string;
   readonly etag: string | null;
 }
 
-/** Reads the object's purge marker. One HEAD. */
+/**
+ * Reads the object's purge marker. Costs one HEAD.
+ * @throws StorageError `store_corrupt` if the marker holds no generation
+ */
 export async function readMarker(object: MirroredObject, signal?: AbortSignal): Promise<PurgeMarker> {
   const marker = await object.backend.store.head(object.markerKey, { signal });
   if (marker === null) return { generation: '', etag: null };
@@ -88,8 +91,8 @@ function judge(
 }
 
 /**
- * Whether an object has as many bytes as the origin sent for it, so far as its metadata tells: a store that took a header
- * of the origin for an instruction has other bytes. Copies of earlier deployments do not tell.
+ * Whether the object has as many bytes as the origin sent for it. They differ if the store took one of the origin's
+ * headers for an instruction. A copy of an earlier deployment has no length in its metadata and passes.
  */
 function hasItsLength({ metadata, sizeBytes }: StoredObject): boolean {
   const sent = metadata[SENT_LENGTH_METADATA];

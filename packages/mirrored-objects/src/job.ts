@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { QueueError } from '@cloud-mirror/job-queue';
 
-/** A request for one copy. Readers ignore fields they do not know. */
+/** A message that asks for one copy. Readers ignore unknown fields. */
 export interface Job {
   readonly v: 1;
   readonly service: string;
@@ -10,28 +10,28 @@ export interface Job {
   readonly url: string;
   /** Token of the claim that sent this job. */
   readonly token: string;
-  /** Generation that the claim's owner saw; empty where the object was never purged. */
+  /** The object's generation at the time of the claim; empty if the object was never purged. */
   readonly generation: string;
-  /** ETag of an object past its life that lies at the copy's key still: the copy replaces just that one. */
+  /** ETag of an object that is still at the copy's key but counts as absent. The copy replaces only this version of it. */
   readonly replaces?: string | undefined;
-  /** Length of the object as the origin's HEAD told; `null`: it told none. Absent: the origin was not asked. */
+  /** The length in the origin's answer to HEAD; `null` if the answer had none. Absent if no HEAD was sent. */
   readonly originBytes?: number | null | undefined;
   readonly requestId: string;
   /** ISO 8601. */
   readonly enqueuedAt: string;
 }
 
-/** What a message holds. `detail` names the fields at fault, never their values: those may carry a secret. */
+/** The result of reading a message. `detail` names the faulty fields, never their values: a value may hold a secret. */
 export type ParsedJob =
   | { readonly ok: true; readonly job: Job }
   | { readonly ok: false; readonly fault: 'malformed' | 'unknown_version'; readonly detail: string };
 
-/** No job that this program sends comes near; SQS takes at least 256 KiB. */
+/** Far more than any job that the mirror sends. SQS accepts at least 256 KiB. */
 export const MAX_JOB_BYTES = 65_536;
 
 const NAME = z.string().min(1).max(256);
 
-// Objects of zod drop fields that they do not know, so that later versions may add some.
+// zod drops unknown fields, so that later versions can add some.
 const VERSION = z.object({ v: z.number() });
 const JOB = z.object({
   v: z.literal(1),
@@ -52,7 +52,7 @@ const JOB = z.object({
   enqueuedAt: z.string().max(64),
 });
 
-/** Reads the body of a message, whoever sent it. Never throws. */
+/** Reads the body of a message from any sender. Never throws. */
 export function parseJob(body: string): ParsedJob {
   if (Buffer.byteLength(body) > MAX_JOB_BYTES) return malformed(`longer than ${MAX_JOB_BYTES} bytes`);
   let value: unknown;
@@ -64,14 +64,14 @@ export function parseJob(body: string): ParsedJob {
   const version = VERSION.safeParse(value);
   if (!version.success) return malformed(faultsOf(version.error));
   if (version.data.v !== 1)
-    return { ok: false, fault: 'unknown_version', detail: `version ${version.data.v}, known is 1` };
+    return { ok: false, fault: 'unknown_version', detail: `version ${version.data.v}, expected 1` };
   const job = JOB.safeParse(value);
   return job.success ? { ok: true, job: job.data } : malformed(faultsOf(job.error));
 }
 
-/** @throws QueueError `queue_rejected` for a job that no reader would take */
+/** @throws QueueError `queue_rejected` for a job that {@link parseJob} would refuse */
 export function serializeJob(job: Job): string {
-  // A field that is undefined is left out.
+  // JSON.stringify omits undefined fields.
   const body = JSON.stringify({
     v: job.v,
     service: job.service,
@@ -85,7 +85,7 @@ export function serializeJob(job: Job): string {
     enqueuedAt: job.enqueuedAt,
   } satisfies Job);
   const parsed = parseJob(body);
-  if (!parsed.ok) throw new QueueError('queue_rejected', `this is no job: ${parsed.detail}`);
+  if (!parsed.ok) throw new QueueError('queue_rejected', `the job is invalid: ${parsed.detail}`);
   return body;
 }
 
@@ -94,5 +94,5 @@ function malformed(detail: string): ParsedJob {
 }
 
 function faultsOf(error: z.ZodError): string {
-  return error.issues.map((issue) => `${issue.path.join('.') || 'the whole'}: ${issue.message}`).join('; ');
+  return error.issues.map((issue) => `${issue.path.join('.') || 'the message'}: ${issue.message}`).join('; ');
 }

@@ -2,7 +2,7 @@ import type { Backend } from './backend.ts';
 import type { ObjectId } from './object-id.ts';
 import { markerKey, objectKey, urlSha256 } from './object-key.ts';
 
-/** One origin object in one back end, by every name it has there. */
+/** One object in one back end, with every name that it has there. */
 export interface MirroredObject {
   readonly backend: Backend;
   /** Normal form of the origin URL: the object's identity. */
@@ -17,7 +17,7 @@ export function mirroredObject(backend: Backend, url: string): MirroredObject {
   return { backend, url, id, markerKey: markerKey(sha256) };
 }
 
-/** Where the copy of generation `generation` is, in the object's own back end. */
+/** The key of the object's copy in `generation`. */
 export function copyKey(object: MirroredObject, generation: string): string {
   const { store, keys } = object.backend;
   return objectKey(object.url, generation, store.maxKeyBytes, keys);

@@ -1,44 +1,46 @@
 import { hash } from 'node:crypto';
 
-/** Where purge markers are, one for each purged object: `purged/<sha256 of the URL>`. */
+/** The prefix of purge markers' keys. Each purged object has one marker, `purged/<sha256 of the URL>`. */
 export const MARKER_PREFIX = 'purged/';
 
-/** Name under which a marker's metadata holds the generation; the marker's content is the same nonce. */
+/** The metadata field of a marker that holds the generation. The marker's body is the same nonce. */
 export const GENERATION_METADATA = 'generation';
 
-/** Name under which a copy's metadata holds how many bytes the origin sent. */
+/** The metadata field of a copy that holds the number of bytes that the origin sent. */
 export const SENT_LENGTH_METADATA = 'upstream-content-length';
 
-/** SHA-256 of the normal form of an origin URL, lower-case hex: how entries, markers and logs name an object. */
+/** SHA-256 of the normal form of an origin URL, in lower-case hex. Entries, markers and logs identify an object by it. */
 export function urlSha256(url: string): string {
   return hash('sha256', url);
 }
 
-/** Key of the marker that remembers an object's last purge. */
+/** The key of the marker that records an object's last purge. */
 export function markerKey(sha256: string): string {
   return `${MARKER_PREFIX}${sha256}`;
 }
 
 /**
- * How the keys of copies are made. `url`: from the URL itself. `hashed`: from its SHA-256 alone, for stores that refuse
- * keys with empty segments, which every URL has (`https://`).
+ * The form of the copies' keys. `url`: the key contains the URL. `hashed`: it contains only the URL's SHA-256. Hashed
+ * keys are for stores that refuse empty key segments, since every URL has one (`https://`).
  */
 export type KeyForm = 'url' | 'hashed';
 
-/** Stands for the empty generation in hashed keys, so that no segment of them is empty. */
+/** Represents the empty generation in hashed keys, so that they have no empty segment. */
 const NO_GENERATION = '0';
 
 /**
- * Where the copy of `url` in generation `generation` is stored.
+ * The key of the copy of `url` in `generation`.
  *
- * The empty generation's key is the URL itself, so that buckets filled by earlier deployments are found. Others are
- * `g/<generation>/<url>`. What is too long for the store, or has dot segments (clients rewrite `/../` in addresses,
- * also inside a query), becomes `sha256/<generation>/<hex>`.
+ * For the empty generation the key is the URL itself, so that copies of earlier deployments are found. For any other it
+ * is `g/<generation>/<url>`. A key that is too long for the store, or that has dot segments, is replaced by
+ * `sha256/<generation>/<hex>`: clients rewrite `/../` in an address, even in the key's query.
  *
- * With `keys` `hashed` every key is `sha256/<generation>/<hex>`, with `0` for the empty generation.
+ * If `keys` is `hashed`, every key is `sha256/<generation>/<hex>`, with `0` for the empty generation.
  *
- * Injective: an http(s) URL begins neither with `g/` nor with `sha256/` nor with `purged/`, a generation holds no
- * slash, and the hash of the URL is taken for its identity everywhere.
+ * The mapping is injective: an http(s) URL begins with none of `g/`, `sha256/` and `purged/`, a generation contains no
+ * slash, and the SHA-256 of a URL counts as its identity everywhere.
+ *
+ * @throws TypeError if the generation has other characters than letters, digits, `-` and `_`, or is `0` in a hashed key
  */
 export function objectKey(
   url: string,
@@ -47,7 +49,7 @@ export function objectKey(
   keys: KeyForm = 'url',
 ): string {
   if (!/^[0-9A-Za-z_-]*$/.test(generation))
-    throw new TypeError('a generation is made of letters, digits, - and _');
+    throw new TypeError('a generation consists of letters, digits, - and _');
   if (keys === 'hashed') return hashedKey(url, generation);
   const plain = generation === '' ? url : `g/${generation}/${url}`;
   if (Buffer.byteLength(plain) <= maxKeyBytes && !hasDotSegment(plain)) return plain;
@@ -56,11 +58,11 @@ export function objectKey(
 
 function hashedKey(url: string, generation: string): string {
   if (generation === NO_GENERATION)
-    throw new TypeError(`no generation is called ${NO_GENERATION}: that stands for the empty one`);
+    throw new TypeError(`${NO_GENERATION} is no generation: in a hashed key it represents the empty one`);
   return `sha256/${generation === '' ? NO_GENERATION : generation}/${urlSha256(url)}`;
 }
 
-/** The SHA-256 of the URL that a key of {@link objectKey} stands for; `null` for other keys (markers, strangers). */
+/** The SHA-256 of the URL for which {@link objectKey} made `key`; `null` for markers and for keys of other programs. */
 export function urlSha256OfKey(key: string): string | null {
   if (/^https?:\/\//.test(key)) return urlSha256(key);
   const generation = /^g\/[0-9A-Za-z_-]+\/(https?:\/\/.*)$/s.exec(key);
@@ -68,7 +70,7 @@ export function urlSha256OfKey(key: string): string | null {
   return /^sha256\/[0-9A-Za-z_-]*\/([0-9a-f]{64})$/.exec(key)?.[1] ?? null;
 }
 
-/** WHATWG: `.` and `..` count percent-encoded as well, and end at a slash, backslash, or the end of the text. */
+/** A percent-encoded dot counts too, and a backslash ends a segment (https://url.spec.whatwg.org/#double-dot-path-segment). */
 function hasDotSegment(key: string): boolean {
   return /(?:^|[/\\])(?:\.|%2e){1,2}(?:[/\\?#]|$)/i.test(key);
 }

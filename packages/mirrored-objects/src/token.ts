@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 
-/** A token or generation that nobody drew before: 128 random bits, base64url, so that it may stand in an object key. */
+/** A new, unique token or generation: 128 random bits in base64url, which is safe in an object key. */
 export function freshToken(): string {
   return randomBytes(16).toString('base64url');
 }

@@ -18,23 +18,23 @@ function stored(object: Partial<StoredObject> = {}): StoredObject {
   };
 }
 
-describe('when the store removes an object', () => {
-  test('is what the store says, where it says so', () => {
+describe('the expiry of an object', () => {
+  test('is the one that the store states', () => {
     const expiresAt = new Date(NOW + 30 * HOUR_MS);
     expect(expiryOf({ lifespanDays: 1 }, stored({ expiresAt }))).toBe(expiresAt.getTime());
   });
 
-  test('is otherwise its lifespan after it was stored', () => {
+  test('is the time of storing plus the lifespan if the store states none', () => {
     expect(expiryOf({ lifespanDays: 2 }, stored())).toBe(NOW + 48 * HOUR_MS);
   });
 
-  test('is never, where objects stay until room is needed', () => {
+  test('is null in a store that keeps objects until it needs the space', () => {
     expect(expiryOf({ lifespanDays: null }, stored())).toBeNull();
   });
 });
 
-describe('an entry of a stored object', () => {
-  test('says what the store says, and the digest where the object carries it', () => {
+describe('the copy of a stored object', () => {
+  test('has what the store states, and the digest if the metadata has one', () => {
     expect(copyOf({ lifespanDays: 1 }, stored({ metadata: { sha256: 'ab'.repeat(32) } }), 'g1')).toEqual({
       generation: 'g1',
       sizeBytes: 5,
@@ -47,7 +47,7 @@ describe('an entry of a stored object', () => {
   });
 
   test.each(['ab', 'AB'.repeat(32), 'a\nb: c', '\u0100', `${'ab'.repeat(32)}\n`])(
-    'takes no digest from its metadata that is none: %j',
+    'ignores a digest in the metadata that is not a SHA-256: %j',
     (sha256) => {
       expect(copyOf({ lifespanDays: 1 }, stored({ metadata: { sha256 } }), '').sha256).toBeNull();
     },
@@ -55,11 +55,11 @@ describe('an entry of a stored object', () => {
 
   test.each([
     ['no expiry', null, LIFE.ttlSeconds * 1000],
-    ['an expiry far away', NOW + 100 * HOUR_MS, LIFE.ttlSeconds * 1000],
-    ['an expiry before its own end', NOW + 2 * HOUR_MS, 2 * HOUR_MS - 600_000],
+    ['an expiry after the longest life', NOW + 100 * HOUR_MS, LIFE.ttlSeconds * 1000],
+    ['an expiry within the longest life', NOW + 2 * HOUR_MS, 2 * HOUR_MS - 600_000],
     ['an expiry at the margin', NOW + 600_000, 0],
     ['an expiry in the past', NOW - 1, -600_001],
-  ])('lives, with %s, as long as it should', (_, expiresAt, lifeMs) => {
+  ])('gets the right life as an entry with %s', (_, expiresAt, lifeMs) => {
     expect(entryLifeMs({ expiresAt }, LIFE, NOW)).toBe(lifeMs);
   });
 });

@@ -5,7 +5,7 @@ import { markerKey, MARKER_PREFIX, objectKey, urlSha256, urlSha256OfKey } from '
 const LIMIT = 1024;
 const DOTTED = '/a?redirect=/../secret';
 
-/** Queries are where dot segments, slashes and look-alikes of our own prefixes survive the normal form. */
+/** Dot segments, slashes and strings like our own prefixes survive the normal form only in a query. */
 const query = fc
   .array(
     fc.constantFrom('/', '..', '.', '%2e', '%2E%2e', '\\', 'g', 'sha256', 'purged', 'x', '?', '&', 'a=', 'é'),
@@ -36,32 +36,35 @@ const generation = fc.oneof(
 );
 
 describe('the key of a copy', () => {
-  test('is the URL itself for the empty generation, so that older buckets are found', () => {
+  test('is the URL itself for the empty generation, as in buckets of earlier deployments', () => {
     expect(objectKey('https://a.example/x?y=1', '', LIMIT)).toBe('https://a.example/x?y=1');
   });
 
-  test('names the generation of an object that was purged', () => {
+  test('contains the generation of an object that was purged', () => {
     expect(objectKey('https://a.example/x', 'n0nce', LIMIT)).toBe('g/n0nce/https://a.example/x');
   });
 
-  test.each(['', 'n0nce'])('is hashed where it has dot segments, generation %j', (g) => {
+  test.each(['', 'n0nce'])('is hashed if it has dot segments, generation %j', (g) => {
     expect(objectKey(`https://a.example${DOTTED}`, g, LIMIT)).toBe(
       `sha256/${g}/${urlSha256(`https://a.example${DOTTED}`)}`,
     );
   });
 
   test.each(['?/..', '?/.', '?/%2e%2E/x', '?x/./y', '?\\..\\', '?/..?', '?/../'])(
-    'takes %s for a dot segment',
+    'treats %s as a dot segment',
     (tail) => {
       expect(objectKey(`https://a.example/${tail}`, '', LIMIT)).toMatch(/^sha256\//);
     },
   );
 
-  test.each(['?a..b', '?/...', '?/..x/', '/.well-known/x', '/a..'])('takes %s for none', (tail) => {
-    expect(objectKey(`https://a.example${tail}`, '', LIMIT)).toBe(`https://a.example${tail}`);
-  });
+  test.each(['?a..b', '?/...', '?/..x/', '/.well-known/x', '/a..'])(
+    'does not treat %s as a dot segment',
+    (tail) => {
+      expect(objectKey(`https://a.example${tail}`, '', LIMIT)).toBe(`https://a.example${tail}`);
+    },
+  );
 
-  test('is hashed from the first byte above the limit, counted in UTF-8', () => {
+  test('is hashed once its UTF-8 is longer than the limit', () => {
     const fits = `https://a.example/${'x'.repeat(LIMIT - 18)}`;
     expect(objectKey(fits, '', LIMIT)).toBe(fits);
     expect(objectKey(`${fits}x`, '', LIMIT)).toMatch(/^sha256\/\//);
@@ -69,7 +72,7 @@ describe('the key of a copy', () => {
     expect(objectKey(`${fits.slice(0, -1)}é`, '', LIMIT)).toMatch(/^sha256\/\//);
   });
 
-  test('is another one for each URL and each generation', () => {
+  test('differs for different URLs and generations', () => {
     fc.assert(
       fc.property(fc.tuple(url, generation), fc.tuple(url, generation), ([url1, g1], [url2, g2]) => {
         const same = objectKey(url1, g1, LIMIT) === objectKey(url2, g2, LIMIT);
@@ -79,7 +82,7 @@ describe('the key of a copy', () => {
     );
   });
 
-  test('is another one for each generation of one URL, in every form', () => {
+  test('differs for different generations of one URL, in every form', () => {
     fc.assert(
       fc.property(url, generation, generation, (one, g1, g2) => {
         expect(objectKey(one, g1, LIMIT) === objectKey(one, g2, LIMIT)).toBe(g1 === g2);
@@ -88,7 +91,7 @@ describe('the key of a copy', () => {
     );
   });
 
-  test('is no marker and fits into the store', () => {
+  test('is not a marker’s key and is within the limit of the store', () => {
     fc.assert(
       fc.property(url, generation, (one, g) => {
         const key = objectKey(one, g, LIMIT);
@@ -98,7 +101,7 @@ describe('the key of a copy', () => {
     );
   });
 
-  test('makes addresses that clients do not rewrite', () => {
+  test('gives addresses that clients do not rewrite', () => {
     fc.assert(
       fc.property(url, generation, (one, g) => {
         const key = objectKey(one, g, LIMIT);
@@ -109,7 +112,7 @@ describe('the key of a copy', () => {
     );
   });
 
-  test('tells the object that it is of', () => {
+  test('leads back to the SHA-256 of its URL', () => {
     fc.assert(
       fc.property(url, generation, (one, g) => {
         expect(urlSha256OfKey(objectKey(one, g, LIMIT))).toBe(urlSha256(one));
@@ -134,7 +137,7 @@ describe('a hashed key', () => {
     expect(objectKey(plain, g, LIMIT, 'hashed')).toBe(`${start}${urlSha256(plain)}`);
   });
 
-  test('has no empty and no dot segment, names its object, and is another one for each URL and generation', () => {
+  test('has no empty or dot segment, leads back to its URL, and differs for different URLs and generations', () => {
     const pair = fc.tuple(url, generation);
     fc.assert(
       fc.property(pair, pair, ([url1, g1], [url2, g2]) => {
@@ -147,7 +150,7 @@ describe('a hashed key', () => {
     );
   });
 
-  test('is refused for the generation whose name stands for the empty one', () => {
+  test('is refused for the generation 0, which represents the empty one', () => {
     expect(() => objectKey('https://a.example/', '0', LIMIT, 'hashed')).toThrow(TypeError);
   });
 });
