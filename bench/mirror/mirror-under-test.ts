@@ -29,6 +29,18 @@ export interface MirrorServers {
 const FRONTEND_FLAGS = ['--heap-growing-percent=100'];
 const COPIER_FLAGS = ['--max-semi-space-size=2'];
 
+/**
+ * The limits of config/production.example.yaml. All load comes from one address, so the rate limit is the highest there is: it is
+ * checked for each request, and refuses none.
+ */
+const PRODUCTION_SERVER = {
+  trustedProxies: ['10.20.0.0/16'],
+  maxWaitSeconds: 12,
+  keepAliveSeconds: 75,
+  drainSeconds: 90,
+  rateLimit: { requestsPerSecond: 1_000_000, burst: 1_000_000 },
+};
+
 /** One configuration for front ends and copiers, with the defaults of production wherever a benchmark needs nothing else. */
 export class MirrorUnderTest {
   readonly name = `bench-${randomUUID().slice(0, 8)}`;
@@ -40,7 +52,7 @@ export class MirrorUnderTest {
     const loopback = origin === undefined ? [] : [origin];
     this.#config = merged(
       {
-        server: { host: '127.0.0.1', publicUrl: 'http://127.0.0.1' },
+        server: { ...PRODUCTION_SERVER, host: '127.0.0.1', publicUrl: 'http://127.0.0.1' },
         sources: {
           allow: [
             { prefix: ARTIFACTS },

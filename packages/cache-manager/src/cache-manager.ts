@@ -77,6 +77,7 @@ export class CacheManager implements AsyncDisposable {
    * too, never an exception.
    */
   async redirect(request: RedirectRequest): Promise<RedirectOutcome> {
+    if (request.object) return this.#redirector.redirect(request.object, request);
     const backend = this.backends.get(backendName(request.service, request.region));
     if (backend === undefined) return { kind: 'unknown_backend', known: [...this.backends.keys()] };
     const refusal = sourceRefusal(this.#options.policy, request.url);
@@ -85,8 +86,8 @@ export class CacheManager implements AsyncDisposable {
   }
 
   /**
-   * What requests for `url` are about, for {@link recallHit} and {@link findHit}; may be kept. `null`: `redirect` has
-   * another answer to them than a copy.
+   * The object that requests for `url` are about, for {@link recallHit}, {@link findHit} and {@link redirect}; may be kept.
+   * `null` where `redirect` has another answer to them than a copy.
    */
   objectOf(service: string, region: string, url: URL): MirroredObject | null {
     const backend = this.backends.get(backendName(service, region));

@@ -1,9 +1,13 @@
+import type { MirroredObject } from '@cloud-mirror/mirrored-objects';
+
 /** A client's question: where is the copy of `url` in this region? */
 export interface RedirectRequest {
   readonly service: string;
   readonly region: string;
   /** Normal form of the origin URL. */
   readonly url: URL;
+  /** What `CacheManager.objectOf` returned for the URL, so that it is neither judged nor hashed again; `null`: it is judged here. */
+  readonly object?: MirroredObject | null | undefined;
   readonly method: 'GET' | 'HEAD';
   readonly requestId: string;
   /** `performance.now()` when the request arrived. */

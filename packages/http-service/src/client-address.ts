@@ -1,20 +1,49 @@
 import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 import proxyAddr from 'proxy-addr';
+import { RecentlyUsed } from './recently-used.ts';
 
-/** The address of the client: `X-Forwarded-For` counts as far as it was written by `trustedProxies` (CIDRs). */
-export function clientAddressReader(trustedProxies: readonly string[]): (request: IncomingMessage) => string {
+/** Networks remembered at once. Long headers weigh more. */
+const MOST_NETWORKS = 16_384;
+const USUAL_HEADER = 64;
+/** A longer `X-Forwarded-For` is parsed each time: a client may send headers of any length. */
+const LONGEST_KEPT_HEADER = 512;
+
+/**
+ * Reads the network of a request's client, see {@link clientNetwork}. Remembers the last answers, because to parse the
+ * addresses takes longer than all else that a rate limit does.
+ * @param trustedProxies CIDRs of proxies whose entries in `X-Forwarded-For` count
+ */
+export function clientNetworkReader(trustedProxies: readonly string[]): (request: IncomingMessage) => string {
+  const addressOf = clientAddressReader(trustedProxies);
+  const known = new RecentlyUsed<string, string>(MOST_NETWORKS, (name) =>
+    Math.ceil(name.length / USUAL_HEADER),
+  );
+  return (request) => {
+    const peer = request.socket.remoteAddress ?? '';
+    const forwarded = trustedProxies.length === 0 ? undefined : request.headers['x-forwarded-for'];
+    const name = forwarded === undefined ? peer : `${peer} ${String(forwarded)}`;
+    const remembered = known.get(name);
+    if (remembered !== undefined) return remembered;
+    const network = clientNetwork(addressOf(request));
+    if (name.length <= LONGEST_KEPT_HEADER) known.set(name, network);
+    return network;
+  };
+}
+
+/** The address of the client. Entries of `X-Forwarded-For` count only where a trusted proxy wrote them. */
+function clientAddressReader(trustedProxies: readonly string[]): (request: IncomingMessage) => string {
   const isTrusted = proxyAddr.compile([...trustedProxies]);
   return (request) => {
     const named = withoutPort(proxyAddr(request, isTrusted) ?? '');
-    // Some proxies write `unknown`, or a name, where they should write an address.
+    // Some proxies write `unknown` or a host name instead of an address.
     return isIP(named) === 0 ? (request.socket.remoteAddress ?? '') : named;
   };
 }
 
 /**
- * What the requests of one client have in common: its IPv4 address, or the first 64 bits of its IPv6 address. All that
- * follows them is the client's to choose (RFC 4291, section 2.5.1).
+ * What all requests of one client have in common: its IPv4 address, or the first 64 bits of its IPv6 address. A client
+ * chooses the remaining 64 bits itself (RFC 4291, section 2.5.1).
  */
 export function clientNetwork(address: string): string {
   const mapped = /^::ffff:([\d.]+)$/i.exec(address)?.[1];
@@ -30,7 +59,10 @@ export function clientNetwork(address: string): string {
     .join(':');
 }
 
-/** The words of a part of an IPv6 address; an IPv4 address at its end is as long as two, and never among the first four. */
+/**
+ * The 16-bit groups in one half of an IPv6 address, split at `::`. An IPv4 address at the end counts as two groups; its value
+ * does not matter, because it is never among the first four.
+ */
 function words(part: string): string[] {
   return part === '' ? [] : part.replace(/[\d.]*\.[\d.]*$/, '0:0').split(':');
 }

@@ -1,8 +1,10 @@
+export { answerErrors } from './answer-errors.ts';
+export type { AnswerErrorsParts } from './answer-errors.ts';
 export { AccessLog } from './access-log.ts';
 export type { LoggedRecord } from './access-log.ts';
 export { jsonHeaders, sendJson, sendText } from './answer.ts';
 export { CLIENT_GONE, endOf } from './client-gone.ts';
-export { clientAddressReader, clientNetwork } from './client-address.ts';
+export { clientNetwork, clientNetworkReader } from './client-address.ts';
 export { startHealthServer } from './health-server.ts';
 export type { HealthServerParts, ProcessHealth } from './health-server.ts';
 export { HttpProblem } from './http-problem.ts';
@@ -16,19 +18,12 @@ export { OperatorAuth } from './operator-auth.ts';
 export type { Operator, OperatorToken } from './operator-auth.ts';
 export { operatorGate } from './operator-call.ts';
 export type { OperatorCall, OperatorGate } from './operator-call.ts';
-export { rateLimit, RateLimiter } from './rate-limit.ts';
+export { ClientBudgets, RateLimiter } from './rate-limit.ts';
 export type { RateLimit } from './rate-limit.ts';
-export { receiveRequest } from './receive-request.ts';
-export type { ReceiveParts } from './receive-request.ts';
-export type {
-  Endpoint,
-  Exchange,
-  Handler,
-  RequestContext,
-  RequestRecord,
-  RequestState,
-} from './request-context.ts';
+export { RecentlyUsed } from './recently-used.ts';
+export type { Endpoint, Handler, RequestContext, RequestRecord, RequestState } from './request-context.ts';
 export { requestIdOf } from './request-id.ts';
+export { requestRefusal } from './request-refusal.ts';
 export { parseRequestTarget } from './request-target.ts';
 export type { RequestTarget } from './request-target.ts';
 export { sendWholeMessage, takesWholeMessages } from './whole-message.ts';

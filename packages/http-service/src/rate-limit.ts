@@ -1,26 +1,29 @@
 import type { IncomingMessage } from 'node:http';
-import { clientNetwork } from './client-address.ts';
+import { clientNetworkReader } from './client-address.ts';
 import { HttpProblem } from './http-problem.ts';
-import type { Handler } from './request-context.ts';
 
 export interface RateLimit {
   readonly requestsPerSecond: number;
   readonly burst: number;
 }
 
-/** Clients remembered at once; the one that was seen longest ago makes room, and starts with a full bucket again. */
+/** Clients remembered at once. The one seen least recently is forgotten first, and starts with a full bucket again. */
 const MAX_CLIENTS = 100_000;
+/** The order of clients is exact to this time, so that a busy client does not reorder the map at each request. */
+const REORDER_MS = 1_000;
 
 interface Bucket {
   tokens: number;
   filledAtMs: number;
+  /** When the bucket was last moved to the end of the map. */
+  movedAtMs: number;
 }
 
 /** A token bucket for each client. */
 export class RateLimiter {
   readonly #limit: RateLimit;
   readonly #maxClients: number;
-  /** In the order of their last request: a Map keeps the order of insertion. */
+  /** In the order of last use: a Map keeps the order of insertion. */
   readonly #buckets = new Map<string, Bucket>();
 
   constructor(limit: RateLimit, maxClients = MAX_CLIENTS) {
@@ -31,19 +34,33 @@ export class RateLimiter {
   /** @returns 0 where the request may pass, else the seconds after which the next one may */
   take(client: string, nowMs: number): number {
     const { requestsPerSecond, burst } = this.#limit;
-    const known = this.#buckets.get(client);
-    this.#buckets.delete(client);
-    const filled =
-      known === undefined ? burst : known.tokens + ((nowMs - known.filledAtMs) / 1000) * requestsPerSecond;
+    const bucket = this.#bucketOf(client, nowMs);
+    const filled = bucket.tokens + ((nowMs - bucket.filledAtMs) / 1000) * requestsPerSecond;
     const tokens = Math.min(burst, filled);
     const passes = tokens >= 1;
-    this.#buckets.set(client, { tokens: passes ? tokens - 1 : tokens, filledAtMs: nowMs });
-    this.#makeRoom();
+    bucket.tokens = passes ? tokens - 1 : tokens;
+    bucket.filledAtMs = nowMs;
     return passes ? 0 : (1 - tokens) / requestsPerSecond;
   }
 
   get clients(): number {
     return this.#buckets.size;
+  }
+
+  #bucketOf(client: string, nowMs: number): Bucket {
+    const known = this.#buckets.get(client);
+    if (known === undefined) {
+      const bucket = { tokens: this.#limit.burst, filledAtMs: nowMs, movedAtMs: nowMs };
+      this.#buckets.set(client, bucket);
+      this.#makeRoom();
+      return bucket;
+    }
+    if (nowMs - known.movedAtMs >= REORDER_MS) {
+      known.movedAtMs = nowMs;
+      this.#buckets.delete(client);
+      this.#buckets.set(client, known);
+    }
+    return known;
   }
 
   #makeRoom(): void {
@@ -53,22 +70,26 @@ export class RateLimiter {
   }
 }
 
-/**
- * 429 (RFC 6585) for clients that ask too often.
- * @param unlimitedPaths of probes and scrapes, which come often and from few addresses
- */
-export function rateLimit(
-  limiter: RateLimiter,
-  clientAddress: (request: IncomingMessage) => string,
-  unlimitedPaths: ReadonlySet<string>,
-): Handler {
-  return async (ctx, next) => {
-    if (!unlimitedPaths.has(ctx.state.target.rawPath)) {
-      const waitSeconds = limiter.take(clientNetwork(clientAddress(ctx.req)), performance.now());
-      if (waitSeconds > 0) throw tooManyRequests(waitSeconds);
-    }
-    await next();
-  };
+/** The budgets of all clients: 429 (RFC 6585) for a client that asks too often. */
+export class ClientBudgets {
+  readonly #limiter: RateLimiter;
+  readonly #networkOf: (request: IncomingMessage) => string;
+
+  /** @param trustedProxies CIDRs of proxies whose `X-Forwarded-For` names the client */
+  constructor(limit: RateLimit, trustedProxies: readonly string[]) {
+    this.#limiter = new RateLimiter(limit);
+    this.#networkOf = clientNetworkReader(trustedProxies);
+  }
+
+  /**
+   * Takes one request from the budget of its client. Call it once for each request.
+   * @param nowMs by `performance.now()`
+   * @returns the answer where the budget is used up, else `null`
+   */
+  take(request: IncomingMessage, nowMs: number): HttpProblem | null {
+    const waitSeconds = this.#limiter.take(this.#networkOf(request), nowMs);
+    return waitSeconds === 0 ? null : tooManyRequests(waitSeconds);
+  }
 }
 
 function tooManyRequests(waitSeconds: number): HttpProblem {

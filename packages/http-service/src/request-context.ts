@@ -1,6 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { DefaultContext, ParameterizedContext } from 'koa';
-import type { RequestTarget } from './request-target.ts';
 
 /**
  * What the log line and the metrics of a request say; handlers fill in what they learn. Each service adds its own
@@ -14,19 +12,12 @@ export interface RequestRecord {
   operator?: string;
 }
 
+/** What is known of one request, made when it arrives. Each service adds its own fields. */
 export interface RequestState {
   requestId: string;
   /** `performance.now()` when the request arrived. */
   arrivedAtMs: number;
-  target: RequestTarget;
   record: RequestRecord;
-}
-
-/** What logs and metrics see of a request. */
-export interface Exchange<State extends RequestState = RequestState> {
-  readonly req: IncomingMessage;
-  readonly res: ServerResponse;
-  readonly state: Pick<State, 'requestId' | 'record'>;
 }
 
 /** @template State what the service adds to the state of a request */

@@ -2,27 +2,16 @@ import type { IncomingMessage, RequestListener } from 'node:http';
 import Koa from 'koa';
 import type { CacheManager } from '@cloud-mirror/cache-manager';
 import type { EntryStore } from '@cloud-mirror/entry-store';
-import type * as http from '@cloud-mirror/http-service';
 import type { Config } from '@cloud-mirror/mirror';
 import type { Logger } from '@cloud-mirror/program';
 import type { SourcePolicy } from '@cloud-mirror/origin';
 import type { Registry } from 'prom-client';
-import {
-  AccessLog,
-  clientAddressReader,
-  endOf,
-  HttpServer,
-  OperatorAuth,
-  operatorGate,
-  rateLimit,
-  RateLimiter,
-  receiveRequest,
-} from '@cloud-mirror/http-service';
-import type { Arrival, Exchange, RequestState } from './request-context.ts';
+import { AccessLog, answerErrors, HttpServer, OperatorAuth, operatorGate } from '@cloud-mirror/http-service';
+import type { ReceivedRequest } from './request-context.ts';
 import { isOurFault, problemOf } from './error-problem.ts';
 import { FrontendMetrics } from './machines/metrics.ts';
 import { PartProbe } from './machines/part-states.ts';
-import { HitShortcut } from './redirect/hit-shortcut.ts';
+import { RequestPipeline } from './request-pipeline.ts';
 import { objectCalls, ordinaryRoutes, routerOf, unrouted } from './routes.ts';
 
 export type FrontendCacheManager = Pick<
@@ -36,24 +25,20 @@ export interface FrontendParts {
   readonly entries: Pick<EntryStore, 'check'>;
   readonly policy: SourcePolicy;
   readonly logger: Logger;
-  /** Gets this front end's metrics; `/metrics` shows all that is in it. */
+  /** This front end registers its metrics in it. `/metrics` shows all metrics that it holds. */
   readonly registry: Registry;
 }
-
-/** Probes and scrapes come often and from few addresses. */
-const UNLIMITED_PATHS: ReadonlySet<string> = new Set(['/livez', '/readyz', '/metrics', '/v1/ping']);
 
 export interface Frontend {
   /** @returns `http://host:port` */
   listen(): Promise<string>;
-  /** Accepts nothing more and answers what has begun, for `server.drainSeconds` at the most. */
+  /** Stops accepting connections and answers the requests under way, within `server.drainSeconds`. */
   drain(): Promise<void>;
 }
 
-/** The front end over HTTP. Opens nothing but its port, and closes nothing that it was given. */
+/** The front end over HTTP. It opens its TCP port only, and does not close what it was given. */
 export function createFrontend(parts: FrontendParts): Frontend {
   const { config, cacheManager, entries, logger, registry } = parts;
-  const accessLog = new AccessLog(logger);
   let draining = false;
   const isDraining = () => draining;
   const probe = new PartProbe(entries, cacheManager.backends);
@@ -62,45 +47,29 @@ export function createFrontend(parts: FrontendParts): Frontend {
   const routesParts = { ...parts, probe, operatorCall, isDraining };
   const router = routerOf(ordinaryRoutes(routesParts));
 
-  const app = new Koa<RequestState>();
+  const app = new Koa<ReceivedRequest>();
   app.on('error', (error: unknown) =>
     logger.debug({ err: error }, 'a connection ended in the middle of an answer'),
   );
-  const onEnd = ({ req, res, state }: Exchange, durationMs: number): void => {
-    const { requestId } = state;
-    const { record, status } = endOf(res, state.record);
-    const answered = { method: req.method ?? 'unknown', status };
-    metrics.countRequest(metrics.tallyOf(record, answered), durationMs);
-    accessLog.tell(req, res, { requestId, record: AccessLog.recordOf(record), durationMs });
-  };
-  /** Of requests that the shortcut looked at first: waits count from there. */
-  const arrivals = new WeakMap<IncomingMessage, Arrival>();
-  const stateOf = (request: IncomingMessage, state: http.RequestState): RequestState => ({
-    missing: false,
-    ...state,
-    ...arrivals.get(request),
-  });
-  app.use(receiveRequest({ logger, isDraining, stateOf, problemOf, isOurFault, onEnd }));
-  const { rateLimit: limit, trustedProxies } = config.server;
-  if (limit !== null)
-    app.use(rateLimit(new RateLimiter(limit), clientAddressReader(trustedProxies), UNLIMITED_PATHS));
+  const received = new WeakMap<IncomingMessage, ReceivedRequest>();
+  app.use(answerErrors({ logger, isDraining, stateOf: stateIn(received), problemOf, isOurFault }));
   app.use(objectCalls(routesParts));
   app.use(router.routes());
   app.use(unrouted(router));
 
-  const handle = app.callback();
-  // Budgets of clients are the application's to keep.
-  const shortcut =
-    limit === null
-      ? new HitShortcut({ server: config.server, cacheManager, isDraining, metrics, accessLog })
-      : null;
-  const listener: RequestListener = (request, response) => {
-    if (shortcut === null) return void handle(request, response);
-    shortcut.handle(request, response, (arrival) => {
-      arrivals.set(request, arrival);
-      void handle(request, response);
-    });
-  };
+  const koa = app.callback();
+  const pipeline = new RequestPipeline({
+    server: config.server,
+    cacheManager,
+    isDraining,
+    metrics,
+    accessLog: new AccessLog(logger),
+    application(req, res, request) {
+      received.set(req, request);
+      void koa(req, res);
+    },
+  });
+  const listener: RequestListener = (req, res) => pipeline.handle(req, res);
   const server = new HttpServer(listener, config.server, logger);
   return {
     listen: () => server.listen(),
@@ -108,5 +77,14 @@ export function createFrontend(parts: FrontendParts): Frontend {
       draining = true;
       await server.drain();
     },
+  };
+}
+
+/** Koa makes the state of a request itself, so the pipeline's is looked up by the request. */
+function stateIn(received: WeakMap<IncomingMessage, ReceivedRequest>) {
+  return (req: IncomingMessage): ReceivedRequest => {
+    const request = received.get(req);
+    if (request === undefined) throw new Error('a request reached the application past the pipeline');
+    return request;
   };
 }

@@ -1,27 +1,36 @@
 import type * as http from '@cloud-mirror/http-service';
+import type { LoggedRecord } from '@cloud-mirror/http-service';
+import type { Tally } from './machines/metrics.ts';
+import type { ParsedCall } from './parsed-call.ts';
+import type { RequestRecord } from './request-record.ts';
 
-/** What the log line and the metrics of a front end's request say. */
-export interface RequestRecord extends http.RequestRecord {
-  service?: string;
-  region?: string;
-  /** SHA-256 of the origin URL. */
-  sha256?: string;
-  /** Of the origin URL. */
-  host?: string;
-  /** Of the origin URL, without its query. */
-  path?: string;
+/** The log record and the counters of a hit, prepared once for all hits on one object. */
+export interface HitReport {
+  readonly logged: LoggedRecord;
+  readonly tally: Tally;
 }
 
-export interface RequestState extends http.RequestState {
-  /** The entry of the object was looked for since the request arrived, and there was none. */
-  missing: boolean;
-  record: RequestRecord;
+/**
+ * One request, from its arrival to the end of its answer. The pipeline makes it, and the application's handlers get the same
+ * object as `ctx.state`.
+ */
+export class ReceivedRequest implements http.RequestState {
+  readonly requestId: string;
+  readonly arrivedAtMs: number;
+  readonly call: ParsedCall;
+  readonly record: RequestRecord = { route: 'unknown' };
+  /** The entry was read for this request and there was none. */
+  missing = false;
+  /** Set when the answer of a remembered hit was sent. It then stands for `record`. */
+  hit: HitReport | null = null;
+
+  constructor(requestId: string, arrivedAtMs: number, call: ParsedCall) {
+    this.requestId = requestId;
+    this.arrivedAtMs = arrivedAtMs;
+    this.call = call;
+  }
 }
 
-/** What is known of a request before the application gets it. */
-export type Arrival = Pick<RequestState, 'arrivedAtMs' | 'missing'>;
-
-export type RequestContext = http.RequestContext<RequestState>;
-export type Handler = http.Handler<RequestState>;
-export type Endpoint = http.Endpoint<RequestState>;
-export type Exchange = http.Exchange<RequestState>;
+export type RequestContext = http.RequestContext<ReceivedRequest>;
+export type Handler = http.Handler<ReceivedRequest>;
+export type Endpoint = http.Endpoint<ReceivedRequest>;

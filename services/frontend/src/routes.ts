@@ -5,7 +5,7 @@ import type { Logger } from '@cloud-mirror/program';
 import type { SourcePolicy } from '@cloud-mirror/origin';
 import type { Registry } from 'prom-client';
 import { HttpProblem, methodNotAllowed, metricsRoute, sendJson } from '@cloud-mirror/http-service';
-import type { Endpoint, Handler, RequestContext, RequestState } from './request-context.ts';
+import type { Endpoint, Handler, ReceivedRequest, RequestContext } from './request-context.ts';
 import { backendsRoute } from './machines/backends-route.ts';
 import { frontPage } from './machines/front-page.ts';
 import { healthRoutes } from './machines/health-routes.ts';
@@ -17,8 +17,6 @@ import type { OperatorCall } from './operators/operator-call.ts';
 import { purgeRoute } from './operators/purge-route.ts';
 import { queueRoutes } from './operators/queue-routes.ts';
 import { statusRoute } from './operators/status-route.ts';
-import { objectCallOf, parseObjectPath } from './redirect/object-path.ts';
-import type { ObjectPath } from './redirect/object-path.ts';
 import { redirectRoute } from './redirect/redirect-route.ts';
 
 export interface RoutesParts {
@@ -32,26 +30,36 @@ export interface RoutesParts {
   readonly isDraining: () => boolean;
 }
 
-/** Calls on one object, whose raw path names the origin URL: no router sees them, it would decode the path. */
+/**
+ * Calls on one object, and requests that are refused whatever they ask for. The router does not see them: it would decode the
+ * path, which holds the origin URL.
+ */
 export function objectCalls(parts: RoutesParts): Handler {
   const { config, cacheManager, operatorCall } = parts;
   const { maxUrlBytes } = config.server;
-  const calls: Record<ObjectPath['call'], (ctx: RequestContext, path: ObjectPath) => Promise<void>> = {
-    redirect: redirectRoute({ ...parts, server: config.server }),
+  const redirect = redirectRoute({ ...parts, server: config.server });
+  const operatorCalls = {
     purge: purgeRoute({ cacheManager, maxUrlBytes, operatorCall }),
     status: statusRoute({ cacheManager, maxUrlBytes, operatorCall }),
   };
   return async (ctx, next) => {
-    const { rawPath } = ctx.state.target;
-    const call = objectCallOf(rawPath);
-    if (call === null) return next();
-    ctx.state.record.route = call;
-    // A path that ends too early names no object; its method is judged first all the same.
-    await calls[call](ctx, parseObjectPath(rawPath) ?? { call, service: '', region: '', parameter: '' });
+    const { call, record } = ctx.state;
+    switch (call.kind) {
+      case 'refused':
+        throw call.problem;
+      case 'redirect':
+        record.route = 'redirect';
+        return redirect(ctx, call);
+      case 'operator':
+        record.route = call.path.call;
+        return operatorCalls[call.path.call](ctx, call.path);
+      case 'routed':
+        return next();
+    }
   };
 }
 
-/** Parameters of a path, decoded; an empty text for those that it does not have. */
+/** Parameters of a path, decoded. One that the path does not have is empty. */
 export interface RouteParameters {
   readonly service: string;
   readonly region: string;
@@ -101,10 +109,10 @@ export function ordinaryRoutes(parts: RoutesParts): readonly OrdinaryRoute[] {
   ];
 }
 
-export type FrontendRouter = Router<RequestState>;
+export type FrontendRouter = Router<ReceivedRequest>;
 
 export function routerOf(routes: readonly OrdinaryRoute[]): FrontendRouter {
-  const router: FrontendRouter = new Router<RequestState>({ sensitive: true, strict: true });
+  const router: FrontendRouter = new Router<ReceivedRequest>({ sensitive: true, strict: true });
   for (const { name, method, path, handle } of routes)
     router.register(path, [method], (ctx) => {
       ctx.state.record.route = name;
@@ -113,10 +121,10 @@ export function routerOf(routes: readonly OrdinaryRoute[]): FrontendRouter {
   return router;
 }
 
-/** What no route took: 405 where the path is one of ours, else 404. The router's own answers say neither well. */
+/** Answers what no route took: 405 where the path has a route, else 404. The router's own answers are not problem+json. */
 export function unrouted(router: FrontendRouter): Endpoint {
   return (ctx) => {
-    const layers = router.stack.filter((layer) => layer.match(ctx.state.target.rawPath));
+    const layers = router.stack.filter((layer) => layer.match(ctx.state.call.target.rawPath));
     if (layers.length > 0)
       throw methodNotAllowed([...new Set(layers.flatMap(({ methods }) => methods))].sort());
     throw new HttpProblem(404, 'no_such_route', 'There is nothing here; see /v1/openapi.json.');

@@ -3,7 +3,7 @@ import { backendName, type Backends } from '@cloud-mirror/mirrored-objects';
 import { Counter, Gauge, Histogram } from 'prom-client';
 import type { Registry } from 'prom-client';
 import type { CLIENT_GONE } from '@cloud-mirror/http-service';
-import type { RequestRecord } from '../request-context.ts';
+import type { RequestRecord } from '../request-record.ts';
 import type { PartProbe } from './part-states.ts';
 
 /** Redirects from memory take less than a millisecond, waiting ones as long as the server lets them. */

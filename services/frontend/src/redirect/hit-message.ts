@@ -1,16 +1,16 @@
 import { jsonHeaders } from '@cloud-mirror/http-service';
 import type { RedirectAnswer } from './redirect-answer.ts';
 
-/** What of a redirect's HTTP message is the same for everyone who gets it: all that follows the request's identifier. */
-export type MessageRest = string & { readonly messageRest: true };
+/** The part of a redirect's HTTP message that is the same for every client: all that follows the request identifier. */
+export type MessageTail = string & { readonly messageTail: true };
 
-/** The one status of hits. */
+/** The status of every hit. */
 export const REDIRECTED = 302;
 
 const PRINTABLE_ASCII = /^[ -~]*$/;
 
-/** `null`: not all of it is ASCII that headers can carry; the application knows what to do. */
-export function messageRest({ headers, body }: RedirectAnswer): MessageRest | null {
+/** @returns `null` where a header or the body is not printable ASCII. The application then gives the answer. */
+export function messageTail({ headers, body }: RedirectAnswer): MessageTail | null {
   const json = JSON.stringify(body);
   if (!PRINTABLE_ASCII.test(json)) return null;
   let head = `\r\nContent-Length: ${json.length}\r\n`;
@@ -20,18 +20,18 @@ export function messageRest({ headers, body }: RedirectAnswer): MessageRest | nu
     if (!PRINTABLE_ASCII.test(value)) return null;
     head += `${name}: ${value}\r\n`;
   }
-  return `${head}\r\n${json}` as MessageRest;
+  return `${head}\r\n${json}` as MessageTail;
 }
 
 /**
- * The same text in one piece of memory: what is put together from others stays so until somebody reads it, and what is
- * cut out of another keeps that alive.
+ * A flat copy of a text that is kept for long. V8 keeps a concatenation as a rope of its pieces until it is read, and a
+ * substring keeps the whole string alive that it was taken from.
  */
 export function inOnePiece<T extends string>(text: T): T {
   return Buffer.from(text).toString() as T;
 }
 
-/** How messages of redirects begin, up to the request's identifier. The connection is kept. */
+/** The first part of a redirect's HTTP message, up to the request identifier. The connection is kept alive. */
 export class MessageStart {
   readonly #keepAliveSeconds: number;
   #second = NaN;

@@ -1,6 +1,8 @@
-/** `/v1/<call>/:service/:region/<parameter>`, where the parameter is all that follows. Nothing is decoded. */
+export type ObjectCallName = 'redirect' | 'purge' | 'status';
+
+/** `/v1/<call>/:service/:region/<parameter>`. The parameter is the whole rest of the path. Nothing is decoded. */
 export interface ObjectPath {
-  readonly call: 'redirect' | 'purge' | 'status';
+  readonly call: ObjectCallName;
   readonly service: string;
   readonly region: string;
   readonly parameter: string;
@@ -8,15 +10,15 @@ export interface ObjectPath {
 
 const OBJECT_CALL = /^\/v1\/(redirect|purge|status)(?:\/|$)/;
 
-/** Which call on one object the raw path names; `null` where it names none, whatever follows. */
-export function objectCallOf(rawPath: string): ObjectPath['call'] | null {
-  return (OBJECT_CALL.exec(rawPath)?.[1] as ObjectPath['call'] | undefined) ?? null;
+/** Which call on one object the raw path begins with; `null` where it begins with none. */
+export function objectCallOf(rawPath: string): ObjectCallName | null {
+  return (OBJECT_CALL.exec(rawPath)?.[1] as ObjectCallName | undefined) ?? null;
 }
 
 /**
- * Splits the raw path. A router would decode it first, and could no longer tell a `/` of the standard base64 alphabet
- * from one that parts segments.
- * @returns `null` where a part is missing
+ * Splits the raw path. A router would decode it first, and could then not tell a `/` of the standard base64 alphabet from one
+ * that separates segments.
+ * @returns `null` where a segment is missing
  */
 export function parseObjectPath(rawPath: string): ObjectPath | null {
   const call = objectCallOf(rawPath);

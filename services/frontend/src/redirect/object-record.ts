@@ -1,19 +1,28 @@
 import { urlSha256 } from '@cloud-mirror/mirrored-objects';
-import type { RequestRecord } from '../request-context.ts';
+import type { RequestRecord } from '../request-record.ts';
 
 const MAX_LOGGED_PATH = 512;
-/** Names of the configuration are shorter; what a client made up in their place need not be logged whole. */
+/** Names in the configuration are shorter. A client may send any name, which need not be logged whole. */
 const MAX_LOGGED_NAME = 64;
 
-/** What the log may say of an object: its query can be a credential and is left out. */
-export function recordObject(record: RequestRecord, service: string, region: string, url: URL): void {
+/**
+ * Records what the log may say of an object. The query of its URL may be a credential and is left out.
+ * @param sha256 digest of the URL, where it is known already
+ */
+export function recordObject(
+  record: RequestRecord,
+  service: string,
+  region: string,
+  url: URL,
+  sha256: string = urlSha256(url.href),
+): void {
   recordBackend(record, service, region);
-  record.sha256 = urlSha256(url.href);
+  record.sha256 = sha256;
   record.host = url.host;
   record.path = url.pathname.slice(0, MAX_LOGGED_PATH);
 }
 
-/** As a client named them: perhaps there is no such back end. */
+/** Records the back end that a client named, which need not exist. */
 export function recordBackend(record: RequestRecord, service?: string, region?: string): void {
   if (service !== undefined) record.service = service.slice(0, MAX_LOGGED_NAME);
   if (region !== undefined) record.region = region.slice(0, MAX_LOGGED_NAME);

@@ -17,7 +17,7 @@ export function readPreferences(header: string | undefined, rawQuery: string): P
 
 /** Whether `Cache-Control` of a request asks for a check of what is stored (RFC 9111, section 5.2.1.4). */
 export function asksForRevalidation(cacheControl: string | undefined): boolean {
-  return parseDirectives(cacheControl).has('no-cache');
+  return cacheControl !== undefined && parseDirectives(cacheControl).has('no-cache');
 }
 
 const DIRECTIVE =

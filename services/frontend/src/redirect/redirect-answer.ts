@@ -58,7 +58,7 @@ type Outcome<Kind extends RedirectOutcome['kind']> = Extract<RedirectOutcome, { 
 
 const DEPENDS_ON_PREFER = { Vary: 'Prefer' };
 
-/** Where the copy is; for hits, also what {@link HitShortcut} sends. */
+/** Where the copy is; for hits, also the answer that the front end remembers. */
 export function presentAnswer(
   outcome: Outcome<'present'>,
   context: Pick<AnswerContext, 'redirectMaxAgeSeconds'>,

@@ -4,17 +4,16 @@ import type { Config } from '@cloud-mirror/mirror';
 import type { SourcePolicy } from '@cloud-mirror/origin';
 import type { Logger } from '@cloud-mirror/program';
 import { HttpProblem, methodNotAllowed, sendJson } from '@cloud-mirror/http-service';
+import type { RedirectCall } from '../parsed-call.ts';
 import type { RequestContext } from '../request-context.ts';
-import type { ObjectPath } from './object-path.ts';
 import { recordObject } from './object-record.ts';
-import { decodeOriginUrlParameter } from './origin-url-parameter.ts';
 import { asksForRevalidation, readPreferences } from './prefer.ts';
 import { redirectAnswer } from './redirect-answer.ts';
 import { redirectOutcomeLabel } from './redirect-outcome-label.ts';
 import { waitFor } from './wait.ts';
 
 export interface RedirectRouteParts {
-  readonly server: Pick<Config['server'], 'maxWaitSeconds' | 'maxUrlBytes' | 'redirectMaxAgeSeconds'>;
+  readonly server: Pick<Config['server'], 'maxWaitSeconds' | 'redirectMaxAgeSeconds'>;
   readonly cacheManager: Pick<CacheManager, 'redirect' | 'backends'>;
   readonly policy: SourcePolicy;
   readonly logger: Logger;
@@ -23,21 +22,22 @@ export interface RedirectRouteParts {
 /** `GET|HEAD /v1/redirect/:service/:region/:b64url[/:filename]` */
 export function redirectRoute(
   parts: RedirectRouteParts,
-): (ctx: RequestContext, path: ObjectPath) => Promise<void> {
+): (ctx: RequestContext, call: RedirectCall) => Promise<void> {
   const { server } = parts;
-  return async (ctx, { service, region, parameter }) => {
+  return async (ctx, { target, service, region, url, fault, object }) => {
     const { method, headers } = ctx.req;
     if (method !== 'GET' && method !== 'HEAD') throw methodNotAllowed(['GET', 'HEAD']);
+    if (url === null) throw fault;
 
-    const url = decodeOriginUrlParameter(parameter, server.maxUrlBytes);
-    recordObject(ctx.state.record, service, region, url);
-    const preferences = readPreferences(singleHeader(headers['prefer']), ctx.state.target.rawQuery);
+    recordObject(ctx.state.record, service, region, url, object?.id.sha256);
+    const preferences = readPreferences(singleHeader(headers['prefer']), target.rawQuery);
     const wait = waitFor(preferences, server.maxWaitSeconds);
 
     const outcome = await decide(parts, {
       service,
       region,
       url,
+      object,
       method,
       requestId: ctx.state.requestId,
       arrivedAtMs: ctx.state.arrivedAtMs,
@@ -56,7 +56,7 @@ export function redirectRoute(
   };
 }
 
-/** A fault of this program must not cost the client its artifact: the origin has it. */
+/** After a defect of this program the client is sent to the origin, which has the artifact. */
 async function decide(parts: RedirectRouteParts, request: RedirectRequest): Promise<RedirectOutcome> {
   try {
     return await parts.cacheManager.redirect(request);
@@ -79,7 +79,7 @@ async function decide(parts: RedirectRouteParts, request: RedirectRequest): Prom
   }
 }
 
-/** Aborted when the connection closes before the answer went out. */
+/** Aborted when the connection closes before the answer is sent. */
 function clientGone(ctx: RequestContext): AbortSignal {
   const gone = new AbortController();
   ctx.res.once('close', () => {

@@ -1,55 +1,19 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { mirroredObject, type Copy, type MirroredObject } from '@cloud-mirror/mirrored-objects';
-import { offlineBucket } from '@cloud-mirror/testing/offline-bucket';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { takesWholeMessages } from '@cloud-mirror/http-service';
 import { MessageStart } from '../src/redirect/hit-message.ts';
-import { RecentlyUsed } from '../src/redirect/recently-used.ts';
-import { FakeCacheManager, fakeBackend } from './support/fake-cache-manager.ts';
-import { base64url, startFrontend } from './support/frontend-under-test.ts';
-import type { FrontendOptions, FrontendUnderTest } from './support/frontend-under-test.ts';
-import { keptRequest, rawRequest, type RawAnswer } from './support/raw-request.ts';
-
-const URL_OF_OBJECT = 'https://artifacts.example.com/builds/a%20b.tar.zst?x=1';
-const COPY: Copy = {
-  generation: '',
-  sizeBytes: 7,
-  sha256: 'ab'.repeat(32),
-  etag: '"e"',
-  storedAt: 0,
-  expiresAt: null,
-};
-
-/** Knows one copy, by its memory, by its entry, or by the rules of a request only. */
-class KnowingCacheManager extends FakeCacheManager {
-  knows: 'in_memory' | 'by_entry' | 'by_rules' | 'nothing' | 'a_fault' = 'in_memory';
-  copy = COPY;
-  /** Targets that were read. */
-  read = 0;
-  readonly #asked = Promise.withResolvers<void>();
-  readonly asked = this.#asked.promise;
-  /** What the entry store's answers wait for. */
-  answered: Promise<void> = Promise.resolve();
-
-  override objectOf(service: string, region: string, url: URL): MirroredObject | null {
-    this.read += 1;
-    const backend = this.backends.get(`${service}/${region}`);
-    return backend === undefined || url.host === 'refused.example' ? null : mirroredObject(backend, url.href);
-  }
-
-  override recallHit(): Copy | null {
-    return this.knows === 'in_memory' ? this.copy : null;
-  }
-
-  override async findHit(): Promise<Copy | 'missing' | null> {
-    this.#asked.resolve();
-    await this.answered;
-    if (this.knows === 'a_fault') throw new Error('a fault of this program');
-    if (this.knows === 'nothing') return 'missing';
-    return this.knows === 'by_entry' ? this.copy : null;
-  }
-}
+import { base64url } from './support/frontend-under-test.ts';
+import {
+  ask,
+  CLOSE,
+  COPY,
+  lasting,
+  startKnowing,
+  TARGET,
+  URL_OF_OBJECT,
+  type Asked,
+} from './support/knowing-frontend.ts';
 
 let opened: AsyncDisposableStack;
 beforeEach(() => {
@@ -59,58 +23,6 @@ afterEach(async () => {
   vi.useRealTimers();
   await opened.disposeAsync();
 });
-
-type Knowing = FrontendUnderTest & { readonly manager: KnowingCacheManager };
-
-async function start(
-  access: 'public' | 'signed' = 'public',
-  server: FrontendOptions['server'] = {},
-): Promise<Knowing> {
-  vi.stubEnv('AWS_ACCESS_KEY_ID', 'test');
-  vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'test');
-  const store = opened.use(offlineBucket(access));
-  const manager = new KnowingCacheManager();
-  const backend = { ...fakeBackend('s3/us-west-1'), store };
-  manager.backends.set(backend.name, backend);
-  // The rules of a request come to the same end.
-  manager.decide = async ({ url, method }) =>
-    manager.knows === 'nothing'
-      ? { kind: 'origin', location: url.href, state: 'pending', reason: 'not_waiting', message: '' }
-      : {
-          kind: 'present',
-          location: await store.urlFor(url.href, method),
-          access,
-          how: 'hit',
-          collapsed: false,
-          sha256: manager.copy.sha256,
-        };
-  const frontend = opened.use(await startFrontend({ cacheManager: manager, backends: [], server }));
-  return Object.assign(frontend, { manager });
-}
-
-interface Asked {
-  readonly method?: string;
-  readonly version?: '1.0' | '1.1';
-  readonly target?: string;
-  readonly headers?: readonly string[];
-}
-
-const CLOSE = 'Connection: close';
-const TARGET = `/v1/redirect/s3/us-west-1/${base64url(URL_OF_OBJECT)}`;
-
-function ask(
-  { address }: Knowing,
-  { method = 'GET', version = '1.1', target = TARGET, headers = ['Host: mirror'] }: Asked = {},
-) {
-  const bytes = [`${method} ${target} HTTP/${version}`, ...headers, '', ''].join('\r\n');
-  return headers.includes(CLOSE) ? rawRequest(address, bytes) : keptRequest(address, bytes);
-}
-
-/** What of an answer is the same each time. */
-function lasting({ status, headers, body }: RawAnswer) {
-  const { date: _date, 'x-request-id': requestId, ...others } = headers;
-  return { status, headers: others, body, hasRequestId: requestId !== undefined };
-}
 
 const same: readonly { readonly what: string; readonly asked: Asked }[] = [
   { what: 'GET', asked: {} },
@@ -126,7 +38,7 @@ const same: readonly { readonly what: string; readonly asked: Asked }[] = [
 
 describe.each(['public', 'signed'] as const)('a plain hit on a %s copy', (access) => {
   test.each(same)('is answered as the application answers it: $what', async ({ asked }) => {
-    const frontend = await start(access);
+    const frontend = await startKnowing(opened, access);
     vi.useFakeTimers({ toFake: ['Date'] });
     frontend.manager.knows = 'by_rules';
     const byApplication = await ask(frontend, asked);
@@ -143,12 +55,12 @@ describe.each(['public', 'signed'] as const)('a plain hit on a %s copy', (access
 });
 
 test('a lifetime of redirects is told', async () => {
-  const frontend = await start('public', { redirectMaxAgeSeconds: 60 });
+  const frontend = await startKnowing(opened, 'public', { redirectMaxAgeSeconds: 60 });
   expect((await ask(frontend)).headers['cache-control']).toBe('private, max-age=60');
 });
 
 test('logs and metrics have the same to say', async () => {
-  const frontend = await start();
+  const frontend = await startKnowing(opened);
   const lines: unknown[] = [];
   for (const knows of ['by_rules', 'by_entry', 'in_memory'] as const) {
     frontend.manager.knows = knows;
@@ -171,7 +83,11 @@ test('logs and metrics have the same to say', async () => {
   expect(metrics).toContain('cloud_mirror_http_request_duration_seconds_count{route="redirect"} 3');
 });
 
-const forTheRules: readonly { readonly what: string; readonly asked: Asked; readonly status: number }[] = [
+const forTheApplication: readonly {
+  readonly what: string;
+  readonly asked: Asked;
+  readonly status: number;
+}[] = [
   { what: 'a check is wanted', asked: { headers: ['Host: mirror', 'Cache-Control: no-cache'] }, status: 302 },
   { what: 'a body comes', asked: { headers: ['Host: mirror', 'Content-Length: 0'] }, status: 302 },
   { what: 'the connection is not kept', asked: { headers: ['Host: mirror', CLOSE] }, status: 302 },
@@ -187,8 +103,8 @@ const forTheRules: readonly { readonly what: string; readonly asked: Asked; read
   },
 ];
 
-test.each(forTheRules)('is left to the rules of a request where $what', async ({ asked, status }) => {
-  const frontend = await start();
+test.each(forTheApplication)('is left to the application where $what', async ({ asked, status }) => {
+  const frontend = await startKnowing(opened);
   await ask(frontend);
   expect(frontend.manager.requests).toHaveLength(0);
   expect((await ask(frontend, asked)).status).toBe(status);
@@ -199,7 +115,7 @@ test.each(forTheRules)('is left to the rules of a request where $what', async ({
 test.each(['nothing', 'by_rules', 'a_fault'] as const)(
   'what is no plain hit is decided once: %s',
   async (knows) => {
-    const frontend = await start();
+    const frontend = await startKnowing(opened);
     frontend.manager.knows = knows;
     const { headers } = await ask(frontend);
     expect(headers['cache-status']).toBe(
@@ -216,7 +132,7 @@ test.each(['nothing', 'by_rules', 'a_fault'] as const)(
 test.each(['nothing', 'by_entry'] as const)(
   'a client that goes away is told of once and waited for by nobody: %s',
   async (knows) => {
-    const frontend = await start();
+    const frontend = await startKnowing(opened);
     frontend.manager.knows = knows;
     const answer = Promise.withResolvers<void>();
     frontend.manager.answered = answer.promise;
@@ -242,8 +158,8 @@ test.each(['nothing', 'by_entry'] as const)(
   },
 );
 
-test('a wait counts from the arrival, not from when the shortcut gave up', async () => {
-  const frontend = await start();
+test('a wait counts from the arrival, not from when memory was asked in vain', async () => {
+  const frontend = await startKnowing(opened);
   frontend.manager.knows = 'nothing';
   const answer = Promise.withResolvers<void>();
   frontend.manager.answered = answer.promise;
@@ -256,7 +172,7 @@ test('a wait counts from the arrival, not from when the shortcut gave up', async
 });
 
 test('a digest that no header can carry is left to the application, and harms nobody else', async () => {
-  const frontend = await start();
+  const frontend = await startKnowing(opened);
   frontend.manager.copy = { ...COPY, sha256: 'a\nb' };
   for (const knows of ['in_memory', 'by_entry', 'in_memory'] as const) {
     frontend.manager.knows = knows;
@@ -267,14 +183,14 @@ test('a digest that no header can carry is left to the application, and harms no
 });
 
 test('targets that clients made long are not kept', async () => {
-  const frontend = await start();
+  const frontend = await startKnowing(opened);
   const padded = { target: `${TARGET}?${'x'.repeat(4_000)}` };
   for (const asked of [{}, padded, {}, padded]) expect((await ask(frontend, asked)).status).toBe(302);
   expect(frontend.manager.read).toBe(3);
 });
 
 test('a copy of another generation has another address', async () => {
-  const frontend = await start();
+  const frontend = await startKnowing(opened);
   const before = (await ask(frontend)).headers['location'];
   frontend.manager.copy = { ...COPY, generation: 'fresh' };
   const after = (await ask(frontend)).headers['location'];
@@ -283,7 +199,7 @@ test('a copy of another generation has another address', async () => {
 });
 
 test('a signed address is signed anew each second', async () => {
-  const frontend = await start('signed');
+  const frontend = await startKnowing(opened, 'signed');
   vi.useFakeTimers({ toFake: ['Date'], now: new Date('2030-01-01T00:00:00.000Z') });
   const location = async () => (await ask(frontend)).headers['location'] ?? '';
   const first = await location();
@@ -295,7 +211,7 @@ test('a signed address is signed anew each second', async () => {
 });
 
 test('answers of one connection go out in the order of their requests, each one whole', async () => {
-  const frontend = await start('public', { keepAliveSeconds: 7 });
+  const frontend = await startKnowing(opened, 'public', { keepAliveSeconds: 7 });
   const request = (id: string, ...headers: string[]) =>
     [`GET ${TARGET} HTTP/1.1`, 'Host: mirror', `X-Request-Id: ${id}`, ...headers, '', ''].join('\r\n');
   const answer = Promise.withResolvers<void>();
@@ -333,27 +249,4 @@ test('the time of an answer is told as it goes by', () => {
   expect(start.now()).toContain('Date: Tue, 01 Jan 2030 00:00:00 GMT\r\n');
   vi.setSystemTime(new Date('2030-01-01T00:00:01.000Z'));
   expect(start.now()).toContain('Date: Tue, 01 Jan 2030 00:00:01 GMT\r\n');
-});
-
-test('clients with budgets are counted by the application', async () => {
-  const frontend = await start('public', { rateLimit: { requestsPerSecond: 0.001, burst: 1 } });
-  expect((await ask(frontend)).status).toBe(302);
-  expect((await ask(frontend)).status).toBe(429);
-});
-
-test('what was used of late is kept, of what was not half goes', () => {
-  const kept = new RecentlyUsed<number, string>(4);
-  for (const number of [1, 2, 3]) kept.set(number, String(number));
-  expect(kept.get(1)).toBe('1');
-  kept.set(4, '4');
-  kept.set(5, '5');
-  expect(kept.get(2)).toBeUndefined();
-  expect(kept.get(1)).toBe('1');
-  expect(kept.size).toBeLessThanOrEqual(4);
-});
-
-test('what weighs more leaves room for fewer', () => {
-  const kept = new RecentlyUsed<number, string>(8, (number) => number);
-  for (const number of [1, 4, 3, 5, 6]) kept.set(number, String(number));
-  expect([1, 4, 6].map((number) => kept.get(number))).toEqual([undefined, undefined, '6']);
 });

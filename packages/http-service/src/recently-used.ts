@@ -1,6 +1,6 @@
 /**
- * Values by key, of which those used longest ago make room: half of them at a time, which is cheaper than to keep them in
- * order and remembers nearly the same.
+ * A bounded map that evicts the least recently used values. It evicts half of them at a time (two generations), which costs
+ * less than an exact order and keeps nearly the same values.
  */
 export class RecentlyUsed<K, V> {
   readonly #most: number;
@@ -9,7 +9,7 @@ export class RecentlyUsed<K, V> {
   #recentWeight = 0;
   #older = new Map<K, V>();
 
-  /** @param most weight of all values together, each of which counts as one unless `weightOf` its key says more */
+  /** @param most total weight of the values. Each value weighs 1 unless `weightOf` returns more for its key. */
   constructor(most: number, weightOf: (key: K) => number = () => 1) {
     this.#most = most;
     this.#weightOf = weightOf;

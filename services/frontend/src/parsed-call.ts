@@ -1,0 +1,93 @@
+import type { CacheManager } from '@cloud-mirror/cache-manager';
+import type { HttpProblem, RequestTarget } from '@cloud-mirror/http-service';
+import type { MirroredObject } from '@cloud-mirror/mirrored-objects';
+import type { Config } from '@cloud-mirror/mirror';
+import {
+  objectCallOf,
+  parseObjectPath,
+  type ObjectCallName,
+  type ObjectPath,
+} from './redirect/object-path.ts';
+import { decodeOriginUrlParameter } from './redirect/origin-url-parameter.ts';
+
+/** What a request asks for, parsed once. Depends on the request target and the configuration only, except where it is refused. */
+export type ParsedCall = RedirectCall | OperatorObjectCall | RoutedCall | RefusedCall;
+
+/** `/v1/redirect/…` */
+export interface RedirectCall {
+  readonly kind: 'redirect';
+  readonly target: RequestTarget;
+  /** As the client named them. */
+  readonly service: string;
+  readonly region: string;
+  /** Normal form of the origin URL; `null` where the path holds none. */
+  readonly url: URL | null;
+  /** Why there is no URL: a ParameterError or an OriginUrlError. */
+  readonly fault: unknown;
+  /** The object that is asked for; `null` where the source policy or the list of back ends has another answer than a copy. */
+  readonly object: MirroredObject | null;
+}
+
+/** A redirect that may be answered with a copy. */
+export type ObjectRedirectCall = RedirectCall & { readonly url: URL; readonly object: MirroredObject };
+
+type OperatorCallName = Exclude<ObjectCallName, 'redirect'>;
+
+/** `/v1/purge/…` or `/v1/status/…`. The route decodes the parameter, after it has checked the operator's token. */
+export interface OperatorObjectCall {
+  readonly kind: 'operator';
+  readonly target: RequestTarget;
+  readonly path: ObjectPath & { readonly call: OperatorCallName };
+}
+
+/** Any other path: the router's. */
+export interface RoutedCall {
+  readonly kind: 'routed';
+  readonly target: RequestTarget;
+}
+
+/** Whatever was asked for, the answer is `problem`. */
+export interface RefusedCall {
+  readonly kind: 'refused';
+  readonly target: RequestTarget;
+  readonly problem: HttpProblem;
+}
+
+export interface CallParserParts {
+  readonly cacheManager: Pick<CacheManager, 'objectOf'>;
+  readonly server: Pick<Config['server'], 'maxUrlBytes'>;
+}
+
+/** Never throws: a fault in the path is part of the parsed call, for the route to answer in its turn. */
+export function parseCall(target: RequestTarget, parts: CallParserParts): ParsedCall {
+  const call = objectCallOf(target.rawPath);
+  if (call === null) return { kind: 'routed', target };
+  // A path that ends too early names no object. Its route checks the method first all the same.
+  const path = parseObjectPath(target.rawPath) ?? { call, service: '', region: '', parameter: '' };
+  if (call === 'redirect') return parseRedirect(target, path, parts);
+  return { kind: 'operator', target, path: { ...path, call } };
+}
+
+export function isObjectRedirect(call: ParsedCall): call is ObjectRedirectCall {
+  return call.kind === 'redirect' && call.object !== null;
+}
+
+function parseRedirect(
+  target: RequestTarget,
+  { service, region, parameter }: ObjectPath,
+  { cacheManager, server }: CallParserParts,
+): RedirectCall {
+  const named = { kind: 'redirect', target, service, region } as const;
+  let url: URL;
+  try {
+    url = decodeOriginUrlParameter(parameter, server.maxUrlBytes);
+  } catch (fault) {
+    return { ...named, url: null, fault, object: null };
+  }
+  try {
+    return { ...named, url, fault: null, object: cacheManager.objectOf(service, region, url) };
+  } catch {
+    // A defect of this program. `CacheManager.redirect` meets it again, and the route sends the client to the origin.
+    return { ...named, url, fault: null, object: null };
+  }
+}

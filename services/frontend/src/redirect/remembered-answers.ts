@@ -1,0 +1,132 @@
+import type { CacheManager } from '@cloud-mirror/cache-manager';
+import { AccessLog, RecentlyUsed } from '@cloud-mirror/http-service';
+import type { Config } from '@cloud-mirror/mirror';
+import { copyKey, type Copy, type MirroredObject } from '@cloud-mirror/mirrored-objects';
+import type { FrontendMetrics } from '../machines/metrics.ts';
+import type { ObjectRedirectCall } from '../parsed-call.ts';
+import type { HitReport } from '../request-context.ts';
+import type { RequestRecord } from '../request-record.ts';
+import { inOnePiece, messageTail, REDIRECTED, type MessageTail } from './hit-message.ts';
+import { recordObject } from './object-record.ts';
+import { presentAnswer } from './redirect-answer.ts';
+
+export interface RememberedAnswersParts {
+  readonly server: Pick<Config['server'], 'redirectMaxAgeSeconds'>;
+  readonly cacheManager: Pick<CacheManager, 'recallHit' | 'findHit'>;
+  readonly metrics: Pick<FrontendMetrics, 'tallyOf'>;
+}
+
+/** Answers a hit. */
+export interface RememberedAnswer {
+  /** The copy that it leads to. Compared by identity: an entry in memory stays the same object for as long as it is current. */
+  readonly copy: Copy;
+  /** The second in which a signed address was signed; `null` where the address is not signed and stays good. */
+  readonly signedFor: number | null;
+  readonly tail: MessageTail;
+}
+
+/** A call with what its hits have in common, and the last answer to it. */
+export interface RememberedCall extends HitReport {
+  readonly object: MirroredObject;
+  readonly call: ObjectRedirectCall;
+  /** The answer to the last hit, where the next one may get the same. */
+  last: RememberedAnswer | null;
+  /** `signedFor` of the last answer, kept or not. */
+  signedFor: number | null;
+}
+
+/** Calls that are kept. Most take two kilobytes, with the last answer. Longer ones weigh more. */
+const MOST_CALLS = 131_072;
+const USUAL_TARGET = 512;
+/** A longer target is parsed each time: a client may add a query or a file name of any length. */
+const LONGEST_KEPT_TARGET = 2_048;
+
+/**
+ * Parsed calls and the answers to their last hits, by request target. Nearly every request is answered from here. Nothing is
+ * decided here: the cache manager says whether there is a hit.
+ */
+export class RememberedAnswers {
+  readonly #parts: RememberedAnswersParts;
+  readonly #calls = new RecentlyUsed<string, RememberedCall>(MOST_CALLS, (target) =>
+    Math.ceil(target.length / USUAL_TARGET),
+  );
+
+  constructor(parts: RememberedAnswersParts) {
+    this.#parts = parts;
+  }
+
+  /** @param target as it is in the request line */
+  callOf(target: string): RememberedCall | undefined {
+    return this.#calls.get(target);
+  }
+
+  keep(target: string, call: ObjectRedirectCall): RememberedCall {
+    const { logged, tally } = this.#reportOf(call);
+    const remembered = { object: call.object, last: null, logged, tally, signedFor: null, call };
+    if (target.length <= LONGEST_KEPT_TARGET) this.#calls.set(target, remembered);
+    return remembered;
+  }
+
+  /** The answer, where memory alone has it; `null`: {@link find} it. */
+  recall({ object, last }: RememberedCall): RememberedAnswer | null {
+    if (last === null || !isSignedNow(last, object)) return null;
+    return this.#parts.cacheManager.recallHit(object) === last.copy ? last : null;
+  }
+
+  /**
+   * The answer by the entry in memory, or by one read of the entry store. `missing`: there is no entry. `null`: the rules of a
+   * request decide.
+   */
+  async find(call: RememberedCall): Promise<RememberedAnswer | 'missing' | null> {
+    const { cacheManager } = this.#parts;
+    const { object, last } = call;
+    try {
+      const copy = cacheManager.recallHit(object) ?? (await cacheManager.findHit(object));
+      if (copy === null || copy === 'missing') return copy;
+      // The copy may be the same although the answer could not be recalled: the entry had to be read again.
+      if (last !== null && last.copy === copy && isSignedNow(last, object)) return last;
+      return await this.#answerWith(copy, call);
+    } catch {
+      // The application meets the same fault and answers it.
+      return null;
+    }
+  }
+
+  async #answerWith(copy: Copy, call: RememberedCall): Promise<RememberedAnswer | null> {
+    const { object } = call;
+    const { store } = object.backend;
+    const signedFor = signingSecond(object);
+    const location = await store.urlFor(copyKey(object, copy.generation), 'GET');
+    const { access } = store;
+    const { sha256 } = copy;
+    const outcome = { kind: 'present', location, access, how: 'hit', collapsed: false, sha256 } as const;
+    const tail = messageTail(presentAnswer(outcome, this.#parts.server));
+    if (tail === null) return null;
+    // A signed address is good for one second. Keep it only for an object that is asked for again and again: to collect what
+    // was kept for a moment costs more than to sign.
+    const keeps = signedFor === null || signedFor === call.signedFor;
+    const answer = { copy, signedFor, tail: keeps ? inOnePiece(tail) : tail };
+    call.last = keeps ? answer : null;
+    call.signedFor = signedFor;
+    return answer;
+  }
+
+  #reportOf(call: ObjectRedirectCall): HitReport {
+    const record: RequestRecord = { route: 'redirect', outcome: 'hit' };
+    recordObject(record, call.service, call.region, call.url, call.object.id.sha256);
+    return {
+      logged: inOnePiece(AccessLog.recordOf(record)),
+      tally: this.#parts.metrics.tallyOf(record, { method: 'GET', status: REDIRECTED }),
+    };
+  }
+}
+
+/** Whether the store would sign the same address again, or does not sign. */
+function isSignedNow({ signedFor }: RememberedAnswer, object: MirroredObject): boolean {
+  return signedFor === null || signedFor === signingSecond(object);
+}
+
+/** Signatures state their time in seconds, so within one second the same address is signed. `null`: nothing is signed. */
+function signingSecond({ backend }: MirroredObject): number | null {
+  return backend.store.access === 'public' ? null : Math.floor(Date.now() / 1000);
+}

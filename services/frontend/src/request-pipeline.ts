@@ -1,0 +1,157 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { CacheManager } from '@cloud-mirror/cache-manager';
+import type { Config } from '@cloud-mirror/mirror';
+import {
+  AccessLog,
+  ClientBudgets,
+  endOf,
+  parseRequestTarget,
+  requestIdOf,
+  requestRefusal,
+  sendWholeMessage,
+  takesWholeMessages,
+} from '@cloud-mirror/http-service';
+import type { FrontendMetrics } from './machines/metrics.ts';
+import { isObjectRedirect, parseCall, type ParsedCall } from './parsed-call.ts';
+import { MessageStart, REDIRECTED } from './redirect/hit-message.ts';
+import { recordObject } from './redirect/object-record.ts';
+import { asksForRevalidation } from './redirect/prefer.ts';
+import {
+  RememberedAnswers,
+  type RememberedAnswer,
+  type RememberedCall,
+} from './redirect/remembered-answers.ts';
+import { ReceivedRequest } from './request-context.ts';
+
+export interface RequestPipelineParts {
+  readonly server: Pick<
+    Config['server'],
+    'maxUrlBytes' | 'redirectMaxAgeSeconds' | 'keepAliveSeconds' | 'rateLimit' | 'trustedProxies'
+  >;
+  readonly cacheManager: Pick<CacheManager, 'objectOf' | 'recallHit' | 'findHit'>;
+  readonly isDraining: () => boolean;
+  readonly metrics: FrontendMetrics;
+  readonly accessLog: AccessLog;
+  /** Answers whatever memory does not. */
+  readonly application: (req: IncomingMessage, res: ServerResponse, request: ReceivedRequest) => void;
+}
+
+/** Probes and scrapes come often and from few addresses. */
+const UNLIMITED_PATHS: ReadonlySet<string> = new Set(['/livez', '/readyz', '/metrics', '/v1/ping']);
+
+/**
+ * The way of every request: its head is checked, it is taken from its client's budget and parsed, memory is asked, and what
+ * memory cannot answer goes to the application with the call as it was parsed. The end of each request is logged and counted
+ * here.
+ *
+ * Most requests are hits that memory answers. The application, which is Koa, takes twice as long as all other work for a hit.
+ */
+export class RequestPipeline {
+  readonly #parts: RequestPipelineParts;
+  readonly #budgets: ClientBudgets | null;
+  readonly #answers: RememberedAnswers;
+  readonly #messageStart: MessageStart;
+  /** Where this version of Node does not send whole messages, the application answers hits as well. */
+  readonly #sendsMessages = takesWholeMessages();
+
+  constructor(parts: RequestPipelineParts) {
+    this.#parts = parts;
+    const { rateLimit, trustedProxies, keepAliveSeconds } = parts.server;
+    this.#budgets = rateLimit === null ? null : new ClientBudgets(rateLimit, trustedProxies);
+    this.#answers = new RememberedAnswers(parts);
+    this.#messageStart = new MessageStart(keepAliveSeconds);
+  }
+
+  handle(req: IncomingMessage, res: ServerResponse): void {
+    const arrivedAtMs = performance.now();
+    const requestId = requestIdOf(req.headers['x-request-id']);
+    const line = req.url ?? '/';
+    const known = this.#answers.callOf(line);
+    const call = this.#admit(req, line, known, arrivedAtMs);
+    const request = new ReceivedRequest(requestId, arrivedAtMs, call);
+    res.on('close', () => this.#end(req, res, request));
+    if (!isObjectRedirect(call) || !this.#isPlain(req, res))
+      return this.#parts.application(req, res, request);
+    const remembered = known ?? this.#answers.keep(line, call);
+    const answer = this.#answers.recall(remembered);
+    if (answer !== null) return this.#send(res, request, remembered, answer);
+    this.#find(req, res, request, remembered).catch(() => res.destroy());
+  }
+
+  /** The call of a request that may go on, or its refusal. Parses only what may go on and is not known. */
+  #admit(
+    req: IncomingMessage,
+    line: string,
+    known: RememberedCall | undefined,
+    arrivedAtMs: number,
+  ): ParsedCall {
+    const target = known === undefined ? parseRequestTarget(line) : known.call.target;
+    const isProbe = known === undefined && UNLIMITED_PATHS.has(target.rawPath);
+    const budgets = isProbe ? null : this.#budgets;
+    const problem = requestRefusal(req) ?? budgets?.take(req, arrivedAtMs) ?? null;
+    if (problem !== null) return { kind: 'refused', target, problem };
+    return known === undefined ? parseCall(target, this.#parts) : known.call;
+  }
+
+  /**
+   * Whether the call alone determines the answer to a hit: the head is not asked for, nor a check of the copy, there is no body
+   * to read, and the connection is kept, as the prepared message says.
+   */
+  #isPlain({ method, headers }: IncomingMessage, res: ServerResponse): boolean {
+    if (method !== 'GET' || asksForRevalidation(headers['cache-control'])) return false;
+    if (headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined) return false;
+    return this.#keepsConnection(res);
+  }
+
+  #keepsConnection(res: ServerResponse): boolean {
+    return res.shouldKeepAlive && this.#sendsMessages && !this.#parts.isDraining();
+  }
+
+  async #find(
+    req: IncomingMessage,
+    res: ServerResponse,
+    request: ReceivedRequest,
+    remembered: RememberedCall,
+  ): Promise<void> {
+    const found = await this.#answers.find(remembered);
+    // Koa would wait for a 'close' event that has already fired.
+    if (res.closed) return;
+    if (found !== null && found !== 'missing' && this.#keepsConnection(res))
+      return this.#send(res, request, remembered, found);
+    request.missing = found === 'missing';
+    this.#parts.application(req, res, request);
+  }
+
+  #send(
+    res: ServerResponse,
+    request: ReceivedRequest,
+    remembered: RememberedCall,
+    answer: RememberedAnswer,
+  ): void {
+    request.hit = remembered;
+    sendWholeMessage(res, REDIRECTED, `${this.#messageStart.now()}${request.requestId}${answer.tail}`);
+  }
+
+  /** The answer was sent, or the client disconnected before. */
+  #end(req: IncomingMessage, res: ServerResponse, request: ReceivedRequest): void {
+    const { metrics, accessLog } = this.#parts;
+    const { requestId, hit } = request;
+    const durationMs = performance.now() - request.arrivedAtMs;
+    if (hit !== null && res.writableFinished) {
+      metrics.countRequest(hit.tally, durationMs);
+      accessLog.tell(req, res, { requestId, record: hit.logged, durationMs });
+      return;
+    }
+    recordUnrouted(request);
+    const { record, status } = endOf(res, request.record);
+    metrics.countRequest(metrics.tallyOf(record, { method: req.method ?? 'unknown', status }), durationMs);
+    accessLog.tell(req, res, { requestId, record: AccessLog.recordOf(record), durationMs });
+  }
+}
+
+/** For a client that disconnected before the application saw its request. */
+function recordUnrouted({ call, record }: ReceivedRequest): void {
+  if (record.route !== 'unknown' || !isObjectRedirect(call)) return;
+  record.route = 'redirect';
+  recordObject(record, call.service, call.region, call.url, call.object.id.sha256);
+}
