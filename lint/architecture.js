@@ -7,10 +7,11 @@ import { join } from 'node:path';
 
 const ROOT = join(import.meta.dirname, '..');
 const SCOPE = '@cloud-mirror/';
-const ADAPTERS =
-  '^(S3StorageProvider|FilesystemStorageProvider|(Redis|Memory)EntryStore|(Sqs|Memory)JobQueue)$';
+const ADAPTERS = '^((Redis|Memory)EntryStore|MemoryJobQueue)$';
 /** Packages that export adapters. */
-const ADAPTER_PACKAGES = ['storage-s3', 'storage-filesystem', 'entry-store', 'job-queue'];
+const ADAPTER_PACKAGES = ['entry-store', 'job-queue'];
+/** What programs load only where it is configured, because it loads an SDK. */
+const LOADED_ON_DEMAND = `^${SCOPE}(?:storage-[a-z0-9-]+/adapter|job-queue/sqs)$`;
 /** The package that puts the mirror together, the only one that names adapters. */
 const ASSEMBLY = 'mirror';
 /** Fixtures for tests. They use the adapters that tests need. */
@@ -94,6 +95,7 @@ function restrict(files, allowed, { names, where, loadsTests = true }) {
             regex: `^vitest(?:/|$)|^${SCOPE}[a-z0-9-]+/contract$`,
             message: 'Programs do not load what only tests need.',
           },
+          { regex: LOADED_ON_DEMAND, message: 'Import it by import(), where it is configured.' },
         ]),
     ...names.map((importNamePattern) => ({
       regex: `^${SCOPE}(?:${ADAPTER_PACKAGES.join('|')})$`,

@@ -1,5 +1,6 @@
 export { ConfigError, describeFound, faultLine, pathText } from './config-fault.ts';
 export type { Fault, KeyPath } from './config-fault.ts';
+export { isMapping, listAt, numberAt, valueAt } from './config-values.ts';
 export { overrideFromEnvironment, substituteEnvironment } from './environment.ts';
 export type { Environment } from './environment.ts';
 export { CONFIG_VARIABLE, loadConfig, parseConfig } from './load-config.ts';

@@ -24,7 +24,7 @@ export interface Adapters extends AsyncDisposable {
 }
 
 /**
- * Opens the adapters that the configuration asks for. Does not require any part to be up: each adapter connects when it
+ * Opens the adapters that the configuration asks for, and loads the SDKs that they need. Does not require any part to be up: each adapter connects when it
  * is first used, so a Redis, queue or store may be down at this moment.
  * @param environment may name the proxies for origins
  */
@@ -44,7 +44,7 @@ export async function openAdapters(
   const proxy = proxySettings(config.sources.proxy, environment);
   logProxies(proxy, logger);
   const origin = resources.use(openOrigin(config, policy, proxy));
-  const backends = openBackends(config, { entries, logger }, resources);
+  const backends = await openBackends(config, { entries, logger }, resources);
   const opened = resources.move();
   return { entries, policy, origin, backends, [Symbol.asyncDispose]: () => opened.disposeAsync() };
 }

@@ -1,12 +1,20 @@
 import { checkPattern, checkPrefix } from '@cloud-mirror/origin';
-import { describeFound, parseUrl, pathText, pemFault } from '@cloud-mirror/config';
+import {
+  describeFound,
+  parseUrl,
+  pathText,
+  pemFault,
+  isMapping,
+  listAt,
+  valueAt,
+} from '@cloud-mirror/config';
 import type { KeyPath } from '@cloud-mirror/config';
 import type { CrossFault } from './cross-fault.ts';
-import { backendsOf, isMapping, listAt, valueAt } from './config-values.ts';
-import { placeFaults } from './place-rules.ts';
+import { backendsOf, configuredServices } from './configured-services.ts';
+import { listenerFaults } from './listener-rules.ts';
 import { redisFaults } from './redis-rules.ts';
 import { proxyFaults } from './sources-proxy.ts';
-import { storeFaults } from './store-rules.ts';
+import { STORE_KINDS } from './store-kinds.ts';
 import { timeLimitFaults } from './time-rules.ts';
 import { queueName } from './queue-name.ts';
 
@@ -30,8 +38,8 @@ export function findCrossFaults(config: unknown): CrossFault[] {
     ...redisFaults(config),
     ...nameFaults(config),
     ...queueNameFaults(config),
-    ...placeFaults(config),
-    ...storeFaults(config),
+    ...STORE_KINDS.flatMap((kind) => kind.faults(configuredServices(config))),
+    ...listenerFaults(config),
     ...serveFaults(config),
   ];
 }

@@ -17,12 +17,8 @@ export type {
   AdminToken,
   Config,
   CopierConfig,
-  FilesystemService,
   FrontendConfig,
   PartsConfig,
-  S3Region,
-  S3Service,
-  Service,
   SourceRule,
 } from './program-schemas.ts';
 export { configWarnings } from './config-warnings.ts';
@@ -30,3 +26,5 @@ export type { ConfigWarning } from './config-warnings.ts';
 export { requireSharedParts } from './shared-parts.ts';
 export { describeLoss, tryStore } from './try-store.ts';
 export type { StoreTrial } from './try-store.ts';
+export { STORE_KIND_NAMES } from './store-kinds.ts';
+export type { Service } from './store-kinds.ts';

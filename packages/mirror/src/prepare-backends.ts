@@ -3,6 +3,7 @@ import { MARKER_PREFIX, type Backend } from '@cloud-mirror/mirrored-objects';
 import type { Adapters } from './adapters.ts';
 import type { PartsConfig } from './program-schemas.ts';
 import type { Logger } from '@cloud-mirror/program';
+import { kindOf } from './store-kinds.ts';
 
 /** The prefixes of copies' keys: URLs, later generations, hashed keys. */
 const OBJECT_PREFIXES: readonly string[] = ['http', 'g/', 'sha256/'];
@@ -57,8 +58,7 @@ export async function prepareBackends(
 
 function partsToCreate(config: PartsConfig, { service }: Backend): Parts {
   const settings = config.services[service];
-  // A folder is always created: it costs nothing, and nobody else would create it.
-  const store = settings?.kind === 'filesystem' || settings?.create === true;
+  const store = settings !== undefined && kindOf(settings).isPrepared(settings);
   return { store, queue: config.queue.create };
 }
 

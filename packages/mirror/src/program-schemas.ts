@@ -92,10 +92,6 @@ export type PartsConfig = Pick<Config, 'sources' | 'entries' | 'queue' | 'servic
   readonly server: { readonly publicUrl?: string | undefined; readonly host?: string };
 };
 
-export type Service = Config['services'][string];
-export type S3Service = Extract<Service, { kind: 's3' }>;
-export type S3Region = S3Service['regions'][string];
-export type FilesystemService = Extract<Service, { kind: 'filesystem' }>;
 export type SourceRule = Config['sources']['allow'][number];
 export type AdminToken = Config['admin']['tokens'][number];
 

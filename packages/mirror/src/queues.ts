@@ -1,5 +1,5 @@
 import { backendName, serializeJob, type Job } from '@cloud-mirror/mirrored-objects';
-import { MemoryJobQueue, SqsJobQueue } from '@cloud-mirror/job-queue';
+import { MemoryJobQueue } from '@cloud-mirror/job-queue';
 import type { JobQueue } from '@cloud-mirror/job-queue';
 import { breakerLog } from './breakers/breaker-log.ts';
 import { GuardedJobQueue } from './breakers/guarded-job-queue.ts';
@@ -7,17 +7,18 @@ import type { PartsConfig } from './program-schemas.ts';
 import type { Logger } from '@cloud-mirror/program';
 import { queueName } from './queue-name.ts';
 
-/** Opens the queue of one back end. */
-export function openQueue(
+/** Opens the queue of one back end. The first queue of SQS loads the SDK. */
+export async function openQueue(
   { queue }: PartsConfig,
   { service, region }: { readonly service: string; readonly region: string },
   logger: Logger,
-): JobQueue<Job> {
+): Promise<JobQueue<Job>> {
   const { maxReceiveCount, visibilityTimeoutSeconds } = queue;
   switch (queue.kind) {
     case 'memory':
       return new MemoryJobQueue({ serialize: serializeJob, maxReceiveCount, visibilityTimeoutSeconds });
     case 'sqs': {
+      const { SqsJobQueue } = await import('@cloud-mirror/job-queue/sqs');
       const name = queueName(queue.name, service, region);
       const sqs = new SqsJobQueue({
         serialize: serializeJob,

@@ -1,8 +1,7 @@
 import { parseRedisAddress, type RedisAddress } from '@cloud-mirror/redis';
-import { describeFound, pathText, pemFault } from '@cloud-mirror/config';
+import { describeFound, pathText, pemFault, isMapping, listAt, valueAt } from '@cloud-mirror/config';
 import type { KeyPath } from '@cloud-mirror/config';
 import type { CrossFault } from './cross-fault.ts';
-import { isMapping, listAt, valueAt } from './config-values.ts';
 
 /**
  * Checks the keys that say how to reach Redis: one of three kinds of addresses, and separate keys for credentials,

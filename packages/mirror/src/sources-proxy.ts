@@ -1,6 +1,6 @@
 import type { Environment, Fault } from '@cloud-mirror/config';
 import { checkProxy, parseProxy, type ProxySettings } from '@cloud-mirror/origin';
-import { valueAt } from './config-values.ts';
+import { valueAt } from '@cloud-mirror/config';
 import type { CrossFault } from './cross-fault.ts';
 
 /** By URL scheme. As in other programs, the lower-case spelling takes precedence. */

@@ -1,5 +1,5 @@
 import type { CrossFault } from './cross-fault.ts';
-import { isMapping, numberAt, valueAt } from './config-values.ts';
+import { isMapping, numberAt, valueAt } from '@cloud-mirror/config';
 
 const DAY_SECONDS = 86_400;
 

@@ -9,7 +9,8 @@ export interface Backend {
   readonly region: string;
   /** `service/region`. */
   readonly name: string;
-  readonly kind: 's3' | 'filesystem';
+  /** Kind of its store, as `services` of the configuration names it. */
+  readonly kind: string;
   readonly store: StorageProvider;
   readonly queue: JobQueue<Job>;
   /** How long the store keeps an object, in days; `null` if it keeps objects until it needs the space. */

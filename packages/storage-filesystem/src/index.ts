@@ -1,2 +1,2 @@
-export { FilesystemStorageProvider } from './filesystem-storage-provider.ts';
-export type { FilesystemStorageProviderOptions } from './filesystem-storage-provider-options.ts';
+export { FILESYSTEM_KIND } from './filesystem-kind.ts';
+export type { FilesystemService } from './filesystem-schema.ts';

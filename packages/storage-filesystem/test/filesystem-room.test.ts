@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { FilesystemStorageProviderOptions } from '../src/index.ts';
+import type { FilesystemStorageProviderOptions } from '../src/adapter.ts';
 import type { OpenObject } from '@cloud-mirror/storage-provider';
-import { FilesystemStorageProvider } from '../src/index.ts';
+import { FilesystemStorageProvider } from '../src/adapter.ts';
 import { listed, pieces, plain, put } from '@cloud-mirror/storage-provider/contract';
 
 const KIB = 1024;

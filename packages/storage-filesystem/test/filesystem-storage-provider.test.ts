@@ -5,7 +5,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { FilesystemStorageProvider } from '../src/index.ts';
+import { FilesystemStorageProvider } from '../src/adapter.ts';
 import { unknownCapabilities } from '@cloud-mirror/storage-provider';
 import type { ContractSubject } from '@cloud-mirror/storage-provider/contract';
 import { describeStorageProvider } from '@cloud-mirror/storage-provider/contract';

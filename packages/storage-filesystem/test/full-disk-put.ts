@@ -1,4 +1,4 @@
-import { FilesystemStorageProvider } from '../src/index.ts';
+import { FilesystemStorageProvider } from '../src/adapter.ts';
 
 /** Run under a limit of file size, which the system enforces as it does a full disk. Prints how the puts went. */
 const [directory = '', bytes = '0'] = process.argv.slice(2);

@@ -4,3 +4,4 @@ export { interruptible } from './interruptible.ts';
 export * from './storage-provider.ts';
 export { storableHeaders } from './storable-headers.ts';
 export * from './store-capabilities.ts';
+export * from './store-kind.ts';

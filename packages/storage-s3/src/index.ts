@@ -1,2 +1,2 @@
-export { S3StorageProvider } from './s3-storage-provider.ts';
-export type { S3Credentials, S3StorageProviderOptions } from './s3-storage-provider-options.ts';
+export { S3_KIND } from './s3-kind.ts';
+export type { S3Region, S3Service } from './s3-schema.ts';

@@ -1,7 +1,7 @@
 import { Agent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import type { Duplex } from 'node:stream';
-import { S3StorageProvider, type S3StorageProviderOptions } from '../src/index.ts';
+import { S3StorageProvider, type S3StorageProviderOptions } from '../src/adapter.ts';
 
 /*
  * Prints where a provider with the options of the first argument has the key of the second one, and which host it asks

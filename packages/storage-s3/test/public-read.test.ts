@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { S3StorageProviderOptions } from '../src/index.ts';
+import type { S3StorageProviderOptions } from '../src/adapter.ts';
 import { openScripted } from './scripted-provider.ts';
 import { errorAnswer, ScriptedStore, xml } from './scripted-store.ts';
 import type { StoreAnswer, StoreRequest } from './scripted-store.ts';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { S3StorageProvider } from '../src/index.ts';
+import { S3StorageProvider } from '../src/adapter.ts';
 import { type ObjectHeaders } from '@cloud-mirror/storage-provider';
 import type { Script, StoreAnswer, StoreRequest } from './scripted-store.ts';
 import { errorAnswer, ScriptedStore } from './scripted-store.ts';

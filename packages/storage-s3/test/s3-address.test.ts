@@ -7,8 +7,8 @@ import { promisify } from 'node:util';
 import { HeadObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { S3StorageProviderOptions } from '../src/index.ts';
-import { S3StorageProvider } from '../src/index.ts';
+import type { S3StorageProviderOptions } from '../src/adapter.ts';
+import { S3StorageProvider } from '../src/adapter.ts';
 
 const KEY = "https://o.example.com/a b/c+d?e=%20#f!'()*~/ä";
 const SEGMENT = 'https%3A%2F%2Fo.example.com%2Fa%20b%2Fc%2Bd%3Fe%3D%2520%23f%21%27%28%29%2A~%2F%C3%A4';

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { profileText, useCredentialsFile } from '@cloud-mirror/testing/credentials-file';
 import type { CredentialsFile } from '@cloud-mirror/testing/credentials-file';
-import type { S3StorageProvider } from '../src/index.ts';
+import type { S3StorageProvider } from '../src/adapter.ts';
 import { openScripted } from './scripted-provider.ts';
 import { errorAnswer } from './scripted-store.ts';
 import type { StoreAnswer, StoreRequest } from './scripted-store.ts';

@@ -3,7 +3,7 @@ import { describeStorageProvider } from '@cloud-mirror/storage-provider/contract
 import { S3KindServer } from '@cloud-mirror/testing/s3-kinds/s3-kind-server';
 import { S3_KINDS } from '@cloud-mirror/testing/s3-kinds/s3-kind';
 import { CAPABILITY_NAMES } from '@cloud-mirror/storage-provider';
-import { S3StorageProvider } from '../src/index.ts';
+import { S3StorageProvider } from '../src/adapter.ts';
 import type { StoreCapabilities } from '@cloud-mirror/storage-provider';
 import { s3Subjects } from './s3-subject.ts';
 

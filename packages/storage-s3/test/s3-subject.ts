@@ -7,9 +7,9 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 import type { ContractSubject } from '@cloud-mirror/storage-provider/contract';
-import type { S3StorageProviderOptions } from '../src/index.ts';
+import type { S3StorageProviderOptions } from '../src/adapter.ts';
 import type { StoreCapabilities } from '@cloud-mirror/storage-provider';
-import { S3StorageProvider } from '../src/index.ts';
+import { S3StorageProvider } from '../src/adapter.ts';
 import { ListedKeys } from '../src/listed-keys.ts';
 
 export interface S3Server {

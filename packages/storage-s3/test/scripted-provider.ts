@@ -1,5 +1,5 @@
-import { S3StorageProvider } from '../src/index.ts';
-import type { S3StorageProviderOptions } from '../src/index.ts';
+import { S3StorageProvider } from '../src/adapter.ts';
+import type { S3StorageProviderOptions } from '../src/adapter.ts';
 import { ScriptedStore, type Script } from './scripted-store.ts';
 
 /** A provider on a store that answers as the test says; both end with `opened`. */

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { S3StorageProviderOptions } from '../src/index.ts';
+import type { S3StorageProviderOptions } from '../src/adapter.ts';
 import { openScripted } from './scripted-provider.ts';
 import { errorAnswer, type Script, type StoreRequest } from './scripted-store.ts';
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { PutOptions } from '@cloud-mirror/storage-provider';
-import type { S3StorageProviderOptions } from '../src/index.ts';
+import type { S3StorageProviderOptions } from '../src/adapter.ts';
 import { openScripted } from './scripted-provider.ts';
 import { errorAnswer, type Script, type StoreRequest } from './scripted-store.ts';
 

@@ -16,7 +16,7 @@ import {
 } from '@cloud-mirror/mirrored-objects';
 import { MemoryEntryStore } from '@cloud-mirror/entry-store';
 import { createSourcePolicy, HttpOrigin } from '@cloud-mirror/origin';
-import { FilesystemStorageProvider } from '@cloud-mirror/storage-filesystem';
+import { FilesystemStorageProvider } from '@cloud-mirror/storage-filesystem/adapter';
 import { startOriginServer, type OriginServer } from './origin-server.ts';
 import {
   CacheManager,

@@ -1,4 +1,4 @@
-import { S3StorageProvider } from '@cloud-mirror/storage-s3';
+import { S3StorageProvider } from '@cloud-mirror/storage-s3/adapter';
 
 /** A bucket of AWS that is asked for addresses only: nothing is sent. Credentials come from the environment. */
 export function offlineBucket(access: 'public' | 'signed'): S3StorageProvider {

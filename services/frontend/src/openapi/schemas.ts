@@ -1,3 +1,4 @@
+import { STORE_KIND_NAMES } from '@cloud-mirror/mirror';
 const text = { type: 'string' } as const;
 const count = { type: 'integer', minimum: 0 } as const;
 const nullable = (type: string) => ({ type: [type, 'null'] });
@@ -117,7 +118,7 @@ export const schemas = {
       name: { ...text, description: 'service/region' },
       service: text,
       region: text,
-      kind: { enum: ['s3', 'filesystem'] },
+      kind: { enum: STORE_KIND_NAMES },
       access: { enum: ['public', 'signed'] },
       lifespanDays: nullable('integer'),
       state: { enum: ['ok', 'degraded'] },

@@ -1,0 +1,24 @@
+import { resolve } from 'node:path';
+import type { StoreKind } from '@cloud-mirror/storage-provider';
+import { directoryFaults } from './filesystem-rules.ts';
+import type { FilesystemService } from './filesystem-schema.ts';
+import { filesystemServiceSchema } from './filesystem-schema.ts';
+
+/** Kind `filesystem`: files of this machine. */
+export const FILESYSTEM_KIND = {
+  kind: 'filesystem',
+  schema: filesystemServiceSchema,
+
+  async open({ directory, maxBytes }, { region, urlBase, onEvict, onFault }) {
+    const { FilesystemStorageProvider } = await import('./filesystem-storage-provider.ts');
+    const folder = resolve(directory, region);
+    const store = new FilesystemStorageProvider({ directory: folder, urlBase, maxBytes, onEvict, onFault });
+    return { reach: 'local', store };
+  },
+
+  copyTerms: () => ({ lifespanDays: null, keys: 'url' }),
+  // A folder is always created: it costs nothing, and nobody else would create it.
+  isPrepared: () => true,
+  faults: directoryFaults,
+  warnings: () => [],
+} satisfies StoreKind<FilesystemService> & { readonly schema: typeof filesystemServiceSchema };
