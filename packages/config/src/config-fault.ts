@@ -61,7 +61,8 @@ export function describeFound(path: string, value: unknown, secretPaths: readonl
     case 'number':
     case 'boolean':
     case 'bigint':
-      return String(value);
+      // YAML reads an unquoted password of digits as a number.
+      return isSecret(path, secretPaths) ? `a ${typeof value} (not shown) without quotes` : String(value);
     case 'object':
       if (value === null) return 'null';
       return Array.isArray(value) ? `a list of ${value.length}` : 'a mapping';
@@ -71,10 +72,13 @@ export function describeFound(path: string, value: unknown, secretPaths: readonl
   }
 }
 
+function isSecret(path: string, secretPaths: readonly RegExp[]): boolean {
+  return [SECRET_NAME, ...secretPaths].some((secret) => secret.test(path));
+}
+
 function describeText(path: string, value: string, secretPaths: readonly RegExp[]): string {
   if (value === '') return 'an empty string';
-  if ([SECRET_NAME, ...secretPaths].some((secret) => secret.test(path)))
-    return `a string of ${value.length} characters (not shown)`;
+  if (isSecret(path, secretPaths)) return `a string of ${value.length} characters (not shown)`;
   // In a URL, credentials precede the @, and the query may contain a signature.
   const open = value.replace(/^.*@/s, '***@').replace(/(:\/\/[^?]*)\?.*$/s, '$1?***');
   return JSON.stringify(open.length > LONGEST_SHOWN ? `${open.slice(0, LONGEST_SHOWN)}…` : open);

@@ -44,3 +44,15 @@ test('reports every fault with the messages of the schema, and shows no secret',
   expect(message).toContain('seal.key: found a string of 7 characters (not shown); expected 32 digits');
   expect(message).not.toContain('hunter2');
 });
+
+test.each([
+  ['12345678', 'a number (not shown) without quotes'],
+  ['0x1F', 'a number (not shown) without quotes'],
+  ['true', 'a boolean (not shown) without quotes'],
+  ['[hunter2]', 'a list of 1'],
+  ['{ hunter2: 1 }', 'a mapping'],
+])('shows no secret that YAML does not read as a string: %s', (value, found) => {
+  expect(faults(`{ seal: { key: ${value} } }`)).toBe(
+    `any.yaml: 1 fault in the configuration\n  seal.key: found ${found}; expected 32 digits`,
+  );
+});
