@@ -141,6 +141,18 @@ describe('a front end that remembers hits', () => {
     expect(mirror.manager.objectOf('local', 'here', new URL('http://127.0.0.2/'))).toBeNull();
   });
 
+  test('an object that was judged once is not judged again', async () => {
+    await remember(mirror.manager);
+    const object = mirror.manager.objectOf('local', 'here', url());
+    // The object says which back end and which URL it is. Nothing looks these names up again.
+    const otherNames = { service: 'nowhere', url: new URL('http://127.0.0.2/') };
+    expect(await mirror.redirect(PATH, otherNames)).toMatchObject({ kind: 'unknown_backend' });
+    expect(await mirror.redirect(PATH, { ...otherNames, object })).toMatchObject({
+      kind: 'present',
+      how: 'hit',
+    });
+  });
+
   test('a process that ends has no hits', async () => {
     await remember(elsewhere);
     await elsewhere[Symbol.asyncDispose]();

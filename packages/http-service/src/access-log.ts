@@ -3,20 +3,20 @@ import { lineWriter, withoutQueries } from '@cloud-mirror/program/log-lines';
 import type { Logger } from '@cloud-mirror/program';
 import type { RequestRecord } from './request-context.ts';
 
-/** What a record adds to a line, as JSON without its braces. May be kept for other requests of which the same is to say. */
+/** The fields of a record as JSON, without the braces. May be kept for further requests with the same record. */
 export type LoggedRecord = string & { readonly loggedRecord: true };
 
 /**
- * One line for each request, in the form of the program's logger. Put together here: by that logger, which looks at each
- * field and at the whole line again, it took a quarter of a hit's time. What it may say of an object is in the record; the
- * address itself is never logged.
+ * One line for each request, in the form of the program's logger. The line is built here because the logger examines each field
+ * and the whole line again, which took a quarter of a hit's time. The record holds what the log may say of an object. The request
+ * target itself is never logged.
  */
 export class AccessLog {
   readonly #write: (line: string) => void;
   readonly #enabled: boolean;
-  /** What follows the time in every line. */
+  /** The fields that follow the time in every line. */
   readonly #program: string;
-  /** How lines of this millisecond begin. */
+  /** The beginning of all lines of this millisecond. */
   #start = '';
   #startMs = 0;
 
@@ -31,9 +31,9 @@ export class AccessLog {
   }
 
   /**
-   * The line's `status` is null where none was sent; `clientGone` is there where the client did not get the whole answer.
+   * The line's `status` is null where none was sent. It has `clientGone` where the client did not get the whole answer.
    *
-   * @param requestId as `requestIdOf` has it: nothing in it needs escaping
+   * @param requestId from `requestIdOf`: nothing in it needs escaping
    * @param durationMs time from the request's arrival to the end of its answer
    */
   tell(
@@ -51,7 +51,7 @@ export class AccessLog {
     );
   }
 
-  /** Up to the request's identifier. Many requests end within one millisecond. */
+  /** The line up to the request identifier. Kept, because many requests end within one millisecond. */
   #startNow(): string {
     const now = Date.now();
     if (now !== this.#startMs) {

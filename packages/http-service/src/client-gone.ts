@@ -4,12 +4,12 @@ import type { RequestRecord } from './request-context.ts';
 /** Outcome, and status in the metrics, of a request whose client closed the connection before it had the whole answer. */
 export const CLIENT_GONE = 'client_gone';
 
-/** Outcomes of answers that this server broke off itself: its client was there. */
+/** Outcomes of answers that this server ended early itself, although the client was still there. */
 const BROKEN_OFF: ReadonlySet<string> = new Set(['read_failed', 'client_stalled']);
 
 /**
- * What became of a request, once its response was closed. What a client did not stay for is no answer, whatever was about to
- * be said: Node has 404 for the status of a response that was never begun.
+ * The outcome of a request, once its response is closed. If the client left before it had the whole answer, the status that was
+ * prepared for it does not count: it may be Koa's 404, with which every response begins.
  */
 export function endOf<Record extends RequestRecord>(
   response: Pick<ServerResponse, 'writableFinished' | 'statusCode'>,

@@ -1,11 +1,8 @@
 import type { DefaultContext, ParameterizedContext } from 'koa';
 
-/**
- * What the log line and the metrics of a request say; handlers fill in what they learn. Each service adds its own
- * fields.
- */
+/** The fields of a request's log line and metrics. Handlers fill them in. Each service adds its own fields. */
 export interface RequestRecord {
-  /** Name of the route, `unknown` until one matched. Never a path: paths hold URLs. */
+  /** Name of the route, `unknown` until one matched. Never a path, because paths contain URLs. */
   route: string;
   outcome?: string;
   /** Name of the operator's token. */
@@ -26,13 +23,13 @@ export type RequestContext<State extends RequestState = RequestState> = Paramete
   DefaultContext
 >;
 
-/** Answers, or passes the request on. */
+/** Answers the request or calls `next`. */
 export type Handler<State extends RequestState = RequestState> = (
   ctx: RequestContext<State>,
   next: () => Promise<void>,
 ) => Promise<void> | void;
 
-/** Answers. */
+/** Always answers. */
 export type Endpoint<State extends RequestState = RequestState> = (
   ctx: RequestContext<State>,
 ) => Promise<void> | void;

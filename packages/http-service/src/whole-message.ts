@@ -2,15 +2,16 @@ import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
 
-/** node:http's own: the text of the head once it was put together, sent when the answer ends. */
+/** A private field of node:http: the finished text of the head, which is sent when the answer ends. */
 type WithHead = ServerResponse & { _header: string | null };
 
 /**
- * Sends a whole HTTP message, status line, headers and body, in its turn among the answers of its connection, and ends
- * `res` as after any other answer. `writeHead` looks at each header again, and node:http documents no way around it:
- * a cache hit took a sixth longer.
+ * Sends a whole HTTP message: status line, headers and body. It keeps its turn among the answers of its connection, and ends `res`
+ * like any other answer. `writeHead` would check each header again, which took a sixth of the time of a hit, and node:http
+ * documents no other way.
+ *
  * Check {@link takesWholeMessages} once before using it.
- * @param status for the access log; the status line in `ascii` is what the client gets
+ * @param status for the access log. The client gets the status line in `ascii`.
  */
 export function sendWholeMessage(res: ServerResponse, status: number, ascii: string): void {
   res.statusCode = status;
@@ -18,7 +19,7 @@ export function sendWholeMessage(res: ServerResponse, status: number, ascii: str
   res.end();
 }
 
-/** Whether this version of Node sends what {@link sendWholeMessage} hands to it. */
+/** Whether {@link sendWholeMessage} works with this version of Node. Tries it with one message. */
 export function takesWholeMessages(): boolean {
   const res = new ServerResponse(new IncomingMessage(new Socket()));
   const connection = new PassThrough();

@@ -10,8 +10,8 @@ import { HttpProblem } from '@cloud-mirror/http-service';
 const RETRY_AFTER_SECONDS = 5;
 
 /**
- * The one place where errors become HTTP statuses. Messages of adapters may name internal addresses: clients get a
- * sentence of ours and the error's code, the log gets the error.
+ * Turns errors into HTTP problems, and is the only place that does. Messages of adapters may name internal addresses, so a client
+ * gets a fixed sentence and the error's code. The log gets the error itself.
  */
 export function problemOf(error: unknown): HttpProblem {
   if (error instanceof HttpProblem) return error;
@@ -32,7 +32,7 @@ export function problemOf(error: unknown): HttpProblem {
   return new HttpProblem(500, 'internal_error', 'Something went wrong here.', { cause: error });
 }
 
-/** Whether the operators of this service should look at it, and not only the client. */
+/** Whether the mirror's operators should see the problem, and not only the client. */
 export function isOurFault(problem: HttpProblem): boolean {
   return problem.status >= 500 && problem.code !== 'origin_status' && problem.code !== 'origin_redirects';
 }

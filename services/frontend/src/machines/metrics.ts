@@ -6,7 +6,7 @@ import type { CLIENT_GONE } from '@cloud-mirror/http-service';
 import type { RequestRecord } from '../request-record.ts';
 import type { PartProbe } from './part-states.ts';
 
-/** Redirects from memory take less than a millisecond, waiting ones as long as the server lets them. */
+/** A redirect from memory takes less than a millisecond. One that waits takes up to `server.maxWaitSeconds`. */
 const DURATION_BUCKETS = [
   0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30,
 ];
@@ -23,23 +23,23 @@ export interface Answered {
   readonly status: number | typeof CLIENT_GONE;
 }
 
-/** Requests of which the same is to be counted. */
+/** A counter of requests that have all labels in common. */
 export interface Tally {
   readonly requests: { readonly route: string; readonly method: string; readonly status: Answered['status'] };
-  /** `null`: none that asked for a redirect in a back end that there is. */
+  /** `null` for any request but a redirect in a back end that exists. */
   readonly redirect: { readonly service: string; readonly region: string; readonly outcome: string } | null;
   readonly duration: { readonly route: string };
   /** Since the last scrape. */
   count: number;
 }
 
-/** What this process tells Prometheus. Labels hold names of the configuration and of routes only, never a URL. */
+/** The metrics of this process. Labels hold names from the configuration and of routes only, never a URL. */
 export class FrontendMetrics {
   readonly #backends: Backends;
   readonly #requests: Counter<'route' | 'method' | 'status'>;
   readonly #redirects: Counter<'service' | 'region' | 'outcome'>;
   readonly #durations: Histogram<'route'>;
-  /** Requests counted since the last scrape: to find the counters of each took as long as to find its copy. */
+  /** Requests since the last scrape. To look the Prometheus counters up for each request took as long as to find its copy. */
   readonly #tallies = new Map<string, Tally>();
 
   constructor({ registry, cacheManager, probe }: FrontendMetricsParts) {
@@ -78,10 +78,10 @@ export class FrontendMetrics {
     registerPartGauges(registry, probe);
   }
 
-  /** For requests of which the same is to be counted; may be kept. */
+  /** The tally for requests with this record and this answer. It may be kept. */
   tallyOf({ route, outcome = 'unknown', service = '', region = '' }: RequestRecord, answer: Answered): Tally {
     const { method, status } = answer;
-    // Names that a client made up would grow the metrics without end.
+    // A name that a client made up must not become a label: the metrics would grow without bound.
     const redirect =
       route === 'redirect' && this.#backends.has(backendName(service, region))
         ? { service, region, outcome }
@@ -109,7 +109,7 @@ export class FrontendMetrics {
   }
 }
 
-/** Asked when Prometheus scrapes, by way of the probe's cached look. */
+/** Read when Prometheus scrapes, from the cached result of the probe. */
 function registerPartGauges(registry: Registry, probe: PartProbe): void {
   const registers = [registry];
   new Gauge({

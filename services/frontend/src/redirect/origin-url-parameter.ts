@@ -6,7 +6,7 @@ export type ParameterFault =
   | 'url_not_decodable' // neither base64 nor a percent-encoded URL
   | 'url_too_long';
 
-/** The parameter does not say which object is meant. */
+/** The parameter does not name an object. */
 export class ParameterError extends Error {
   override readonly name = 'ParameterError';
   readonly code: ParameterFault;
@@ -18,16 +18,16 @@ export class ParameterError extends Error {
 }
 
 /**
- * Longest spelling of a URL: base64 takes four characters for three bytes, each of them percent-encoded takes three.
- * What is longer is refused unread, as a fragment of that size helps nobody.
+ * The longest spelling of a URL, per byte: base64 takes four characters for three bytes, and percent-encoding takes three for each
+ * of them. Six leaves room to spare. A longer parameter is refused without decoding it.
  */
 const RAW_CHARACTERS_PER_URL_BYTE = 6;
 
 /**
- * The origin URL, in normal form, that the rest of a raw path names. Every spelling of http-api.md is taken: base64 of
- * either alphabet, padded or not, with the line breaks of Python's `encode('base64')`, and the percent-encoded URL.
+ * Decodes the origin URL at the end of a raw path, and returns its normal form. Accepts every spelling of http-api.md: base64 of
+ * either alphabet, with or without padding, with the line breaks of Python's `encode('base64')`, and the percent-encoded URL.
  * @throws ParameterError
- * @throws OriginUrlError what was decoded is not the URL of an origin
+ * @throws OriginUrlError the decoded text is not the URL of an origin
  */
 export function decodeOriginUrlParameter(parameter: string, maxUrlBytes: number): URL {
   const raw = withoutFileName(parameter);
@@ -40,17 +40,17 @@ export function decodeOriginUrlParameter(parameter: string, maxUrlBytes: number)
 }
 
 /**
- * A last segment with a `.` in it, as it is or percent-encoded, is a file name: no spelling of base64 has one. Alone, it
- * is the URL itself.
+ * Removes a file name at the end: a last segment that contains a `.`, plain or percent-encoded, which base64 never does. If it is
+ * the only segment, it is the URL itself.
  */
 function withoutFileName(parameter: string): string {
   const lastSlash = parameter.lastIndexOf('/');
   if (lastSlash === -1 || !/\.|%2e/i.test(parameter.slice(lastSlash))) return parameter;
-  // Of a URL that lost its encoding the last segment is not the client's file name.
+  // The last segment of a URL that was not encoded belongs to the URL.
   return startsWithScheme(parameter) ? parameter : parameter.slice(0, lastSlash);
 }
 
-/** `https:` or `http:` as a segment of its own, however it is written. */
+/** Whether the first segment is `https:` or `http:`, in any case, with a plain or percent-encoded colon. */
 function startsWithScheme(parameter: string): boolean {
   return /^https?(?::|%3a)(?:\/|$)/i.test(parameter);
 }
@@ -75,8 +75,8 @@ function percentDecoded(raw: string): string {
 }
 
 /**
- * Strict, because `Buffer.from` is not: only text that its own bytes encode to again is taken, so that no two
- * addresses differ in bits which nobody reads.
+ * Decodes base64 strictly, which `Buffer.from` does not: the decoded bytes must encode to the same text again. Otherwise two
+ * different paths could name the same URL, by unused bits of the last digit.
  */
 function base64Decoded(text: string): string {
   const { body, alphabet } = base64Body(withoutLineBreaks(text));
@@ -89,7 +89,7 @@ function base64Decoded(text: string): string {
   }
 }
 
-/** The digits without padding. Padding is there whole or not at all, and the alphabets are not mixed. */
+/** Splits off the padding, which must be complete or absent. The two alphabets must not be mixed. */
 function base64Body(text: string): { body: string; alphabet: 'base64' | 'base64url' } {
   const [, body, padding] = /^([A-Za-z0-9+/]*|[A-Za-z0-9_-]*)(={0,2})$/.exec(text) ?? [];
   if (body === undefined || body === '') throw notDecodable('it is not base64');
@@ -98,7 +98,7 @@ function base64Body(text: string): { body: string; alphabet: 'base64' | 'base64u
   return { body, alphabet: /[+/]/.test(body) ? 'base64' : 'base64url' };
 }
 
-/** Python 2's `encode('base64')` ends each line after 76 characters, and the last one as well. */
+/** Python 2's `encode('base64')` ends every line after 76 characters, and the last line too. */
 function withoutLineBreaks(text: string): string {
   if (!text.includes('\n')) return text;
   if (!/^(?:[^\n]{76}\n)*[^\n]{1,76}\n?$/.test(text))

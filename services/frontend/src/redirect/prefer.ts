@@ -1,11 +1,11 @@
-/** What a client asked for, from `Prefer` (RFC 7240) or, where it cannot set headers, from the query. */
+/** What a client asked for: in `Prefer` (RFC 7240) or, if it cannot set headers, in the query. */
 export interface Preferences {
-  /** Seconds from arrival, not yet capped; `null` where none was named. */
+  /** Seconds from arrival, not yet limited to the server's maximum; `null` where the client named none. */
   readonly waitSeconds: number | null;
   readonly respondAsync: boolean;
 }
 
-/** A header that prefers one of these wins over `?wait=N` and `?async=1` as a whole. What cannot be parsed is ignored. */
+/** If the header has one of the two preferences, the query (`?wait=N`, `?async=1`) is ignored. So is what cannot be parsed. */
 export function readPreferences(header: string | undefined, rawQuery: string): Preferences {
   const preferred = parseDirectives(header);
   const waitSeconds = wholeSeconds(preferred.get('wait'));
@@ -24,8 +24,8 @@ const DIRECTIVE =
   /^([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([!#$%&'*+.^_`|~0-9A-Za-z-]*)))?$/;
 
 /**
- * A list of `name`, `name=value` or `name="value"`, each with parameters after a `;` that nothing here needs. Names
- * are in lower case; the first of a name counts (RFC 7240, section 2); what is malformed is left out.
+ * Parses a list of `name`, `name=value` or `name="value"`. Parameters after a `;` are ignored, and so are malformed items. Names
+ * are lower-cased. Where a name occurs more than once, the first one counts (RFC 7240, section 2).
  */
 export function parseDirectives(header: string | undefined): ReadonlyMap<string, string> {
   const directives = new Map<string, string>();

@@ -19,7 +19,7 @@ export interface AnswerContext {
   readonly redirectMaxAgeSeconds: number;
 }
 
-/** The answer to each outcome, as the table in http-api.md has it; what is not an answer is a problem. */
+/** The answer to each outcome, by the table in http-api.md. Outcomes that are errors are returned as problems. */
 export function redirectAnswer(
   outcome: RedirectOutcome,
   context: AnswerContext,
@@ -36,7 +36,7 @@ export function redirectAnswer(
     case 'origin_redirects':
       return new HttpProblem(502, 'origin_redirects', outcome.message, { headers: DEPENDS_ON_PREFER });
     case 'not_allowed':
-      // What the origin redirects to shows only to who waits for it.
+      // A request that does not wait does not learn where the origin redirects to, and gets another answer.
       return new HttpProblem(403, 'not_allowed', outcome.message, { headers: DEPENDS_ON_PREFER });
     case 'unknown_backend':
       return unknownBackend(outcome.known);
@@ -58,7 +58,7 @@ type Outcome<Kind extends RedirectOutcome['kind']> = Extract<RedirectOutcome, { 
 
 const DEPENDS_ON_PREFER = { Vary: 'Prefer' };
 
-/** Where the copy is; for hits, also the answer that the front end remembers. */
+/** The redirect to a copy. {@link RememberedAnswers} uses it too, so both ways give the same answer to a hit. */
 export function presentAnswer(
   outcome: Outcome<'present'>,
   context: Pick<AnswerContext, 'redirectMaxAgeSeconds'>,
@@ -78,7 +78,7 @@ export function presentAnswer(
   };
 }
 
-/** A signed address serves one method and soon ends: nobody may keep it. */
+/** A signed address is valid for one method and a short time, so it must not be cached. */
 function copyCacheControl(access: 'public' | 'signed', maxAgeSeconds: number): string {
   if (access === 'signed') return 'no-store';
   return maxAgeSeconds > 0 ? `private, max-age=${maxAgeSeconds}` : 'private, no-cache';

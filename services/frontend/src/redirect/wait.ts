@@ -1,15 +1,15 @@
 import type { Preferences } from './prefer.ts';
 
-/** How long a request waits for a copy, and what follows. */
+/** How long a request waits for a copy, and what it gets when the time is over. */
 export interface Wait {
   readonly waitMs: number;
-  /** Afterwards: 202 instead of the origin. */
+  /** When the time is over, answer 202 instead of a redirect to the origin. */
   readonly respondAsync: boolean;
-  /** Seconds that the client asked for, as far as the server's maximum lets them count; `null` where it did not ask. */
+  /** Seconds that the client asked for, at most the server's maximum; `null` where it did not ask. */
   readonly preferred: number | null;
 }
 
-/** Without a word of the client it waits as long as the server lets it; asking not to wait means at once. */
+/** A client that states no preference waits for the server's maximum. `respond-async` without `wait` means not to wait. */
 export function waitFor({ waitSeconds, respondAsync }: Preferences, maxWaitSeconds: number): Wait {
   const preferred = waitSeconds === null ? null : Math.min(waitSeconds, maxWaitSeconds);
   const seconds = preferred ?? (respondAsync ? 0 : maxWaitSeconds);
