@@ -1,25 +1,25 @@
 import type { Change, ChangeListener } from './entry-store.ts';
 
-/** Everybody who asked to hear of changes. A listener that throws harms neither the others nor the store. */
+/** The subscribers to changes. An error thrown by a listener affects neither the other listeners nor the store. */
 export class ChangeListeners {
-  readonly #listeners = new Set<{ readonly hear: ChangeListener }>();
+  readonly #subscriptions = new Set<{ readonly listener: ChangeListener }>();
   readonly #onError: (error: Error) => void;
 
   constructor(onError: (error: Error) => void) {
     this.#onError = onError;
   }
 
-  add(hear: ChangeListener): Disposable {
-    // An object of its own for each subscription: the same function may subscribe twice.
-    const listener = { hear };
-    this.#listeners.add(listener);
-    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
+  add(listener: ChangeListener): Disposable {
+    // Each subscription is an object, because the same function may subscribe twice.
+    const subscription = { listener };
+    this.#subscriptions.add(subscription);
+    return { [Symbol.dispose]: () => void this.#subscriptions.delete(subscription) };
   }
 
-  tell(change: Change): void {
-    for (const { hear } of this.#listeners) {
+  notify(change: Change): void {
+    for (const { listener } of this.#subscriptions) {
       try {
-        hear(change);
+        listener(change);
       } catch (error) {
         this.#onError(error instanceof Error ? error : new Error(String(error)));
       }
@@ -27,6 +27,6 @@ export class ChangeListeners {
   }
 
   clear(): void {
-    this.#listeners.clear();
+    this.#subscriptions.clear();
   }
 }

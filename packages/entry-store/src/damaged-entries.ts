@@ -1,28 +1,28 @@
 import type { ObjectId } from '@cloud-mirror/mirrored-objects';
 
-/** Objects that are told of in the life of a process: whoever damages entries must not fill the log. */
-const MOST_TOLD = 1_000;
+/** The most objects that one process reports. Without a bound, damaged entries could fill the log. */
+const MAX_REPORTED = 1_000;
 
-/** A text in the entry store that is no entry. It counts as absent. */
+/** A value in the entry store is not a valid entry. It counts as absent. */
 export class DamagedEntryError extends Error {
   override readonly name = 'DamagedEntryError';
   readonly code = 'entry_damaged';
 }
 
-/** Tells of each damaged entry once. */
+/** Reports each damaged entry once. */
 export class DamagedEntries {
-  readonly #told = new Set<string>();
-  readonly #tell: (error: Error) => void;
+  readonly #reported = new Set<string>();
+  readonly #onError: (error: Error) => void;
 
-  constructor(tell: (error: Error) => void) {
-    this.#tell = tell;
+  constructor(onError: (error: Error) => void) {
+    this.#onError = onError;
   }
 
-  tell({ backend, sha256 }: ObjectId): void {
+  report({ backend, sha256 }: ObjectId): void {
     const name = `${backend} ${sha256}`;
-    if (this.#told.has(name) || this.#told.size >= MOST_TOLD) return;
-    this.#told.add(name);
-    this.#tell(
+    if (this.#reported.has(name) || this.#reported.size >= MAX_REPORTED) return;
+    this.#reported.add(name);
+    this.#onError(
       new DamagedEntryError(
         `the entry of ${name} is damaged or was not written by a mirror; it counts as absent`,
       ),

@@ -1,13 +1,13 @@
 import type { ErrorEntry, Failure } from './entry-store.ts';
 import type { Copy } from '@cloud-mirror/mirrored-objects';
 
-/** The fields of a copy alone: callers may hand over an object that has more. */
+/** Only the fields of a copy: callers may pass an object that has more. */
 export function copyOf(copy: Copy): Copy {
   const { generation, sizeBytes, sha256, etag, storedAt, expiresAt } = copy;
   return { generation, sizeBytes, sha256, etag, storedAt, expiresAt };
 }
 
-/** The fields of a failure that an `error` entry repeats. What the origin did not give is left out. */
+/** The fields that an `error` entry takes over from a failure. `originRetryAfterSeconds` is omitted if undefined. */
 export function failureOf(
   failure: Failure,
 ): Omit<ErrorEntry, 'state' | 'token' | 'since' | 'attempts' | 'retryAt'> {
@@ -23,7 +23,7 @@ export function failureOf(
   };
 }
 
-/** How long after failure number `attempts` the next try is due, in milliseconds. */
+/** The delay between failure number `attempts` and the next try, in milliseconds. */
 export function retryDelayMs(failure: Failure, attempts: number): number {
   return failure.retryAfterMs ?? Math.min(failure.longestRetryMs, failure.firstRetryMs * 2 ** (attempts - 1));
 }

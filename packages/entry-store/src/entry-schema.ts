@@ -2,15 +2,16 @@ import { z } from 'zod';
 import type { Entry } from './entry-store.ts';
 
 /*
- * What a text in the entry store must be to count as an entry. Others may write to the store, and what is in it becomes headers,
- * keys and dates: each field is held to what its use needs. Further fields are of later versions and are left out.
+ * The schema of a valid entry. Other programs may write to the entry store, and its values become headers, keys and
+ * dates, so each field is restricted to the values that are safe in its use. Unknown fields are from later versions and
+ * are dropped.
  */
 
-/** Milliseconds since 1970, within what a Date can be. */
+/** Milliseconds since 1970, within the range of a Date. */
 const time = z.number().min(0).max(8.64e15);
 const count = z.int().min(0);
 const token = z.string().min(1).max(512);
-/** No control character and nothing beyond Latin-1: it can be sent in a header. */
+/** Latin-1 without control characters, which is safe in a header. */
 const headerText = z
   .string()
   .max(4_096)
@@ -30,7 +31,7 @@ const present = z.object({
   state: z.literal('present'),
   token,
   since: time,
-  /** Part of the object's key. */
+  /** Becomes a segment of the object's key. */
   generation: z.string().regex(/^[0-9A-Za-z_-]{0,200}$/),
   sizeBytes: count,
   sha256: z
@@ -59,7 +60,7 @@ const error = z.object({
 
 const entry = z.discriminatedUnion('state', [pending, present, error]);
 
-/** @returns the entry that `value` is; `null` where it is none */
+/** @returns `value` as an entry; `null` if it is not a valid one */
 export function entryIn(value: unknown): Entry | null {
   const result = entry.safeParse(value);
   return result.success ? result.data : null;

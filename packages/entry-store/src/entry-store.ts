@@ -1,89 +1,91 @@
 import type { Copy, ObjectId } from '@cloud-mirror/mirrored-objects';
 
 /**
- * What is known of each object in each back end: a cache, never the authority. Losing all of it is harmless.
+ * The state of each object in each back end. It is a cache and never the authority: losing all of it is harmless.
  *
  * Contract for every adapter:
- * - Every method is one atomic step. All times are the store's own clock, in milliseconds since 1970.
- * - Every write but a claim names the token of the writer, and is refused (`false`) where the entry's token is another
- *   or the entry is absent: an absent entry accepts claims and takes only. `drop` without a token is the purger's.
- * - A write repeated with the same token (a reply lost on the wire, a resent command) answers as the first time.
- * - Every successful write tells the object to the listeners of `subscribe`, in every process.
+ * - Every method is one atomic step. All times are by the store's own clock, in milliseconds since 1970.
+ * - Every write but a claim names the token of its writer, a fencing token. It is refused (`false`) if the entry is
+ *   absent or has another token: only claims and takes create entries. A purge calls `drop` without a token.
+ * - A write that is repeated with the same token (after a lost reply, or because a client resent it) returns the result
+ *   of the first one.
+ * - Every successful write notifies the listeners of `subscribe`, in every process.
  * - Every method rejects with an {@link EntryStoreError} within the configured time limit.
  */
 export interface EntryStore extends AsyncDisposable {
   get(id: ObjectId): Promise<Entry | null>;
 
   /**
-   * Makes the entry `pending`, phase `queued`, with `claim.token`. Succeeds where the entry is absent, its lease has
-   * ended, or it is an `error` whose retry time lies more than `claim.copyingLeaseMs` back. Keeps the count of attempts.
+   * Makes the entry `pending`, phase `queued`, with `claim.token`. Succeeds if the entry is absent, its lease has ended,
+   * or it is an `error` whose retry time passed more than `claim.copyingLeaseMs` ago. Keeps the count of attempts.
    */
   claim(id: ObjectId, claim: Claim): Promise<ClaimResult>;
 
   /**
-   * A copier takes over: makes the entry `pending`, phase `copying`, with `take.token`. Succeeds where the entry is
-   * absent, an `error`, or any *queued* claim. Refused where another is copying, or the entry is `present`.
-   * `ownClaim` of the result: the entry taken was the queued claim whose token is `take.jobToken`.
+   * Makes the entry a copier's: `pending`, phase `copying`, with `take.token`. Succeeds if the entry is absent, an
+   * `error`, or any *queued* claim. Refused if another copier is copying, or if the entry is `present`.
+   * In the result, `ownClaim` is true if the entry was the queued claim whose token is `take.jobToken`.
    */
   take(id: ObjectId, take: Take): Promise<TakeResult>;
 
-  /** Lengthens the lease of a `pending` entry to `leaseMs` from now and notes the bytes copied so far. */
+  /** Extends the lease of a `pending` entry to `leaseMs` from now and records the bytes copied so far. */
   renew(id: ObjectId, token: string, renewal: { leaseMs: number; bytes: number }): Promise<boolean>;
 
   /** `pending` → `present`, for `ttlMs`. */
   commit(id: ObjectId, token: string, copy: Copy, ttlMs: number): Promise<boolean>;
 
   /**
-   * `pending` → `error`; attempts count one up. The retry time is min(longest, first × 2^(attempts−1)) from now unless
-   * `failure.retryAfterMs` is given. Kept for `failure.ttlMs`.
+   * `pending` → `error`, with one attempt more. The entry is kept for `failure.ttlMs`. The retry time is
+   * `failure.retryAfterMs` from now; if that is not given, min(longest, first × 2^(attempts−1)).
    */
   fail(id: ObjectId, token: string, failure: Failure): Promise<boolean>;
 
-  /** `pending` → absent: the claim won could not be used. */
+  /** `pending` → absent: gives up a claim or take that cannot be used. */
   release(id: ObjectId, token: string): Promise<boolean>;
 
-  /** Any state → absent. With `token`: only where the entry has that token still. @returns whether one was removed */
+  /** Any state → absent. With `token`, only if the entry still has that token. @returns whether an entry was removed */
   drop(id: ObjectId, token?: string): Promise<boolean>;
 
-  /** Forgets every entry of the back ends. @returns how many entries went */
+  /** Drops every entry of the back ends. @returns the number of entries dropped */
   flush(backends: readonly string[]): Promise<number>;
 
   /**
-   * A random text, which every `drop` and `flush` that may have removed something replaces for good: after the entries
-   * are gone, and before it resolves. So who gets the same twice, on one connection ({@link epoch}), knows that no drop
-   * or flush had ended in between. The store may lose it at any time and has another one then.
+   * A random text that changes with every `drop` and `flush` that may have removed an entry: after the entries are gone
+   * and before the call resolves. No text ever returns. A caller that reads the same seal twice on one connection
+   * ({@link epoch}) therefore knows that no drop or flush ended in between. The store may lose the seal at any time and
+   * then has a new one.
    */
   seal(): Promise<string>;
 
   /**
-   * Tells of every change. Nothing is promised about order, doubling or completeness: a message is a reason to read the
-   * entry again, never a fact. `lost` says that messages may have been missed since; whoever keeps entries in memory
-   * drops them all.
+   * Calls the listener for every change. Messages may be reordered, duplicated or lost: a message is a reason to read
+   * the entry again, never a fact. After `lost`, messages may have been missed, and a listener that keeps entries in
+   * memory must discard all of them.
    */
   subscribe(listener: ChangeListener): Disposable;
 
   /**
-   * Counts connections: another number than before means that the store may be another one, with older contents.
-   * Read it before a call and after it; what was answered across a change is not to be trusted.
+   * Number of the connection. A new connection may lead to another server with older contents. Callers compare the
+   * epoch before and after a call, and do not trust the answer if it changed.
    */
   readonly epoch: number;
 
-  /** Longest time a call may take before it rejects, in milliseconds. */
+  /** The longest time until a call rejects, in milliseconds. */
   readonly timeLimitMs: number;
 
-  /** Resolves where the store answers, takes writes, and allows all that the other methods need. */
+  /** Resolves if the store answers, accepts writes, and permits every command that the other methods need. */
   check(): Promise<void>;
 
-  /** What is known of the server behind it; not there where there is none. For operators. */
+  /** Facts about the server, for operators. Adapters without a server omit this method. */
   server?(): Promise<EntryServer>;
 
   [Symbol.asyncDispose](): Promise<void>;
 }
 
 export interface EntryServer {
-  /** As it tells it; `null` where it does not. */
+  /** As the server reports it; `null` if it does not. */
   readonly version: string | null;
-  /** What it does when it has no room left, by its own name for that; `null` where it has no limit, or does not tell. */
+  /** The server's own name for its eviction policy; `null` if its memory has no limit, or if it reports no policy. */
   readonly evictionPolicy: string | null;
 }
 
@@ -96,7 +98,7 @@ export interface PendingEntry {
   readonly since: number;
   readonly bytes: number;
   readonly leaseEnd: number;
-  /** Failures of this object before this claim. */
+  /** Number of failures of this object before this claim. */
   readonly attempts: number;
 }
 
@@ -110,20 +112,20 @@ export interface ErrorEntry {
   readonly state: 'error';
   readonly token: string;
   readonly since: number;
-  /** Stable snake_case word. */
+  /** A stable snake_case word. */
   readonly code: string;
-  /** For clients. */
+  /** A sentence for clients. */
   readonly cause: string;
   /** For operators only. */
   readonly stack: string;
-  /** The origin's status where that was the failure. */
+  /** HTTP status of the origin; `null` if the failure was not a status. */
   readonly originStatus: number | null;
   readonly originHost: string | null;
-  /** The origin's `Retry-After`, in seconds from `since`; absent where it gave none, and in entries of earlier versions. */
+  /** The origin's `Retry-After`, in seconds from `since`; absent if it sent none, and in entries of earlier versions. */
   readonly originRetryAfterSeconds?: number | undefined;
   readonly attempts: number;
   readonly retryAt: number;
-  /** False: no job will come again for it. */
+  /** False if no job will retry the copy. */
   readonly willRetry: boolean;
 }
 
@@ -152,7 +154,7 @@ export interface Failure {
   readonly stack: string;
   readonly originStatus: number | null;
   readonly originHost: string | null;
-  /** The origin's `Retry-After`, in seconds; absent where it gave none. */
+  /** The origin's `Retry-After`, in seconds; absent if it sent none. */
   readonly originRetryAfterSeconds?: number | undefined;
   readonly firstRetryMs: number;
   readonly longestRetryMs: number;
@@ -163,16 +165,16 @@ export interface Failure {
 
 export type ChangeListener = (change: Change) => void;
 export type Change =
-  /** `pending`: it is being copied, now or still. Every change to another state, or to none, is told by a message of its own. */
+  /** `pending` is the entry's new state. A later change to another state, or to absent, sends a message too. */
   | { readonly type: 'changed'; readonly id: ObjectId; readonly pending: boolean }
   | { readonly type: 'flushed' }
   | { readonly type: 'lost' };
 
-/** Why an entry store that answers does not do what it is asked. */
+/** Why an entry store that answers refuses a call. */
 export interface EntryStoreRefusal {
-  /** A stable word, as Redis has it: `NOPERM`. */
+  /** A stable word, spelt as in Redis's errors: `NOPERM`. */
   readonly word: string;
-  /** A sentence for strangers: what it means, and what to do. Names no user, key or address. */
+  /** What the refusal means, and the remedy. It is public, so it names no user, key or address. */
   readonly advice: string;
 }
 
@@ -180,7 +182,7 @@ export class EntryStoreError extends Error {
   override readonly name = 'EntryStoreError';
   readonly code = 'entry_store_unavailable';
   readonly retryable = true;
-  /** `null`: it does not answer. */
+  /** `null` if the entry store does not answer. */
   readonly refusal: EntryStoreRefusal | null;
 
   constructor(message: string, options: ErrorOptions & { readonly refusal?: EntryStoreRefusal | null } = {}) {

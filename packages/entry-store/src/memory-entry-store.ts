@@ -15,27 +15,27 @@ import { ChangeListeners } from './change-listeners.ts';
 import { copyOf, failureOf, retryDelayMs } from './entry-parts.ts';
 
 export interface MemoryEntryStoreOptions {
-  /** Milliseconds since 1970; `Date.now` where none is given. */
+  /** Returns milliseconds since 1970. Default `Date.now`. */
   readonly clock?: (() => number) | undefined;
-  /** Hears of listeners that throw. */
+  /** Called with each error that a listener throws. */
   readonly onError?: ((error: Error) => void) | undefined;
 }
 
 interface Held {
   readonly entry: Entry;
   readonly expiresAt: number;
-  /** Of a `pending` entry made by `take`: what that take answered, for when it is repeated. */
+  /** The result of the `take` that made this `pending` entry. A repeated take returns it again. */
   readonly ownClaim: boolean;
 }
 
-/** Entries looked at for their end with each write. More than one, so that the ended go faster than new ones come. */
+/** Entries checked for expiry with each write. More than one, so that expired entries go faster than new ones arrive. */
 const SWEPT_PER_WRITE = 4;
 
-/** Entries in this process's memory: for a front end and a copier that are one process, and for tests. */
+/** Entries in the memory of this process, for a front end and a copier in one process, and for tests. */
 export class MemoryEntryStore implements EntryStore {
-  /** Nothing can come between this process and its own memory. */
+  /** Constant, because there is no connection to lose. */
   readonly epoch = 0;
-  /** No call waits for anything. */
+  /** Zero, because no call waits. */
   readonly timeLimitMs = 0;
 
   readonly #clock: () => number;
@@ -135,7 +135,7 @@ export class MemoryEntryStore implements EntryStore {
     if (token !== undefined && entry?.token !== token) return false;
     this.#entries.delete(nameOf(id));
     this.#seal = freshToken();
-    // Told also where nothing was: listeners may hold what this store has forgotten already.
+    // Announced even if there was no entry: listeners may still hold an entry that this store has already dropped.
     this.#changed(id);
     return entry !== undefined;
   }
@@ -150,7 +150,7 @@ export class MemoryEntryStore implements EntryStore {
       if (held.expiresAt > now) count += 1;
     }
     this.#seal = freshToken();
-    queueMicrotask(() => this.#listeners.tell({ type: 'flushed' }));
+    queueMicrotask(() => this.#listeners.notify({ type: 'flushed' }));
     return count;
   }
 
@@ -183,15 +183,15 @@ export class MemoryEntryStore implements EntryStore {
     this.#changed(id, held.entry.state === 'pending');
   }
 
-  /** Listeners hear of a change after the call that made it: as with a store elsewhere, never from inside of it. */
+  /** Listeners are called after the writing call, never inside it, as with a remote store. */
   #changed(id: ObjectId, pending = false): void {
-    queueMicrotask(() => this.#listeners.tell({ type: 'changed', id, pending }));
+    queueMicrotask(() => this.#listeners.notify({ type: 'changed', id, pending }));
   }
 
-  /** Entries that nobody asks for again would stay for ever. An iterator of a Map lives through its changes. */
+  /** Without a sweep, expired entries that nobody reads would stay. A Map's iterator stays valid while the Map changes. */
   #sweepSome(): void {
     const now = this.#clock();
-    for (let looked = 0; looked < SWEPT_PER_WRITE; looked += 1) {
+    for (let swept = 0; swept < SWEPT_PER_WRITE; swept += 1) {
       const next = this.#sweep.next();
       if (next.done === true) {
         this.#sweep = this.#entries.entries();

@@ -1,17 +1,17 @@
 import { isIPv6 } from 'node:net';
 
-/** A server, and what is needed to be let in. */
+/** A server, and the credentials to log in to it. */
 export interface RedisAddress {
   readonly host: string;
   readonly port: number;
   readonly db?: number;
   readonly username?: string;
   readonly password?: string;
-  /** Whether the address says `rediss://` (`true`), `redis://` (`false`), or nothing. */
+  /** `true` for `rediss://`, `false` for `redis://`, undefined without a scheme. */
   readonly tls?: boolean;
 }
 
-/** What is wrong with an address. Neither text has any part of it, which may be a password in the wrong place. */
+/** What is wrong with an address. Neither text quotes the address, because a password may be in the wrong place. */
 export interface RedisAddressFault {
   readonly found: string;
   readonly expected: string;
@@ -23,9 +23,10 @@ export type RedisAddressResult =
 
 const DEFAULT_PORT = 6_379;
 const LARGEST_DB = 2 ** 31 - 1;
-const USER_INFO = 'user:password@host, with %23 for #, %2F for /, %3F for ?, %40 for @ and %25 for % in them';
+const USER_INFO =
+  'user:password@host, where the user and password have %23 for #, %2F for /, %3F for ?, %40 for @ and %25 for %';
 
-/** Carries a fault out of the parts of the parser. */
+/** Carries a fault from a parsing function to {@link parseRedisAddress}. */
 class Refused extends Error {
   readonly fault: RedisAddressFault;
 
@@ -36,10 +37,11 @@ class Refused extends Error {
 }
 
 /**
- * Reads `redis://user:password@host:port/db`, `rediss://…` for TLS
- * (https://www.iana.org/assignments/uri-schemes/prov/redis), or `host:port`. Not by WHATWG's URL: that takes the beginning of a
- * password with an unescaped `#`, `/` or `?` for the host. A query is a fault and not ignored: options in it could undo the time
- * limits.
+ * Parses `redis://user:password@host:port/db`, `rediss://…` for TLS
+ * (https://www.iana.org/assignments/uri-schemes/prov/redis), or `host:port`.
+ *
+ * It does not use the WHATWG URL parser, which reads the beginning of a password with an unescaped `#`, `/` or `?` as
+ * the host. A query is a fault, because options in it could override the time limits.
  */
 export function parseRedisAddress(
   text: string,
@@ -70,7 +72,7 @@ export function parseRedisAddress(
 }
 
 function splitScheme(text: string): { readonly tls: boolean | undefined; readonly rest: string } {
-  const socket = 'host:port: a Redis that listens on a unix socket only cannot be used';
+  const socket = 'host:port; Redis must listen on a TCP port, not only on a unix socket';
   if (/^[./~]/.test(text)) throw new Refused('a path', socket);
   const [start, scheme] = /^([A-Za-z][A-Za-z0-9+.-]*):\/\//.exec(text) ?? [];
   if (start === undefined || scheme === undefined) {
@@ -112,13 +114,13 @@ function credentials(userInfo: string): Pick<RedisAddress, 'username' | 'passwor
 
 function unescaped(text: string): string {
   if (/%(?![0-9A-Fa-f]{2})/.test(text))
-    throw new Refused('a % that begins no escape', `%25 for a %; ${USER_INFO}`);
+    throw new Refused('a % that begins no escape', `%25 for each %; ${USER_INFO}`);
   try {
     return decodeURIComponent(text);
   } catch {
     throw new Refused(
       'escapes that are not UTF-8',
-      '%25 where a % itself is meant; else each byte of the UTF-8 text as % and two hexadecimal digits',
+      '%25 for a literal %, or each byte of the UTF-8 text as % and two hexadecimal digits',
     );
   }
 }
@@ -127,7 +129,7 @@ function splitPath(place: string): { readonly authority: string; readonly db: nu
   if (place.includes('?'))
     throw new Refused(
       'a query',
-      'no ?: the database is /N or entries.db, time limits are entries.commandTimeoutMs; %3F for a ? in a password',
+      'none; set the database by /N or entries.db and the time limit by entries.commandTimeoutMs, or write %3F for a ? in a password',
     );
   if (place.includes('#')) throw new Refused('a #', 'none; %23 for a # in a password');
   const slash = place.indexOf('/');
@@ -138,7 +140,7 @@ function splitPath(place: string): { readonly authority: string; readonly db: nu
   if (!/^\d{1,10}$/.test(path) || Number(path) > LARGEST_DB)
     throw new Refused(
       'a path that is not one number',
-      '/N, the number of a database; %2F for a / in a password',
+      '/N, where N is the number of a database; %2F for a / in a password',
     );
   return { authority, db: Number(path) };
 }
@@ -152,11 +154,11 @@ function hostAndPort(
   const [, address, addressPort] = /^\[([^\]]*)\](.*)$/.exec(authority) ?? [];
   if (address !== undefined && addressPort !== undefined) {
     const host = address.replace('%25', '%');
-    if (!isIPv6(host)) throw new Refused('brackets without an IPv6 address', '[::1]:6379, say');
+    if (!isIPv6(host)) throw new Refused('brackets without an IPv6 address', 'an address like [::1]:6379');
     return { host, port: portIn(addressPort, defaultPort) };
   }
   if (authority.includes('[') || authority.includes(']'))
-    throw new Refused('a bracket that is not one of an IPv6 address', '[::1]:6379, say');
+    throw new Refused('a bracket that does not enclose an IPv6 address', 'an address like [::1]:6379');
   if ((authority.match(/:/g)?.length ?? 0) > 1)
     throw new Refused('several colons in the host', 'an IPv6 address in brackets: [::1]:6379');
   const colon = authority.indexOf(':');
@@ -164,20 +166,20 @@ function hostAndPort(
   if (host === '') throw new Refused('no host', 'the name or address of a server');
   if (!/^[A-Za-z0-9._-]+$/.test(host))
     throw new Refused(
-      'a host that is no name',
-      'a name of ASCII letters, digits, dots and dashes (xn--… for others)',
+      'an invalid host name',
+      'ASCII letters, digits, dots, dashes and underscores (xn--… for other characters)',
     );
   return { host, port: portIn(colon === -1 ? '' : authority.slice(colon), defaultPort) };
 }
 
-/** @param text empty, or a colon and the port */
+/** @param text empty, or a colon and the TCP port */
 function portIn(text: string, defaultPort: number): number {
   if (text === '') return defaultPort;
   const port = /^:(\d{1,5})$/.exec(text)?.[1];
   if (port === undefined || Number(port) === 0 || Number(port) > 65_535)
     throw new Refused(
-      'a port that is no port',
-      'a number from 1 to 65535; or user:password@host where that was meant',
+      'an invalid port',
+      'a number from 1 to 65535, or user:password@host if this is a password',
     );
   return Number(port);
 }

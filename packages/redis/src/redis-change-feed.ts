@@ -6,20 +6,19 @@ export interface RedisChangeFeedOptions {
   readonly connection: RedisConnection;
   readonly channel: string;
   readonly limits: RedisTimeLimits;
-  /** Hears each message that is published on the channel. */
+  /** Called with each message that is published on the channel. */
   readonly onMessage: (message: string) => void;
-  /** Hears that messages may have been missed: when the subscription breaks, and each time that it stands. */
+  /** Called when messages may have been missed: when the subscription breaks, and each time that it is established. */
   readonly onGap: () => void;
   readonly onError: (error: Error) => void;
 }
 
-/** How often a quiet subscription is asked whether it is alive: a cut network says nothing by itself. */
+/** Interval of PINGs on the subscription. Without them a cut network would go unnoticed. */
 const HEARTBEAT_MS = 5_000;
 
 /**
- * What is published on one channel. It has a connection of its own, which {@link open} opens and which comes back by
- * itself. Redis keeps no messages for a subscriber that is away, so `onGap` is called also when the first subscription
- * stands.
+ * A subscription to one channel. It has a separate connection, which {@link open} opens and which reconnects by itself.
+ * Redis keeps no messages for an absent subscriber, so the first subscription calls `onGap` too.
  */
 export class RedisChangeFeed implements AsyncDisposable {
   readonly #options: RedisChangeFeedOptions;
@@ -42,7 +41,7 @@ export class RedisChangeFeed implements AsyncDisposable {
     this.#connect();
   }
 
-  /** Why the last try to subscribe failed; `null` while it stands, and before it was tried. */
+  /** Why the last attempt to subscribe failed; `null` while subscribed, and before the first attempt. */
   get failure(): Error | null {
     return this.#failure;
   }
@@ -77,7 +76,7 @@ export class RedisChangeFeed implements AsyncDisposable {
     this.#beat(client);
   }
 
-  /** A PING that goes unanswered ends the connection, by the socket's time limit. */
+  /** An unanswered PING ends the connection through the socket's time limit. */
   #beat(client: Redis): void {
     if (this.#closed) return;
     this.#timer = setTimeout(() => {

@@ -6,27 +6,27 @@ import type { RedisClient, RedisConnection, RedisScripts, RedisTimeLimits } from
 export interface RedisCommandsOptions {
   readonly connection: RedisConnection;
   readonly limits: RedisTimeLimits;
-  /** Longest time that {@link RedisCommands.call} may take, in milliseconds. */
+  /** The longest time that {@link RedisCommands.call} may take, in milliseconds. */
   readonly commandTimeoutMs: number;
   readonly scripts: RedisScripts;
-  /** The error that a failed call rejects with; `cause` is what ioredis or a time limit gave. */
+  /** Returns the error that a failed call rejects with. `cause` is the error of ioredis or of a time limit. */
   readonly errorFor: (cause: unknown) => Error;
   readonly onError: (error: Error) => void;
 }
 
 /**
- * The connection for commands. It bounds each call, turns every failure into the error of its user, and counts the
- * connections that there were. `Scripts` is the type of the commands that ioredis makes of the scripts.
+ * The connection for commands. It limits the time of each call, converts every failure by `errorFor`, and counts
+ * connections. `Scripts` is the type of the commands that ioredis defines for the scripts.
  */
 export class RedisCommands<Scripts = unknown> implements AsyncDisposable {
   readonly #client: RedisClient;
   readonly #commandTimeoutMs: number;
   readonly #errorFor: (cause: unknown) => Error;
-  /** Resolves when the first try to connect has ended, well or not. Until then calls wait; later ones fail at once. */
-  readonly #firstTry: Promise<void>;
+  /** Resolves when the first attempt to connect has succeeded or failed. Calls wait for it; later calls fail at once. */
+  readonly #firstAttempt: Promise<void>;
   #epoch = 0;
   #lastError: Error | undefined;
-  /** ioredis goes on in database 0 where a SELECT was refused: entries must not get into somebody else's. */
+  /** ioredis continues in database 0 if SELECT fails. Calls are refused then, so that no key gets into the wrong one. */
   #setUpError: Error | undefined;
   #closed = false;
   #restart: NodeJS.Timeout | undefined;
@@ -39,7 +39,7 @@ export class RedisCommands<Scripts = unknown> implements AsyncDisposable {
     const count = (): void => {
       this.#epoch += 1;
     };
-    // `ready` is told before anything sent on the new connection can have been answered.
+    // `ready` fires before any reply on the new connection can arrive.
     client.on('ready', () => {
       count();
       this.#lastError = this.#setUpError;
@@ -49,7 +49,7 @@ export class RedisCommands<Scripts = unknown> implements AsyncDisposable {
     });
     const failed = (error: Error): void => {
       this.#lastError = error;
-      // Replies to commands reject their calls; told here are those to what sets a connection up.
+      // An error reply to a call rejects that call. A reply error seen here is from the set-up of a connection.
       if (error.name === 'ReplyError') this.#setUpError = error;
       options.onError(error);
     };
@@ -63,7 +63,7 @@ export class RedisCommands<Scripts = unknown> implements AsyncDisposable {
       });
       client.on('-node', count);
     }
-    this.#firstTry = new Promise((resolve) => {
+    this.#firstAttempt = new Promise((resolve) => {
       for (const event of ['ready', 'error', 'close', 'end']) client.once(event, () => resolve());
     });
   }
@@ -76,28 +76,28 @@ export class RedisCommands<Scripts = unknown> implements AsyncDisposable {
     return this.#client instanceof Cluster;
   }
 
-  /** The servers that hold keys: one, or every primary of a cluster. */
+  /** The servers that hold keys: the one server, or every primary of a cluster. */
   primaries(): readonly Redis[] {
     return this.#client instanceof Cluster ? this.#client.nodes('master') : [this.#client];
   }
 
-  /** Rejects with the error of `errorFor` within the time limit, whatever `command` does. */
+  /** Runs `command` within the time limit, whatever it does. @throws the error of `errorFor` */
   call<T>(command: (client: RedisClient, scripts: Scripts) => Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      let over = false;
+      let failed = false;
       const fail = (cause: unknown): void => {
-        over = true;
+        failed = true;
         clearTimeout(limit);
         reject(this.#errorFor(cause));
       };
       const limit = setTimeout(
-        // An answer that came while this process was busy is read first: its own lateness is not the server's.
+        // setImmediate lets a reply that arrived while the event loop was busy win over the time limit.
         () => setImmediate(() => fail(new Error(`no answer within ${this.#commandTimeoutMs} ms`))),
         this.#commandTimeoutMs,
       );
       const send = (): void => {
-        // Its caller was told that the call failed: what has not been sent yet must not be done any more.
-        if (over) return;
+        // The caller already knows that the call failed, so the command must not be sent any more.
+        if (failed) return;
         const client = this.#client;
         if (client.status !== 'ready' || this.#setUpError !== undefined) return fail(this.#notConnected());
         command(client, client as unknown as Scripts).then((answer) => {
@@ -106,24 +106,24 @@ export class RedisCommands<Scripts = unknown> implements AsyncDisposable {
         }, fail);
       };
       if (this.#client.status === 'ready') send();
-      else this.#firstTry.then(send).catch(fail);
+      else this.#firstAttempt.then(send).catch(fail);
     });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#restart);
-    // Answers under way may still come, but only within the limit of a call.
+    // QUIT lets pending replies arrive, within the time limit of a call.
     await this.call((client) => client.quit()).catch(() => undefined);
     this.#client.disconnect();
   }
 
   #notConnected(): Error {
-    const why = this.#lastError === undefined ? '' : ` (${this.#lastError.message})`;
-    return new Error(`no connection${why}`, { cause: this.#lastError });
+    const reason = this.#lastError === undefined ? '' : ` (${this.#lastError.message})`;
+    return new Error(`no connection${reason}`, { cause: this.#lastError });
   }
 
-  /** ioredis gives up for good where it cannot even try, as when no address can be resolved. */
+  /** ioredis gives up for good if it cannot even attempt to connect, for example if no name resolves. */
   #resume(): void {
     if (this.#closed) return;
     this.#restart = setTimeout(() => {

@@ -3,14 +3,14 @@ import type { ClusterOptions, RedisOptions } from 'ioredis';
 import { parseRedisAddress, type RedisAddress } from './redis-address.ts';
 
 /**
- * Where Redis is. Addresses are those of {@link parseRedisAddress}.
+ * Where Redis is. Addresses have the form that {@link parseRedisAddress} reads.
  *
- * - `url`: one server, or a name that follows the primary.
- * - `sentinels`: the primary called `name`, as the Sentinels in `nodes` know it. Credentials and TLS in a node's address are
- *   those of the Sentinels; credentials, database and TLS of the servers are those of `url`, whose host means nothing.
+ * - `url`: one server, or a host name that follows the primary.
+ * - `sentinels`: the primary that the Sentinels in `nodes` know as `name`. Credentials and TLS in the addresses of `nodes`
+ *   are for the Sentinels. Credentials, database and TLS for the servers come from `url`, whose host is ignored.
  * - `cluster`: some nodes of a Redis Cluster.
  *
- * What any of several nodes says of credentials and TLS is so for all of them.
+ * If one of several nodes' addresses has credentials or a scheme, they apply to all of the nodes.
  */
 export type RedisConnection = (
   | { readonly url: string }
@@ -20,47 +20,47 @@ export type RedisConnection = (
     }
   | { readonly cluster: readonly string[] }
 ) & {
-  /** What the addresses do not say. */
+  /** Credentials, database and authorities, which take precedence over the addresses. */
   readonly access?: RedisAccess | undefined;
 };
 
-/** How servers, all of them, are talked to. */
+/** Access to all the servers. */
 export interface RedisAccess {
   readonly username?: string | undefined;
   readonly password?: string | undefined;
   readonly db?: number | undefined;
   /**
-   * PEM of the authorities that signed the certificates of servers and Sentinels, instead of those of the system. Connections are TLS
-   * then, but to nodes whose address says `redis://`.
+   * PEM of the authorities that signed the certificates of servers and Sentinels, in place of the system's authorities.
+   * It turns TLS on, except for nodes whose address begins with `redis://`.
    */
   readonly ca?: string | undefined;
 }
 
 export interface RedisTimeLimits {
   readonly connectMs: number;
-  /** A connection on which an answer is due and nothing comes for so long is dead. */
+  /** A connection counts as dead if a reply is due and nothing arrives for this time. */
   readonly silenceMs: number;
 }
 
 export type RedisClient = Redis | Cluster;
 
-/** Lua scripts by the name of the command that ioredis makes of each. */
+/** Lua scripts, by the name of the command that ioredis defines for each. */
 export type RedisScripts = Readonly<Record<string, { readonly numberOfKeys: number; readonly lua: string }>>;
 
-/** Replies keep the shapes of RESP2, which is what the scripts' types say. */
+/** Without `replyMapping`, replies keep the shapes of RESP2, which the types of the scripts describe. */
 type ClientOptions = Omit<RedisOptions, 'replyMapping'>;
 
 const LONGEST_RETRY_MS = 2_000;
-/** A replica that never becomes a primary must not have its connection replaced with each write it refuses. */
+/** The shortest time between reconnects because of READONLY, so that not every write refused by a replica causes one. */
 const READONLY_RECONNECT_MS = 1_000;
 
-/** 50 ms doubling up to 2 s, spread by half, so that processes do not come back in step. */
+/** Exponential back-off from 50 ms to 2 s. The jitter of one half keeps processes from reconnecting in step. */
 export function reconnectDelayMs(attempt: number): number {
   const longest = Math.min(50 * 2 ** Math.min(attempt - 1, 10), LONGEST_RETRY_MS);
   return Math.round(longest * (0.5 + Math.random() / 2));
 }
 
-/** Connection for commands: fails at once while there is none, and comes back by itself for ever. */
+/** Opens the connection for commands. Commands fail at once while it is down, and it reconnects without end. */
 export function openCommands(
   connection: RedisConnection,
   limits: RedisTimeLimits,
@@ -69,7 +69,7 @@ export function openCommands(
   let readonlySince = -Infinity;
   const common: ClientOptions = {
     ...commonOptions(limits),
-    // Zero: what was sent on a connection that is lost rejects at once, and nothing is ever sent twice.
+    // Zero: commands on a lost connection reject at once, and no command is ever sent twice.
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
     enableAutoPipelining: true,
@@ -105,8 +105,8 @@ export function openCommands(
 }
 
 /**
- * Connection for a subscription, not opened yet; it is used once and replaced when lost. In a cluster every node hears
- * what is published on any other, so one of the configured nodes is taken, another with each `attempt`.
+ * A client for a subscription, not yet connected. It is replaced, not reconnected, when its connection is lost. In a
+ * cluster every node receives the messages published on any other, so each `attempt` uses another configured node.
  */
 export function subscriberClient(
   connection: RedisConnection,
@@ -136,7 +136,7 @@ function commonOptions(limits: RedisTimeLimits): ClientOptions {
     disconnectTimeout: limits.silenceMs,
     maxLoadingRetryTime: 1_000,
     keepAlive: 10_000,
-    // Its CLIENT SETINFO would need one more permission, and fill the ACL log without it.
+    // CLIENT SETINFO would need one more permission, and without that it would fill the ACL log.
     disableClientInfo: true,
     noDelay: true,
   };
@@ -161,7 +161,7 @@ function serverOptions(
     enableTLSForSentinelMode: servers.tls !== undefined,
     sentinelCommandTimeout: limits.silenceMs,
     sentinelRetryStrategy: reconnectDelayMs,
-    // A primary cut off from its Sentinels never says that it was replaced: they do.
+    // A primary that is cut off from its Sentinels does not know that it was replaced; the Sentinels do.
     failoverDetector: true,
   };
 }
@@ -182,28 +182,31 @@ interface ServerOptions {
   tls?: { ca?: string };
 }
 
-/** The first of the servers, with what any of them says, and with `access`. @throws TypeError where one is no address */
+/**
+ * Options for the first server. Each credential, database and scheme is from `access`, or from the first address that has it.
+ * @throws TypeError if an address is invalid
+ */
 function serversAt(texts: readonly string[], access: RedisAccess = {}): ServerOptions {
   const addresses = texts.map((text) => address(text));
-  const said = <Key extends keyof RedisAddress>(key: Key): RedisAddress[Key] | undefined =>
+  const stated = <Key extends keyof RedisAddress>(key: Key): RedisAddress[Key] | undefined =>
     addresses.find((one) => one[key] !== undefined)?.[key];
-  const username = access.username ?? said('username');
-  const password = access.password ?? said('password');
-  const db = access.db ?? said('db');
+  const username = access.username ?? stated('username');
+  const password = access.password ?? stated('password');
+  const db = access.db ?? stated('db');
   const { ca } = access;
-  const tls = said('tls') ?? ca !== undefined;
+  const tls = stated('tls') ?? ca !== undefined;
   return {
     host: addresses[0]?.host ?? 'localhost',
     port: addresses[0]?.port ?? 0,
     ...(db !== undefined && { db }),
     ...(username !== undefined && { username }),
     ...(password !== undefined && { password }),
-    // SNI must not be sent for IP addresses (RFC 6066, section 3); Node leaves it out by itself then.
+    // No `servername`: SNI must not be sent for IP addresses (RFC 6066, section 3), and Node omits it for them.
     ...(tls && { tls: ca === undefined ? {} : { ca } }),
   };
 }
 
-/** @throws TypeError where it is none; the check of the configuration says more of it */
+/** @throws TypeError if the address is invalid; the check of the configuration reports the details earlier */
 function address(text: string, defaultPort?: number): RedisAddress {
   const result = parseRedisAddress(text, defaultPort === undefined ? {} : { defaultPort });
   if (!result.ok) throw new TypeError(`a Redis address with ${result.fault.found}`);

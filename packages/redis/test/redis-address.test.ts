@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { parseRedisAddress, type RedisAddress } from '../src/redis-address.ts';
 
-describe('an address', () => {
+describe('a valid address', () => {
   const GOOD: readonly [text: string, address: RedisAddress][] = [
     ['h', { host: 'h', port: 6379 }],
     ['h:7000', { host: 'h', port: 7000 }],
@@ -29,12 +29,12 @@ describe('an address', () => {
     expect(parseRedisAddress(text)).toEqual({ ok: true, address });
   });
 
-  test('has the port of its kind of server where it names none', () => {
+  test('gets the default port of its kind of server if it names none', () => {
     expect(parseRedisAddress('h', { defaultPort: 26_379 })).toMatchObject({ address: { port: 26_379 } });
   });
 });
 
-describe('a fault', () => {
+describe('an invalid address', () => {
   const BAD: readonly [text: string, found: RegExp, remedy: RegExp][] = [
     ['redis://:S3cr3t%dEf@h', /not UTF-8/, /%25/],
     ['redis://:S3cr3t%4@h', /% that begins no escape/, /%25/],
@@ -47,7 +47,7 @@ describe('a fault', () => {
     ['redis://app:S3cr3t@h/1@2', /several @/, /%40/],
     ['redis://app:123#S3cr3t', /a #/, /%23/],
     ['redis://app:123/S3cr3t', /path that is not one number/, /%2F/],
-    ['redis://app:S3cr3t', /port that is no port/, /1 to 65535.*user:password@host/],
+    ['redis://app:S3cr3t', /invalid port/, /1 to 65535.*user:password@host/],
     ['redis://h/cache/1', /path that is not one number/, /\/N/],
     ['redis://h/cache', /path that is not one number/, /\/N/],
     ['redis://h/1/', /path that is not one number/, /\/N/],
@@ -79,11 +79,11 @@ describe('a fault', () => {
     ['redis://h h', /white space/, /%20/],
     ['redis://app:S3 cr3t@h', /white space/, /%20/],
     ['redis://h\n', /white space/, /none/],
-    ['redis://bücher', /host that is no name/, /xn--/],
-    ['redis://%68ost', /host that is no name/, /ASCII/],
+    ['redis://bücher', /invalid host name/, /xn--/],
+    ['redis://%68ost', /invalid host name/, /ASCII/],
   ];
 
-  test.each(BAD)('%j is %s', (text, found, remedy) => {
+  test.each(BAD)('%j is refused with %s', (text, found, remedy) => {
     const result = parseRedisAddress(text);
     expect(result).toMatchObject({ ok: false });
     if (result.ok) return;

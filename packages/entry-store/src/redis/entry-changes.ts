@@ -3,17 +3,17 @@ import type { ObjectId } from '@cloud-mirror/mirrored-objects';
 import type { ChangeListener } from '../entry-store.ts';
 import { ChangeListeners } from '../change-listeners.ts';
 
-/** What is published when the entries of whole back ends are removed. */
+/** The message published when all entries of some back ends are dropped. */
 export const FLUSH_MESSAGE = 'flush';
 
-/** How one object is named on the channel. */
+/** The message that names one object on the channel. */
 export function changeMessage(id: ObjectId): string {
   return `${id.backend} ${id.sha256}`;
 }
 
 /**
- * Changes of entries as Redis publishes them: one connection for all listeners of this process, opened with the first
- * of them. A gap in the subscription is told as `lost`.
+ * Changes of entries, received from Redis. All listeners of this process share one connection, which opens with the
+ * first of them. A gap in the subscription reaches them as `lost`.
  */
 export class EntryChanges implements AsyncDisposable {
   readonly #listeners: ChangeListeners;
@@ -23,8 +23,8 @@ export class EntryChanges implements AsyncDisposable {
     this.#listeners = new ChangeListeners(options.onError);
     this.#feed = new RedisChangeFeed({
       ...options,
-      onMessage: (message) => this.#hear(message),
-      onGap: () => this.#listeners.tell({ type: 'lost' }),
+      onMessage: (message) => this.#receive(message),
+      onGap: () => this.#listeners.notify({ type: 'lost' }),
     });
   }
 
@@ -34,7 +34,7 @@ export class EntryChanges implements AsyncDisposable {
     return subscription;
   }
 
-  /** Why the last try to subscribe failed; `null` while it stands, and before it was tried. */
+  /** Why the last attempt to subscribe failed; `null` while subscribed, and before the first attempt. */
   get failure(): Error | null {
     return this.#feed.failure;
   }
@@ -44,10 +44,10 @@ export class EntryChanges implements AsyncDisposable {
     await this.#feed[Symbol.asyncDispose]();
   }
 
-  #hear(message: string): void {
-    if (message === FLUSH_MESSAGE) return this.#listeners.tell({ type: 'flushed' });
+  #receive(message: string): void {
+    if (message === FLUSH_MESSAGE) return this.#listeners.notify({ type: 'flushed' });
     const [, backend, sha256, pending] = /^(\S+) ([0-9a-f]{64})( pending)?$/.exec(message) ?? [];
     if (backend === undefined || sha256 === undefined) return;
-    this.#listeners.tell({ type: 'changed', id: { backend, sha256 }, pending: pending !== undefined });
+    this.#listeners.notify({ type: 'changed', id: { backend, sha256 }, pending: pending !== undefined });
   }
 }

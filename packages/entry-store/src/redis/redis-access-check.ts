@@ -1,10 +1,10 @@
 import type { EntryCommands } from './scripts/index.ts';
 
 const CHECK_LIFE_MS = 1_000;
-/** No name of an object: listeners pass over it. */
+/** Not the name of an object, so listeners ignore it. */
 const CHECK_NAME = 'check';
 
-/** Digest of no script: to be allowed to ask for one by its digest is all that counts. */
+/** Not the digest of any script. NOSCRIPT shows that EVALSHA is permitted, which is all that the check needs. */
 const NO_SCRIPT = '0'.repeat(40);
 
 function unlessMissing(error: unknown): void {
@@ -12,10 +12,11 @@ function unlessMissing(error: unknown): void {
 }
 
 /**
- * Uses every command that the entry store needs, on a key of its own and on the channel of changes: a user whose ACL lacks one of
- * them is told by the health check, and not by claims that fail. A trial and not ACL DRYRUN, which such a user may not call.
+ * Runs every command that the entry store needs, on a separate key and on the channel of changes. A missing permission
+ * in the ACL then shows in the health check and not in failing claims. ACL DRYRUN is no alternative: such a user may not
+ * call it.
  *
- * @throws EntryStoreError
+ * @throws EntryStoreError if a command fails
  */
 export async function checkAccess(
   commands: EntryCommands,
@@ -24,7 +25,7 @@ export async function checkAccess(
   const key = `{${keyPrefix}:check}`;
   await commands.call((client, scripts) =>
     Promise.all([
-      // First, since its refusal says most plainly why nothing can be written.
+      // First, because its error states most plainly why the server refuses writes.
       client.set(key, '1', 'PX', CHECK_LIFE_MS),
       client.get(key),
       client.mget([key]),

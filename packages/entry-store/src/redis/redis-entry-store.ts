@@ -25,25 +25,26 @@ import { RedisSeal } from './redis-seal.ts';
 
 export interface RedisEntryStoreOptions {
   readonly connection: RedisConnection;
-  /** First part of every key and of the channel, so that several installations can share a Redis. */
+  /** Prefix of every key and of the channel, so that several mirrors can share a Redis. */
   readonly keyPrefix: string;
-  /** Longest time a call may take, in milliseconds; also where Redis cannot be reached. */
+  /** The longest time that a call may take, in milliseconds, even if Redis cannot be reached. */
   readonly commandTimeoutMs: number;
-  /** Longest time to open a connection (TCP and TLS), in milliseconds; 2,000 where none is given. */
+  /** The longest time to open a connection (TCP and TLS), in milliseconds. Default 2,000. */
   readonly connectTimeoutMs?: number | undefined;
-  /** Hears of lost connections, and of listeners that throw. Calls reject by themselves. */
+  /** Called with each lost connection, damaged entry, and error of a listener. A failed call rejects instead. */
   readonly onError?: ((error: Error) => void) | undefined;
 }
 
-/** A connection counts as dead when an answer is due and none came for twice a call's limit, but not sooner. */
+/** A connection counts as dead if a reply is due for twice a call's time limit, and at least for this time. */
 const SHORTEST_SILENCE_MS = 1_000;
 
 /**
- * Entries in Redis 6.2 or later: one server, Sentinels, or a cluster. One entry is one string of JSON below
- * `{<keyPrefix>:<backend>:<sha256>}` (`<sha256>-hashed` where keys of copies are hashed), with the expiry of its lease or life.
+ * Entries in Redis 6.2 or later: one server, Sentinels, or a cluster. An entry is a JSON string at the key
+ * `{<keyPrefix>:<backend>:<sha256>}` (`<sha256>-hashed` if the keys of copies are hashed). It expires with its lease or life.
  *
- * May be made before Redis is up: it connects by itself and calls reject until then. `flush` is many commands; each of
- * them, and not the whole, keeps to the time limit. What its user must be allowed: {@link checkAccess}, docs/deploy/redis.md.
+ * Can be constructed before Redis is up: it connects by itself, and calls reject until then. `flush` sends many commands,
+ * and the time limit applies to each of them, not to the whole. For the permissions that the Redis user needs, see
+ * {@link checkAccess} and docs/deploy/redis.md.
  */
 export class RedisEntryStore implements EntryStore {
   readonly timeLimitMs: number;
@@ -86,7 +87,7 @@ export class RedisEntryStore implements EntryStore {
     const text = await this.#reads.read(this.#key(id));
     if (text === null) return null;
     const entry = parseEntry(text);
-    if (entry === null) this.#damaged.tell(id);
+    if (entry === null) this.#damaged.report(id);
     return entry;
   }
 
@@ -116,17 +117,18 @@ export class RedisEntryStore implements EntryStore {
   }
 
   /**
-   * An entry that no reader can read must not refuse claims for ever: it is dropped, as a purge would, and the claim repeated.
-   * @param attempt resolves to `null` where it was refused because of such an entry
+   * A damaged entry must not block claims for ever. It is dropped, as by a purge, and the write is repeated.
+   * @param attempt resolves to `null` if a damaged entry refused the write
+   * @throws EntryStoreError if the entry is damaged again
    */
   async #withoutDamaged<Result>(id: ObjectId, attempt: () => Promise<Result | null>): Promise<Result> {
     const first = await attempt();
     if (first !== null) return first;
-    this.#damaged.tell(id);
+    this.#damaged.report(id);
     await this.drop(id);
     const second = await attempt();
     if (second !== null) return second;
-    throw new EntryStoreError('an entry is damaged, and damaged again after it was dropped');
+    throw new EntryStoreError('an entry was damaged again right after the damaged one was dropped');
   }
 
   async renew(id: ObjectId, token: string, renewal: { leaseMs: number; bytes: number }): Promise<boolean> {
@@ -170,11 +172,11 @@ export class RedisEntryStore implements EntryStore {
   }
 
   async flush(backends: readonly string[]): Promise<number> {
-    const tell = async (): Promise<void> => {
+    const announce = async (): Promise<void> => {
       await this.#seal.break();
       await this.#commands.call((client) => client.publish(this.#channel, FLUSH_MESSAGE));
     };
-    return flushEntries(this.#commands, { keyPrefix: this.#keyPrefix, backends, tell });
+    return flushEntries(this.#commands, { keyPrefix: this.#keyPrefix, backends, announce });
   }
 
   async seal(): Promise<string> {
@@ -186,8 +188,8 @@ export class RedisEntryStore implements EntryStore {
   }
 
   async check(): Promise<void> {
-    const refused = this.#changes.failure;
-    if (refusalIn(refused) !== null) throw entryStoreError(refused);
+    const { failure } = this.#changes;
+    if (refusalIn(failure) !== null) throw entryStoreError(failure);
     await checkAccess(this.#commands, { keyPrefix: this.#keyPrefix, channel: this.#channel });
   }
 
@@ -206,7 +208,7 @@ export class RedisEntryStore implements EntryStore {
     await Promise.all([this.#changes[Symbol.asyncDispose](), this.#commands[Symbol.asyncDispose]()]);
   }
 
-  /** The braces put all that belongs to one object into one slot of a cluster. */
+  /** The braces are a hash tag: a cluster chooses the slot by the text inside them. */
   #key(id: ObjectId): string {
     const form = id.keys === undefined ? '' : `-${id.keys}`;
     return `{${this.#keyPrefix}:${id.backend}:${id.sha256}${form}}`;
@@ -217,7 +219,7 @@ export class RedisEntryStore implements EntryStore {
   }
 }
 
-/** Redis takes whole milliseconds, at least one. */
+/** Redis accepts only positive integers as milliseconds. */
 function whole(ms: number): number {
   return Math.max(1, Math.ceil(ms));
 }

@@ -4,23 +4,24 @@ import type { EntryCommands } from './scripts/index.ts';
 export interface FlushOptions {
   readonly keyPrefix: string;
   readonly backends: readonly string[];
-  /** Says that entries are gone: at the end, also of a flush that failed in the middle. */
-  readonly tell: () => Promise<void>;
+  /** Announces that entries are gone. Called at the end, even if the flush failed after it removed some. */
+  readonly announce: () => Promise<void>;
 }
 
-/** Keys that one SCAN looks at: some milliseconds of a server that does nothing else meanwhile. */
+/** Keys that one SCAN examines. It blocks the single-threaded server for a few milliseconds. */
 const SCAN_COUNT = 1_000;
 
 /**
- * Removes every entry of the back ends, server by server. Every entry that was there when it began is gone when it
- * ends (https://redis.io/docs/latest/commands/scan/#scan-guarantees); later ones may be.
+ * Removes every entry of the back ends, server by server. Every entry that exists when the flush begins is gone when it
+ * ends (https://redis.io/docs/latest/commands/scan/#scan-guarantees). An entry written meanwhile may or may not be.
  *
- * @returns how many entries went
+ * @returns the number of entries removed
+ * @throws EntryStoreError if a command fails; entries may already be gone then
  */
 export async function flushEntries(commands: EntryCommands, options: FlushOptions): Promise<number> {
   const pattern = patternFor(options);
   const wanted = new Set(options.backends.map((backend) => `{${options.keyPrefix}:${backend}:`));
-  const { tell } = options;
+  const { announce } = options;
   let count = 0;
   try {
     for (const server of await commands.call(async () => commands.primaries())) {
@@ -36,15 +37,15 @@ export async function flushEntries(commands: EntryCommands, options: FlushOption
       } while (cursor !== '0');
     }
   } catch (error) {
-    // Some entries are gone, and nobody else tells. What made the flush fail says more than a failure to tell.
-    if (count > 0) await tell().catch(() => undefined);
+    // Some entries are gone, and only this call can announce it. If that fails too, the first error is the useful one.
+    if (count > 0) await announce().catch(() => undefined);
     throw error;
   }
-  await tell();
+  await announce();
   return count;
 }
 
-/** One key a command: those of a cluster's node are in different slots. */
+/** One key for each command, because a cluster node's keys are in different slots. */
 async function unlink(server: Redis, keys: readonly string[]): Promise<number> {
   const pipeline = server.pipeline();
   for (const key of keys) pipeline.unlink(key);
@@ -56,7 +57,7 @@ async function unlink(server: Redis, keys: readonly string[]): Promise<number> {
   return count;
 }
 
-/** Several back ends are told apart after one walk over the keys, which is what takes the time. */
+/** Several back ends share one scan, which is the slow part; the caller then filters its keys by back end. */
 function patternFor({ keyPrefix, backends }: FlushOptions): string {
   const [only] = backends;
   return backends.length === 1 && only !== undefined
@@ -64,7 +65,7 @@ function patternFor({ keyPrefix, backends }: FlushOptions): string {
     : `{${literally(keyPrefix)}:*}`;
 }
 
-/** https://redis.io/docs/latest/commands/keys/ */
+/** Escapes the characters of a glob-style pattern (https://redis.io/docs/latest/commands/keys/). */
 function literally(text: string): string {
   return text.replace(/[\\*?[\]^-]/g, '\\$&');
 }

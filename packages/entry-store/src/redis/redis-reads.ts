@@ -1,8 +1,8 @@
 import type { EntryCommands } from './scripts/index.ts';
 import type { RedisClient } from '@cloud-mirror/redis';
 
-/** The most keys of one command: the server does nothing else meanwhile. */
-const MOST_AT_ONCE = 500;
+/** The most keys in one command, which blocks the single-threaded server. */
+const MAX_KEYS_PER_MGET = 500;
 
 interface Read {
   readonly key: string;
@@ -11,9 +11,9 @@ interface Read {
 }
 
 /**
- * Reads of single keys. Those asked for in one turn of the event loop travel as one MGET, which takes a fifth of the time
- * of as many GETs, pipelined or not; in a cluster, where keys are on many servers, as a GET each. So they do where the
- * server refuses to look into many slots: managed ones are clusters, with a single address also where they are but one.
+ * Reads single keys. The reads of one turn of the event loop are batched into one MGET, which takes a fifth of the time
+ * of as many GETs, pipelined or not. In a cluster each key takes a GET, because the keys are in different slots.
+ * A server that refuses MGET across slots gets single GETs as well: a managed Redis may be a cluster behind one address.
  */
 export class RedisReads {
   readonly #commands: EntryCommands;
@@ -25,7 +25,7 @@ export class RedisReads {
     this.#slotsApart = commands.isCluster;
   }
 
-  /** @throws EntryStoreError within the time limit of a call, counted from the end of this turn */
+  /** @throws EntryStoreError within the time limit of a call, which starts at the end of this turn of the event loop */
   read(key: string): Promise<string | null> {
     if (this.#slotsApart) return this.#commands.call((client) => textAt(client, key));
     return new Promise((resolve, reject) => {
@@ -36,8 +36,8 @@ export class RedisReads {
   #send(): void {
     const asked = this.#asked;
     this.#asked = [];
-    for (let first = 0; first < asked.length; first += MOST_AT_ONCE)
-      this.#sendTogether(asked.slice(first, first + MOST_AT_ONCE));
+    for (let first = 0; first < asked.length; first += MAX_KEYS_PER_MGET)
+      this.#sendTogether(asked.slice(first, first + MAX_KEYS_PER_MGET));
   }
 
   #sendTogether(reads: readonly Read[]): void {
@@ -62,7 +62,7 @@ export class RedisReads {
   }
 }
 
-/** As MGET has it: a key of another type has no text. */
+/** The string at `key`. Returns null for a key of another type, as MGET does. */
 export async function textAt(client: RedisClient, key: string): Promise<string | null> {
   try {
     return await client.get(key);

@@ -3,8 +3,8 @@ import type { EntryCommands } from './scripts/index.ts';
 import { textAt } from './redis-reads.ts';
 
 /**
- * The seal of {@link EntryStore.seal}: one key beside the entries. It is broken by removing it, which a server without
- * room for another byte does as well; who misses it puts a new one there, and no text comes twice.
+ * The seal of {@link EntryStore.seal}: one key beside the entries. A drop or flush breaks it by deleting the key, which
+ * works even on a server that is out of memory. The next reader that finds none writes a new one. No text ever returns.
  */
 export class RedisSeal {
   readonly #commands: EntryCommands;
@@ -22,11 +22,12 @@ export class RedisSeal {
     if (seal !== null) return seal;
     const fresh = freshToken();
     const set = await this.#commands.call((client) => client.set(key, fresh, 'NX'));
-    // Another process was faster, or a key of another type is there until the next drop; whichever it put there, this one has not been seen and is nobody's.
+    // Another process was faster, or a key of another type is there until the next drop. A text that nobody else knows
+    // never equals a later seal, so the caller trusts nothing that it remembers.
     return set === 'OK' ? fresh : freshToken();
   }
 
-  /** To be called when the entries are gone: in a cluster they are on other servers. @throws EntryStoreError */
+  /** Must be called after the entries are gone, since in a cluster they are on other servers. @throws EntryStoreError */
   async break(): Promise<void> {
     await this.#commands.call((client) => client.del(this.#key));
   }

@@ -1,10 +1,12 @@
 import { PRELUDE } from './prelude.ts';
 
 /**
- * Does what the other scripts do, to a key that is nobody's entry: an ACL is asked for each command within a script as well.
+ * Runs the commands of the other scripts on the key of the access check: Redis applies the ACL to each command inside a
+ * script too.
  *
  * KEYS[1] key of the check
- * ARGV[1] channel, ARGV[2] a name that is no object's
+ * ARGV[1] channel
+ * ARGV[2] message that names no object
  * Returns 1
  */
 export const CHECK_ACCESS = `${PRELUDE}

@@ -4,8 +4,12 @@ import { PRELUDE } from './prelude.ts';
  * Claims an object for copying; see EntryStore.claim.
  *
  * KEYS[1] entry
- * ARGV[1] channel, ARGV[2] name of the object, ARGV[3] token, ARGV[4] lease in ms, ARGV[5] copying lease in ms
- * Returns {1, attempts} when claimed, {0, entry as JSON} when refused
+ * ARGV[1] channel
+ * ARGV[2] message that names the object
+ * ARGV[3] token of the claim
+ * ARGV[4] lease in ms
+ * ARGV[5] copying lease in ms
+ * Returns {1, attempts} if claimed, now or before with this token; {0, entry as JSON} if refused
  */
 export const CLAIM = `${PRELUDE}
 local token, lease, copying_lease = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])

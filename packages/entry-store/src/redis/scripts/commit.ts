@@ -1,12 +1,15 @@
 import { PRELUDE } from './prelude.ts';
 
 /**
- * The copy is in the store; see EntryStore.commit.
+ * Makes an entry present; see EntryStore.commit.
  *
  * KEYS[1] entry
- * ARGV[1] channel, ARGV[2] name of the object, ARGV[3] token, ARGV[4] time to live in ms,
+ * ARGV[1] channel
+ * ARGV[2] message that names the object
+ * ARGV[3] token of the writer
+ * ARGV[4] time to live in ms
  * ARGV[5] fields of the copy: the JSON of an object without its braces
- * Returns 1 when committed now or before with this token, 0 when refused
+ * Returns 1 if committed, now or before with this token; 0 if refused
  */
 export const COMMIT = `${PRELUDE}
 local token, ttl, copy = ARGV[3], tonumber(ARGV[4]), ARGV[5]

@@ -1,12 +1,14 @@
 import { PRELUDE } from './prelude.ts';
 
 /**
- * Forgets an entry; see EntryStore.drop. Without a token the change is told even where nothing was removed: listeners
- * may hold what Redis has lost.
+ * Drops an entry; see EntryStore.drop. Without a token the change is announced even if there was no entry: listeners may
+ * still hold an entry that Redis has lost.
  *
  * KEYS[1] entry
- * ARGV[1] channel, ARGV[2] name of the object, ARGV[3] token, or none
- * Returns 1 when an entry was removed, 0 otherwise
+ * ARGV[1] channel
+ * ARGV[2] message that names the object
+ * ARGV[3] token that the entry must have; omitted to drop any entry
+ * Returns 1 if an entry was removed, else 0
  */
 export const DROP = `${PRELUDE}
 local token = ARGV[3]

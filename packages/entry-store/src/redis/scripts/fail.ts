@@ -1,13 +1,18 @@
 import { PRELUDE } from './prelude.ts';
 
 /**
- * The copy failed; see EntryStore.fail.
+ * Records a failed copy; see EntryStore.fail.
  *
  * KEYS[1] entry
- * ARGV[1] channel, ARGV[2] name of the object, ARGV[3] token, ARGV[4] time to live in ms,
- * ARGV[5] first and ARGV[6] longest backoff in ms, ARGV[7] time to the next try in ms, empty for the backoff,
+ * ARGV[1] channel
+ * ARGV[2] message that names the object
+ * ARGV[3] token of the writer
+ * ARGV[4] time to live in ms
+ * ARGV[5] first back-off in ms
+ * ARGV[6] longest back-off in ms
+ * ARGV[7] delay of the next try in ms; empty to use the back-off
  * ARGV[8] further fields of the error: the JSON of an object without its braces
- * Returns 1 when noted now or before with this token, 0 when refused
+ * Returns 1 if recorded, now or before with this token; 0 if refused
  */
 export const FAIL = `${PRELUDE}
 local token, ttl, first, longest = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])

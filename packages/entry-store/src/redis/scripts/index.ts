@@ -8,7 +8,7 @@ import { RELEASE } from './release.ts';
 import { RENEW } from './renew.ts';
 import { TAKE } from './take.ts';
 
-/** Every script under the name of the command that ioredis makes of it. */
+/** Every script, by the name of the command that ioredis defines for it. */
 export const ENTRY_SCRIPTS = {
   claimEntry: { numberOfKeys: 1, lua: CLAIM },
   takeEntry: { numberOfKeys: 1, lua: TAKE },
@@ -22,7 +22,7 @@ export const ENTRY_SCRIPTS = {
 
 type Arguments = [key: string, channel: string, name: string, ...rest: (string | number)[]];
 
-/** The commands of {@link ENTRY_SCRIPTS} on a client, with what they answer. */
+/** The commands that {@link ENTRY_SCRIPTS} defines on a client, with the types of their replies. */
 export interface EntryScripts {
   claimEntry(...args: Arguments): Promise<[claimed: 1, attempts: number] | [claimed: 0, entry: string]>;
   takeEntry(

@@ -1,14 +1,19 @@
 /**
- * What every script begins with. KEYS[1] is the entry; ARGV[1] and ARGV[2] are the channel on which changes are told
- * and the name under which this object is told there.
+ * The beginning of every script: it reads the entry and defines the functions that write one.
  *
- * Numbers are written by `whole`, since cjson writes 14 digits and sizes have up to 16. Everything that is not
- * counted by the server itself arrives as JSON text and is put into the entry as it is, so that null stays null.
- * What is no entry counts as absent, and the next claim writes over it: text that is none, an entry that lacks what the scripts
- * calculate with, and a key of another type. (Whether an entry is whole is for entry-schema.ts to say; claims that were refused
- * because of one that is not are repeated when it is gone.)
+ * KEYS[1] entry
+ * ARGV[1] channel on which changes are published
+ * ARGV[2] message that names the object
+ * Further arguments, and the return value, are each script's own.
  *
- * An entry that is pending, now or still, is told as such: who waits for the end of it need not look.
+ * Numbers are written by `whole`, because cjson writes 14 digits and sizes have up to 16. Fields that the script does not
+ * compute arrive as JSON text and go into the entry unchanged, so that null stays null.
+ *
+ * An invalid entry counts as absent, and the next claim overwrites it. Invalid are text that is no entry, an entry without
+ * the fields that the scripts compute with, and a key of another type. The full validation is in entry-schema.ts: a claim
+ * that was refused because of an entry that fails it is repeated after that entry is dropped.
+ *
+ * The message for a pending entry says so, so that a request that waits for the outcome need not read the entry.
  */
 export const PRELUDE = `
 local key, channel, name = KEYS[1], ARGV[1], ARGV[2]
@@ -48,13 +53,13 @@ local function whole(number)
   return string.format('%.0f', number)
 end
 
-local function announce(told)
-  redis.call('PUBLISH', channel, told or name)
+local function announce(message)
+  redis.call('PUBLISH', channel, message or name)
 end
 
-local function write(json, ends, told)
-  redis.call('SET', key, json, 'PXAT', whole(ends))
-  announce(told)
+local function write(json, expires_at, message)
+  redis.call('SET', key, json, 'PXAT', whole(expires_at))
+  announce(message)
 end
 
 local function write_pending(token, phase, since, bytes, lease_end, attempts, own_claim)

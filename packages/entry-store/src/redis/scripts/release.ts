@@ -1,11 +1,13 @@
 import { PRELUDE } from './prelude.ts';
 
 /**
- * The claim won could not be used; see EntryStore.release.
+ * Gives up a claim or take; see EntryStore.release.
  *
  * KEYS[1] entry
- * ARGV[1] channel, ARGV[2] name of the object, ARGV[3] token
- * Returns 1 when released, 0 when refused
+ * ARGV[1] channel
+ * ARGV[2] message that names the object
+ * ARGV[3] token of the writer
+ * Returns 1 if released, 0 if refused
  */
 export const RELEASE = `${PRELUDE}
 local token = ARGV[3]

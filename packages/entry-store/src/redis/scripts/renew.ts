@@ -1,11 +1,15 @@
 import { PRELUDE } from './prelude.ts';
 
 /**
- * Lengthens a lease; see EntryStore.renew.
+ * Extends a lease; see EntryStore.renew.
  *
  * KEYS[1] entry
- * ARGV[1] channel, ARGV[2] name of the object, ARGV[3] token, ARGV[4] lease in ms, ARGV[5] bytes so far
- * Returns 1 when renewed, 0 when refused
+ * ARGV[1] channel
+ * ARGV[2] message that names the object
+ * ARGV[3] token of the writer
+ * ARGV[4] lease in ms
+ * ARGV[5] bytes copied so far
+ * Returns 1 if renewed, 0 if refused
  */
 export const RENEW = `${PRELUDE}
 local token, lease, bytes = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])

@@ -1,12 +1,16 @@
 import { PRELUDE } from './prelude.ts';
 
 /**
- * A copier takes an object over; see EntryStore.take.
+ * Makes an entry a copier's; see EntryStore.take.
  *
  * KEYS[1] entry
- * ARGV[1] channel, ARGV[2] name of the object, ARGV[3] token, ARGV[4] token of the job, ARGV[5] lease in ms
- * Returns {1, 1 where the claim was the job's own else 0, attempts} when taken,
- *         {0, entry as JSON, what is left of another's copying lease in ms} when refused
+ * ARGV[1] channel
+ * ARGV[2] message that names the object
+ * ARGV[3] token of the take
+ * ARGV[4] token of the job
+ * ARGV[5] lease in ms
+ * Returns {1, 1 if the claim was the job's own else 0, attempts} if taken, now or before with this token;
+ *         {0, entry as JSON, remaining lease of the copying copier in ms} if refused
  */
 export const TAKE = `${PRELUDE}
 local token, job_token, lease = ARGV[3], ARGV[4], tonumber(ARGV[5])
