@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Change, Claim, EntryStore, Failure, Take } from '../src/entry-store.ts';
 import { urlSha256, type Copy, type ObjectId } from '@cloud-mirror/mirrored-objects';
 
-/** Two instances over the same entries, as two processes have them; the same one twice where there is but one. */
+/** Two instances over the same entries, as in two processes. An in-memory adapter passes the same instance twice. */
 export interface EntryStorePair extends AsyncDisposable {
   readonly store: EntryStore;
   readonly other: EntryStore;
@@ -46,7 +46,7 @@ function takeOf(token: string, take: Partial<Take> = {}): Take {
   return { token, jobToken: 'none', leaseMs: LEASE_MS, ...take };
 }
 
-/** Waits for something that only the passing of time brings; the test's own limit bounds it. */
+/** Polls until the condition holds. The time limit of the test bounds the wait. */
 export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await holds())) await delay(5);
 }
@@ -60,7 +60,7 @@ export async function untilItAnswers(store: EntryStore): Promise<void> {
   );
 }
 
-/** Every sentence of the port, for any adapter. */
+/** The contract suite of the EntryStore port, for any adapter. */
 export function describeEntryStore(name: string, open: () => Promise<EntryStorePair>): void {
   describe(name, () => {
     let pair: EntryStorePair;
@@ -77,7 +77,7 @@ export function describeEntryStore(name: string, open: () => Promise<EntryStoreP
       await pair[Symbol.asyncDispose]();
     });
 
-    /** Brings the object to `error` with `attempts` failures behind it. */
+    /** Brings the entry to `error` after `attempts` failures. */
     async function failed(failure: Partial<Failure> = {}, attempts = 1): Promise<void> {
       for (let attempt = 1; attempt <= attempts; attempt += 1) {
         const token = `failing-${attempt}`;
@@ -92,11 +92,11 @@ export function describeEntryStore(name: string, open: () => Promise<EntryStoreP
     }
 
     describe('get', () => {
-      test('answers null where nothing is known', async () => {
+      test('returns null for an absent entry', async () => {
         expect(await store.get(id)).toBeNull();
       });
 
-      test('tells objects and back ends apart', async () => {
+      test('distinguishes objects and back ends', async () => {
         await present();
         expect(await store.get({ ...id, backend: 's3/eu-central-1' })).toBeNull();
         expect(await store.get(objectIn(id.backend))).toBeNull();
@@ -120,7 +120,7 @@ export function describeEntryStore(name: string, open: () => Promise<EntryStoreP
         if (entry?.state === 'pending') expect(entry.leaseEnd - entry.since).toBe(LEASE_MS);
       });
 
-      test('is won by exactly one of five hundred at once', async () => {
+      test('is won by exactly one of five hundred concurrent claims', async () => {
         const results = await Promise.all(
           Array.from({ length: 500 }, (_, index) =>
             (index % 2 === 0 ? store : other).claim(id, claimOf(`token-${index}`)),
@@ -132,7 +132,7 @@ export function describeEntryStore(name: string, open: () => Promise<EntryStoreP
           if (!result.claimed) expect(result.entry).toMatchObject({ state: 'pending', token: winners[0] });
       });
 
-      test('is refused with the entry while another holds it', async () => {
+      test('is refused with the entry while another token holds it', async () => {
         await store.claim(id, claimOf('a'));
         expect(await store.claim(id, claimOf('b'))).toEqual({ claimed: false, entry: await store.get(id) });
         await store.take(id, takeOf('c'));
@@ -142,24 +142,24 @@ export function describeEntryStore(name: string, open: () => Promise<EntryStoreP
         });
       });
 
-      test('is refused where the copy is present', async () => {
+      test('is refused if the entry is present', async () => {
         await present();
         expect(await store.claim(id, claimOf('b'))).toEqual({ claimed: false, entry: await store.get(id) });
       });
 
-      test('succeeds when the lease before it has ended', async () => {
+      test('succeeds when the previous lease has ended', async () => {
         await store.claim(id, claimOf('a', { leaseMs: SHORT_MS }));
         await until(async () => (await store.get(id)) === null);
         expect(await store.claim(id, claimOf('b'))).toMatchObject({ claimed: true });
         expect(await store.get(id)).toMatchObject({ token: 'b' });
       });
 
-      test('is refused on an error whose retry time is not long past', async () => {
+      test('is refused on an error until the copying lease has passed after its retry time', async () => {
         await failed({ retryAfterMs: 0 });
         expect(await store.claim(id, claimOf('b'))).toEqual({ claimed: false, entry: await store.get(id) });
       });
 
-      test('succeeds on an error once its retry time lies more than the copying lease back', async () => {
+      test('succeeds on an error whose retry time passed more than the copying lease ago', async () => {
         await failed({ retryAfterMs: 0 }, 3);
         let result = await store.claim(id, claimOf('b', { copyingLeaseMs: SHORT_MS }));
         await until(async () => {
@@ -170,7 +170,7 @@ export function describeEntryStore(name: string, open: () => Promise<EntryStoreP
         expect(await store.get(id)).toMatchObject({ state: 'pending', phase: 'queued', attempts: 3 });
       });
 
-      test('answers the same when repeated', async () => {
+      test('returns the same result when repeated', async () => {
         await failed({ retryAfterMs: 0 }, 2);
         const claim = claimOf('b', { copyingLeaseMs: 0 });
         await until(async () => (await store.claim(id, claim)).claimed);
@@ -194,12 +194,12 @@ export function describeEntryStore(name: string, open: () => Promise<EntryStoreP
         });
       });
 
-      test('tells whether the claim taken was the job’s own', async () => {
+      test('returns whether the claim was the job’s own', async () => {
         await store.claim(id, claimOf('a'));
         expect(await store.take(id, takeOf('t', { jobToken: 'a' }))).toMatchObject({ ownClaim: true });
       });
 
-      test('takes the claim of another job as well', async () => {
+      test('takes the claim of another job too', async () => {
         await store.claim(id, claimOf('a'));
         expect(await store.take(id, takeOf('t', { jobToken: 'z' }))).toMatchObject({
           taken: true,
@@ -208,20 +208,20 @@ export function describeEntryStore(name: string, open: () => Promise<EntryStoreP
         expect(await store.get(id)).toMatchObject({ token: 't', phase: 'copying' });
       });
 
-      test('takes an error, and keeps its count of attempts', async () => {
+      test('takes an error and keeps its count of attempts', async () => {
         await failed({}, 2);
         expect(await store.take(id, takeOf('t'))).toEqual({ taken: true, ownClaim: false, attempts: 2 });
         expect(await store.get(id)).toMatchObject({ state: 'pending', attempts: 2 });
       });
 
-      test('an error of the job’s own token is not its claim', async () => {
+      test('does not count an error with the job’s token as its own claim', async () => {
         await failed();
         expect(await store.take(id, takeOf('t', { jobToken: 'failing-1' }))).toMatchObject({
           ownClaim: false,
         });
       });
 
-      test('is refused while another copies, with what is left of its lease', async () => {
+      test('is refused with the remaining lease while another copier copies', async () => {
         await store.take(id, takeOf('t'));
         const result = await store.take(id, takeOf('u', { jobToken: 't' }));
         expect(result).toMatchObject({ taken: false, entry: { token: 't', phase: 'copying' } });
@@ -230,7 +230,7 @@ export function describeEntryStore(name: string, open: () => Promise<EntryStoreP
         expect(result.leaseRemainingMs).toBeLessThanOrEqual(LEASE_MS);
       });
 
-      test('is refused where the copy is present', async () => {
+      test('is refused if the entry is present', async () => {
         await present();
         expect(await store.take(id, takeOf('t'))).toEqual({
           taken: false,
@@ -239,13 +239,13 @@ export function describeEntryStore(name: string, open: () => Promise<EntryStoreP
         });
       });
 
-      test('succeeds when the other’s lease has ended', async () => {
+      test('succeeds when the lease of the other copier has ended', async () => {
         await store.take(id, takeOf('t', { leaseMs: SHORT_MS }));
         await until(async () => (await store.take(id, takeOf('u'))).taken);
         expect(await store.get(id)).toMatchObject({ token: 'u' });
       });
 
-      test('answers the same when repeated, also after a renewal', async () => {
+      test('returns the same result when repeated, even after a renewal', async () => {
         await store.claim(id, claimOf('a'));
         const take = takeOf('t', { jobToken: 'a' });
         const first = await store.take(id, take);
@@ -255,7 +255,7 @@ export function describeEntryStore(name: string, open: () => Promise<EntryStoreP
         expect(await store.get(id)).toMatchObject({ bytes: 7 });
       });
 
-      test('is won by exactly one of many at once', async () => {
+      test('is won by exactly one of many concurrent takes', async () => {
         await store.claim(id, claimOf('a'));
         const results = await Promise.all(
           Array.from({ length: 100 }, (_, index) => store.take(id, takeOf(`t-${index}`, { jobToken: 'a' }))),
@@ -267,7 +267,7 @@ export function describeEntryStore(name: string, open: () => Promise<EntryStoreP
     });
 
     describe('renew', () => {
-      test('lengthens the lease from now and notes the bytes', async () => {
+      test('extends the lease from now and records the bytes', async () => {
         await store.take(id, takeOf('t', { leaseMs: 5_000 }));
         const before = await store.get(id);
         expect(await store.renew(id, 't', { leaseMs: 50_000, bytes: 5_368_709_120 })).toBe(true);
@@ -287,20 +287,20 @@ export function describeEntryStore(name: string, open: () => Promise<EntryStoreP
         expect(await store.get(id)).toMatchObject({ state: 'pending', token: 't' });
       });
 
-      test('of a queued claim leaves it queued', async () => {
+      test('leaves a queued claim queued', async () => {
         await store.claim(id, claimOf('a'));
         expect(await store.renew(id, 'a', { leaseMs: LEASE_MS, bytes: 0 })).toBe(true);
         expect(await store.get(id)).toMatchObject({ phase: 'queued' });
       });
 
-      test('is refused when the lease has ended', async () => {
+      test('is refused after the lease has ended', async () => {
         await store.take(id, takeOf('t', { leaseMs: SHORT_MS }));
         await until(async () => (await store.get(id)) === null);
         expect(await store.renew(id, 't', { leaseMs: LEASE_MS, bytes: 1 })).toBe(false);
         expect(await store.get(id)).toBeNull();
       });
 
-      test('is refused once the entry is present or an error', async () => {
+      test('is refused if the entry is present or an error', async () => {
         await present('t');
         expect(await store.renew(id, 't', { leaseMs: LEASE_MS, bytes: 1 })).toBe(false);
         await store.drop(id);
@@ -311,7 +311,7 @@ export function describeEntryStore(name: string, open: () => Promise<EntryStoreP
     });
 
     describe('commit', () => {
-      test('makes the entry present with all that the copy has', async () => {
+      test('makes the entry present with every field of the copy', async () => {
         await present('t');
         expect(await other.get(id)).toEqual({
           state: 'present',
@@ -328,20 +328,20 @@ export function describeEntryStore(name: string, open: () => Promise<EntryStoreP
         expect(await store.get(id)).toMatchObject(copy);
       });
 
-      test('lasts for its time to live, no longer', async () => {
+      test('makes an entry that ends with its time to live', async () => {
         await present('t', SHORT_MS);
         await until(async () => (await store.get(id)) === null);
         expect(await store.claim(id, claimOf('b'))).toMatchObject({ claimed: true });
       });
 
-      test('answers the same when repeated', async () => {
+      test('returns the same result when repeated', async () => {
         await present('t');
         const entry = await store.get(id);
         expect(await store.commit(id, 't', { ...COPY, generation: 'other' }, LEASE_MS)).toBe(true);
         expect(await store.get(id)).toEqual(entry);
       });
 
-      test('is refused once the entry is an error', async () => {
+      test('is refused if the entry is an error', async () => {
         await failed();
         expect(await store.commit(id, 'failing-1', COPY, LEASE_MS)).toBe(false);
         expect(await store.get(id)).toMatchObject({ state: 'error' });
@@ -349,7 +349,7 @@ export function describeEntryStore(name: string, open: () => Promise<EntryStoreP
     });
 
     describe('fail', () => {
-      test('makes the entry an error with all that the failure says', async () => {
+      test('makes the entry an error with every field of the failure', async () => {
         await failed();
         const entry = await other.get(id);
         expect(entry).toEqual({
@@ -372,7 +372,7 @@ export function describeEntryStore(name: string, open: () => Promise<EntryStoreP
         expect(await other.get(id)).toMatchObject({ originRetryAfterSeconds: 3600, originStatus: 503 });
       });
 
-      test('keeps null where the origin did not answer', async () => {
+      test('keeps null if the origin did not answer', async () => {
         await failed({ originStatus: null, originHost: null, willRetry: false });
         expect(await store.get(id)).toMatchObject({
           originStatus: null,
@@ -386,7 +386,7 @@ export function describeEntryStore(name: string, open: () => Promise<EntryStoreP
         [2, 4_000],
         [3, 7_000],
         [5, 7_000],
-      ])('after failure %i the next try is %i ms away', async (attempts, retryMs) => {
+      ])('sets the retry time after failure %i to %i ms from now', async (attempts, retryMs) => {
         await failed({}, attempts);
         const entry = await store.get(id);
         if (entry?.state !== 'error') throw new TypeError('expected an error entry');
@@ -394,14 +394,14 @@ export function describeEntryStore(name: string, open: () => Promise<EntryStoreP
         expect(entry.retryAt - entry.since).toBe(retryMs);
       });
 
-      test('takes the retry time that the failure gives', async () => {
+      test('uses the retry delay of the failure', async () => {
         await failed({ retryAfterMs: 12_345 });
         const entry = await store.get(id);
         if (entry?.state === 'error') expect(entry.retryAt - entry.since).toBe(12_345);
         expect(entry?.state).toBe('error');
       });
 
-      test('is kept for its time to live, no longer', async () => {
+      test('makes an entry that ends with its time to live', async () => {
         await failed({ ttlMs: SHORT_MS });
         await until(async () => (await store.get(id)) === null);
       });
@@ -413,13 +413,13 @@ export function describeEntryStore(name: string, open: () => Promise<EntryStoreP
         expect(await store.get(id)).toEqual(entry);
       });
 
-      test('is refused once the entry is present', async () => {
+      test('is refused if the entry is present', async () => {
         await present('t');
         expect(await store.fail(id, 't', FAILURE)).toBe(false);
         expect(await store.get(id)).toMatchObject({ state: 'present' });
       });
 
-      test('survives text that is not well-formed', async () => {
+      test('accepts text with a lone surrogate', async () => {
         await failed({ cause: 'half a surrogate: \ud800' });
         expect(await store.take(id, takeOf('t'))).toMatchObject({ taken: true, attempts: 1 });
       });
@@ -438,7 +438,7 @@ export function describeEntryStore(name: string, open: () => Promise<EntryStoreP
         expect(await store.get(id)).toBeNull();
       });
 
-      test('is refused once the entry is present or an error', async () => {
+      test('is refused if the entry is present or an error', async () => {
         await present('t');
         expect(await store.release(id, 't')).toBe(false);
         expect(await store.get(id)).toMatchObject({ state: 'present' });
@@ -450,7 +450,7 @@ export function describeEntryStore(name: string, open: () => Promise<EntryStoreP
     });
 
     describe('drop', () => {
-      test('without a token removes any state', async () => {
+      test('without a token removes an entry in any state', async () => {
         await store.claim(id, claimOf('a'));
         expect(await store.drop(id)).toBe(true);
         await store.take(id, takeOf('t'));
@@ -463,7 +463,7 @@ export function describeEntryStore(name: string, open: () => Promise<EntryStoreP
         expect(await store.drop(id)).toBe(false);
       });
 
-      test('with a token removes only what has it still', async () => {
+      test('with a token removes only an entry that still has it', async () => {
         await present('t');
         expect(await store.drop(id, 'u')).toBe(false);
         expect(await store.get(id)).toMatchObject({ token: 't' });
@@ -492,14 +492,14 @@ export function describeEntryStore(name: string, open: () => Promise<EntryStoreP
 
       test.each(
         Object.keys(writes).flatMap((write) => Object.keys(states).map((state) => [write, state] as const)),
-      )('another’s is refused: %s on %s', async (write, state) => {
+      )('of another writer is refused: %s on %s', async (write, state) => {
         await states[state as keyof typeof states]();
         const before = await store.get(id);
         expect(await writes[write as keyof typeof writes](store, id)).toBe(false);
         expect(await store.get(id)).toEqual(before);
       });
 
-      test('of a claim is worthless once a copier took over', async () => {
+      test('of a claim is refused after a copier’s take', async () => {
         await store.claim(id, claimOf('a'));
         await store.take(id, takeOf('t', { jobToken: 'a' }));
         expect(await store.commit(id, 'a', COPY, LEASE_MS)).toBe(false);
@@ -508,7 +508,7 @@ export function describeEntryStore(name: string, open: () => Promise<EntryStoreP
         expect(await store.commit(id, 't', COPY, LEASE_MS)).toBe(true);
       });
 
-      test('of a copier is worthless after a purge', async () => {
+      test('of a copier is refused after a purge', async () => {
         await store.take(id, takeOf('t'));
         await store.drop(id);
         expect(await store.commit(id, 't', COPY, LEASE_MS)).toBe(false);
@@ -517,7 +517,7 @@ export function describeEntryStore(name: string, open: () => Promise<EntryStoreP
     });
 
     describe('flush', () => {
-      test('forgets every entry of the back ends named, and no other', async () => {
+      test('drops every entry of the named back ends and no other', async () => {
         const mine = Array.from({ length: 50 }, () => objectIn('s3/a-b'));
         const second = objectIn('s3/c');
         const kept = [objectIn('s3/a'), objectIn('s3/a-b-c'), objectIn('other/a-b')];
@@ -529,13 +529,13 @@ export function describeEntryStore(name: string, open: () => Promise<EntryStoreP
         expect(await store.flush(['s3/a'])).toBe(1);
       });
 
-      test('of nothing forgets nothing', async () => {
+      test('of no back ends drops nothing', async () => {
         await present();
         expect(await store.flush([])).toBe(0);
         expect(await store.get(id)).not.toBeNull();
       });
 
-      test('takes the names of back ends as they are', async () => {
+      test('treats the names of back ends literally, not as patterns', async () => {
         const star = objectIn('s3/*');
         await store.claim(id, claimOf('a'));
         await store.claim(star, claimOf('a'));
@@ -547,7 +547,7 @@ export function describeEntryStore(name: string, open: () => Promise<EntryStoreP
     });
 
     describe('the seal', () => {
-      test('is one for all processes, and outlives every write that takes nothing away', async () => {
+      test('is the same in all processes and survives every write that is not a drop or flush', async () => {
         const seal = await store.seal();
         await present();
         expect(await store.drop(id, 'stranger')).toBe(false);
@@ -564,9 +564,9 @@ export function describeEntryStore(name: string, open: () => Promise<EntryStoreP
       test.each([
         ['a drop', () => store.drop(id)],
         ['a drop with its token', () => store.drop(id, 't')],
-        ['a drop of what is not there', () => store.drop(objectIn('s3/us-west-1'))],
+        ['a drop of an absent entry', () => store.drop(objectIn('s3/us-west-1'))],
         ['a flush', () => store.flush(['s3/us-west-1'])],
-      ])('is broken by %s, for good', async (_name, remove) => {
+      ])('is replaced by %s and never returns', async (_name, remove) => {
         const seen = new Set([await other.seal()]);
         for (let time = 1; time <= 3; time += 1) {
           await present('t');
@@ -579,7 +579,7 @@ export function describeEntryStore(name: string, open: () => Promise<EntryStoreP
     });
 
     describe('subscribe', () => {
-      /** What `other` hears, once it hears at all: some stores need a moment to subscribe. */
+      /** The changes that `other` receives. Waits for the first one, because some stores take a moment to subscribe. */
       async function listening(): Promise<{ heard: Change[]; subscription: Disposable }> {
         const heard: Change[] = [];
         const subscription = other.subscribe((change) => heard.push(change));
@@ -600,7 +600,7 @@ export function describeEntryStore(name: string, open: () => Promise<EntryStoreP
         ['claim', true, () => store.claim(id, claimOf('a'))],
         ['take', true, () => store.take(id, takeOf('t'))],
         ['purge', false, () => store.drop(id)],
-      ])('tells of a %s', async (_name, pending, write) => {
+      ])('reports a %s', async (_name, pending, write) => {
         const { heard } = await listening();
         await write();
         await until(() => changesOf(heard) === 1);
@@ -613,7 +613,7 @@ export function describeEntryStore(name: string, open: () => Promise<EntryStoreP
         ['fail', false, () => store.fail(id, 't', FAILURE)],
         ['release', false, () => store.release(id, 't')],
         ['drop with its token', false, () => store.drop(id, 't')],
-      ])('tells of a %s', async (_name, pending, write) => {
+      ])('reports a %s', async (_name, pending, write) => {
         const { heard } = await listening();
         await store.take(id, takeOf('t'));
         await until(() => changesOf(heard) === 1);
@@ -622,13 +622,13 @@ export function describeEntryStore(name: string, open: () => Promise<EntryStoreP
         expect(heard.at(-1)).toEqual({ type: 'changed', id, pending });
       });
 
-      test('tells of a flush', async () => {
+      test('reports a flush', async () => {
         const { heard } = await listening();
         await store.flush(['s3/us-west-1']);
         await until(() => heard.some((change) => change.type === 'flushed'));
       });
 
-      test('tells of nothing after its end', async () => {
+      test('reports nothing after it is disposed', async () => {
         const { heard, subscription } = await listening();
         const witness = await listening();
         subscription[Symbol.dispose]();
@@ -638,7 +638,7 @@ export function describeEntryStore(name: string, open: () => Promise<EntryStoreP
         expect(heard).toHaveLength(before);
       });
 
-      test('a listener that throws keeps nothing from the others', async () => {
+      test('reports to the other listeners when one throws', async () => {
         other.subscribe(() => {
           throw new Error('a listener of the test throws');
         });
@@ -648,9 +648,9 @@ export function describeEntryStore(name: string, open: () => Promise<EntryStoreP
       });
     });
 
-    test('the epoch stays while the store is the same', async () => {
+    test('the epoch does not change while the connection lasts', async () => {
       await present();
-      // A cluster's servers are connected to as they are needed, and each of them counts once.
+      // The client of a cluster connects to each server when it is first needed, and each connection counts once.
       await expect
         .poll(async () => {
           const { epoch } = store;
@@ -661,7 +661,7 @@ export function describeEntryStore(name: string, open: () => Promise<EntryStoreP
         .toBe(0);
     });
 
-    test('check resolves where the store takes writes', async () => {
+    test('check resolves if the store accepts writes', async () => {
       await expect(store.check()).resolves.toBeUndefined();
     });
   });

@@ -71,20 +71,20 @@ const failed = (): object => ({
 const without = (entry: object, field: string): object =>
   Object.fromEntries(Object.entries(entry).filter(([name]) => name !== field));
 
-/** Every field of each kind of entry left out, and each with a value that it cannot have. */
+/** Entries that lack one field, or that have an invalid value in it. */
 const DAMAGED: readonly [name: string, text: () => string][] = [
-  ['nothing', () => ''],
-  ['no JSON', () => '{"state":'],
+  ['an empty string', () => ''],
+  ['truncated JSON', () => '{"state":'],
   ['null', () => 'null'],
-  ['a text', () => '"text"'],
-  ['a list', () => '[]'],
-  ['a state that is none', () => JSON.stringify({ ...present(), state: 'elsewhere' })],
+  ['a string', () => '"text"'],
+  ['an array', () => '[]'],
+  ['an unknown state', () => JSON.stringify({ ...present(), state: 'elsewhere' })],
   ...[pending, present, failed].flatMap((make) =>
     Object.keys(make())
       .filter((field) => field !== 'ownClaim')
       .flatMap((field): [string, () => string][] => [
         [`${make.name} without ${field}`, () => JSON.stringify(without(make(), field))],
-        [`${make.name} with a mapping as ${field}`, () => JSON.stringify({ ...make(), [field]: {} })],
+        [`${make.name} with an object as ${field}`, () => JSON.stringify({ ...make(), [field]: {} })],
       ]),
   ),
   ...(
@@ -134,7 +134,7 @@ async function expectAbsent(put: () => Promise<unknown>): Promise<void> {
 }
 
 describe('a damaged or foreign entry', () => {
-  test.each(DAMAGED)('is absent for reads, claims and purges, and told once: %s', async (_name, text) => {
+  test.each(DAMAGED)('counts as absent and is reported once: %s', async (_name, text) => {
     await expectAbsent(() => operator.set(key, text()));
     expect(failures.map(({ name }) => name)).toEqual(['DamagedEntryError']);
     expect(failures[0]?.message).toContain(ID.sha256);
@@ -146,20 +146,20 @@ describe('a damaged or foreign entry', () => {
     ['a set', () => operator.sadd(key, 'a')],
     ['a sorted set', () => operator.zadd(key, 1, 'a')],
     ['a stream', () => operator.xadd(key, '*', 'a', 'b')],
-  ])('is absent where its key is of another type: %s', async (_name, add) => {
+  ])('counts as absent if its key has another type: %s', async (_name, add) => {
     await expectAbsent(async () => {
       await operator.del(key);
       await add();
     });
   });
 
-  test('does not keep a flush from its work', async () => {
+  test('is removed by a flush', async () => {
     await operator.rpush(key, 'a');
     expect(await store.flush([ID.backend])).toBe(1);
     expect(await operator.exists(key)).toBe(0);
   });
 
-  test('in the place of the seal costs the memory of hits until the next purge', async () => {
+  test('at the key of the seal gives a new seal with each read until the next purge', async () => {
     const seal = key.replace(/:s3.*$/, ':seal}');
     await operator.rpush(seal, 'a');
     expect(await store.seal()).not.toBe(await store.seal());
@@ -167,28 +167,28 @@ describe('a damaged or foreign entry', () => {
     expect(await store.seal()).toBe(await store.seal());
   });
 
-  test('in the place of the check is overwritten', async () => {
+  test('at the key of the access check is overwritten', async () => {
     await operator.rpush(key.replace(/:s3.*$/, ':check}'), 'a');
     await expect(store.check()).resolves.toBeUndefined();
   });
 });
 
-describe('an entry as it was written', () => {
-  /** By the first version of the mirror, as it stands in a Redis. */
+describe('an entry of another version', () => {
+  /** As the first version of the mirror wrote them to Redis. */
   const OLD = [
     '{"state":"present","token":"t","since":1764442324000,"generation":"","sizeBytes":9007199254740991,"sha256":null,"etag":"\\"d41d\\"","storedAt":1764442323000,"expiresAt":1764528723000}',
     '{"state":"pending","token":"t","phase":"queued","since":1764442324000,"bytes":0,"leaseEnd":1764443224000,"attempts":3,"ownClaim":false}',
     '{"state":"error","token":"t","since":1764442324000,"attempts":2,"retryAt":1764442328000,"code":"origin_status","cause":"the origin answered 503","stack":"OriginError: …\\n    at x","originStatus":503,"originHost":"artifacts.example.com:8443","willRetry":true}',
   ];
 
-  test.each(OLD)('is read, also by an older version: %s', async (text) => {
+  test.each(OLD)('is read if the first version wrote it: %s', async (text) => {
     await operator.set(key, text);
     const { ownClaim: _, ...entry } = JSON.parse(text) as Record<string, unknown>;
     expect(await store.get(ID)).toEqual(entry);
     expect(failures).toEqual([]);
   });
 
-  test.each(OLD)('is read with fields of a later version: %s', async (text) => {
+  test.each(OLD)('is read without the fields that a later version added: %s', async (text) => {
     await operator.set(key, text.replace(/}$/, ',"later":{"a":1}}'));
     expect(await store.get(ID)).toMatchObject({ token: 't' });
     expect(await store.get(ID)).not.toHaveProperty('later');

@@ -7,8 +7,8 @@ describeEntryStore('MemoryEntryStore', async () => {
   return { store, other: store, [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() };
 });
 
-describe('MemoryEntryStore with a clock of one’s own', () => {
-  test('an entry ends exactly with its lease', async () => {
+describe('MemoryEntryStore with an injected clock', () => {
+  test('ends an entry exactly at the end of its lease', async () => {
     let now = 1_000;
     await using store = new MemoryEntryStore({ clock: () => now });
     const id = objectIn('s3/a');
@@ -20,7 +20,7 @@ describe('MemoryEntryStore with a clock of one’s own', () => {
     expect(await store.renew(id, 'a', { leaseMs: 500, bytes: 0 })).toBe(false);
   });
 
-  test('entries that ended make room though nobody asks for them again', async () => {
+  test('removes expired entries that nobody reads again', async () => {
     let now = 0;
     let held = 0;
     await using store = new MemoryEntryStore({ clock: () => now });
@@ -29,13 +29,13 @@ describe('MemoryEntryStore with a clock of one’s own', () => {
     now = 20;
     for (let index = 0; index < 1_000; index += 1)
       await store.claim(objectIn('s3/b'), claimOf('a', { leaseMs: 1_000 }));
-    // An entry still held would come back to life with the clock.
+    // With the clock set back, an entry that is still in memory would be readable again.
     now = 5;
     for (const id of first) if ((await store.get(id)) !== null) held += 1;
     expect(held).toBe(0);
   });
 
-  test('hears of listeners that throw', async () => {
+  test('reports the error of a listener that throws', async () => {
     const { promise, resolve } = Promise.withResolvers<Error>();
     await using store = new MemoryEntryStore({ onError: resolve });
     store.subscribe(() => {

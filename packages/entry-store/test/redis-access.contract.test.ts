@@ -13,7 +13,7 @@ const ID = objectIn('s3/us-west-1');
 const PREFIX = 'cloud-mirror';
 const DOCUMENT = new URL('../../../docs/deploy/redis.md', import.meta.url);
 
-/** The rule as operators are told it, without the command and the name of the user. */
+/** The documented rule, without the command and the name of the user. */
 const DOCUMENTED =
   /^ACL SETUSER cloud-mirror (.*)$/m.exec(readFileSync(DOCUMENT, 'utf8'))?.[1]?.split(' ') ?? [];
 
@@ -42,7 +42,7 @@ function storeAt(
   return opened.use(new RedisEntryStore({ connection, ...wide, ...options }));
 }
 
-/** A user with the documented rule for `prefix`, and changes to it. */
+/** Creates a user with the documented rule for `prefix`, changed by `changes`. @returns the user's name */
 async function userWith(changes: readonly string[] = [], prefix = PREFIX): Promise<string> {
   const user = `u-${randomUUID()}`;
   const rule = DOCUMENTED.map((part) => part.replace('cloud-mirror:', `${prefix}:`));
@@ -76,8 +76,8 @@ describeEntryStore('RedisEntryStore with the documented ACL rule', async () => {
   };
 });
 
-describe('the check', () => {
-  test('needs nothing that the documented rule lacks, also for the subscription', async () => {
+describe('the access check', () => {
+  test('needs no permission that the documented rule lacks, and neither does the subscription', async () => {
     await operator.call('ACL', 'LOG', 'RESET');
     const access = { username: await userWith(), password: PASSWORD, db: 3 };
     const store = storeAt({ url: server.url, access });
@@ -88,7 +88,7 @@ describe('the check', () => {
     expect(await operator.call('ACL', 'LOG')).toEqual([]);
   });
 
-  test('leaves nothing behind', async () => {
+  test('leaves no key behind', async () => {
     const store = storeAt({ url: server.url, access: { db: 5 } });
     await store.check();
     const inFive = new Redis(server.url, { db: 5 });
@@ -102,11 +102,11 @@ describe('the check', () => {
     ['no keys', 'resetkeys'],
     ['keys of another prefix', 'resetkeys ~{other:*'],
     ['keys without the brace', 'resetkeys ~cloud-mirror:*'],
-    ['keys to read only', 'resetkeys %R~{cloud-mirror:*'],
+    ['read-only keys', 'resetkeys %R~{cloud-mirror:*'],
     ...'get mget set del unlink scan eval evalsha time publish'
       .split(' ')
       .map((command) => [`no ${command}`, `-${command}`] as const),
-  ])('tells of a user that has %s', async (_name, change) => {
+  ])('rejects with NOPERM for a user with %s', async (_name, change) => {
     const access = { username: await userWith(change.split(' ')), password: PASSWORD };
     const { refusal, message } = await refusedBy(storeAt({ url: server.url, access }).check());
     expect(refusal?.word).toBe('NOPERM');
@@ -115,7 +115,7 @@ describe('the check', () => {
   });
 
   test.each([['-subscribe'], ['resetchannels']])(
-    'tells of a user that cannot hear changes: %s',
+    'rejects with NOPERM for a user that may not subscribe: %s',
     async (change) => {
       const access = { username: await userWith([change]), password: PASSWORD };
       const failures: Error[] = [];
@@ -128,12 +128,12 @@ describe('the check', () => {
   );
 });
 
-describe('a server that refuses says why', () => {
+describe('the reason of a refusal', () => {
   test.each([
-    ['another password', { username: 'default', password: 'wrong' }, 'WRONGPASS'],
-    ['no such user', { username: 'nobody', password: 'wrong' }, 'WRONGPASS'],
-    ['no such database', { db: 99 }, 'NODB'],
-  ])('%s', async (_name, access, word) => {
+    ['a wrong password', { username: 'default', password: 'wrong' }, 'WRONGPASS'],
+    ['an unknown user', { username: 'nobody', password: 'wrong' }, 'WRONGPASS'],
+    ['an unknown database', { db: 99 }, 'NODB'],
+  ])('is recognized for %s', async (_name, access, word) => {
     const guarded = opened.use(await startRedis());
     const client = new Redis(guarded.url);
     await client.config('SET', 'requirepass', 'right');
@@ -143,14 +143,14 @@ describe('a server that refuses says why', () => {
     const onError = (error: Error): void => void failures.push(error);
     const store = storeAt({ url: guarded.url, access: allowed }, { onError });
     expect((await refusedBy(store.check())).refusal?.word).toBe(word);
-    // Also a claim, which must not get into another database.
+    // The claim must fail too, and not be written to another database.
     const claimed: unknown = await store.claim(ID, claimOf('a')).catch((error: unknown) => error);
     expect(claimed).toMatchObject({ refusal: { word } });
     expect(failures.length).toBeGreaterThan(0);
     expect(failures.map(({ message }) => message).join()).not.toMatch(/wrong|right/);
   });
 
-  test('no credentials where some are wanted', async () => {
+  test('is NOAUTH if the server requires credentials and none are configured', async () => {
     const guarded = opened.use(await startRedis());
     const client = new Redis(guarded.url);
     await client.config('SET', 'requirepass', 'right');
@@ -162,7 +162,7 @@ describe('a server that refuses says why', () => {
     ['-DENIED Redis is running in protected mode because protected mode is enabled', 'DENIED'],
     ['-ERR max number of clients reached', 'MAXCLIENTS'],
     ["-ERR unknown command 'HELLO', with args beginning with: '3'", null],
-  ])('%s', async (reply, word) => {
+  ])('is recognized in the reply %s', async (reply, word) => {
     const closing = createServer((socket) => {
       socket.on('error', () => undefined);
       socket.end(`${reply}\r\n`);
@@ -175,7 +175,7 @@ describe('a server that refuses says why', () => {
     expect(error.refusal?.word ?? null).toBe(word);
   });
 
-  test('and is used again once it is mended', async () => {
+  test('goes away once an operator grants the permission', async () => {
     const username = await userWith(['resetchannels']);
     const store = storeAt({ url: server.url, access: { username, password: PASSWORD } });
     await refusedBy(store.check());

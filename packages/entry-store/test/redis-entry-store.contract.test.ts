@@ -19,7 +19,7 @@ import {
 
 const { redisUrl } = inject('servers');
 
-/** Wide where the test is about what is answered, and not about when. */
+/** A generous limit for tests that are about the answer and not about its time. */
 const WIDE_MS = 10_000;
 const ID = objectIn('s3/us-west-1');
 
@@ -57,11 +57,11 @@ function pairAt(connection: RedisEntryStoreOptions['connection'], keyPrefix: str
 
 describeEntryStore('RedisEntryStore', async () => pairAt({ url: redisUrl }, `test-${randomUUID()}`));
 
-describeEntryStore('RedisEntryStore with signs in its prefix', async () =>
+describeEntryStore('RedisEntryStore with glob characters in its prefix', async () =>
   pairAt({ url: redisUrl }, `t[e]s*t?\\{^-}${randomUUID()}`),
 );
 
-test('an object has another entry where keys are hashed, and both are flushed', async () => {
+test('an object has a separate entry if keys are hashed, and a flush drops both', async () => {
   await using pair = pairAt({ url: redisUrl }, `test-${randomUUID()}`);
   const { store } = pair;
   const hashed = { ...ID, keys: 'hashed' as const };
@@ -72,7 +72,7 @@ test('an object has another entry where keys are hashed, and both are flushed', 
   expect(await store.get(hashed)).toBeNull();
 });
 
-/** The operator's own connection to a server. */
+/** A connection to the server for the test itself. */
 function operatorOf(url: string): Redis {
   const client = new Redis(url);
   client.on('error', () => undefined);
@@ -80,7 +80,7 @@ function operatorOf(url: string): Redis {
   return client;
 }
 
-/** Every call of the port, none of which may hang or throw anything but an EntryStoreError. */
+/** Every call of the port. None of them may hang, or reject with anything but an EntryStoreError. */
 function callsOf(store: EntryStore): readonly Promise<unknown>[] {
   const failure = { code: 'x', cause: 'x', stack: 'x', originStatus: null, originHost: null };
   const copy = { generation: '', sizeBytes: 1, sha256: null, etag: null, storedAt: 1, expiresAt: null };
@@ -107,7 +107,7 @@ async function expectAllToFail(store: EntryStore): Promise<void> {
   }
 }
 
-/** A server that takes connections and says nothing on them. */
+/** A server that accepts connections and never answers. */
 async function silentServer(): Promise<{ port: number; connections: Set<Socket> }> {
   const connections = new Set<Socket>();
   const server = createServer((socket) => {
@@ -125,7 +125,7 @@ async function silentServer(): Promise<{ port: number; connections: Set<Socket> 
 }
 
 describe('RedisEntryStore without a server', () => {
-  test('starts, rejects, and works once the server comes up', async () => {
+  test('starts, rejects calls, and works once the server comes up', async () => {
     const port = await freePort();
     const errors: Error[] = [];
     const store = storeAt({ url: `redis://127.0.0.1:${port}` }, { onError: (error) => errors.push(error) });
@@ -146,16 +146,16 @@ describe('RedisEntryStore without a server', () => {
     });
   });
 
-  test('rejects within the limit where a server takes connections and says nothing', async () => {
+  test('rejects within the limit if the server accepts connections and never answers', async () => {
     const { port, connections } = await silentServer();
     const store = storeAt({ url: `redis://127.0.0.1:${port}` }, { commandTimeoutMs: 100 });
     await expectAllToFail(store);
-    // And tries again: the silent connection is given up.
+    // It gives up the silent connection and opens another.
     await until(() => connections.size > 1);
     await expectAllToFail(store);
   });
 
-  test('is closed at once, whatever it was waiting for', async () => {
+  test('closes while calls and the subscription are waiting', async () => {
     const { port } = await silentServer();
     const store = storeAt({ url: `redis://127.0.0.1:${port}` }, { commandTimeoutMs: 100 });
     store.subscribe(() => undefined);
@@ -165,7 +165,7 @@ describe('RedisEntryStore without a server', () => {
     await expectAllToFail(store);
   });
 
-  test('takes an address that cannot be resolved for a server that is down', async () => {
+  test('rejects with an EntryStoreError if the host name does not resolve', async () => {
     const store = storeAt({ url: 'redis://nothing.invalid:6379' });
     await expect(store.get(ID)).rejects.toBeInstanceOf(EntryStoreError);
   });
@@ -183,7 +183,7 @@ describe('RedisEntryStore when its server fails', () => {
     expect(await store.claim(objectIn('s3/another'), claimOf('a'))).toMatchObject({ claimed: true });
   });
 
-  test('counts another connection before anything on it is answered', async () => {
+  test('changes the epoch before any answer on a new connection', async () => {
     const port = await freePort();
     const first = await startRedis({ port });
     const store = storeAt({ url: first.url });
@@ -205,18 +205,18 @@ describe('RedisEntryStore when its server fails', () => {
     expect(store.epoch).toBe(epoch + 1);
   });
 
-  test('rejects what was under way when the connection broke, at once', async () => {
+  test('rejects a pending call at once when the connection breaks', async () => {
     const server = opened.use(await startRedis());
     const store = storeAt({ url: server.url });
     await store.check();
     server.signal('SIGSTOP');
     const waiting = store.get(ID);
-    // Seen by nobody before its turn, so that the answer cannot come first.
+    // SIGKILL works on a stopped process, which cannot answer first.
     server.process.kill('SIGKILL');
     await expect(waiting).rejects.toBeInstanceOf(EntryStoreError);
   });
 
-  test('works on after its scripts were thrown away', async () => {
+  test('works after SCRIPT FLUSH removed its scripts', async () => {
     const store = storeAt({ url: redisUrl });
     await store.claim(ID, claimOf('a'));
     await store.renew(ID, 'a', { leaseMs: 60_000, bytes: 1 });
@@ -225,7 +225,7 @@ describe('RedisEntryStore when its server fails', () => {
     expect(await store.renew(ID, 'a', { leaseMs: 60_000, bytes: 2 })).toBe(true);
   });
 
-  test('takes a server that lost everything for one where nothing is known', async () => {
+  test('treats every entry as absent after the server lost its data', async () => {
     const server = opened.use(await startRedis());
     const store = storeAt({ url: server.url });
     await store.take(ID, { token: 't', jobToken: 'a', leaseMs: 60_000 });
@@ -235,7 +235,7 @@ describe('RedisEntryStore when its server fails', () => {
     expect(await store.claim(ID, claimOf('b'))).toMatchObject({ claimed: true });
   });
 
-  test('takes what is no entry for an absent one', async () => {
+  test('treats an invalid entry as absent', async () => {
     const keyPrefix = `test-${randomUUID()}`;
     const store = storeAt({ url: redisUrl }, { keyPrefix });
     for (const text of ['{"state":', '"text"', '{"state":"of another kind"}']) {
@@ -244,14 +244,14 @@ describe('RedisEntryStore when its server fails', () => {
     }
   });
 
-  test('rejects writes where the server became a replica, reads on, and recovers', async () => {
+  test('rejects writes while the server is a replica, still reads, and recovers', async () => {
     const [server, primary] = [opened.use(await startRedis()), opened.use(await startRedis())];
     const store = storeAt({ url: server.url });
     await store.claim(ID, claimOf('a'));
     const { epoch } = store;
     await operatorOf(server.url).replicaof('127.0.0.1', primary.port);
     await expect(store.check()).rejects.toThrow(/READONLY/);
-    // The refusal replaces the connection: a name may lead to another server by now.
+    // The refusal replaces the connection, because the host name may now lead to another server.
     await until(() => store.epoch > epoch);
     expect(await store.get(ID)).toMatchObject({ token: 'a' });
     await expect(store.drop(ID)).rejects.toBeInstanceOf(EntryStoreError);
@@ -259,7 +259,7 @@ describe('RedisEntryStore when its server fails', () => {
     await untilItAnswers(store);
   });
 
-  test('rejects writes where the server has no memory left, but for those that a purge needs', async () => {
+  test('rejects writes if the server is out of memory, except those of a purge', async () => {
     const server = opened.use(await startRedis());
     const store = storeAt({ url: server.url });
     const present = objectIn('s3/us-west-1');
@@ -270,11 +270,11 @@ describe('RedisEntryStore when its server fails', () => {
     expect(await store.get(ID)).toBeNull();
     await expect(store.check()).rejects.toBeInstanceOf(EntryStoreError);
     expect(await store.drop(present)).toBe(true);
-    // The seal is broken, and there is no room for another.
+    // The seal is broken, and there is no memory for a new one.
     await expect(store.seal()).rejects.toThrow(/OOM/);
   });
 
-  test('rejects where its credentials are wrong', async () => {
+  test('rejects calls if its credentials are wrong', async () => {
     const server = opened.use(await startRedis());
     await operatorOf(server.url).config('SET', 'requirepass', 'right');
     const url = server.url.replace('//', '//:wrong@');
@@ -287,8 +287,8 @@ describe('RedisEntryStore when its server fails', () => {
   });
 });
 
-describe('RedisEntryStore’s subscription', () => {
-  test('says when it was lost, and hears again', async () => {
+describe('the subscription of RedisEntryStore', () => {
+  test('reports a gap when its connection breaks, and then receives again', async () => {
     const server = opened.use(await startRedis());
     const store = storeAt({ url: server.url });
     const heard: Change[] = [];
@@ -307,12 +307,12 @@ describe('RedisEntryStore’s subscription', () => {
     const lost = (): number => heard.filter((change) => change.type === 'lost').length;
     const before = lost();
     await operatorOf(server.url).call('CLIENT', 'KILL', 'TYPE', 'pubsub');
-    // Once when it broke and once when it stands again.
+    // Once when it breaks and once when it is established again.
     await until(() => lost() === before + 2);
     await hears();
   });
 
-  test('is one connection for all listeners, opened with the first', async () => {
+  test('uses one connection for all listeners, opened with the first', async () => {
     const server = opened.use(await startRedis());
     const operator = operatorOf(server.url);
     const subscribers = async (): Promise<number> => {
@@ -335,7 +335,7 @@ describe('RedisEntryStore’s subscription', () => {
     expect(await subscribers()).toBe(1);
   });
 
-  test('passes over messages that are none', async () => {
+  test('ignores invalid messages', async () => {
     const keyPrefix = `test-${randomUUID()}`;
     const store = storeAt({ url: redisUrl }, { keyPrefix });
     const heard: Change[] = [];

@@ -18,14 +18,14 @@ function openssl(...args: readonly string[]): void {
   execFileSync('openssl', args, { cwd: folder, stdio: 'ignore' });
 }
 
-/** An authority of the test's own. @returns its certificate, PEM */
+/** Creates a certificate authority. @returns its certificate, PEM */
 function authority(name: string): string {
   const files = ['-keyout', `${name}.key`, '-out', `${name}.pem`];
   openssl('req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', `/CN=${name}`, ...files);
   return readFileSync(join(folder, `${name}.pem`), 'utf8');
 }
 
-/** A certificate for 127.0.0.1 and localhost that `name` has signed: `server.pem` and `server.key`. */
+/** Creates `server.pem` and `server.key`, a certificate for 127.0.0.1 and localhost signed by `name`. */
 function issuedBy(name: string): void {
   const request = ['-keyout', 'server.key', '-out', 'server.csr', '-subj', '/CN=localhost'];
   openssl('req', '-newkey', 'rsa:2048', '-nodes', ...request);
@@ -72,7 +72,7 @@ async function check(connection: RedisConnection): Promise<unknown> {
     );
 }
 
-describe('TLS with an authority of one’s own', () => {
+describe('TLS with a configured authority', () => {
   test.each<[name: string, url: () => string]>([
     ['an address', () => `rediss://127.0.0.1:${port}`],
     ['a name', () => `rediss://localhost:${port}`],
@@ -87,8 +87,8 @@ describe('TLS with an authority of one’s own', () => {
 
   test.each<[name: string, access: () => RedisAccess]>([
     ['another authority', () => ({ ca: stranger })],
-    ['those of the system', () => ({})],
-  ])('does not take a certificate by %s', async (_name, access) => {
+    ['the authorities of the system', () => ({})],
+  ])('refuses the certificate if the client trusts only %s', async (_name, access) => {
     const error = await check({ url: `rediss://127.0.0.1:${port}`, access: access() });
     expect(error).toBeInstanceOf(EntryStoreError);
     expect((error as EntryStoreError).message).toMatch(/certificate/);

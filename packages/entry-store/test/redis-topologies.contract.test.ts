@@ -34,7 +34,7 @@ function operatorOf(server: RedisServer): Redis {
   return client;
 }
 
-/** Two primaries with half of the slots each. A cluster's second port would be 10,000 higher, where none may be. */
+/** Two primaries with half of the slots each. The default cluster bus port, 10,000 higher, could be above 65535. */
 async function startCluster(): Promise<readonly string[]> {
   const servers: RedisServer[] = [];
   for (const [first, last] of [
@@ -78,7 +78,7 @@ describeEntryStore('RedisEntryStore on a cluster', async () => {
   };
 });
 
-/** Lets `app` in on every server, with what docs/deploy/redis.md allows and more. */
+/** Adds the user `app` to every server, with the permissions of docs/deploy/redis.md and `more`. */
 async function addUser(urls: readonly string[], ...more: readonly string[]): Promise<void> {
   const rule =
     'on >p#w/?@% ~{t:* &t:changes -@all +get +mget +set +del +unlink +scan +eval +evalsha +time +publish +subscribe +ping +info +select +quit';
@@ -89,7 +89,7 @@ async function addUser(urls: readonly string[], ...more: readonly string[]): Pro
   }
 }
 
-test('a cluster takes user and password as keys, and needs no more than is documented', async () => {
+test('a cluster uses the configured user and password, and needs only the documented permissions', async () => {
   await addUser(cluster, '+cluster');
   await using store = storeAt({ cluster, access: { username: 'app', password: 'p#w/?@%' } }, 't');
   await untilItAnswers(store);
@@ -99,7 +99,7 @@ test('a cluster takes user and password as keys, and needs no more than is docum
   await expect(stranger.check()).rejects.toMatchObject({ refusal: { word: 'WRONGPASS' } });
 });
 
-test('a key of another type on a cluster is absent, and claimed', async () => {
+test('a key of another type on a cluster counts as absent and can be claimed', async () => {
   await using store = storeAt({ cluster }, 't');
   await untilItAnswers(store);
   const id = objectIn('s3/a');
@@ -110,14 +110,14 @@ test('a key of another type on a cluster is absent, and claimed', async () => {
   expect(await store.claim(id, claimOf('a'))).toMatchObject({ claimed: true });
 });
 
-test('a cluster that is not there rejects within the limit', async () => {
+test('an unreachable cluster rejects within the limit', async () => {
   const port = await freePort();
   await using store = storeAt({ cluster: [`127.0.0.1:${port}`] });
   await expect(store.get(objectIn('s3/a'))).rejects.toMatchObject({ code: 'entry_store_unavailable' });
   await expect(store.flush(['s3/a'])).rejects.toMatchObject({ code: 'entry_store_unavailable' });
 });
 
-test('entries of a cluster that is one server behind one address are read many at a time', async () => {
+test('concurrent reads work on a cluster of one server behind one address', async () => {
   const args = ['--cluster-enabled', 'yes', '--cluster-port', String(await freePort())];
   const server = opened.use(await startRedis({ args }));
   await operatorOf(server).call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
@@ -136,7 +136,7 @@ test('entries of a cluster that is one server behind one address are read many a
 });
 
 describe('RedisEntryStore behind Sentinels', () => {
-  test('follows the primary when another takes its place', async () => {
+  test('follows a failover to the new primary', async () => {
     const primary = opened.use(await startRedis());
     const replica = opened.use(
       await startRedis({ args: ['--replicaof', '127.0.0.1', String(primary.port)] }),
@@ -170,7 +170,7 @@ describe('RedisEntryStore behind Sentinels', () => {
   });
 });
 
-test('Sentinels lead to servers that take user, password and database as keys', async () => {
+test('servers behind Sentinels get the configured user, password and database', async () => {
   const primary = opened.use(await startRedis());
   await addUser([`127.0.0.1:${primary.port}`]);
   const sentinel = await startSentinel(primary.port);
