@@ -14,12 +14,13 @@ export interface CommitParts {
   readonly onPartFailed: (part: 'entries' | 'store', backend: string, error: unknown) => void;
 }
 
-/** `untold`: the entry store did not answer, so that its entry may say something else for a long time. */
-export type Commit = 'present' | 'refused' | 'untold';
+/** `unrecorded`: the entry store did not answer, so the entry may stay out of date for a long time. */
+export type Commit = 'present' | 'refused' | 'unrecorded';
 
 /**
- * Makes the entry `present`. Where our entry is gone the claim is made anew and the marker asked again, so that a copy
- * which was purged meanwhile stays unknown. Any other refusal leaves the object where it is: copiers never delete.
+ * Makes the entry `present`. If the copier's entry has gone, claims it again and reads the purge marker again, so that
+ * a copy that was purged meanwhile stays unknown. After any other refusal the object stays in the store: copiers never
+ * delete.
  */
 export async function commitCopy(
   parts: CommitParts,
@@ -32,8 +33,8 @@ export async function commitCopy(
   const leaseMs = times.copyingLeaseSeconds * 1000;
   try {
     if (await entries.commit(object.id, token, copy, lifeMs)) return 'present';
-    const again = freshToken();
-    const claim = { token: again, leaseMs, copyingLeaseMs: leaseMs };
+    const newToken = freshToken();
+    const claim = { token: newToken, leaseMs, copyingLeaseMs: leaseMs };
     if (!(await entries.claim(object.id, claim)).claimed) return 'refused';
     const generation = await readMarker(object).then(
       (marker) => marker.generation,
@@ -43,11 +44,11 @@ export async function commitCopy(
       },
     );
     if (generation === copy.generation)
-      return (await entries.commit(object.id, again, copy, lifeMs)) ? 'present' : 'refused';
-    await entries.release(object.id, again);
+      return (await entries.commit(object.id, newToken, copy, lifeMs)) ? 'present' : 'refused';
+    await entries.release(object.id, newToken);
     return 'refused';
   } catch (error) {
     parts.onPartFailed('entries', object.backend.name, error);
-    return 'untold';
+    return 'unrecorded';
   }
 }

@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import { toldOutcome, type JobResult } from './job-result.ts';
+import { reportedOutcome, type JobResult } from './job-result.ts';
 
-/** What a copier counts. Names begin with `cloud_mirror_`; no address is ever a label. */
+/** The metrics of a copier. Names begin with `cloud_mirror_`. Labels never contain URLs or addresses. */
 export interface CopierMetrics {
   jobEnded(
     backend: { readonly service: string; readonly region: string },
@@ -16,37 +16,37 @@ export function createCopierMetrics(registry: Registry, copiesRunning: () => num
   const labels = ['service', 'region', 'outcome'] as const;
   const jobs = new Counter({
     name: 'cloud_mirror_copies_total',
-    help: 'Jobs that ended, by how: copied, already_there, left_to_another, given_back, will_retry, failed, dead_letter, internal_error',
+    help: 'Finished jobs, by outcome: copied, already_there, left_to_another, given_back, will_retry, failed, dead_letter, internal_error',
     labelNames: labels,
     registers: [registry],
   });
   const duration = new Histogram({
     name: 'cloud_mirror_copy_duration_seconds',
-    help: 'From the receipt of a job to its end',
+    help: 'Time from the receipt of a job to its end, in seconds',
     labelNames: labels,
     buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800],
     registers: [registry],
   });
   const bytes = new Counter({
     name: 'cloud_mirror_copied_bytes_total',
-    help: 'Bytes of the copies that were made',
+    help: 'Bytes of finished copies',
     labelNames: ['service', 'region'],
     registers: [registry],
   });
   const failures = new Counter({
     name: 'cloud_mirror_copier_part_failures_total',
-    help: 'Calls of a copier that the entry store, the queue or the object store did not answer',
+    help: 'Failed calls of a copier to the entry store, the queue or the object store, by part',
     labelNames: ['part'],
     registers: [registry],
   });
   const defects = new Counter({
     name: 'cloud_mirror_copier_internal_errors_total',
-    help: 'Defects of the copier itself, those that ended a copy included',
+    help: 'Internal errors (defects) of the copier, including those that ended a copy',
     registers: [registry],
   });
   new Gauge({
     name: 'cloud_mirror_copies_running',
-    help: 'Jobs under way',
+    help: 'Jobs that are running',
     registers: [registry],
     collect() {
       this.set(copiesRunning());
@@ -54,7 +54,7 @@ export function createCopierMetrics(registry: Registry, copiesRunning: () => num
   });
   return {
     jobEnded({ service, region }, result, seconds) {
-      const outcome = toldOutcome(result);
+      const outcome = reportedOutcome(result);
       jobs.inc({ service, region, outcome });
       duration.observe({ service, region, outcome }, seconds);
       if (outcome === 'internal_error') defects.inc();

@@ -9,7 +9,7 @@ import { createCopierMetrics, type CopierMetrics } from './copier-metrics.ts';
 import { CopyJob } from './copy-job.ts';
 import { CopySlots } from './copy-slots.ts';
 import type { ProcessHealth } from '@cloud-mirror/http-service';
-import { toldOutcome, type JobResult } from './job-result.ts';
+import { reportedOutcome, type JobResult } from './job-result.ts';
 import { receiveJobs } from './job-worker.ts';
 import { sweepUploads } from './upload-sweep.ts';
 
@@ -22,20 +22,20 @@ export interface CopierOptions {
 
 const MAX_REFUTED_HOSTS = 1_000;
 
-/** Receives jobs of the back ends it serves and makes their copies, until it is drained. */
+/** Receives the jobs of its back ends and makes the copies, until it is drained. */
 export class Copier {
   readonly #options: CopierOptions;
   readonly #backends: readonly Backend[];
   readonly #slots: CopySlots;
   readonly #job: CopyJob;
   readonly #metrics: CopierMetrics;
-  /** Nothing new is begun. */
+  /** Aborted when the drain starts: no more jobs are received. */
   readonly #stopping = new AbortController();
-  /** The grace time is over. */
+  /** Aborted at the end of the grace time: running jobs are given back. */
   readonly #ended = new AbortController();
   readonly #running = new Set<Promise<void>>();
   readonly #failing = new Set<string>();
-  /** Hosts whose wrong digests were logged. */
+  /** Hosts whose wrong digests have been logged. */
   readonly #refutedHosts = new Set<string>();
   #loops: Promise<unknown> = Promise.resolve();
 
@@ -55,7 +55,7 @@ export class Copier {
     });
   }
 
-  /** Begins to receive. Never fails: what does not answer is asked again until it does. */
+  /** Starts to receive jobs. Never fails: a queue that does not answer is polled again until it does. */
   start(): void {
     const { config, logger } = this.#options;
     const workers = this.#backends.map((backend) =>
@@ -74,9 +74,9 @@ export class Copier {
       config.copier.sweepUploadsAfterHours,
       ({ name }, result) => {
         if ('error' in result)
-          logger.warn({ backend: name, err: result.error }, 'uploads could not be swept');
+          logger.warn({ backend: name, err: result.error }, 'abandoned uploads could not be aborted');
         else if (result.ended > 0)
-          logger.info({ backend: name, ended: result.ended }, 'unfinished uploads ended');
+          logger.info({ backend: name, ended: result.ended }, 'abandoned uploads were aborted');
       },
       this.#stopping.signal,
     );
@@ -91,7 +91,7 @@ export class Copier {
     return { status: this.#failing.size === 0 ? 'ok' : 'degraded', failing: [...this.#failing].sort() };
   }
 
-  /** Stops receiving, finishes what can finish within the grace time, and gives the rest back. */
+  /** Stops receiving, lets running jobs finish within the grace time, and gives the others back. */
   async drain(): Promise<void> {
     this.#stopping.abort();
     const graceMs = this.#options.config.copier.graceSeconds * 1000;
@@ -116,7 +116,7 @@ export class Copier {
       this.#metrics.jobEnded(backend, result, seconds);
       report(log, result, seconds);
     } catch (error) {
-      // The delivery was not settled; it comes back by itself when its visibility ends.
+      // The delivery is not settled, so the queue delivers it again after its visibility timeout.
       this.#partFailed('queue', backend.name, error);
     }
   }
@@ -129,16 +129,19 @@ export class Copier {
 
   #internalError(backend: string, error: unknown): void {
     this.#metrics.internalError();
-    this.#options.logger.error({ backend, outcome: 'internal_error', err: error }, 'a defect of the copier');
+    this.#options.logger.error(
+      { backend, outcome: 'internal_error', err: error },
+      'internal error: a defect of the copier',
+    );
   }
 
-  /** Once for each host: every object of such an origin is read twice. */
+  /** Logs once for each host, because every object of such an origin is affected. */
   #guessRefuted({ field, host, sha256 }: GuessedDigestError): void {
     if (host === null || this.#refutedHosts.has(host) || this.#refutedHosts.size >= MAX_REFUTED_HOSTS) return;
     this.#refutedHosts.add(host);
     this.#options.logger.warn(
       { host, field, contentSha256: sha256 },
-      'a header of the origin looks like a digest and is none; its objects are read twice and compared',
+      'a header of the origin looks like a digest but is not; its objects are fetched twice and compared',
     );
   }
 
@@ -154,7 +157,7 @@ export class Copier {
   }
 }
 
-/** What each log line of a job has. Never the origin's query. */
+/** The fields of every log line of a job. They never include the origin's query. */
 function describeDelivery(backend: Backend, delivery: Delivery): Record<string, unknown> {
   const known = { backend: backend.name, job: delivery.id, receiveCount: delivery.receiveCount };
   const parsed = parseJob(delivery.body);
@@ -169,7 +172,7 @@ function describeDelivery(backend: Backend, delivery: Delivery): Record<string, 
 }
 
 function report(log: Logger, result: JobResult, seconds: number): void {
-  const outcome = toldOutcome(result);
+  const outcome = reportedOutcome(result);
   const durationMs = Math.round(seconds * 1000);
   switch (result.outcome) {
     case 'copied': {
@@ -181,25 +184,28 @@ function report(log: Logger, result: JobResult, seconds: number): void {
       );
     }
     case 'already_there':
-      return log.info({ outcome, durationMs, againSeconds: result.againSeconds }, 'nothing to copy');
+      return log.info(
+        { outcome, durationMs, againSeconds: result.againSeconds },
+        'the copy is already in the store',
+      );
     case 'left_to_another':
-      return log.info({ outcome, durationMs }, 'another worker is copying it');
+      return log.info({ outcome, durationMs }, 'another worker is copying the object');
     case 'given_back':
       return log.info(
         { outcome, durationMs, why: result.why, delaySeconds: result.delaySeconds },
-        'given back',
+        'job given back to the queue',
       );
     case 'will_retry': {
       const { delaySeconds, error } = result;
       const level = outcome === 'internal_error' ? 'error' : 'warn';
-      return log[level]({ outcome, durationMs, delaySeconds, err: error }, 'copy failed');
+      return log[level]({ outcome, durationMs, delaySeconds, err: error }, 'copy failed; the job is retried');
     }
     case 'failed':
       return log.warn(
         { outcome, durationMs, againSeconds: result.againSeconds, err: result.error },
-        'copy failed for good',
+        'copy failed permanently',
       );
     case 'dead_letter':
-      return log.error({ outcome, durationMs, err: result.error }, 'gave up: the job is a dead letter');
+      return log.error({ outcome, durationMs, err: result.error }, 'job moved to the dead letters');
   }
 }

@@ -3,7 +3,7 @@ import type { ObjectHeaders } from '@cloud-mirror/storage-provider';
 import { dispositionOf } from './copy-disposition.ts';
 import { imfFixdate } from './imf-fixdate.ts';
 
-/** Headers to store with the copy of `url`. */
+/** The headers to store with the copy of `url`. */
 export function headersOf(source: OriginObject, url: URL): ObjectHeaders {
   const { cacheControl = null, expires = null } = source.caching ?? {};
   return {
@@ -16,7 +16,7 @@ export function headersOf(source: OriginObject, url: URL): ObjectHeaders {
   };
 }
 
-/** What is no date, `0` say, is a time in the past (RFC 9111, section 5.3): stores take dates alone. */
+/** An invalid date such as `0` means a time in the past (RFC 9111, section 5.3), but stores accept only valid dates. */
 function expiryDate(received: string): string {
   return imfFixdate(received) ?? new Date(0).toUTCString();
 }

@@ -27,22 +27,22 @@ export interface CopyJobParts extends JobEndingParts {
   readonly backends: Backends;
   readonly entries: EntryStore;
   readonly origin: Pick<Origin, 'open' | 'inspect'>;
-  /** An origin's header that was taken for a digest is none; see {@link GuessedDigestError}. */
+  /** Called when a guessed digest turns out not to be a digest; see {@link GuessedDigestError}. */
   readonly onGuessRefuted?: ((guess: GuessedDigestError) => void) | undefined;
 }
 
-/** Delay for jobs that another version of this program may understand. */
+/** Delay of a job that only another version of this program may understand. */
 const UNKNOWN_DELAY_SECONDS = 30;
 
 /**
- * A lease that ends within this time, in milliseconds, is waited for. Lease and visibility of a worker that died end
- * nearly together, and a delivery given back for that moment would be one of few.
+ * A worker waits for another's lease that ends within this time, in milliseconds. The lease and the visibility of a
+ * dead worker end at nearly the same time, and giving back would use up one of the few deliveries of the job.
  */
 const WAITED_LEASE_MS = 2_000;
-/** Pauses before a commit is tried again that the entry store did not answer, in milliseconds. */
-const COMMIT_AGAIN_MS = [1_000, 2_000, 4_000];
+/** Pauses before retries of a commit that the entry store did not answer, in milliseconds. */
+const COMMIT_RETRY_PAUSES_MS = [1_000, 2_000, 4_000];
 
-/** The rules of a job, in their order. Settles the delivery in every case. */
+/** The steps of a job, in order. Settles the delivery in every case. */
 export class CopyJob {
   readonly #parts: CopyJobParts;
   readonly #ending: JobEnding;
@@ -53,9 +53,9 @@ export class CopyJob {
   }
 
   /**
-   * Runs one delivery of `backend`'s queue to its end. `stop` ends it when the grace time is over; `onCopied` is called where
-   * the copy is made and committed, and nothing is left to do but to acknowledge.
-   * @throws only where the delivery could not be settled: it comes back by itself then
+   * Runs one delivery to its end. `stop` aborts it at the end of the grace time. `onCopied` is called when the copy is
+   * committed and only the acknowledgement remains.
+   * @throws only if the delivery could not be settled; the queue then delivers it again
    */
   async run(
     delivery: Delivery,
@@ -84,7 +84,7 @@ export class CopyJob {
     if (backend === undefined) {
       return this.#ending.giveBack(
         delivery,
-        `no back end ${job.service}/${job.region} here`,
+        `this copier has no back end ${job.service}/${job.region}`,
         UNKNOWN_DELAY_SECONDS,
       );
     }
@@ -95,7 +95,7 @@ export class CopyJob {
       onFailure: (part, error) => this.#parts.onPartFailed(part, backend.name, error),
     });
     const signal = AbortSignal.any([keeper.signal, stop]);
-    // Awaited here: the keeper is disposed of where this block ends.
+    // Awaited, because the keeper is disposed of at the end of this block.
     return await this.#take({
       job,
       object: mirroredObject(backend, job.url),
@@ -106,7 +106,7 @@ export class CopyJob {
     });
   }
 
-  /** Step 1: take the entry, under a token that nobody used before. */
+  /** Step 1: take the entry under a fresh token. */
   async #take(work: Work): Promise<JobResult> {
     const { object, delivery, keeper } = work;
     const token = freshToken();
@@ -132,7 +132,7 @@ export class CopyJob {
       return { outcome: 'left_to_another' };
     }
     const seconds = Math.max(1, Math.ceil(result.leaseRemainingMs / 1000));
-    return this.#ending.giveBack(delivery, 'another worker is copying it', seconds);
+    return this.#ending.giveBack(delivery, 'another worker is copying the object', seconds);
   }
 
   async #takeEntry({ job, object, signal }: Work, token: string): Promise<TakeResult> {
@@ -144,7 +144,7 @@ export class CopyJob {
     return signal.aborted ? result : this.#parts.entries.take(object.id, take);
   }
 
-  /** Steps 2 to 7: find out the generation, copy, commit, acknowledge. */
+  /** Steps 2 to 7: determine the generation, copy, commit, acknowledge. */
   async #copy(work: Work, taken: Taken): Promise<JobResult> {
     let made: { readonly commit: Commit; readonly result: CopyEnd };
     try {
@@ -154,7 +154,7 @@ export class CopyJob {
     }
     await work.keeper.stop();
     work.onCopied();
-    return this.#ending.done(work, made.result, made.commit !== 'untold');
+    return this.#ending.done(work, made.result, made.commit !== 'unrecorded');
   }
 
   async #makeCopy(work: Work, taken: Taken): Promise<{ commit: Commit; result: CopyEnd }> {
@@ -183,16 +183,16 @@ export class CopyJob {
     return { commit, result: { outcome: 'copied', copy, present: commit === 'present' } };
   }
 
-  /** What is held is kept from everybody else until its lease ends: a moment without the entry store is waited for. */
+  /** While this worker holds the entry, nobody else can take it, so a short outage of the entry store is waited out. */
   async #commit({ object, signal }: Work, taken: Taken, copy: Copy): Promise<Commit> {
     let commit = await commitCopy(this.#parts, object, taken.token, copy);
-    for (const delayMs of taken.held ? COMMIT_AGAIN_MS : []) {
-      if (commit !== 'untold' || signal.aborted) break;
+    for (const delayMs of taken.held ? COMMIT_RETRY_PAUSES_MS : []) {
+      if (commit !== 'unrecorded' || signal.aborted) break;
       await sleep(delayMs, undefined, { signal }).catch(() => undefined);
       commit = await commitCopy(this.#parts, object, taken.token, copy);
     }
-    // The take was not made: what refuses may be the very claim that sent the job, which nobody else will end.
-    return commit === 'refused' && !taken.held ? 'untold' : commit;
+    // Without a take, the commit may be refused by the claim that sent this job, which nobody else will end.
+    return commit === 'refused' && !taken.held ? 'unrecorded' : commit;
   }
 
   get #leaseMs(): number {
@@ -201,8 +201,8 @@ export class CopyJob {
 }
 
 /**
- * The URL of a job is the identity of its object. Text of which the URL parser makes another URL would have one object
- * fetched and stored as another.
+ * The URL of a job identifies its object. If the URL parser changed the text, one object would be fetched and stored as
+ * another.
  */
 function isNormalForm(url: string): boolean {
   try {

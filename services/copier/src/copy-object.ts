@@ -15,13 +15,13 @@ import { storableUserMetadata } from './user-metadata.ts';
 
 export interface CopyResult {
   readonly copy: Copy;
-  /** False: somebody else had stored it by then. */
+  /** False if another worker stored the object first. */
   readonly copied: boolean;
 }
 
 /**
  * Streams the object from its origin into the store of its back end.
- * @throws OriginError, StorageError; the signal's reason once it is aborted. Nothing was stored then
+ * @throws OriginError, StorageError; the signal's reason once it is aborted. Then nothing is stored
  */
 export async function copyObject(
   task: CopyTask,
@@ -31,31 +31,31 @@ export async function copyObject(
   try {
     return { copy: await storeVerified(task, origin), copied: true };
   } catch (error) {
-    if (!isTaken(error)) throw error;
+    if (!isAlreadyStored(error)) throw error;
     const found = await lookUpGeneration(task.object, task.generation, life, task.signal);
     if (found.copy !== null) return { copy: found.copy, copied: false };
-    // What is there is past its life and nobody told us of it, or what we were told of has gone.
+    // The expired object at the key is not the one that the job names: it appeared, changed or went away.
     if (found.replaces !== task.replaces) {
       return {
-        copy: await storeVerified({ ...task, replaces: found.replaces }, origin).catch(passing),
+        copy: await storeVerified({ ...task, replaces: found.replaces }, origin).catch(throwRetryable),
         copied: true,
       };
     }
-    return passing(error);
+    return throwRetryable(error);
   }
 }
 
-function isTaken(error: unknown): error is StorageError {
+function isAlreadyStored(error: unknown): error is StorageError {
   return error instanceof StorageError && error.code === 'store_exists';
 }
 
-/** Others write or remove the object at this moment: who comes again finds how that ended. */
-function passing(error: unknown): never {
-  if (!isTaken(error)) throw error;
+/** Another process is writing or deleting the object. A later attempt finds the result. */
+function throwRetryable(error: unknown): never {
+  if (!isAlreadyStored(error)) throw error;
   throw new StorageError(error.code, error.message, { cause: error, retryable: true });
 }
 
-/** A digest that is only guessed gets a second try at once: where the same bytes come again, they are right. */
+/** Retries at once after a mismatch of a guessed digest: if the same bytes arrive again, they are right. */
 async function storeVerified(task: CopyTask, origin: Pick<Origin, 'open' | 'inspect'>): Promise<Copy> {
   try {
     return await store(task, origin);
@@ -89,7 +89,7 @@ async function store(
   return { ...copyOf(object.backend, stored, generation), sha256: source.sha256() };
 }
 
-/** Knows its length when it has been read to its end. */
+/** Counts the bytes of a body. */
 class CountedBody implements AsyncIterable<Uint8Array> {
   readonly #body: AsyncIterable<Uint8Array>;
   #bytes: number | null = null;
@@ -98,7 +98,7 @@ class CountedBody implements AsyncIterable<Uint8Array> {
     this.#body = body;
   }
 
-  /** `null` before the end. */
+  /** Length of the body; `null` before its end. */
   get bytes(): number | null {
     return this.#bytes;
   }

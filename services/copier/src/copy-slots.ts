@@ -1,6 +1,6 @@
 /**
- * How many copies run at once, whatever back end they are for. A worker looks for a free slot before it asks its queue
- * for jobs, so that what it cannot begin stays where another worker gets it.
+ * Limits the copies that run at once, for all back ends together. A worker waits for a free slot before it receives
+ * jobs, so that jobs it cannot start stay in the queue for other workers.
  */
 export class CopySlots {
   readonly #total: number;
@@ -24,8 +24,8 @@ export class CopySlots {
   }
 
   /**
-   * Takes a slot, free or not: two workers may have seen the same free one, and a job that was received is better begun
-   * than kept waiting behind a long copy.
+   * Takes a slot, even if none is free. Two workers may have seen the same free slot, and a received job should start
+   * rather than wait behind a long copy.
    */
   take(): Disposable {
     this.#taken++;
@@ -40,7 +40,7 @@ export class CopySlots {
     };
   }
 
-  /** Resolves once `count` slots are free, or the signal is aborted. */
+  /** Resolves once `count` slots are free or the signal is aborted. */
   async untilFree(count: number, signal: AbortSignal): Promise<void> {
     while (this.free < count && !signal.aborted) {
       const { promise, resolve } = Promise.withResolvers<void>();

@@ -6,12 +6,12 @@ export interface CopyTask {
   readonly object: MirroredObject;
   readonly generation: string;
   readonly token: string;
-  /** ETag of an object past its life that lies at the key; `null` where none is known of. */
+  /** ETag of the expired object at the key, which the copy replaces; `null` if none is known. */
   readonly replaces: string | null;
-  /** Length that the origin's HEAD told; `null`: it told none; `undefined`: nobody asked. */
+  /** Length in the answer to the origin's HEAD; `null` if it stated none, `undefined` if no HEAD was sent. */
   readonly originBytes: number | null | undefined;
   readonly signal: AbortSignal;
   readonly onProgress: (bytes: number) => void;
-  /** Two tries brought the same bytes, which are not what a guessed digest says: it was no digest. */
+  /** Called when two attempts received the same bytes, which do not match a guessed digest: it is no digest. */
   readonly onGuessRefuted?: ((guess: GuessedDigestError) => void) | undefined;
 }

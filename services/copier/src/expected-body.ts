@@ -2,32 +2,32 @@ import { OriginError, type Origin, type OriginObject } from '@cloud-mirror/origi
 import type { CopyTask } from './copy-task.ts';
 
 /**
- * The bytes of `source` where they are as many as the origin's HEAD announced. A GET of another length may be an error
- * page with status 200: it is believed only where a digest proves it, or where a HEAD made now says the same.
- * @throws OriginError `origin_mismatch`, here or from the iteration where the length shows only at the end
+ * Returns the body of `source` if its length agrees with the origin's HEAD. A GET of another length may be an error
+ * page with status 200, so it is accepted only if a digest proves the bytes, or if a new HEAD states the same length.
+ * @throws OriginError `origin_mismatch`, at once or, if only the end shows the length, from the iteration
  */
 export async function expectedBody(
   source: OriginObject,
   task: Pick<CopyTask, 'object' | 'originBytes' | 'signal'>,
   origin: Pick<Origin, 'inspect'>,
 ): Promise<AsyncIterable<Uint8Array>> {
-  const ask = async (): Promise<number | null> =>
+  const lengthByHead = async (): Promise<number | null> =>
     (await origin.inspect(new URL(task.object.url), { signal: task.signal })).sizeBytes;
   if (source.hasDigest) return source.body;
-  const announced = task.originBytes === undefined ? await ask() : task.originBytes;
+  const announced = task.originBytes === undefined ? await lengthByHead() : task.originBytes;
   if (agrees(announced, source.sizeBytes)) return counted(source, announced);
-  // Since that HEAD, which was the client's, the object may have become another one.
-  const now = await ask();
+  // The object may have changed since that HEAD, which the front end sent.
+  const now = await lengthByHead();
   if (agrees(now, source.sizeBytes)) return counted(source, now);
   throw mismatch(source, now, source.sizeBytes);
 }
 
-/** Servers that build no body for a HEAD may say 0: that tells nothing. */
+/** A length of 0 in the answer to a HEAD proves nothing: some servers do not build the body for a HEAD. */
 function agrees(announced: number | null, sizeBytes: number | null): boolean {
   return announced === null || announced === 0 || sizeBytes === null || announced === sizeBytes;
 }
 
-/** A GET without a length shows at its end how long it was. */
+/** Checks the length at the end, because a GET may not state it before. */
 async function* counted(source: OriginObject, announced: number | null): AsyncGenerator<Uint8Array> {
   let bytes = 0;
   for await (const chunk of source.body) {
@@ -40,7 +40,7 @@ async function* counted(source: OriginObject, announced: number | null): AsyncGe
 function mismatch(source: OriginObject, announced: number | null, bytes: number | null): OriginError {
   return new OriginError(
     'origin_mismatch',
-    `the origin's GET has ${bytes ?? 'other'} bytes where its HEAD has ${announced ?? 'none'}`,
+    `the origin's GET returned ${bytes ?? 'an unknown number of'} bytes, but its HEAD stated ${announced ?? 'none'}`,
     { host: source.finalUrl.host },
   );
 }

@@ -21,27 +21,27 @@ export interface JobEndingParts {
   readonly onPartFailed: (part: 'entries' | 'store' | 'queue', backend: string, error: unknown) => void;
 }
 
-/** A delivery under way: what the rules of a job need. */
+/** A running delivery, with all that the steps of a job need. */
 export interface Work {
   readonly job: Job;
   readonly object: MirroredObject;
   readonly delivery: Delivery;
   readonly keeper: LeaseKeeper;
-  /** Aborted by a lost lease or by the end of the grace time. */
+  /** Aborted when a lease is lost or the grace time ends. */
   readonly signal: AbortSignal;
   readonly onCopied: () => void;
 }
 
-/** What was taken, and the failures before this try. */
+/** The take of the entry, and the number of failures before this attempt. */
 export interface Taken {
   readonly token: string;
-  /** False: the entry store did not answer. The take may have been made all the same. */
+  /** False if the entry store did not answer. It may have recorded the take nevertheless. */
   readonly held: boolean;
   readonly ownClaim: boolean;
   readonly failures: number;
 }
 
-/** What becomes of a delivery when the work on it is over: the entry is told, and the delivery settled. */
+/** Ends the work on a delivery: records the outcome in the entry and settles the delivery. */
 export class JobEnding {
   readonly #parts: JobEndingParts;
 
@@ -50,12 +50,13 @@ export class JobEnding {
   }
 
   /**
-   * Acknowledges the delivery. Where the entry store was not told, the entry may be a front end's claim, on which everybody
-   * waits for as long as a job may be queued: the job comes again, while it may, to find what it left and to tell it.
+   * Acknowledges the delivery. If the outcome is not recorded in the entry store, the entry may still be a front end's
+   * claim, and clients would wait until that claim expires. So the job is retried, while it has deliveries left, to
+   * find the copy and record it.
    */
-  async done(work: Work, result: CopyEnd, told: boolean): Promise<JobResult> {
+  async done(work: Work, result: CopyEnd, recorded: boolean): Promise<JobResult> {
     const { delivery } = work;
-    if (told || delivery.receiveCount >= this.#parts.maxReceiveCount) {
+    if (recorded || delivery.receiveCount >= this.#parts.maxReceiveCount) {
       await delivery.acknowledge();
       return result;
     }
@@ -64,7 +65,7 @@ export class JobEnding {
     return { ...result, againSeconds };
   }
 
-  /** Stops the lease, tells the entry what went wrong, where anything did, and has the job come again where that may help. */
+  /** Ends the lease, records the error in the entry, and schedules a retry of the job if that may help. */
   async fail(work: Work, taken: Taken, thrown: unknown): Promise<JobResult> {
     const { delivery, keeper, signal } = work;
     await keeper.stop();
@@ -73,16 +74,16 @@ export class JobEnding {
     const heeded = error instanceof OriginError ? heededSeconds(error) : 0;
     if (!error.retryable && error instanceof OriginError) {
       const seconds = rememberedSeconds(error, this.#parts.times);
-      const told = await this.#remember(work, taken, error, {
+      const recorded = await this.#recordFailure(work, taken, error, {
         willRetry: false,
         retrySeconds: seconds,
         keepSeconds: seconds,
       });
-      return this.done(work, { outcome: 'failed', error }, told);
+      return this.done(work, { outcome: 'failed', error }, recorded);
     }
     if (!error.retryable || delivery.receiveCount >= this.#parts.maxReceiveCount) {
       const longest = Math.max(this.#parts.times.errorSeconds.longest, heeded);
-      await this.#remember(work, taken, error, {
+      await this.#recordFailure(work, taken, error, {
         willRetry: false,
         retrySeconds: longest,
         keepSeconds: longest,
@@ -93,14 +94,18 @@ export class JobEnding {
     const failures = Math.max(taken.failures, delivery.receiveCount - 1);
     const backoffSeconds = retryDelaySeconds(failures, this.#parts.times.errorSeconds);
     const delaySeconds = Math.max(backoffSeconds, heeded);
-    // The entry outlives the moment from which others may claim it: until then the job is expected.
+    // The entry lives longer than the delay after which others may claim it, because the retry is expected first.
     const keepSeconds = delaySeconds + 2 * this.#parts.times.copyingLeaseSeconds;
-    await this.#remember(work, taken, error, { willRetry: true, retrySeconds: delaySeconds, keepSeconds });
+    await this.#recordFailure(work, taken, error, {
+      willRetry: true,
+      retrySeconds: delaySeconds,
+      keepSeconds,
+    });
     await delivery.retry(delaySeconds);
     return { outcome: 'will_retry', error, delaySeconds };
   }
 
-  /** The lease was lost, or the process ends: nothing is known against the object, so the job goes back at once. */
+  /** After a lost lease or at the end of the process: the object is not at fault, so the job is given back at once. */
   async #stop(work: Work, taken: Taken, reason: unknown): Promise<JobResult> {
     const { object, delivery } = work;
     const lost = reason instanceof LeaseLostError ? reason.lost : null;
@@ -112,17 +117,19 @@ export class JobEnding {
       }
     }
     const why = reason instanceof Error ? reason.message : 'this worker stops';
-    if (lost === 'delivery' || (lost === null && (await this.#sentAnew(work))))
+    if (lost === 'delivery' || (lost === null && (await this.#sendAgain(work))))
       return { outcome: 'given_back', why, delaySeconds: 0 };
     return this.giveBack(delivery, why, 0);
   }
 
   /**
-   * The queue makes a dead letter of what is given back on its last delivery. A worker that is told to stop says nothing
-   * against a job, so an equal one takes its place; both may be delivered where the acknowledgement fails. Not so where a
-   * lease was lost: a job that keeps its workers busy beyond it must come to an end.
+   * The queue moves a job that is given back on its last delivery to the dead letters. A worker that stops is not the
+   * job's fault, so an equal job is sent in its place; if the acknowledgement then fails, both are delivered. This does
+   * not apply to a lost lease: a job that makes its workers exceed their lease must end as a dead letter.
+   *
+   * @returns whether an equal job was sent and this delivery acknowledged
    */
-  async #sentAnew({ job, object, delivery }: Work): Promise<boolean> {
+  async #sendAgain({ job, object, delivery }: Work): Promise<boolean> {
     if (delivery.receiveCount < this.#parts.maxReceiveCount) return false;
     const { backend } = object;
     try {
@@ -135,7 +142,7 @@ export class JobEnding {
     }
   }
 
-  /** Somebody gets it again after so long, or has it by now: a worker that was frozen lost its delivery, too. */
+  /** Gives the delivery back. Another worker may have it already, because a frozen worker loses its delivery. */
   async giveBack(delivery: Delivery, why: string, delaySeconds: number): Promise<JobResult> {
     try {
       await delivery.retry(delaySeconds);
@@ -145,8 +152,8 @@ export class JobEnding {
     return { outcome: 'given_back', why, delaySeconds };
   }
 
-  /** @returns whether the entry store was told */
-  async #remember(
+  /** @returns whether the entry store recorded the failure */
+  async #recordFailure(
     { object }: Work,
     taken: Taken,
     error: OriginError | StorageError | InternalError,
@@ -167,7 +174,7 @@ export class JobEnding {
   }
 }
 
-/** A defect may show at one try and not at the next: the queue's count of deliveries ends it if not. */
+/** A defect may be transient, so it is retryable; the queue's count of deliveries bounds the retries. */
 function asFailure(thrown: unknown): OriginError | StorageError | InternalError {
   if (thrown instanceof OriginError || thrown instanceof StorageError) return thrown;
   return new InternalError(thrown);

@@ -1,31 +1,31 @@
 import { InternalError } from '@cloud-mirror/cache-manager';
 import type { Copy } from '@cloud-mirror/mirrored-objects';
 
-/** The entry store could not be told how it ended: the job comes again after so long to tell it. */
-interface Untold {
+/** Set if the outcome could not be recorded in the entry store: the delay after which the job is delivered again. */
+interface MaybeUnrecorded {
   readonly againSeconds?: number;
 }
 
 /** How one delivery ended. */
 export type JobResult =
-  | ({ readonly outcome: 'copied'; readonly copy: Copy; readonly present: boolean } & Untold)
-  | ({ readonly outcome: 'already_there' } & Untold)
-  /** Somebody else is at it and this was the last delivery: nothing is wrong that a dead letter would tell. */
+  | ({ readonly outcome: 'copied'; readonly copy: Copy; readonly present: boolean } & MaybeUnrecorded)
+  | ({ readonly outcome: 'already_there' } & MaybeUnrecorded)
+  /** Another worker is copying the object and this is the last delivery. Nothing failed, so it is no dead letter. */
   | { readonly outcome: 'left_to_another' }
-  /** Somebody else is at it, or nobody here knows what it is, or this process stops. */
+  /** Another worker is copying the object, this version does not understand the job, or this process stops. */
   | { readonly outcome: 'given_back'; readonly why: string; readonly delaySeconds: number }
   | { readonly outcome: 'will_retry'; readonly error: Error; readonly delaySeconds: number }
-  | ({ readonly outcome: 'failed'; readonly error: Error } & Untold)
+  | ({ readonly outcome: 'failed'; readonly error: Error } & MaybeUnrecorded)
   | { readonly outcome: 'dead_letter'; readonly error: Error };
 
 /**
- * The outcome as logs and metrics tell it. A defect of this program is told as such, whatever becomes of its job: the parts
- * that the other words suggest have nothing to do with it.
+ * The outcome in logs and metrics. A defect of this program is reported as `internal_error`, whatever happens to the
+ * job, because the other outcomes would blame the origin or a part.
  */
-export function toldOutcome(result: JobResult): JobResult['outcome'] | 'internal_error' {
+export function reportedOutcome(result: JobResult): JobResult['outcome'] | 'internal_error' {
   const isInternal = 'error' in result && result.error instanceof InternalError;
   return isInternal ? 'internal_error' : result.outcome;
 }
 
-/** An end that the entry store is told of. */
+/** An outcome that is recorded in the entry store. */
 export type CopyEnd = Extract<JobResult, { outcome: 'copied' | 'already_there' | 'failed' }>;

@@ -5,33 +5,33 @@ import type { CopySlots } from './copy-slots.ts';
 import { retryDelaySeconds } from './retry-delay.ts';
 
 const LONG_POLL_SECONDS = 20;
-/** As many as SQS hands out at once. */
+/** SQS returns at most this many messages for one receive. */
 const DELIVERIES_AT_ONCE = 10;
 const PAUSE_SECONDS = { first: 1, longest: 15 };
 /**
- * How long a free slot may wait for others, so that one receive, which is billed and costs as much processor time as a small
- * copy, brings jobs for all of them.
+ * How long a free slot may wait for others, so that one receive returns jobs for all of them. A receive is billed, and
+ * costs as much CPU time as a small copy.
  */
 const GATHER_MS = 20;
 /**
- * A queue that had few jobs is asked again once they are copied, or after this time: putting together a receive takes as much
- * processor time as a small copy, for which a client waits.
+ * A queue that returned few jobs is polled again once they are copied, or after this time. Preparing a receive costs as
+ * much CPU time as a small copy, for which a client is waiting.
  */
 const HEAD_START_MS = 5;
 
 export interface JobWorkerOptions {
   readonly backend: Backend;
   readonly slots: CopySlots;
-  /** Runs a delivery to its end and reports it; never rejects. `onCopied`: the copy itself is at its end. */
+  /** Runs a delivery to its end and reports it; never rejects. Calls `onCopied` when the copy itself is finished. */
   readonly run: (backend: Backend, delivery: Delivery, onCopied: () => void) => Promise<void>;
-  /** Whether the queue answered the last time it was asked; called at each change and each failure. */
+  /** Called after each receive: with the error if it failed, else with `null`. */
   readonly onQueue: (backend: Backend, failure: unknown) => void;
 }
 
 /**
- * Receives the jobs of one back end until `stopping` is aborted and runs each on its own, so that a slow copy holds up
- * no other. A queue that does not answer is asked again after a pause, for ever.
- * @returns when nothing is received any more; jobs may be running still
+ * Receives the jobs of one back end until `stopping` is aborted, and runs each independently, so that a slow copy does
+ * not block others. Polls a queue that does not answer again after a back-off, without end.
+ * @returns when it has stopped receiving; jobs may still be running
  */
 export async function receiveJobs(options: JobWorkerOptions, stopping: AbortSignal): Promise<void> {
   const { backend, slots } = options;
@@ -41,7 +41,7 @@ export async function receiveJobs(options: JobWorkerOptions, stopping: AbortSign
     if (stopping.aborted) return;
     try {
       const max = Math.min(DELIVERIES_AT_ONCE, slots.free);
-      const askedAtMs = performance.now();
+      const startedAtMs = performance.now();
       const deliveries = await backend.queue.receive({
         max,
         waitSeconds: LONG_POLL_SECONDS,
@@ -49,13 +49,13 @@ export async function receiveJobs(options: JobWorkerOptions, stopping: AbortSign
       });
       failures = 0;
       options.onQueue(backend, null);
-      // As of now: a copy may have ended while the queue was asked.
+      // Read again, because a copy may have finished during the receive.
       const { free } = slots;
       for (const delivery of deliveries) void runInSlot(options, delivery);
       if (deliveries.length > 0 && deliveries.length < max)
         await untilFreeWithin(HEAD_START_MS, slots, free, stopping);
-      // A queue with as many jobs in flight as it takes answers a long poll with nothing, and at once.
-      if (deliveries.length === 0 && performance.now() - askedAtMs < 1000)
+      // A queue at its limit of messages in flight answers a long poll at once, with nothing.
+      if (deliveries.length === 0 && performance.now() - startedAtMs < 1000)
         await pause(PAUSE_SECONDS.first * 1000, stopping);
     } catch (error) {
       if (stopping.aborted) return;
@@ -65,7 +65,7 @@ export async function receiveJobs(options: JobWorkerOptions, stopping: AbortSign
   }
 }
 
-/** Until a receive is worth while: many slots are free, or a few have been for a moment. */
+/** Waits until a receive is worthwhile: many slots are free, or a few have been free for a moment. */
 async function untilSomeFree(slots: CopySlots, stopping: AbortSignal): Promise<void> {
   await slots.untilFree(1, stopping);
   const many = Math.min(DELIVERIES_AT_ONCE, Math.ceil(slots.total / 2));
@@ -93,6 +93,6 @@ async function pause(ms: number, stopping: AbortSignal): Promise<void> {
 
 async function runInSlot({ backend, slots, run }: JobWorkerOptions, delivery: Delivery): Promise<void> {
   using slot = slots.take();
-  // Acknowledgements wait for one another: another copy may begin meanwhile.
+  // Acknowledgements are batched, so the slot is freed for another copy before this one is acknowledged.
   await run(backend, delivery, () => slot[Symbol.dispose]());
 }

@@ -2,14 +2,14 @@ import { EntryStoreError, type EntryStore } from '@cloud-mirror/entry-store';
 import type { ObjectId } from '@cloud-mirror/mirrored-objects';
 import { FIRST_VISIBILITY_SECONDS, QueueError, type Delivery } from '@cloud-mirror/job-queue';
 
-/** Somebody else may be doing this job by now: stop, and write nothing more about it. */
+/** Another worker may be running this job now, so this one must stop and write nothing more for it. */
 export class LeaseLostError extends Error {
   override readonly name = 'LeaseLostError';
-  /** `entry`: the entry is no longer ours; `delivery`: the queue may have given the job to another worker. */
+  /** `entry`: the entry has another token. `delivery`: the queue may have delivered the job to another worker. */
   readonly lost: 'entry' | 'delivery';
 
   constructor(lost: 'entry' | 'delivery', cause?: unknown) {
-    super(lost === 'entry' ? 'the entry is no longer ours' : 'the delivery is no longer ours', { cause });
+    super(lost === 'entry' ? 'the lease of the entry is lost' : 'the delivery is lost', { cause });
     this.lost = lost;
   }
 }
@@ -17,24 +17,24 @@ export class LeaseLostError extends Error {
 export interface LeaseKeeperOptions {
   readonly entries: EntryStore;
   readonly delivery: Delivery;
-  /** Length of the lease and of the visibility, which are one. */
+  /** Length of both the entry's lease and the delivery's visibility. */
   readonly leaseMs: number;
-  /** A renewal that could not be made; it is tried again at the next turn. */
+  /** Called when a renewal fails; the next one follows as scheduled. */
   readonly onFailure: (part: 'entries' | 'queue', error: unknown) => void;
 }
 
 /**
- * The lease and visibility of a job that has just begun, in milliseconds: most end within it, and what a worker that dies
- * early had in hand is soon another's.
+ * The lease and visibility of a job that has just started, in milliseconds. Most jobs finish within it, and if a worker
+ * dies early, another one soon gets its job.
  */
 export function firstLeaseMs(leaseMs: number): number {
   return Math.min(leaseMs, FIRST_VISIBILITY_SECONDS * 1000);
 }
 
 /**
- * Renews the entry's lease and the delivery's visibility together, at a third of what they are, from the moment the job was
- * received until disposal. Losing either aborts `signal` with a {@link LeaseLostError}. A part that does not answer is
- * not a loss, until the visibility must have run out.
+ * Renews the entry's lease and the delivery's visibility together, every third of their length, from the receipt of the
+ * job until disposal. The loss of either aborts `signal` with a {@link LeaseLostError}. A part that does not answer
+ * counts as a loss only once the visibility must have expired.
  */
 export class LeaseKeeper implements AsyncDisposable {
   readonly signal: AbortSignal;
@@ -42,9 +42,9 @@ export class LeaseKeeper implements AsyncDisposable {
   readonly #lost = new AbortController();
   #timer: NodeJS.Timeout;
   #entry: { readonly id: ObjectId; readonly token: string } | null = null;
-  #turn: Promise<void> | null = null;
+  #renewal: Promise<void> | null = null;
   #visibleAgainAt: number;
-  /** Bytes copied so far, written down at each renewal. */
+  /** Bytes copied so far; recorded in the entry at each renewal. */
   bytes = 0;
 
   constructor(options: LeaseKeeperOptions) {
@@ -58,15 +58,15 @@ export class LeaseKeeper implements AsyncDisposable {
     }, firstMs / 3);
   }
 
-  /** From now on the entry's lease is kept, too. */
+  /** Starts to renew the entry's lease too. */
   keep(id: ObjectId, token: string): void {
     this.#entry = { id, token };
   }
 
-  /** Ends the renewing. To be done before the delivery is settled: a renewal that arrives later would hide it again. */
+  /** Stops the renewals. Call it before settling the delivery: a later renewal would hide the message again. */
   async stop(): Promise<void> {
     clearTimeout(this.#timer);
-    await this.#turn;
+    await this.#renewal;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -74,9 +74,9 @@ export class LeaseKeeper implements AsyncDisposable {
   }
 
   #renew(): void {
-    if (this.#turn !== null || this.signal.aborted) return;
-    this.#turn = Promise.all([this.#renewEntry(), this.#renewDelivery()]).then(() => {
-      this.#turn = null;
+    if (this.#renewal !== null || this.signal.aborted) return;
+    this.#renewal = Promise.all([this.#renewEntry(), this.#renewDelivery()]).then(() => {
+      this.#renewal = null;
     });
   }
 

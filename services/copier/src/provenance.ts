@@ -3,14 +3,14 @@ import { SENT_LENGTH_METADATA } from '@cloud-mirror/mirrored-objects';
 import type { OriginObject } from '@cloud-mirror/origin';
 import { imfFixdate } from './imf-fixdate.ts';
 
-/** Stores leave 2 KB for all metadata. A longer URL is cut: the rest of it is of no use, its beginning says where to look. */
+/** Stores allow 2 KB for all metadata, so a longer URL is truncated. */
 const LONGEST_URL = 1024;
 
 /**
- * Where a copy came from: stored as its metadata, for people who look into the bucket. Names are in lower case.
- * {@link SENT_LENGTH_METADATA} is read again: an object of another length is no copy.
- * @param copy.token names the worker's take, in a form that everybody may read: see {@link publicToken}
- * @param copy.bytes of the body, once it was read to its end
+ * The provenance of a copy, stored as its metadata for people who inspect the bucket. Names are in lower case.
+ * The mirror reads {@link SENT_LENGTH_METADATA} again: an object of another length does not count as a copy.
+ * @param copy.token identifies the worker's take in a form that may be public; see {@link publicToken}
+ * @param copy.bytes the length of the body, once it has been read to its end
  */
 export function provenance(
   source: OriginObject,
@@ -29,7 +29,7 @@ export function provenance(
     ...(source.etag === null ? {} : { 'upstream-etag': source.etag.slice(0, 256) }),
     ...(sizeBytes === null ? {} : { [SENT_LENGTH_METADATA]: String(sizeBytes) }),
     ...(lastModified === null ? {} : { 'upstream-last-modified': lastModified }),
-    // Not known yet where the store wants metadata before the bytes; the entry has it all the same.
+    // Not known yet if the store needs the metadata before the bytes; the entry records it in any case.
     ...(sha256 === null ? {} : { sha256 }),
     'stored-at': new Date().toISOString(),
     hops: String(source.hops),
@@ -39,8 +39,8 @@ export function provenance(
 }
 
 /**
- * A lease's token as objects name it. Whoever knows a token may write the entry that holds it, and everybody may read
- * the metadata of a public bucket; the hash still tells which lease made a copy.
+ * The public form of a lease's token: a hash, which still identifies the lease that made a copy. The token itself must
+ * stay secret, because it authorizes writes to the entry, and anybody can read the metadata of a public bucket.
  */
 export function publicToken(token: string): string {
   return hash('sha256', token).slice(0, 32);

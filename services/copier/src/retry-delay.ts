@@ -1,7 +1,7 @@
 /**
- * How long a job that failed waits before its next try, in whole seconds (as queues count them): twice as long for each
- * failure before, up to `longest`, and anywhere in the upper half of that, so that jobs which failed together do not
- * come back together.
+ * Exponential back-off with jitter, in whole seconds (the unit of queues): doubles with each earlier failure up to
+ * `longest`, and is then chosen at random from the upper half, so that jobs that failed together are not retried
+ * together.
  */
 export function retryDelaySeconds(
   failures: number,

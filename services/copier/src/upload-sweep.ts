@@ -5,9 +5,9 @@ import { isUploadSweeper, StorageError } from '@cloud-mirror/storage-provider';
 const SWEEP_INTERVAL_MS = 3_600_000;
 
 /**
- * Ends the uploads that a killed worker left behind, in each back end that can tell them, until `stopping` is aborted:
- * at once, since who starts is often the one that was killed, and then about once an hour. Workers started together
- * drift apart by a random part of the hour.
+ * Aborts the uploads that a killed worker abandoned, in each back end that can list them, until `stopping` is aborted.
+ * Runs at once, because a process that starts has often just been killed, and then about once an hour, with jitter, so
+ * that workers that start together do not sweep together.
  */
 export async function sweepUploads(
   backends: readonly Backend[],
@@ -23,9 +23,9 @@ export async function sweepUploads(
         const ended = await backend.store.sweepUploads(olderThanHours * 3_600_000, { signal: stopping });
         report(backend, { ended });
       } catch (error) {
-        // A bucket that is yet to be made has nothing in it.
-        const none = error instanceof StorageError && error.code === 'store_missing';
-        if (!stopping.aborted && !none) report(backend, { error });
+        // A bucket that does not exist yet has no uploads.
+        const isMissing = error instanceof StorageError && error.code === 'store_missing';
+        if (!stopping.aborted && !isMissing) report(backend, { error });
       }
     }
     const waitMs = SWEEP_INTERVAL_MS * (0.5 + Math.random());

@@ -1,14 +1,15 @@
-/** Names that this program gives a meaning, in objects and in purge markers. */
+/** Names that this program uses itself, in objects and in purge markers. */
 const OWN_NAMES = new Set(['generation', 'hops', 'sha256', 'stored-at', 'token', 'upload-nonce']);
 const OWN_PREFIX = 'upstream-';
 const NAME = /^[a-z0-9][a-z0-9.-]{0,63}$/;
-/** Values of user metadata are ASCII, or anything in encoded words (RFC 2047); senders of others meant UTF-8. */
+/** Stores accept ASCII values, or any text as encoded words (RFC 2047). Other bytes are assumed to be UTF-8. */
 const CONTROL = /[\x00-\x1f\x7f]/;
 
 /**
- * What an origin's users said of its object, as far as it can be stored beside what this program says. `_` in names
- * becomes `-`: radosgw reads headers so, and refuses the signature of a request with such a name. Left out are names of
- * ours, and names such as `x-amz-key`, by which stores and their clients take metadata for instructions.
+ * The user metadata of an origin's object, as far as it can be stored together with this program's own. `_` in names
+ * becomes `-`, because radosgw converts headers so and then refuses the signature of a request with such a name. This
+ * program's own names are left out, and so are names such as `x-amz-key`, which stores and their clients interpret as
+ * instructions.
  */
 export function storableUserMetadata(received: Readonly<Record<string, string>>): Record<string, string> {
   const kept = new Map<string, string>();

@@ -9,19 +9,19 @@ export { TIMES };
 
 export const MAX_RECEIVE_COUNT = 5;
 
-/** The rules of a job over real stores, queues and origins. */
+/** Runs jobs with real stores, queues and origins. */
 export interface CopierFixture extends AsyncDisposable {
   readonly mirror: MirrorFixture;
   readonly parts: CopyJobParts;
-  /** Parts that did not answer, in order. */
+  /** Parts that failed, in order. */
   readonly failures: string[];
-  /** Field and SHA-256 of digests that were guessed and wrong, in order. */
+  /** Field and SHA-256 of each guessed digest that was wrong, in order. */
   readonly refuted: string[];
-  /** Sends a job that no claim stands behind, unless `job` says otherwise. */
+  /** Sends a job without a claim, unless `job` overrides its token. */
   send(path: string, job?: Partial<Job>): Promise<void>;
   /** Claims the object and sends the claim's job, as a front end does. */
   sendClaimed(path: string): Promise<Job>;
-  /** The next delivery; fails where none comes. */
+  /** Receives the next delivery; throws if there is none. */
   receive(): Promise<Delivery>;
   run(delivery: Delivery, stop?: AbortSignal): Promise<JobResult>;
   /** Receives the next delivery and runs it. */
@@ -63,7 +63,7 @@ export async function openCopier(changed: Partial<CopyJobParts> = {}): Promise<C
   });
   const receive = async (): Promise<Delivery> => {
     const [delivery] = await here.queue.receive({ max: 1, waitSeconds: 20 });
-    if (delivery === undefined) throw new Error('no job came');
+    if (delivery === undefined) throw new Error('no job was delivered');
     return delivery;
   };
   const run = (delivery: Delivery, stop = new AbortController().signal): Promise<JobResult> =>
@@ -90,7 +90,7 @@ export async function openCopier(changed: Partial<CopyJobParts> = {}): Promise<C
   };
 }
 
-/** The same delivery with another message. */
+/** The same delivery with another body. */
 export function withBody(delivery: Delivery, body: string): Delivery {
   return {
     id: delivery.id,

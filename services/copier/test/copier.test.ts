@@ -67,7 +67,7 @@ describe('a defect of the program', () => {
     ['in the store', { part: 'store here', method: 'put' }],
     ['at the origin', { part: 'origin', method: 'open' }],
     ['in a commit', { part: 'entries', method: 'commit' }],
-  ])('that shows %s is told as one: in entry, log, metrics and to clients', async (_where, call) => {
+  ])('%s is reported as internal_error in the log and metrics', async (_where, call) => {
     using _defect = fixture.mirror.gate.fail(call, defect);
     startCopier();
     await fixture.sendClaimed(SLOW);
@@ -81,7 +81,7 @@ describe('a defect of the program', () => {
     expect(logged().filter(({ part }) => part !== undefined)).toEqual([]);
   });
 
-  test('that ends a copy is what its entry and waiting clients are told', async () => {
+  test('that ends a copy is reported as internal_error in its entry and to waiting clients', async () => {
     using _defect = fixture.mirror.gate.fail({ part: 'store here', method: 'put' }, defect);
     startCopier();
     await fixture.sendClaimed(SLOW);
@@ -102,7 +102,7 @@ describe('a defect of the program', () => {
     });
   });
 
-  test('is not the queue that does not answer', async () => {
+  test('in a receive is not reported as a failing queue', async () => {
     using _defect = fixture.mirror.gate.fail({ ...QUEUE, method: 'receive' }, defect);
     const copier = startCopier();
     await untilLogged(1);
@@ -112,7 +112,7 @@ describe('a defect of the program', () => {
 });
 
 describe('a copier', () => {
-  test('does the jobs of every back end that it serves', async () => {
+  test('runs the jobs of every back end that it serves', async () => {
     startCopier();
     await fixture.send('/bytes/1');
     await fixture.mirror.there.queue.enqueue({
@@ -131,7 +131,7 @@ describe('a copier', () => {
     expect(await fixture.entry('/bytes/1')).toMatchObject({ state: 'present' });
   });
 
-  test('leaves the others alone', async () => {
+  test('does not receive the jobs of other back ends', async () => {
     startCopier({ serves: ['local/there'] });
     await fixture.send('/bytes/1');
     await fixture.mirror.gate.seen({ part: 'queue there', method: 'receive' });
@@ -139,7 +139,7 @@ describe('a copier', () => {
     expect(await fixture.mirror.waitingJobs()).toBe(1);
   });
 
-  test('is not held up by one slow copy', async () => {
+  test('is not blocked by one slow copy', async () => {
     using hold = fixture.mirror.origin.hold(SLOW, { afterBytes: 10 });
     startCopier();
     await fixture.send(SLOW);
@@ -151,7 +151,7 @@ describe('a copier', () => {
     await fixture.mirror.gate.seen(ACKNOWLEDGE, 21);
   });
 
-  test('takes no more jobs than it may run at once; the rest stays where another gets it', async () => {
+  test('receives no more jobs than it may run at once, and leaves the others in the queue', async () => {
     const holds = [1, 2, 3, 4].map((seed) => fixture.mirror.origin.hold(`/bytes/10?seed=${seed}`));
     for (const seed of [1, 2, 3, 4]) await fixture.send(`/bytes/10?seed=${seed}`);
     startCopier({ concurrency: 2, serves: ['local/here'] });
@@ -164,7 +164,7 @@ describe('a copier', () => {
       expect((options as { max: number }).max).toBeLessThanOrEqual(2);
   });
 
-  test('waits for a queue that does not answer, and goes on by itself', async () => {
+  test('recovers by itself from a queue that does not answer', async () => {
     const down = fixture.mirror.gate.fail(RECEIVE, () => new QueueError('queue_unavailable', 'down'));
     const copier = startCopier({ serves: ['local/here'] });
     await fixture.send('/bytes/1');
@@ -191,7 +191,7 @@ describe('a copier', () => {
     expect(outcomes()).toEqual(['dead_letter', 'copied']);
   });
 
-  test('counts and logs what it does, never the query of an address', async () => {
+  test('counts and logs its jobs without the query of a URL', async () => {
     startCopier({ serves: ['local/here'] });
     await fixture.send('/bytes/100?seed=7&name=hidden');
     await fixture.send('/status/404?name=hidden');
@@ -212,8 +212,8 @@ describe('a copier', () => {
   });
 });
 
-describe('a copier that is drained', () => {
-  test('receives nothing more and finishes what it has', async () => {
+describe('a drain', () => {
+  test('stops receiving and finishes the running jobs', async () => {
     using hold = fixture.mirror.origin.hold(SLOW, { afterBytes: 10 });
     const copier = startCopier();
     await fixture.send(SLOW);
@@ -228,7 +228,7 @@ describe('a copier that is drained', () => {
     expect(await fixture.mirror.here.queue.depth()).toEqual({ waiting: 1, inFlight: 0, deadLetters: 0 });
   });
 
-  test('gives back what it cannot finish, with the lease released and nothing stored', async () => {
+  test('gives back unfinished jobs, with the lease released and nothing stored', async () => {
     using hold = fixture.mirror.origin.hold(SLOW, { afterBytes: 10 });
     const copier = startCopier({ graceSeconds: 0 });
     await fixture.send(SLOW);
@@ -240,7 +240,7 @@ describe('a copier that is drained', () => {
     expect(await fixture.stored(SLOW)).toBeNull();
   });
 
-  test('while its queue is away, or before it began, ends at once', async () => {
+  test('ends at once while the queue does not answer', async () => {
     using _down = fixture.mirror.gate.fail(RECEIVE, () => new QueueError('queue_unavailable', 'down'));
     const copier = startCopier();
     await fixture.mirror.gate.seen(RECEIVE);

@@ -35,7 +35,7 @@ test.each([
 test.each([
   ['ascii', 'n'.repeat(400) + '.tar.gz'],
   ['not ascii', encodeURIComponent('\u00e9'.repeat(400)) + '.tar.gz'],
-])('a name that is too long for a file system is cut before its ending: %s', (_what, segment) => {
+])('a name that is too long for a file system is shortened before its extension: %s', (_what, segment) => {
   const stored = named(segment) ?? '';
   const extended = /filename\*=UTF-8''(.*)$/.exec(stored)?.[1];
   const name = extended === undefined ? /filename="(.*)"/.exec(stored)?.[1] : decodeURIComponent(extended);
@@ -57,6 +57,6 @@ test.each([
   expect(dispositionOf(received, new URL('https://h.example/ours.zip'))).toBe(stored);
 });
 
-test('an attachment stays one where the URL ends in no name', () => {
+test('an attachment stays as it is if the URL does not end with a file name', () => {
   expect(dispositionOf('attachment', new URL('https://h.example/'))).toBe('attachment');
 });

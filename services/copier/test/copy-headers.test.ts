@@ -18,7 +18,7 @@ test.each([
   expect(stored({ cacheControl: null, expires: received })).toMatchObject({ expires });
 });
 
-test('Cache-Control is stored as received, and nothing where the origin or the rule says nothing', () => {
+test('Cache-Control is stored as received, and only if the origin sends it and the rule keeps it', () => {
   expect(stored({ cacheControl: 'public, max-age=5', expires: null })).toMatchObject({
     cacheControl: 'public, max-age=5',
   });

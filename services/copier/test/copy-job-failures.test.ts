@@ -16,18 +16,18 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await copier[Symbol.asyncDispose]();
-  // Whatever a job comes to: copiers never delete.
+  // Copiers never delete objects, whatever the outcome of a job.
   expect(copier.mirror.gate.count({ method: 'delete' })).toBe(0);
 });
 
-/** The delivery after which the queue gives up. */
+/** The job's last delivery, after which it becomes a dead letter. */
 async function lastDelivery(): Promise<Delivery> {
   for (let delivered = 1; delivered < MAX_RECEIVE_COUNT; delivered++) await (await copier.receive()).retry(0);
   return copier.receive();
 }
 
-describe('a failure that may pass', () => {
-  test('is tried again, later each time, and then forgotten', async () => {
+describe('a retryable failure', () => {
+  test('is retried with exponential back-off, and forgotten after a success', async () => {
     const path = '/flaky/100?failures=7';
     const delays: number[] = [];
     for (let failures = 0; failures < 7; failures++) {
@@ -59,20 +59,20 @@ describe('a failure that may pass', () => {
     ['/get-500', 'origin_status'],
     ['/cut/1000?ranges=none', 'origin_interrupted'],
     ['/bytes/1000?md5=bad', 'origin_mismatch'],
-  ])('of the origin, %s: nothing is stored', async (path, code) => {
+  ])('of the origin stores no object: %s', async (path, code) => {
     await copier.sendClaimed(path);
     expect(await copier.runNext()).toMatchObject({ outcome: 'will_retry', error: { code } });
     expect(await copier.stored(path)).toBeNull();
     expect(await copier.entry(path)).toMatchObject({ state: 'error', code, willRetry: true });
   });
 
-  test('of the origin after a good HEAD is what the waiting client is told', async () => {
+  test('of the origin after a successful HEAD is passed on to a waiting client', async () => {
     const waiting = copier.mirror.redirect('/get-500');
     expect(await copier.runNext()).toMatchObject({ outcome: 'will_retry' });
     expect(await waiting).toMatchObject({ kind: 'origin_status', status: 500 });
   });
 
-  test('of the store', async () => {
+  test('of the store is retried', async () => {
     await copier.sendClaimed(PATH);
     using _down = copier.mirror.gate.fail(PUT, () => new StorageError('store_unavailable', 'down'));
     expect(await copier.runNext()).toMatchObject({
@@ -86,7 +86,7 @@ describe('a failure that may pass', () => {
     });
   });
 
-  test('that no rule foresees', async () => {
+  test('includes a defect of the program', async () => {
     await copier.sendClaimed(PATH);
     using _defect = copier.mirror.gate.fail(PUT, () => new TypeError('a defect'));
     expect(await copier.runNext()).toMatchObject({
@@ -95,7 +95,7 @@ describe('a failure that may pass', () => {
     });
   });
 
-  test('leaves the entry until others may claim the object, and no longer than that is needed', async () => {
+  test('keeps the entry until others may claim the object', async () => {
     await copier.sendClaimed('/get-500');
     const result = await copier.runNext();
     if (result.outcome !== 'will_retry') throw new Error(result.outcome);
@@ -109,7 +109,7 @@ describe('a failure that may pass', () => {
     expect(await copier.mirror.entries.claim(id, claim)).toMatchObject({ claimed: true, attempts: 1 });
   });
 
-  test('ends as a dead letter with the last delivery, and marks the entry', async () => {
+  test('on the last delivery makes the job a dead letter, and is recorded in the entry', async () => {
     await copier.send('/get-500');
     expect(await copier.run(await lastDelivery())).toMatchObject({ outcome: 'dead_letter' });
     expect(await copier.mirror.here.queue.deadLetters(10)).toMatchObject([
@@ -122,7 +122,7 @@ describe('a failure that may pass', () => {
     });
   });
 
-  test('that cannot be written down is tried again all the same', async () => {
+  test('that cannot be recorded in the entry is retried too', async () => {
     await copier.sendClaimed('/get-500');
     using _down = copier.mirror.gate.fail(
       { part: 'entries', method: 'fail' },
@@ -133,7 +133,7 @@ describe('a failure that may pass', () => {
   });
 });
 
-describe('a failure that will not pass', () => {
+describe('a permanent failure', () => {
   const forbidden = `/redirect-to?url=${encodeURIComponent('http://169.254.169.254/latest')}`;
 
   test.each([
@@ -141,12 +141,12 @@ describe('a failure that will not pass', () => {
     ['/status/404', { code: 'origin_status', originStatus: 404 }],
     ['/status/410', { code: 'origin_status', originStatus: 410 }],
     ['/loop', { code: 'origin_redirects', originStatus: null }],
-    // Nothing proves where such a body ends.
+    // The end of such a body cannot be proved.
     ['/close-delimited/100', { code: 'origin_mismatch', originStatus: null }],
     [forbidden, { code: 'not_allowed', originStatus: null }],
     [`/bytes/${MAX_OBJECT_BYTES + 1}`, { code: 'too_large', originStatus: null }],
     [`/stream/${MAX_OBJECT_BYTES + 1}`, { code: 'too_large', originStatus: null }],
-  ])('is written down and acknowledged: %s', async (path, failure) => {
+  ])('is recorded, and the job acknowledged: %s', async (path, failure) => {
     await copier.sendClaimed(path);
     expect(await copier.runNext()).toMatchObject({ outcome: 'failed', error: { code: failure.code } });
     expect(await copier.entry(path)).toMatchObject({ state: 'error', willRetry: false, ...failure });
@@ -154,14 +154,14 @@ describe('a failure that will not pass', () => {
     expect(await copier.stored(path)).toBeNull();
   });
 
-  test('is remembered for as long as an origin’s answer', async () => {
+  test('is remembered for originAnswerSeconds', async () => {
     await copier.sendClaimed('/status/404');
     await copier.runNext();
     copier.mirror.clock.aheadMs += TIMES.originAnswerSeconds * 1000 + 100;
     expect(await copier.entry('/status/404')).toBeNull();
   });
 
-  test('of the store makes a dead letter of the job, and marks the entry', async () => {
+  test('of the store makes the job a dead letter, and is recorded in the entry', async () => {
     await copier.sendClaimed(PATH);
     using _refused = copier.mirror.gate.fail(PUT, () => new StorageError('store_rejected', 'bad key'));
     expect(await copier.runNext()).toMatchObject({ outcome: 'dead_letter' });
@@ -176,14 +176,14 @@ describe('a failure that will not pass', () => {
   });
 });
 
-describe('a pause that the origin asks for', () => {
+describe('a pause that the origin requests', () => {
   const path = (header: string, status = 503): string =>
     `/answers/10?get=${status}&header=${encodeURIComponent(`Retry-After: ${header}`)}`;
 
   test.each([
     ['37', 37],
     ['1000', 300],
-  ])('by Retry-After: %s is kept by the job and told to clients', async (header, seconds) => {
+  ])('by Retry-After: %s delays the retry and is recorded for clients', async (header, seconds) => {
     const waiting = copier.mirror.redirect(path(header));
     expect(await copier.runNext()).toMatchObject({ outcome: 'will_retry', delaySeconds: seconds });
     expect(await waiting).toMatchObject({ kind: 'origin_status', status: 503 });
@@ -194,7 +194,7 @@ describe('a pause that the origin asks for', () => {
       { options: seconds },
     ]);
     const asked = copier.mirror.origin.count(null);
-    // Past the time for which other answers are remembered.
+    // Later than originAnswerSeconds, for which other answers are remembered.
     copier.mirror.clock.aheadMs = (TIMES.originAnswerSeconds + 5) * 1000;
     expect(await copier.mirror.redirect(path(header), { revalidate: true })).toMatchObject({
       kind: 'origin_status',
@@ -203,7 +203,7 @@ describe('a pause that the origin asks for', () => {
     expect(copier.mirror.origin.count(null)).toBe(asked);
   });
 
-  test('is kept after the last delivery as well', async () => {
+  test('is observed after the last delivery too', async () => {
     await copier.send(path('200'));
     expect(await copier.run(await lastDelivery())).toMatchObject({ outcome: 'dead_letter' });
     const entry = await copier.entry(path('200'));
@@ -212,12 +212,12 @@ describe('a pause that the origin asks for', () => {
   });
 });
 
-describe('an answer that is no object for everybody', () => {
+describe('an answer that must not be copied', () => {
   test.each([
     ['not_copyable', '/answers/10?get=204'],
     ['not_copyable', '/answers/10?get=206&header=Content-Range%3A%20bytes%200-9/20'],
     ['not_shareable', '/answers/10?head=404&header=Vary%3A%20Accept'],
-  ])('%s: %s is written down for minutes and acknowledged', async (code, path) => {
+  ])('is recorded as %s for minutes, and the job acknowledged: %s', async (code, path) => {
     await copier.sendClaimed(path);
     expect(await copier.runNext()).toMatchObject({ outcome: 'failed', error: { code } });
     expect(await copier.entry(path)).toMatchObject({ willRetry: false, code, originStatus: null });
@@ -231,7 +231,7 @@ describe('an answer that is no object for everybody', () => {
     '/answers/10?get=203',
     '/answers/10?get=206&header=Content-Range%3A%20bytes%200-9/10',
     '/answers/10?head=404&get=203',
-  ])('but %s is', async (path) => {
+  ])('does not include %s', async (path) => {
     const waiting = copier.mirror.redirect(path);
     expect(await copier.runNext()).toMatchObject({ outcome: 'copied' });
     expect(await waiting).toMatchObject({ kind: 'present', how: 'stored' });
@@ -239,9 +239,9 @@ describe('an answer that is no object for everybody', () => {
   });
 });
 
-describe('a message that nobody can do', () => {
+describe('a message', () => {
   test.each(['', 'hello', '{"v":1,"service":7}', '{"v":1,"url":"file:///etc/passwd"}'])(
-    'because it is no job, %j, becomes a dead letter at once',
+    'that is not a job becomes a dead letter at once: %j',
     async (body) => {
       await copier.send(PATH);
       expect(await copier.run(withBody(await copier.receive(), body))).toMatchObject({
@@ -254,7 +254,7 @@ describe('a message that nobody can do', () => {
     },
   );
 
-  test('because it is of another version is given back for another worker', async () => {
+  test('of another version is given back for another worker', async () => {
     await copier.send(PATH);
     const delivery = await copier.receive();
     const later = JSON.stringify({ ...(JSON.parse(delivery.body) as object), v: 2 });
@@ -266,14 +266,14 @@ describe('a message that nobody can do', () => {
     expect(copier.mirror.gate.count(TAKE)).toBe(0);
   });
 
-  test('no: fields that it does not know hinder nobody', async () => {
+  test('with unknown fields is copied', async () => {
     await copier.send(PATH);
     const delivery = await copier.receive();
     const more = JSON.stringify({ ...(JSON.parse(delivery.body) as object), later: { field: true } });
     expect(await copier.run(withBody(delivery, more))).toMatchObject({ outcome: 'copied' });
   });
 
-  test('because it names an unknown back end is given back for another worker', async () => {
+  test('for an unknown back end is given back for another worker', async () => {
     await copier.send(PATH, { region: 'elsewhere' });
     expect(await copier.runNext()).toMatchObject({ outcome: 'given_back', delaySeconds: 30 });
     expect(await copier.mirror.here.queue.depth()).toEqual({ waiting: 0, inFlight: 1, deadLetters: 0 });

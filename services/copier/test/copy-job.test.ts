@@ -17,15 +17,15 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await copier[Symbol.asyncDispose]();
-  // Whatever a job comes to: copiers never delete.
+  // Copiers never delete objects, whatever the outcome of a job.
   expect(copier.mirror.gate.count({ method: 'delete' })).toBe(0);
 });
 
-/** Jobs that wait, are hidden, or are dead letters. */
+/** The numbers of waiting jobs, jobs in flight and dead letters. */
 const depth = (): Promise<unknown> => copier.mirror.here.queue.depth();
 const DONE = { waiting: 0, inFlight: 0, deadLetters: 0 };
 
-describe('a job of a claim that stands', () => {
+describe('a job whose claim still exists', () => {
   test('is copied, committed and acknowledged, in that order', async () => {
     await copier.sendClaimed(PATH);
     const result = await copier.runNext();
@@ -47,11 +47,11 @@ describe('a job of a claim that stands', () => {
     ].map((match) => gate.order(match));
     expect(order).toEqual([...order].sort((a, b) => a - b));
     expect(order).not.toContain(-1);
-    // The claim is its own: what the front end saw is known, nothing is asked again.
+    // The job has its own claim, so the generation is known and the marker is not read again.
     expect(gate.count({ ...HEAD, subject: copier.mirror.object(PATH).markerKey })).toBe(0);
   });
 
-  test('is copied at its second read where an ETag only looks like a digest of the bytes', async () => {
+  test('is copied by a second download if an ETag only looks like a digest of the bytes', async () => {
     const path = `${PATH}?etag=s3-other`;
     await copier.sendClaimed(path);
     const { sha256 } = copier.mirror.origin.bodyOf(path);
@@ -60,14 +60,14 @@ describe('a job of a claim that stands', () => {
     expect(copier.refuted).toEqual([`ETag ${sha256}`]);
   });
 
-  test('is copied at once where the ETag is the digest that it looks like', async () => {
+  test('is copied by one download if the ETag is a digest', async () => {
     await copier.sendClaimed(`${PATH}?etag=s3`);
     expect(await copier.runNext()).toMatchObject({ outcome: 'copied' });
     expect(copier.mirror.gate.count(OPEN)).toBe(1);
     expect(copier.refuted).toEqual([]);
   });
 
-  test('keeps the headers that belong to the bytes, and says where they came from', async () => {
+  test('stores the headers that describe the bytes, and their provenance', async () => {
     const path = '/bytes/500?type=text/x-log&disposition=inline&language=en&encoding=br';
     const { token } = await copier.sendClaimed(path);
     await copier.runNext();
@@ -88,7 +88,7 @@ describe('a job of a claim that stands', () => {
     expect(stored?.metadata['token']).not.toBe(token);
   });
 
-  test('keeps what the origin says of it, but not how long it may be kept', async () => {
+  test('stores user metadata, but not the caching headers', async () => {
     const path = '/bytes/500/app.zip?note=made+by+ci&cache=max-age%3D60&expires=0';
     await copier.sendClaimed(path);
     await copier.runNext();
@@ -103,7 +103,7 @@ describe('a job of a claim that stands', () => {
     });
   });
 
-  test('does not name its lease to the readers of the store', async () => {
+  test('does not reveal its token in the metadata', async () => {
     const { token: ofClaim } = await copier.sendClaimed(PATH);
     await copier.runNext();
     const entry = await copier.entry(PATH);
@@ -126,7 +126,7 @@ describe('a job of a claim that stands', () => {
     expect((await copier.stored(PATH))?.sizeBytes).toBe(copier.mirror.origin.bodyOf(PATH).sizeBytes);
   });
 
-  test('of unknown length says how many bytes it has', async () => {
+  test('of unknown length records the number of bytes in the metadata', async () => {
     await copier.sendClaimed('/stream/5000');
     await copier.runNext();
     expect((await copier.stored('/stream/5000'))?.metadata['upstream-content-length']).toBe('5000');
@@ -142,7 +142,7 @@ describe('a job of a claim that stands', () => {
     expect(stored?.headers.contentType).toBe('application/octet-stream');
   });
 
-  test('is what a waiting client gets', async () => {
+  test('gives its copy to a waiting client', async () => {
     const waiting = copier.mirror.redirect(PATH);
     expect(await copier.runNext()).toMatchObject({ outcome: 'copied', present: true });
     expect(await waiting).toMatchObject({
@@ -154,8 +154,8 @@ describe('a job of a claim that stands', () => {
   });
 });
 
-describe('a job that comes too late', () => {
-  test('for an entry that is present is acknowledged, and nothing else is asked', async () => {
+describe('a late job', () => {
+  test('for an entry that is present is acknowledged without calls to the store or the origin', async () => {
     await copier.mirror.store(PATH);
     await copier.mirror.redirect(PATH);
     const heads = copier.mirror.gate.count(HEAD);
@@ -166,7 +166,7 @@ describe('a job that comes too late', () => {
     expect(copier.mirror.gate.count(OPEN)).toBe(0);
   });
 
-  test('for an object that another is copying is given back until that lease ends', async () => {
+  test('for an object that another worker is copying is given back until the end of its lease', async () => {
     const { id } = copier.mirror.object(PATH);
     await copier.mirror.entries.take(id, { token: 'another', jobToken: 'x', leaseMs: 30_000 });
     await copier.send(PATH);
@@ -180,14 +180,14 @@ describe('a job that comes too late', () => {
     expect(await depth()).toMatchObject({ inFlight: 1, deadLetters: 0 });
   });
 
-  test('for an object whose lease is about to end waits for that end, for a delivery is worth more', async () => {
+  test('for an object whose lease is about to end waits for it, to save a delivery', async () => {
     const { id } = copier.mirror.object(PATH);
     await copier.mirror.entries.take(id, { token: 'died', jobToken: 'x', leaseMs: 300 });
     await copier.send(PATH);
     expect(await copier.runNext()).toMatchObject({ outcome: 'copied', present: true });
   });
 
-  test('for an object that another is copying ends with its last delivery, and is no dead letter', async () => {
+  test('on its last delivery is acknowledged if another worker is copying, and is no dead letter', async () => {
     const { id } = copier.mirror.object(PATH);
     await copier.mirror.entries.take(id, { token: 'another', jobToken: 'x', leaseMs: 30_000 });
     await copier.send(PATH);
@@ -197,7 +197,7 @@ describe('a job that comes too late', () => {
     expect(await depth()).toEqual(DONE);
   });
 
-  test('for the claim of another is done for that one, after a look into the store', async () => {
+  test('of another claim makes the copy for the current claim, after a look-up in the store', async () => {
     await copier.sendClaimed(PATH);
     await copier.send(PATH, { token: 'earlier' });
     const [own, earlier] = await copier.mirror.here.queue.receive({ max: 2, waitSeconds: 0 });
@@ -210,7 +210,7 @@ describe('a job that comes too late', () => {
 });
 
 describe('without the entry store', () => {
-  test('a job is done all the same, and comes again until it could be told', async () => {
+  test('a job makes its copy, and is retried until the entry is recorded', async () => {
     await copier.sendClaimed(PATH);
     {
       using _down = copier.mirror.gate.fail({ part: 'entries' }, entriesDown);
@@ -227,7 +227,7 @@ describe('without the entry store', () => {
     expect(copier.mirror.origin.count('GET')).toBe(1);
   });
 
-  test('no dead letter is made of a job that was done: its last delivery is acknowledged', async () => {
+  test('a finished job is acknowledged on its last delivery, and is no dead letter', async () => {
     await copier.sendClaimed(PATH);
     for (let time = 1; time < MAX_RECEIVE_COUNT; time += 1) await (await copier.receive()).retry(0);
     using _down = copier.mirror.gate.fail({ part: 'entries' }, entriesDown);
@@ -235,7 +235,7 @@ describe('without the entry store', () => {
     expect(await depth()).toEqual(DONE);
   });
 
-  test('what the origin refuses for good is told when it can be', async () => {
+  test('a permanent refusal of the origin is recorded when the entry store is back', async () => {
     await copier.sendClaimed('/status/404');
     {
       using _down = copier.mirror.gate.fail({ part: 'entries' }, entriesDown);
@@ -246,7 +246,7 @@ describe('without the entry store', () => {
     expect(await depth()).toEqual(DONE);
   });
 
-  test('the generation is asked of the marker, not of the job', async () => {
+  test('the generation is taken from the marker, not from the job', async () => {
     await copier.mirror.purgeElsewhere(PATH);
     const generation = await copier.mirror.generationOf(PATH);
     await copier.send(PATH, { generation: '' });
@@ -255,14 +255,14 @@ describe('without the entry store', () => {
     expect(await copier.stored(PATH)).toBeNull();
   });
 
-  test('that comes back meanwhile, the entry is claimed and committed', async () => {
+  test('during the take only, the entry is claimed and committed', async () => {
     await copier.send(PATH);
     using _away = copier.mirror.gate.fail({ part: 'entries', method: 'take' }, entriesDown);
     expect(await copier.runNext()).toMatchObject({ outcome: 'copied', present: true });
     expect(await copier.entry(PATH)).toMatchObject({ state: 'present' });
   });
 
-  test('that comes back meanwhile, with the claim that sent the job: the job comes again to take it', async () => {
+  test('during the take only, the job is retried to take the claim that sent it', async () => {
     await copier.sendClaimed(PATH);
     {
       using _away = copier.mirror.gate.fail({ part: 'entries', method: 'take' }, entriesDown);
@@ -274,7 +274,7 @@ describe('without the entry store', () => {
     expect(await depth()).toEqual(DONE);
   });
 
-  test('a failure is retried, later each time the job is delivered', async () => {
+  test('a failed job is retried with a back-off that grows with its deliveries', async () => {
     using _down = copier.mirror.gate.fail({ part: 'entries' }, entriesDown);
     await copier.send('/get-500');
     await (await copier.receive()).retry(0);
@@ -287,8 +287,8 @@ describe('without the entry store', () => {
   });
 });
 
-describe('a commit that is not made', () => {
-  test('for want of the entry store is tried again while the entry is held', async () => {
+describe('a failed commit', () => {
+  test('because of the entry store is retried while the entry is held', async () => {
     await copier.sendClaimed(PATH);
     const down = copier.mirror.gate.fail({ part: 'entries', method: 'commit' }, entriesDown);
     const running = copier.runNext();
@@ -298,7 +298,7 @@ describe('a commit that is not made', () => {
     expect(await depth()).toEqual(DONE);
   });
 
-  test('for want of the entry store leaves the object to be found, by the job that comes again', async () => {
+  test('because of the entry store leaves the object in the store, where the retried job finds it', async () => {
     await copier.sendClaimed(PATH);
     {
       using _down = copier.mirror.gate.fail({ part: 'entries', method: 'commit' }, entriesDown);
@@ -310,7 +310,7 @@ describe('a commit that is not made', () => {
     expect(await depth()).toEqual(DONE);
   });
 
-  test('for want of the marker, under a second claim, releases that claim', async () => {
+  test('because the marker cannot be read releases the second claim', async () => {
     await copier.sendClaimed(PATH);
     using putting = copier.mirror.gate.pause({ part: 'store here', method: 'put' }, 'answer');
     const running = copier.runNext();

@@ -20,12 +20,12 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await copier[Symbol.asyncDispose]();
-  // Whatever a job comes to: copiers never delete.
+  // Copiers never delete objects, whatever the outcome of a job.
   expect(copier.mirror.gate.count({ method: 'delete' })).toBe(0);
 });
 
 describe('a take', () => {
-  test('has a token of its own each time, also for one job', async () => {
+  test('has a fresh token each time, even for the same job', async () => {
     await copier.sendClaimed('/get-500');
     await copier.runNext();
     await copier.send('/get-500');
@@ -35,12 +35,12 @@ describe('a take', () => {
     expect(new Set(tokens).size).toBe(4);
   });
 
-  test('of a worker frozen past its lease commits nothing into the take of another', async () => {
+  test('of a worker that was frozen past its lease cannot commit to the take of another', async () => {
     const job = await copier.sendClaimed(PATH);
     using frozen = copier.mirror.gate.pause(PUT, 'answer');
     const first = copier.runNext();
     await frozen.reached;
-    // Its lease ends; the object is purged; the job comes to a second worker, which is still copying.
+    // The lease ends, the object is purged, and the job is delivered to a second worker, which is still copying.
     copier.mirror.clock.aheadMs += TIMES.copyingLeaseSeconds * 1000 + 1;
     await copier.mirror.purgeElsewhere(PATH);
     const generation = await copier.mirror.generationOf(PATH);
@@ -58,34 +58,34 @@ describe('a take', () => {
 });
 
 describe('a late commit onto an absent entry', () => {
-  /** A copy whose bytes are stored and whose commit has not been sent. */
+  /** A copy whose bytes are stored and whose commit has not been sent; `resume` lets it continue. */
   async function storedUncommitted(): Promise<{
     running: ReturnType<CopierFixture['run']>;
-    goOn: () => void;
+    resume: () => void;
   }> {
     await copier.sendClaimed(PATH);
     const putting = copier.mirror.gate.pause(PUT, 'answer');
     const running = copier.runNext();
     await putting.reached;
-    return { running, goOn: putting.resume };
+    return { running, resume: putting.resume };
   }
 
-  test('is made under a new claim where the marker is as it was', async () => {
-    const { running, goOn } = await storedUncommitted();
+  test('is made under a new claim if the marker has not changed', async () => {
+    const { running, resume } = await storedUncommitted();
     await copier.mirror.manager.flush();
-    goOn();
+    resume();
     expect(await running).toMatchObject({ outcome: 'copied', present: true });
     expect(await copier.entry(PATH)).toMatchObject({ state: 'present', generation: '' });
     const [refused, accepted] = copier.mirror.gate.of({ part: 'entries', method: 'commit' });
     expect(refused?.subject).not.toBe(accepted?.subject);
   });
 
-  test('is not made where the object was purged meanwhile; the bytes stay where nobody is sent', async () => {
-    const { running, goOn } = await storedUncommitted();
+  test('is not made if the object was purged meanwhile, and no client is sent to the stored bytes', async () => {
+    const { running, resume } = await storedUncommitted();
     await copier.mirror.purgeElsewhere(PATH);
-    // What it had written was deleted; a frozen worker may write it again at any time.
+    // The purge deleted the copy, but a frozen worker may write it again at any time.
     await copier.mirror.store(PATH);
-    goOn();
+    resume();
     expect(await running).toMatchObject({ outcome: 'copied', present: false });
     expect(await copier.entry(PATH)).toBeNull();
     expect(await copier.stored(PATH)).not.toBeNull();
@@ -95,32 +95,32 @@ describe('a late commit onto an absent entry', () => {
     expect(await waiting).toMatchObject({ location: await copier.mirror.address(PATH, generation) });
   });
 
-  test('is not made where a purge falls between the second claim’s look at the marker and the commit', async () => {
-    const { running, goOn } = await storedUncommitted();
+  test('is not made if a purge happens between the read of the marker and the commit', async () => {
+    const { running, resume } = await storedUncommitted();
     await copier.mirror.manager.flush();
-    using looked = copier.mirror.gate.pause({ ...HEAD, subject: markerKey }, 'answer');
-    goOn();
-    await looked.reached;
+    using markerRead = copier.mirror.gate.pause({ ...HEAD, subject: markerKey }, 'answer');
+    resume();
+    await markerRead.reached;
     await copier.mirror.purgeElsewhere(PATH);
-    looked.resume();
+    markerRead.resume();
     expect(await running).toMatchObject({ outcome: 'copied', present: false });
     expect(await copier.entry(PATH)).toBeNull();
   });
 
-  test('leaves the claim of another alone', async () => {
-    const { running, goOn } = await storedUncommitted();
+  test('does not replace another claim', async () => {
+    const { running, resume } = await storedUncommitted();
     const { id } = copier.mirror.object(PATH);
     await copier.mirror.manager.flush();
     await copier.mirror.entries.claim(id, { token: 'other', leaseMs: 60_000, copyingLeaseMs: 60_000 });
-    goOn();
+    resume();
     expect(await running).toMatchObject({ outcome: 'copied', present: false });
     expect(await copier.entry(PATH)).toMatchObject({ state: 'pending', token: 'other' });
     expect(await copier.stored(PATH)).not.toBeNull();
   });
 });
 
-describe('a claim that is not the job’s own', () => {
-  test('has the marker and the key asked: what is there is not copied again', async () => {
+describe('a job for another claim', () => {
+  test('looks up the marker and the key, and does not copy an object that is already stored', async () => {
     await copier.mirror.store(PATH);
     await copier.send(PATH);
     expect(await copier.runNext()).toEqual({ outcome: 'already_there' });
@@ -129,7 +129,7 @@ describe('a claim that is not the job’s own', () => {
     expect(await copier.entry(PATH)).toMatchObject({ state: 'present', generation: '', sizeBytes: 7 });
   });
 
-  test('does not bring back the generation that its job was of', async () => {
+  test('copies the current generation, not the one in the job', async () => {
     await copier.mirror.purgeElsewhere(PATH);
     const generation = await copier.mirror.generationOf(PATH);
     await copier.send(PATH, { generation: '' });
@@ -138,7 +138,7 @@ describe('a claim that is not the job’s own', () => {
     expect(await copier.stored(PATH, generation)).toMatchObject({ sizeBytes: 1000 });
   });
 
-  test('with a marker that cannot be read copies nothing', async () => {
+  test('copies nothing if the marker cannot be read', async () => {
     await copier.send(PATH);
     using _forbidden = copier.mirror.gate.fail(HEAD, () => new StorageError('store_forbidden', '403'));
     expect(await copier.runNext()).toMatchObject({
@@ -150,10 +150,10 @@ describe('a claim that is not the job’s own', () => {
 });
 
 describe('a job that was delivered before', () => {
-  test('has the marker and the key asked although the claim is its own', async () => {
+  test('looks up the marker and the key even for its own claim', async () => {
     await copier.sendClaimed(PATH);
     await (await copier.receive()).retry(0);
-    // The worker before had stored the object, and died before it could say so.
+    // An earlier worker stored the object and died before the commit.
     await copier.mirror.store(PATH);
     expect(await copier.runNext()).toEqual({ outcome: 'already_there' });
     expect(copier.mirror.gate.count(OPEN)).toBe(0);
@@ -161,8 +161,8 @@ describe('a job that was delivered before', () => {
   });
 });
 
-describe('a key that is taken', () => {
-  test('by an equal copy is success', async () => {
+describe('an object that already exists at the key', () => {
+  test('counts as the copy', async () => {
     await copier.sendClaimed(PATH);
     await copier.mirror.store(PATH);
     expect(await copier.runNext()).toEqual({ outcome: 'already_there' });
@@ -171,7 +171,7 @@ describe('a key that is taken', () => {
     expect(await copier.entry(PATH)).toMatchObject({ state: 'present', sizeBytes: 7 });
   });
 
-  test('by an object past its life is replaced, that very one', async () => {
+  test('is replaced if it has expired, on the condition that it is still the same one', async () => {
     await copier.mirror.store(PATH);
     const etag = await copier.mirror.here.objects.expire(rawKey);
     await copier.send(PATH);
@@ -182,7 +182,7 @@ describe('a key that is taken', () => {
     expect(await copier.stored(PATH)).toMatchObject({ sizeBytes: 1000, expiresAt: null });
   });
 
-  test('by an object past its life that the claim’s owner told of is replaced without another look', async () => {
+  test('is replaced without a look-up if it has expired and the job names it', async () => {
     await copier.mirror.store(PATH);
     const replaces = await copier.mirror.here.objects.expire(rawKey);
     const claim = { token: 'mine', leaseMs: 900_000, copyingLeaseMs: 60_000 };
@@ -193,7 +193,7 @@ describe('a key that is taken', () => {
     expect(copier.mirror.gate.count(HEAD)).toBe(0);
   });
 
-  test('by an object past its life that nobody told of is replaced at the second try', async () => {
+  test('is replaced at the second attempt if it has expired and the job does not name it', async () => {
     await copier.mirror.store(PATH);
     const etag = await copier.mirror.here.objects.expire(rawKey);
     await copier.sendClaimed(PATH);
@@ -202,7 +202,7 @@ describe('a key that is taken', () => {
     expect(conditions).toMatchObject([{ ifNoneMatch: '*' }, { ifMatch: etag }]);
   });
 
-  test('no more, because what was to be replaced is gone, is written anew', async () => {
+  test('may be deleted before it is replaced, and then is written anew', async () => {
     await copier.mirror.store(PATH);
     await copier.mirror.here.objects.expire(rawKey);
     await copier.send(PATH);
@@ -214,7 +214,7 @@ describe('a key that is taken', () => {
     expect(await running).toMatchObject({ outcome: 'copied', present: true });
   });
 
-  test('while others write it is tried again later, and is no dead letter', async () => {
+  test('makes the job retry while others write it, and is no dead letter', async () => {
     await copier.sendClaimed(PATH);
     using _conflict = copier.mirror.gate.fail(PUT, () => new StorageError('store_exists', '409'));
     expect(await copier.runNext()).toMatchObject({ outcome: 'will_retry', error: { code: 'store_exists' } });

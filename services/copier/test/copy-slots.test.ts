@@ -3,7 +3,7 @@ import { CopySlots } from '../src/copy-slots.ts';
 
 const NEVER = new AbortController().signal;
 
-test('slots are free until they are taken, and again when they are given back', () => {
+test('slots are free until they are taken, and again after they are released', () => {
   const slots = new CopySlots(2);
   const first = slots.take();
   const second = slots.take();
@@ -15,29 +15,29 @@ test('slots are free until they are taken, and again when they are given back', 
   expect([slots.taken, slots.free]).toEqual([0, 2]);
 });
 
-test('more may be taken than are free: what was received is begun', () => {
+test('more slots may be taken than are free, so that received jobs start', () => {
   const slots = new CopySlots(1);
   using _first = slots.take();
   using _second = slots.take();
   expect([slots.taken, slots.free]).toEqual([2, 0]);
 });
 
-test('who waits for a free one gets on when there is one, everybody who waits', async () => {
+test('a released slot wakes every waiter', async () => {
   const slots = new CopySlots(1);
   const taken = slots.take();
   const order: string[] = [];
-  const waiting = [1, 2].map(async (who) => {
+  const waiting = [1, 2].map(async (waiter) => {
     await slots.untilFree(1, NEVER);
-    order.push(`free for ${who}`);
+    order.push(`free for ${waiter}`);
   });
   await new Promise(setImmediate);
-  order.push('given back');
+  order.push('released');
   taken[Symbol.dispose]();
   await Promise.all(waiting);
-  expect(order).toEqual(['given back', 'free for 1', 'free for 2']);
+  expect(order).toEqual(['released', 'free for 1', 'free for 2']);
 });
 
-test('who waits waits on where another was faster', async () => {
+test('a waiter keeps waiting if another one takes the slot first', async () => {
   const slots = new CopySlots(1);
   const first = slots.take();
   let free = false;
@@ -51,7 +51,7 @@ test('who waits waits on where another was faster', async () => {
   await waiting;
 });
 
-test('nobody waits longer than the signal lets them', async () => {
+test('an aborted signal ends the wait', async () => {
   const slots = new CopySlots(1);
   using _taken = slots.take();
   await slots.untilFree(1, AbortSignal.abort());

@@ -12,9 +12,9 @@ const PUT = { part: 'store here', method: 'put' };
 let copier: CopierFixture;
 let hold: Hold;
 beforeEach(async () => {
-  // Renewed every 10 ms.
+  // A lease of 30 ms is renewed every 10 ms.
   copier = await openCopier({ times: { ...TIMES, copyingLeaseSeconds: 0.03 } });
-  // No lease ends because this machine is slow.
+  // A stopped clock keeps leases from expiring on a slow machine.
   copier.mirror.clock.stoppedAt = Date.now();
   hold = copier.mirror.origin.hold(PATH, { afterBytes: 50_000 });
 });
@@ -24,33 +24,33 @@ afterEach(async () => {
   expect(copier.mirror.gate.count({ method: 'delete' })).toBe(0);
 });
 
-/** As given, but hidden for a minute when extended: no visibility ends because this machine is slow. */
-function unhurried(delivery: Delivery): Delivery {
+/** Extends the visibility by a minute each time, so that it does not expire on a slow machine. */
+function withLongVisibility(delivery: Delivery): Delivery {
   return { ...withBody(delivery, delivery.body), extend: () => delivery.extend(60) };
 }
 
-/** Begins a copy and waits until it has half of its bytes. */
+/** Starts a copy and waits until half of its bytes have arrived. */
 async function beginCopy(stop?: AbortSignal): Promise<{ running: ReturnType<CopierFixture['run']> }> {
   await copier.sendClaimed(PATH);
-  const running = copier.run(unhurried(await copier.receive()), stop);
+  const running = copier.run(withLongVisibility(await copier.receive()), stop);
   await hold.arrived;
   return { running };
 }
 
-/** Begins a copy with the last delivery that its job has. */
+/** Starts a copy on the last delivery of its job. */
 async function beginLastCopy(
   stop?: AbortSignal,
 ): Promise<{ delivery: Delivery; running: ReturnType<CopierFixture['run']> }> {
   await copier.sendClaimed(PATH);
   for (let time = 1; time < MAX_RECEIVE_COUNT; time += 1) await (await copier.receive()).retry(0);
   const delivery = await copier.receive();
-  const running = copier.run(unhurried(delivery), stop);
+  const running = copier.run(withLongVisibility(delivery), stop);
   await hold.arrived;
   return { delivery, running };
 }
 
-describe('a job that has just begun', () => {
-  test('has a short lease, which is soon renewed to a whole one', async () => {
+describe('a job that has just started', () => {
+  test('has a short lease, which is soon renewed to its full length', async () => {
     await using calm = await openCopier({ times: { ...TIMES, copyingLeaseSeconds: 60 } });
     using midway = calm.mirror.origin.hold(PATH, { afterBytes: 50_000 });
     await calm.sendClaimed(PATH);
@@ -68,7 +68,7 @@ describe('a job that has just begun', () => {
 });
 
 describe('while a job runs', () => {
-  test('entry and delivery are renewed together, and the bytes written down', async () => {
+  test('entry and delivery are renewed together, and the progress is recorded', async () => {
     const { running } = await beginCopy();
     const [renewals, extensions] = [copier.mirror.gate.count(RENEW), copier.mirror.gate.count(EXTEND)];
     await copier.mirror.gate.seen(RENEW, renewals + 3);
@@ -81,21 +81,21 @@ describe('while a job runs', () => {
     expect(await running).toMatchObject({ outcome: 'copied', present: true });
   });
 
-  test('nothing is renewed any more once the job is settled', async () => {
+  test('renewals stop before the delivery is settled', async () => {
     const { running } = await beginCopy();
     using extending = copier.mirror.gate.pause(EXTEND);
     await extending.reached;
     hold.release();
     await copier.mirror.gate.seen({ part: 'entries', method: 'commit' });
     for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
-    // The acknowledgement waits for the renewal under way.
+    // The acknowledgement waits for the running renewal.
     expect(copier.mirror.gate.count({ part: 'queue here', method: 'acknowledge' })).toBe(0);
     extending.resume();
     await running;
     expect(copier.mirror.gate.calls.at(-1)).toMatchObject({ method: 'acknowledge' });
   });
 
-  test('an entry store that does not answer is not a loss', async () => {
+  test('a failing entry store does not count as a lost lease', async () => {
     const { running } = await beginCopy();
     {
       using _down = copier.mirror.gate.fail(RENEW, () => new EntryStoreError('down'));
@@ -107,15 +107,15 @@ describe('while a job runs', () => {
   });
 });
 
-describe('a lost lease aborts the copy: nothing is stored, and the job goes back', () => {
-  test('of the entry, which another may have', async () => {
+describe('the copy is aborted, nothing is stored and the job is given back', () => {
+  test('if the entry has another token', async () => {
     const { running } = await beginCopy();
     const { id } = copier.mirror.object(PATH);
     await copier.mirror.entries.drop(id);
     await copier.mirror.entries.claim(id, { token: 'other', leaseMs: 60_000, copyingLeaseMs: 60_000 });
     expect(await running).toMatchObject({
       outcome: 'given_back',
-      why: 'the entry is no longer ours',
+      why: 'the lease of the entry is lost',
       delaySeconds: 0,
     });
     expect(await copier.stored(PATH)).toBeNull();
@@ -123,23 +123,23 @@ describe('a lost lease aborts the copy: nothing is stored, and the job goes back
     expect((await copier.receive()).receiveCount).toBe(2);
   });
 
-  test('of the delivery, which another may have', async () => {
+  test('if another worker has the delivery', async () => {
     await copier.sendClaimed(PATH);
     const delivery = await copier.receive();
-    const running = copier.run(unhurried(delivery));
+    const running = copier.run(withLongVisibility(delivery));
     await hold.arrived;
-    // Its visibility ended, and another worker has it.
+    // Ends the visibility, so that another worker gets the job.
     await delivery.retry(0);
     const other = await copier.receive();
-    expect(await running).toMatchObject({ outcome: 'given_back', why: 'the delivery is no longer ours' });
+    expect(await running).toMatchObject({ outcome: 'given_back', why: 'the delivery is lost' });
     expect(await copier.stored(PATH)).toBeNull();
-    // The entry is free for the one who has the job, who is not disturbed.
+    // The entry is released for the worker that now has the job.
     expect(await copier.entry(PATH)).toBeNull();
     hold.release();
     expect(await copier.run(other)).toMatchObject({ outcome: 'copied', present: true });
   });
 
-  test('of both, as by a worker that was frozen: somebody else has the job', async () => {
+  test('if a frozen worker lost both the entry and the delivery', async () => {
     const { running } = await beginCopy();
     using _gone = copier.mirror.gate.fail({ ...EXTEND, method: 'retry' }, () => {
       return new QueueError('delivery_lost', 'late');
@@ -147,23 +147,23 @@ describe('a lost lease aborts the copy: nothing is stored, and the job goes back
     await copier.mirror.entries.drop(copier.mirror.object(PATH).id);
     expect(await running).toEqual({
       outcome: 'given_back',
-      why: 'the entry is no longer ours',
+      why: 'the lease of the entry is lost',
       delaySeconds: 0,
     });
     expect(await copier.stored(PATH)).toBeNull();
   });
 
-  test('not told because of a defect counts as lost, too', async () => {
+  test('if a defect prevents renewals', async () => {
     const { running } = await beginCopy();
     using _defect = copier.mirror.gate.fail(RENEW, () => new TypeError('a defect'));
     expect(await running).toMatchObject({ outcome: 'given_back', why: 'a defect' });
     expect(await copier.stored(PATH)).toBeNull();
   });
 
-  test('of a delivery whose queue does not answer for as long as it is hidden', async () => {
+  test('if the queue does not answer until the visibility has expired', async () => {
     const { running } = await beginCopy();
     using _down = copier.mirror.gate.fail(EXTEND, () => new QueueError('queue_unavailable', 'down'));
-    expect(await running).toMatchObject({ outcome: 'given_back', why: 'the delivery is no longer ours' });
+    expect(await running).toMatchObject({ outcome: 'given_back', why: 'the delivery is lost' });
     expect(copier.failures).toContain('queue');
     expect(await copier.stored(PATH)).toBeNull();
   });
@@ -181,7 +181,7 @@ describe('the end of the process', () => {
     expect(await copier.runNext()).toMatchObject({ outcome: 'copied', present: true });
   });
 
-  test('makes no dead letter of a job on its last delivery: an equal one takes its place', async () => {
+  test('sends an equal job in place of one on its last delivery, which would become a dead letter', async () => {
     const stop = new AbortController();
     const { delivery, running } = await beginLastCopy(stop.signal);
     stop.abort(new Error('this worker stops'));
@@ -193,7 +193,7 @@ describe('the end of the process', () => {
     expect(await copier.mirror.here.queue.depth()).toEqual({ waiting: 0, inFlight: 0, deadLetters: 0 });
   });
 
-  test('gives it back as it is where the queue does not take another', async () => {
+  test('gives a job back on its last delivery if the queue does not accept an equal one', async () => {
     const stop = new AbortController();
     const { running } = await beginLastCopy(stop.signal);
     using _down = copier.mirror.gate.fail({ ...EXTEND, method: 'enqueue' }, () => {
@@ -204,15 +204,15 @@ describe('the end of the process', () => {
     expect(copier.failures).toContain('queue');
   });
 
-  test('is no reason to spare a job that lost its lease: it becomes a dead letter', async () => {
+  test('is not a lost lease, after which a job on its last delivery becomes a dead letter', async () => {
     const { running } = await beginLastCopy();
     await copier.mirror.manager.flush();
-    expect(await running).toMatchObject({ outcome: 'given_back', why: 'the entry is no longer ours' });
+    expect(await running).toMatchObject({ outcome: 'given_back', why: 'the lease of the entry is lost' });
     expect(await copier.mirror.here.queue.receive({ max: 1, waitSeconds: 0 })).toEqual([]);
     expect(await copier.mirror.here.queue.depth()).toMatchObject({ deadLetters: 1 });
   });
 
-  test('does not wait for an entry store that is away', async () => {
+  test('does not wait for an entry store that does not answer', async () => {
     const stop = new AbortController();
     const { running } = await beginCopy(stop.signal);
     using _down = copier.mirror.gate.fail(
@@ -224,7 +224,7 @@ describe('the end of the process', () => {
     expect(copier.failures).toContain('entries');
   });
 
-  test('comes too late for a copy that is stored: it is committed', async () => {
+  test('does not prevent the commit of a copy that is already stored', async () => {
     const stop = new AbortController();
     await copier.sendClaimed(PATH);
     using stored = copier.mirror.gate.pause(PUT, 'answer');

@@ -1,8 +1,8 @@
 import { COPIER, startProgram } from '@cloud-mirror/testing/program';
 import { expect, test } from 'vitest';
 
-test('a copier runs with a file that has no section for front ends', async () => {
-  // Nothing listens there: a copier starts without its parts and asks again.
+test('a copier runs with a configuration that has no section for front ends', async () => {
+  // Nothing listens there: a copier starts without its parts and retries.
   const nowhere = '127.0.0.1:1';
   await using copier = await startProgram(COPIER, {
     config: {
@@ -15,7 +15,7 @@ test('a copier runs with a file that has no section for front ends', async () =>
     env: {
       AWS_ACCESS_KEY_ID: 'none',
       AWS_SECRET_ACCESS_KEY: 'none',
-      // Of a front end beside it.
+      // Meant for a front end on the same machine; a copier must ignore it.
       PORT: 'http',
     },
   });

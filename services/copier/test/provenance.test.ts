@@ -8,7 +8,7 @@ function source(changed: Partial<OriginObject> = {}): OriginObject {
   return { etag: null, sizeBytes: null, hops: 2, sha256: () => null, ...changed } as OriginObject;
 }
 
-test('says what is known, and nothing of what is not', () => {
+test('provenance has an entry for each known value only', () => {
   expect(provenance(source(), COPY)).toEqual({
     'upstream-url': COPY.url,
     'stored-at': expect.any(String) as string,
@@ -24,7 +24,7 @@ test('says what is known, and nothing of what is not', () => {
   });
 });
 
-test('fits into the 2 KB that S3 leaves for metadata, whatever the origin says', () => {
+test('provenance fits into the 2 KB that S3 allows for metadata, whatever the origin sends', () => {
   const long = source({
     etag: `"${'e'.repeat(5000)}"`,
     sizeBytes: Number.MAX_SAFE_INTEGER,

@@ -4,7 +4,7 @@ import { retryDelaySeconds } from '../src/retry-delay.ts';
 
 const LIMITS = { first: 2, longest: 60 };
 
-describe('the delay before another try', () => {
+describe('the delay before a retry', () => {
   test.each([
     [0, 1, 2],
     [1, 2, 4],
@@ -17,7 +17,7 @@ describe('the delay before another try', () => {
     expect(retryDelaySeconds(failures, LIMITS, () => 1)).toBe(most);
   });
 
-  test('is whole seconds, at least one, at most the longest', () => {
+  test('is a whole number of seconds, from 1 to the longest delay', () => {
     fc.assert(
       fc.property(
         fc.nat(10_000),
@@ -34,7 +34,7 @@ describe('the delay before another try', () => {
     );
   });
 
-  test('is not the same for all that failed together', () => {
+  test('has jitter, so that jobs that failed together are not retried together', () => {
     const delays = Array.from({ length: 100 }, () => retryDelaySeconds(10, { first: 2, longest: 1000 }));
     expect(new Set(delays).size).toBeGreaterThan(1);
   });

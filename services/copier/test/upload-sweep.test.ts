@@ -7,7 +7,7 @@ import { GatedStore } from '@cloud-mirror/testing/wrappers/gated-store';
 import { sweepUploads } from '../src/upload-sweep.ts';
 import { openCopier, type CopierFixture } from './copier-fixture.ts';
 
-/** A store that had one unfinished upload at each sweep. */
+/** A store that aborts one abandoned upload at each sweep. */
 class SweptStore extends GatedStore implements UploadSweeper {
   readonly #sweep: (olderThanMs: number) => Promise<number>;
 
@@ -31,7 +31,7 @@ beforeEach(async () => {
 });
 afterEach(() => fixture[Symbol.asyncDispose]());
 
-/** What is reported until `expected` back ends were, and that the sweeping ends when it is told to. */
+/** Runs a sweep until `expected` back ends are reported, stops it, and returns the reports. */
 async function sweep(backends: readonly Backend[], expected: number): Promise<Record<string, unknown>> {
   const stopping = new AbortController();
   const reported: Record<string, unknown> = {};
@@ -54,18 +54,18 @@ function swept(): Backend[] {
   return [here, there].map((region) => ({ ...region, store: new SweptStore(region, gate) }));
 }
 
-test('unfinished uploads of every back end are ended, those old enough that nobody is at them', async () => {
+test('abandoned uploads of every back end are aborted once they are old enough', async () => {
   expect(await sweep(swept(), 2)).toEqual({ here: 1, there: 1 });
   for (const { options } of fixture.mirror.gate.of(SWEEP)) expect(options).toBe(24 * 3_600_000);
 });
 
-test('what fails in one back end is told and stops no other', async () => {
+test('a failure in one back end is reported and does not affect the others', async () => {
   const part = { ...SWEEP, part: 'store here' };
   using _down = fixture.mirror.gate.fail(part, () => new StorageError('store_unavailable', 'down'));
   expect(await sweep(swept(), 2)).toEqual({ here: 'down', there: 1 });
 });
 
-test('a store that knows no uploads is left alone', async () => {
+test('a store without uploads is skipped', async () => {
   const [, there] = swept();
   if (there === undefined) throw new Error('there are two regions');
   expect(await sweep([fixture.mirror.here, there], 1)).toEqual({ there: 1 });

@@ -5,7 +5,7 @@ import { startSampleOrigin, type SampleOrigin } from './sample-origin.ts';
 
 await runMirrorProgram({
   name: 'cloud-mirror',
-  description: 'Front end and copier in one process: the whole mirror, without any server beside it.',
+  description: 'Front end and copier in one process: the whole mirror without any other server.',
   config: STANDALONE_CONFIG,
   async start(parts) {
     const { config, logger, resources } = parts;
@@ -15,34 +15,38 @@ await runMirrorProgram({
     const address = await frontend.listen();
     const copier = new Copier(parts);
     copier.start();
-    if (sample !== null) logger.info(tryIt(config, sample.address), 'sample origin: try these');
+    if (sample !== null)
+      logger.info(sampleUrls(config, sample.address), 'the sample origin is listening; try these URLs');
     return {
       address,
       async drain() {
-        // Requests that wait for a copy are answered while copies are still finished.
+        // In parallel, so that requests that wait for a copy get it while the copier finishes its jobs.
         await Promise.all([frontend.drain(), copier.drain()]);
       },
     };
   },
 });
 
-/** The mirror works as well without its sample origin, whose port somebody else may have. */
+/** `null` if it is disabled or cannot listen (another program may use its port): the mirror works without it. */
 async function startSample({ config, logger }: MirrorParts<Config>): Promise<SampleOrigin | null> {
   const listen = config.sampleOrigin;
   if (listen === null) return null;
   try {
     return await startSampleOrigin({
       ...listen,
-      onRequest: (request) => logger.info(request, 'the sample origin was asked'),
+      onRequest: (request) => logger.info(request, 'request to the sample origin'),
     });
   } catch (error) {
-    logger.warn({ err: error }, 'no sample origin: choose another sampleOrigin.port, or null');
+    logger.warn(
+      { err: error },
+      'the sample origin could not start: set another sampleOrigin.port, or sampleOrigin to null',
+    );
     return null;
   }
 }
 
-/** Addresses for a first try: the sample artifact at its origin, and through the mirror. */
-function tryIt(config: Config, origin: string): Record<string, string> {
+/** URLs for a first try: the sample artifact at its origin, and through the mirror. */
+function sampleUrls(config: Config, origin: string): Record<string, string> {
   const artifact = `${origin}/artifacts/hello.txt`;
   const backend = config.copier.serves[0] ?? '';
   return {

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 export interface SampleOriginOptions {
   readonly host: string;
   readonly port: number;
-  /** Called for each request, so that one can see which of them reached the origin. */
+  /** Called for each request, to show which requests reach the origin. */
   readonly onRequest: (request: {
     readonly method: string;
     readonly path: string;
@@ -27,8 +27,8 @@ interface SampleFile {
 const ONE_MIB = 1024 * 1024;
 
 /**
- * Serves two artifacts to try the mirror with where there is no internet: `/artifacts/hello.txt` and
- * `/artifacts/random-1MiB.bin`, the same bytes at every start.
+ * Serves two artifacts to try the mirror without internet access: `/artifacts/hello.txt` and
+ * `/artifacts/random-1MiB.bin`. Their bytes are the same at every start.
  */
 export async function startSampleOrigin(options: SampleOriginOptions): Promise<SampleOrigin> {
   const files = sampleFiles();
@@ -82,12 +82,12 @@ function sampleFiles(): ReadonlyMap<string, SampleFile> {
   };
   return new Map([
     ['/artifacts/hello.txt', file('text/plain; charset=utf-8', Buffer.from('Hello from the origin.\n'))],
-    ['/artifacts/random-1MiB.bin', file('application/octet-stream', repeatableBytes(ONE_MIB))],
+    ['/artifacts/random-1MiB.bin', file('application/octet-stream', pseudoRandomBytes(ONE_MIB))],
   ]);
 }
 
-/** Bytes that look random and are the same each time. */
-function repeatableBytes(size: number): Buffer {
+/** Pseudo-random bytes, the same each time. */
+function pseudoRandomBytes(size: number): Buffer {
   const blocks: Buffer[] = [];
   for (let made = 0; made < size; made += 32)
     blocks.push(createHash('sha256').update(`sample ${made}`).digest());
