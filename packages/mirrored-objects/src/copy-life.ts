@@ -1,5 +1,6 @@
 import type { StoredObject } from '@cloud-mirror/storage-provider';
 import type { Backend } from './backend.ts';
+import { SENT_LENGTH_METADATA } from './object-key.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -40,12 +41,18 @@ export function copyOf(
 ): Copy {
   return {
     generation,
-    sizeBytes: object.sizeBytes,
+    sizeBytes: object.sizeBytes ?? sentLength(object.metadata) ?? 0,
     sha256: sha256In(object.metadata),
     etag: object.etag,
     storedAt: object.storedAt.getTime(),
     expiresAt: expiryOf(backend, object),
   };
+}
+
+/** Bytes that the origin sent, as the metadata of a copy says; `null` if it does not. */
+export function sentLength(metadata: StoredObject['metadata']): number | null {
+  const length = metadata[SENT_LENGTH_METADATA];
+  return length !== undefined && /^\d{1,15}$/.test(length) ? Number(length) : null;
 }
 
 /** Other programs may write to the bucket. The digest is sent in headers, so anything but a SHA-256 is ignored. */

@@ -1,7 +1,7 @@
 import { StorageError, type StoredObject } from '@cloud-mirror/storage-provider';
-import { copyOf, entryLifeMs, type CopyLifeOptions, type Copy } from './copy-life.ts';
+import { copyOf, entryLifeMs, sentLength, type CopyLifeOptions, type Copy } from './copy-life.ts';
 import { copyKey, type MirroredObject } from './mirrored-object.ts';
-import { GENERATION_METADATA, SENT_LENGTH_METADATA } from './object-key.ts';
+import { GENERATION_METADATA } from './object-key.ts';
 
 /** The result of a look-up in the object store, which is the authority on what exists. */
 export interface CopyLookup {
@@ -92,9 +92,10 @@ function judge(
 
 /**
  * Whether the object has as many bytes as the origin sent for it. They differ if the store took one of the origin's
- * headers for an instruction. A copy of an earlier deployment has no length in its metadata and passes.
+ * headers for an instruction. An object passes if one of the two lengths is unknown: a copy of an earlier deployment has
+ * none in its metadata, and a gateway may leave out the store's.
  */
 function hasItsLength({ metadata, sizeBytes }: StoredObject): boolean {
-  const sent = metadata[SENT_LENGTH_METADATA];
-  return sent === undefined || !/^\d{1,15}$/.test(sent) || Number(sent) === sizeBytes;
+  const sent = sentLength(metadata);
+  return sent === null || sizeBytes === null || sent === sizeBytes;
 }

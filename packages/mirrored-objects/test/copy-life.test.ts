@@ -34,6 +34,15 @@ describe('the expiry of an object', () => {
 });
 
 describe('the copy of a stored object', () => {
+  test.each<[Record<string, string>, number]>([
+    [{ 'upstream-content-length': '5000' }, 5000],
+    [{}, 0],
+    [{ 'upstream-content-length': 'five' }, 0],
+  ])('has the length of its metadata if the store states none: %j', (metadata, sizeBytes) => {
+    const copy = copyOf({ lifespanDays: 1 }, stored({ sizeBytes: null, metadata }), 'g1');
+    expect(copy).toMatchObject({ sizeBytes });
+  });
+
   test('has what the store states, and the digest if the metadata has one', () => {
     expect(copyOf({ lifespanDays: 1 }, stored({ metadata: { sha256: 'ab'.repeat(32) } }), 'g1')).toEqual({
       generation: 'g1',

@@ -8,7 +8,7 @@ import type {
   PrepareOptions,
   PutOptions,
   StorageProvider,
-  StoredObject,
+  MeasuredObject,
   UploadSweeper,
 } from '@cloud-mirror/storage-provider';
 import { StorageError } from '@cloud-mirror/storage-provider';
@@ -74,7 +74,7 @@ export class FilesystemStorageProvider implements StorageProvider, LocallyServed
     return this.#options.urlBase + this.#paths.place(key).name;
   }
 
-  async head(key: string, options: CallOptions = {}): Promise<StoredObject | null> {
+  async head(key: string, options: CallOptions = {}): Promise<MeasuredObject | null> {
     this.#assertKey(key);
     const opened = await this.#open(this.#paths.place(key), options);
     if (opened === null) return null;
@@ -87,7 +87,7 @@ export class FilesystemStorageProvider implements StorageProvider, LocallyServed
     return place === null ? null : this.#open(place, options);
   }
 
-  async put(key: string, body: AsyncIterable<Uint8Array>, options: PutOptions): Promise<StoredObject> {
+  async put(key: string, body: AsyncIterable<Uint8Array>, options: PutOptions): Promise<MeasuredObject> {
     this.#assertKey(key);
     return this.#writer.write(key, body, options);
   }

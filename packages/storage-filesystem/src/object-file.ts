@@ -1,6 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
-import type { ObjectHeaders, StoredObject } from '@cloud-mirror/storage-provider';
+import type { MeasuredObject, ObjectHeaders } from '@cloud-mirror/storage-provider';
 
 /**
  * An object is one file, so that one rename makes bytes and description visible together:
@@ -53,7 +53,7 @@ export async function readDescription(
   return description.sizeBytes === jsonStart ? description : null;
 }
 
-export function toStoredObject(description: ObjectDescription): StoredObject {
+export function toStoredObject(description: ObjectDescription): MeasuredObject {
   const { sizeBytes, etag, storedAt, headers, metadata } = description;
   return { sizeBytes, etag, storedAt: new Date(storedAt), expiresAt: null, headers, metadata };
 }

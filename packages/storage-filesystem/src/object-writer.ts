@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { BodyLength, interruptible, storableHeaders, StorageError } from '@cloud-mirror/storage-provider';
-import type { PutOptions, StoredObject } from '@cloud-mirror/storage-provider';
+import type { MeasuredObject, PutOptions } from '@cloud-mirror/storage-provider';
 import { fileExists } from './file-exists.ts';
 import { toStorageError } from './filesystem-error.ts';
 import type { IncreasingClock } from './increasing-clock.ts';
@@ -42,7 +42,7 @@ export class ObjectWriter {
     this.#options = options;
   }
 
-  async write(key: string, body: AsyncIterable<Uint8Array>, options: PutOptions): Promise<StoredObject> {
+  async write(key: string, body: AsyncIterable<Uint8Array>, options: PutOptions): Promise<MeasuredObject> {
     const writing = this.#put(key, body, options);
     this.#writes.add(writing);
     try {
@@ -62,7 +62,7 @@ export class ObjectWriter {
     await Promise.allSettled(this.#writes);
   }
 
-  async #put(key: string, body: AsyncIterable<Uint8Array>, options: PutOptions): Promise<StoredObject> {
+  async #put(key: string, body: AsyncIterable<Uint8Array>, options: PutOptions): Promise<MeasuredObject> {
     const { sizeBytes, signal } = options;
     signal?.throwIfAborted();
     this.#options.closed.throwIfAborted();

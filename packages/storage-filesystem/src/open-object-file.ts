@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { open } from 'node:fs/promises';
-import type { OpenObject, StoredObject } from '@cloud-mirror/storage-provider';
+import type { MeasuredObject, OpenObject } from '@cloud-mirror/storage-provider';
 import { StorageError } from '@cloud-mirror/storage-provider';
 import { isAbsent, systemCode, toStorageError } from './filesystem-error.ts';
 import type { ObjectDescription } from './object-file.ts';
@@ -17,7 +17,7 @@ export type FileFault = 'damaged' | 'foreign';
 /** An object's file, open: it stays readable when the object is replaced or removed. */
 export class OpenObjectFile implements OpenObject {
   readonly description: ObjectDescription;
-  readonly object: StoredObject;
+  readonly object: MeasuredObject;
   readonly handle: FileHandle;
   readonly fileBytes: number;
   readonly #closed: AbortSignal;

@@ -113,7 +113,8 @@ export interface PutOptions extends CallOptions {
 }
 
 export interface StoredObject {
-  readonly sizeBytes: number;
+  /** `null` if the store does not say: a gateway in front of it leaves out Content-Length. */
+  readonly sizeBytes: number | null;
   /** As the store gives it, quotes included; `null` where it gives none. */
   readonly etag: string | null;
   readonly storedAt: Date;
@@ -139,8 +140,11 @@ export interface LocallyServed {
   open(name: string, options?: CallOptions): Promise<OpenObject | null>;
 }
 
+/** An object whose length is known. */
+export type MeasuredObject = StoredObject & { readonly sizeBytes: number };
+
 export interface OpenObject extends AsyncDisposable {
-  readonly object: StoredObject;
+  readonly object: MeasuredObject;
   /** Bytes `start` to `endExclusive` of the object. */
   read(start: number, endExclusive: number): AsyncIterable<Uint8Array>;
 }

@@ -208,11 +208,9 @@ export class MultipartUpload {
   async #verified(etag: string | null, sizeBytes: number): Promise<StoredObject> {
     const head = await this.#head();
     if (head?.Metadata?.[UPLOAD_NONCE] === this.#nonce) {
-      if (head.ContentLength === sizeBytes) return toStoredObject(head);
-      throw new StorageError(
-        'store_corrupt',
-        `the store keeps ${head.ContentLength ?? 0} bytes of an object of ${sizeBytes}`,
-      );
+      const { ContentLength: stored = sizeBytes } = head;
+      if (stored === sizeBytes) return { ...toStoredObject(head), sizeBytes };
+      throw new StorageError('store_corrupt', `the store keeps ${stored} bytes of an object of ${sizeBytes}`);
     }
     if (head === null)
       throw new StorageError('store_corrupt', 'the store has nothing where it completed an upload');

@@ -9,7 +9,7 @@ export const UPLOAD_NONCE = 'upload-nonce';
 export function toStoredObject(head: ObjectHead): StoredObject {
   const { [UPLOAD_NONCE]: _nonce, ...metadata } = decodeMetadata(head.Metadata);
   return {
-    sizeBytes: head.ContentLength ?? 0,
+    sizeBytes: head.ContentLength ?? null,
     etag: head.ETag ?? null,
     storedAt: head.LastModified ?? new Date(0),
     expiresAt: parseExpiration(head.Expiration),

@@ -274,6 +274,22 @@ describe('checksums', () => {
   });
 });
 
+describe('a store whose HEAD states no length', () => {
+  it.each([PART_BYTES / 2, PART_BYTES * 2 + 1])('takes objects of %i bytes', async (sizeBytes) => {
+    const { store, provider } = await open((request) => {
+      const answer = store.answer(request);
+      if (request.operation !== 'HeadObject' || typeof answer === 'string' || !('headers' in answer))
+        return answer;
+      const { 'Content-Length': _length, ...headers } = answer.headers ?? {};
+      return { ...answer, headers };
+    });
+    const content = randomBytes(sizeBytes);
+    const stored = await provider.put(KEY, pieces(cut(content, PART_BYTES)), plain(null));
+    expect(stored.sizeBytes).toBe(sizeBytes);
+    expect(await provider.head(KEY)).toMatchObject({ sizeBytes: null });
+  });
+});
+
 describe('multipart upload', () => {
   it('keeps memory flat: as many parts at once as allowed, and one being filled', async () => {
     const allTravel = Promise.withResolvers<void>();

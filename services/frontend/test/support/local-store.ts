@@ -1,10 +1,10 @@
-import type { LocallyServed, OpenObject, StoredObject } from '@cloud-mirror/storage-provider';
+import type { LocallyServed, MeasuredObject, OpenObject } from '@cloud-mirror/storage-provider';
 import type { StorageProvider } from '@cloud-mirror/storage-provider';
 
 /** Objects served from memory, in chunks, which tells how much was read and whether all was closed. */
 export class LocalStore implements LocallyServed {
   readonly access = 'public';
-  readonly objects = new Map<string, { object: StoredObject; bytes: Buffer }>();
+  readonly objects = new Map<string, { object: MeasuredObject; bytes: Buffer }>();
   readonly chunkBytes: number;
   opened = 0;
   bytesRead = 0;
