@@ -79,6 +79,7 @@ async function mark(
   const { etag } = await object.backend.store.put(object.markerKey, once(content), {
     signal,
     headers: { contentType: 'text/plain' },
+    keep: true,
     sizeBytes: content.length,
     metadata: () => ({ [GENERATION_METADATA]: generation, 'purged-at': new Date().toISOString() }),
     // A repetition that arrives late could overwrite the marker of a later purge.

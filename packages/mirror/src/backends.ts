@@ -1,4 +1,4 @@
-import { backendName, urlSha256OfKey, type Backend, type Backends } from '@cloud-mirror/mirrored-objects';
+import { backendName, KEY_LAYOUT, urlSha256OfKey, type Backend, type Backends } from '@cloud-mirror/mirrored-objects';
 import type { EntryStore } from '@cloud-mirror/entry-store';
 import type { StorageProvider } from '@cloud-mirror/storage-provider';
 import { breakerLog } from './breakers/breaker-log.ts';
@@ -51,6 +51,7 @@ async function openStore(
   const backend = backendName(service, region);
   const opened = await kindOf(settings).open(settings, {
     region,
+    keyLayout: KEY_LAYOUT,
     // A copier may have no publicUrl: it does not give URLs to clients.
     urlBase: `${config.server.publicUrl ?? ''}/v1/objects/${service}/${region}/`,
     onEvict: async (key) => {

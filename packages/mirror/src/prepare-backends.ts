@@ -1,12 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { MARKER_PREFIX, type Backend } from '@cloud-mirror/mirrored-objects';
+import { COPY_PREFIXES, MARKER_PREFIX, type Backend } from '@cloud-mirror/mirrored-objects';
 import type { Adapters } from './adapters.ts';
 import type { PartsConfig } from './program-schemas.ts';
 import type { Logger } from '@cloud-mirror/program';
 import { kindOf } from './store-kinds.ts';
-
-/** The prefixes of copies' keys: URLs, later generations, hashed keys. */
-const OBJECT_PREFIXES: readonly string[] = ['http', 'g/', 'sha256/'];
 
 /** The parts of a back end to create if they are missing. */
 interface Parts {
@@ -29,7 +26,7 @@ export async function prepareBackend(
     lines.push(
       ...(await backend.store.prepare({
         longLivedPrefix: MARKER_PREFIX,
-        objectPrefixes: OBJECT_PREFIXES,
+        objectPrefixes: COPY_PREFIXES,
         signal,
       })),
     );

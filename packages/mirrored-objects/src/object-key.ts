@@ -1,7 +1,18 @@
 import { hash } from 'node:crypto';
+import type { KeyLayout } from '@cloud-mirror/storage-provider';
 
 /** The prefix of purge markers' keys. Each purged object has one marker, `purged/<sha256 of the URL>`. */
 export const MARKER_PREFIX = 'purged/';
+
+/** The prefixes of copies' keys, for lifecycle rules: URLs, later generations, hashed keys. See {@link objectKey}. */
+export const COPY_PREFIXES: readonly string[] = ['http', 'g/', 'sha256/'];
+
+/** What stores need to know of the keys that this file makes. */
+export const KEY_LAYOUT: KeyLayout = {
+  copyPrefixes: ['http://', 'https://', 'g/', 'sha256/'],
+  trialPrefix: 'g/trial-',
+  hashedPrefix: 'sha256/0/',
+};
 
 /** The metadata field of a marker that holds the generation. The marker's body is the same nonce. */
 export const GENERATION_METADATA = 'generation';

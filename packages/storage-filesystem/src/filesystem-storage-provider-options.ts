@@ -10,8 +10,8 @@ export interface FilesystemStorageProviderOptions {
   /** Where the front end serves the objects, ending in a slash: `<server.publicUrl>/v1/objects/<service>/<region>/`. */
   readonly urlBase: string;
   /**
-   * Bytes of files that objects may take up, footers included. Least recently used objects make room. Objects whose keys
-   * are paths of plain words (purge markers) are small, are not counted, and are never removed for room.
+   * Bytes of files that objects may take up, footers included. Least recently used objects make room, unless they were
+   * put with `keep`.
    */
   readonly maxBytes: number;
   /**

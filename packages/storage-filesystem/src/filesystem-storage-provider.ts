@@ -15,7 +15,8 @@ import { StorageError } from '@cloud-mirror/storage-provider';
 import { fileExists } from './file-exists.ts';
 import { isAbsent, toStorageError } from './filesystem-error.ts';
 import type { FilesystemStorageProviderOptions } from './filesystem-storage-provider-options.ts';
-import { hashedFiles, namedFiles, namesIn } from './object-files.ts';
+import { isKept } from './object-file.ts';
+import { hashedFiles, namedFiles, namesIn, objectFiles } from './object-files.ts';
 import { IncreasingClock } from './increasing-clock.ts';
 import { KeyLock } from './key-lock.ts';
 import type { ObjectPlace } from './object-paths.ts';
@@ -48,7 +49,7 @@ export class FilesystemStorageProvider implements StorageProvider, LocallyServed
     this.#options = options;
     this.#paths = new ObjectPaths(options.directory);
     this.#room = new ObjectRoom({
-      hashedDirectory: this.#paths.hashed,
+      files: () => objectFiles(this.#paths),
       maxBytes: options.maxBytes,
       uses: this.#uses,
       locks: this.#locks,
@@ -95,13 +96,13 @@ export class FilesystemStorageProvider implements StorageProvider, LocallyServed
   async delete(key: string, { signal }: CallOptions = {}): Promise<void> {
     this.#assertKey(key);
     this.#throwIfEnded(signal);
-    const { kind, name, file } = this.#paths.place(key);
+    const { name, file } = this.#paths.place(key);
     await this.#locks.run(name, async () => {
       try {
         const { size } = await stat(file);
         await rm(file);
         this.#uses.forget(name);
-        if (kind === 'hashed') this.#room.removed(size);
+        this.#room.removed(size);
       } catch (error) {
         if (!isAbsent(error)) throw toStorageError(error, 'removing an object');
       }
@@ -160,7 +161,8 @@ export class FilesystemStorageProvider implements StorageProvider, LocallyServed
   async #open(place: ObjectPlace, { signal }: CallOptions): Promise<OpenObjectFile | null> {
     this.#throwIfEnded(signal);
     const opened = await this.#openPlace(place);
-    if (opened !== null && place.kind === 'hashed') await this.#uses.note(place.name, opened.handle);
+    if (opened !== null && !isKept(place.kind, opened.description))
+      await this.#uses.note(place.name, opened.handle);
     return opened;
   }
 
@@ -168,7 +170,8 @@ export class FilesystemStorageProvider implements StorageProvider, LocallyServed
     const opened = await OpenObjectFile.open(place, this.#closed.signal);
     if (typeof opened !== 'string') return opened;
     this.#tellFault(place.name, opened);
-    // A copy can be made again. A purge marker cannot: to call it absent would revive what was purged.
+    // A damaged file does not say whether its object was to be kept. Only keys of plain words have had such objects, whose
+    // absence must not be made up: an absent purge marker would revive what was purged.
     if (place.kind === 'hashed') return null;
     throw new StorageError(
       'store_corrupt',

@@ -20,6 +20,19 @@ export interface ObjectDescription {
   readonly storedAt: number;
   readonly headers: ObjectHeaders;
   readonly metadata: Readonly<Record<string, string>>;
+  /** Whether the object is never removed for room. Absent in files of versions before 0.3: see {@link isKept}. */
+  readonly keep?: boolean;
+}
+
+/**
+ * Whether an object is never removed for room.
+ *
+ * Versions before 0.3 kept every object whose key is a path of plain words, and did not write it down. A damaged file of
+ * such a key is kept as well, because nobody knows what it was.
+ * @param description `null` where the file is damaged
+ */
+export function isKept(kind: 'named' | 'hashed', description: ObjectDescription | null): boolean {
+  return description?.keep ?? kind === 'named';
 }
 
 export function encodeFooter(description: ObjectDescription): Buffer {

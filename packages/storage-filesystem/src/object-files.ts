@@ -2,24 +2,47 @@ import type { Dirent } from 'node:fs';
 import { opendir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isAbsent } from './filesystem-error.ts';
-import { SUFFIX } from './object-paths.ts';
+import type { ObjectPaths } from './object-paths.ts';
+import { nameOfKey, SUFFIX } from './object-paths.ts';
 
-/** A file below `hashed/`, wherever it came from: it may have been put there by hand. */
-export interface HashedFile {
-  /** 64 hex digits where one of ours. */
+/** A file below `hashed/` or `named/`, wherever it came from: it may have been put there by hand. */
+export interface FoundFile {
+  readonly kind: 'named' | 'hashed';
+  /** The last segment of the object's address where the file is one of ours. */
   readonly name: string;
   readonly file: string;
 }
 
+/** Files that are looked at together. */
+const BATCH = 256;
+
+/** Every file of an object, some at a time. */
+export async function* objectFiles({
+  named,
+  hashed,
+}: Pick<ObjectPaths, 'named' | 'hashed'>): AsyncGenerator<readonly FoundFile[], void, undefined> {
+  let batch: FoundFile[] = [];
+  for await (const { key, file } of namedFiles(named, '')) {
+    batch.push({ kind: 'named', name: nameOfKey(key), file });
+    if (batch.length < BATCH) continue;
+    yield batch;
+    batch = [];
+  }
+  yield batch;
+  yield* hashedFiles(hashed);
+}
+
 /** Every file below `hashed/`, one directory at a time. */
-export async function* hashedFiles(
-  directory: string,
-): AsyncGenerator<readonly HashedFile[], void, undefined> {
+export async function* hashedFiles(directory: string): AsyncGenerator<readonly FoundFile[], void, undefined> {
   for (const shard of (await namesIn(directory)).sort()) {
     const names = await namesIn(join(directory, shard));
     yield names
       .filter((name) => name.endsWith(SUFFIX))
-      .map((name) => ({ name: name.slice(0, -SUFFIX.length), file: join(directory, shard, name) }));
+      .map((name) => ({
+        kind: 'hashed' as const,
+        name: name.slice(0, -SUFFIX.length),
+        file: join(directory, shard, name),
+      }));
   }
 }
 

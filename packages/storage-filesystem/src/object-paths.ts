@@ -4,8 +4,7 @@ import { join } from 'node:path';
 /**
  * Where the file of a key is.
  *
- * `named/a/b.object` for keys that are paths of plain words, such as purge markers: they are found by their prefix
- * without opening a file. `hashed/<2 hex>/<64 hex>.object`, after the SHA-256 of the key, for all others.
+ * `named/a/b.object` for keys that are paths of plain words: they are found by their prefix without opening a file. `hashed/<2 hex>/<64 hex>.object`, after the SHA-256 of the key, for all others.
  * `prefixes/<word>` tells that some hashed key began with `<word>/`, so that a listing below such a prefix knows
  * whether it has to look into the hashed ones. `temporary/` holds what is being written.
  */
@@ -28,7 +27,7 @@ export class ObjectPaths {
     if (isNamed(key)) {
       return {
         kind: 'named',
-        name: NAMED + key.replaceAll('/', '.'),
+        name: nameOfKey(key),
         file: join(this.named, key + SUFFIX),
         holds: (described) => described === key,
       };
@@ -70,6 +69,11 @@ export const SUFFIX = '.object';
 
 /** Begins the names of named objects in addresses, where all others are 64 hex digits. */
 const NAMED = 'named.';
+
+/** The last segment of the address of a key that is a path of plain words. */
+export function nameOfKey(key: string): string {
+  return NAMED + key.replaceAll('/', '.');
+}
 
 /** File systems take names of 255 bytes. */
 const LONGEST_WORD = 200;

@@ -1,10 +1,10 @@
 import { rm, stat } from 'node:fs/promises';
 import { StorageError } from '@cloud-mirror/storage-provider';
 import { isAbsent, toStorageError } from './filesystem-error.ts';
-import type { HashedFile } from './object-files.ts';
-import { hashedFiles } from './object-files.ts';
+import type { FoundFile } from './object-files.ts';
 import type { KeyLock } from './key-lock.ts';
 import type { ObjectDescription } from './object-file.ts';
+import { isKept } from './object-file.ts';
 import type { RecentUses } from './recent-uses.ts';
 
 /** Other processes may share the directory: what is known of it is not believed for longer. */
@@ -12,22 +12,27 @@ const SCAN_INTERVAL_MS = 60_000;
 /** How many of the least recently used files a scan remembers, so that memory stays flat and few scans are needed. */
 const CANDIDATES = 1_000;
 
-interface Candidate extends HashedFile {
+interface Candidate extends FoundFile {
   readonly bytes: number;
   readonly usedAt: number;
 }
 
 export interface ObjectRoomOptions {
-  readonly hashedDirectory: string;
+  /** Every file of an object, some at a time. */
+  readonly files: () => AsyncIterable<readonly FoundFile[]>;
   readonly maxBytes: number;
   readonly uses: RecentUses;
   /** Held while a file is replaced or removed. */
   readonly locks: KeyLock;
-  readonly describe: (file: HashedFile) => Promise<ObjectDescription | null>;
+  /** What a file says of its object; `null` where it holds no object of its place. */
+  readonly describe: (file: FoundFile) => Promise<ObjectDescription | null>;
   readonly onEvict: (key: string, metadata: Readonly<Record<string, string>>) => Promise<void>;
 }
 
-/** Keeps the files of objects below a sum of bytes, by removing the least recently used. */
+/**
+ * Keeps the files of objects below a sum of bytes, by removing the least recently used. Objects that are kept count, but
+ * stay. Only their files say which ones they are, so a file is opened when it is the next to be removed.
+ */
 export class ObjectRoom {
   readonly #options: ObjectRoomOptions;
   #usedBytes = 0;
@@ -35,6 +40,11 @@ export class ObjectRoom {
   #scannedAt = -Infinity;
   /** Least recently used last. */
   #candidates: Candidate[] = [];
+  /**
+   * The last file that turned out to be kept. Files up to it are kept or gone, so that scans need not collect them again:
+   * they would take the places of candidates that can be removed.
+   */
+  #lastKept: Candidate | null = null;
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(options: ObjectRoomOptions) {
@@ -43,14 +53,16 @@ export class ObjectRoom {
 
   /**
    * Sets `bytes` aside for a file that is being written.
+   * @param keep whether the object will be kept. Then it does not fail where objects cannot be removed at the moment: the
+   *   room that it takes is made by the next reservation.
    * @throws StorageError `store_full` where nothing is left to remove, not retryable where it could never fit
    */
-  async reserve(bytes: number): Promise<void> {
+  async reserve(bytes: number, keep: boolean): Promise<void> {
     const { maxBytes } = this.#options;
     await this.#inTurn(async () => {
       if (Date.now() - this.#scannedAt >= SCAN_INTERVAL_MS) await this.#scan();
       const excess = (): number => this.#usedBytes + this.#reservedBytes + bytes - maxBytes;
-      if (!(await this.#evictUntil(() => excess() <= 0)))
+      if (!(await this.#makeRoom(() => excess() <= 0, keep)))
         throw new StorageError('store_full', `there is no room for ${bytes} bytes more below ${maxBytes}`);
       this.#reservedBytes += bytes;
     });
@@ -77,31 +89,58 @@ export class ObjectRoom {
     });
   }
 
+  async #makeRoom(enough: () => boolean, keep: boolean): Promise<boolean> {
+    try {
+      return await this.#evictUntil(enough);
+    } catch (error) {
+      if (keep && error instanceof StorageError && error.code === 'store_full') return true;
+      throw error;
+    }
+  }
+
+  /** @returns false where not enough is left that could be removed */
   async #evictUntil(enough: () => boolean): Promise<boolean> {
-    for (let scans = 0; !enough();) {
+    let scans = 0;
+    let hasBegunAnew = false;
+    while (!enough()) {
       const candidate = this.#candidates.pop();
-      if (candidate !== undefined) await this.#evict(candidate);
-      else if (scans++ < 2) await this.#scan();
-      else return false;
+      if (candidate !== undefined) {
+        if (await this.#evict(candidate)) scans = 0;
+      } else if (scans++ < 2) {
+        await this.#scan();
+      } else if (this.#lastKept !== null && !hasBegunAnew) {
+        // Files with earlier times may have come from elsewhere.
+        hasBegunAnew = true;
+        this.#lastKept = null;
+        scans = 0;
+      } else {
+        return false;
+      }
     }
     return true;
   }
 
-  async #evict(candidate: Candidate): Promise<void> {
+  /** @returns false where the file is no candidate any more: it was used or replaced since the scan */
+  async #evict(candidate: Candidate): Promise<boolean> {
     const { locks, uses, describe, onEvict } = this.#options;
-    await locks.run(candidate.name, async () => {
+    return locks.run(candidate.name, async () => {
       const found = await statOrNull(candidate.file);
       if (found === null) {
         this.removed(candidate.bytes);
-        return;
+        return true;
       }
       // Used or replaced since the scan: others are older now.
-      if (uses.lastUse(candidate.name, found.atimeMs) > candidate.usedAt) return;
+      if (uses.lastUse(candidate.name, found.atimeMs) > candidate.usedAt) return false;
       const description = await describe(candidate);
+      if (isKept(candidate.kind, description)) {
+        this.#lastKept = candidate;
+        return true;
+      }
       if (description !== null) await this.#tell(() => onEvict(description.key, description.metadata));
       await rm(candidate.file, { force: true });
       uses.forget(candidate.name);
       this.removed(found.size);
+      return true;
     });
   }
 
@@ -120,14 +159,14 @@ export class ObjectRoom {
     let usedBytes = 0;
     let candidates: Candidate[] = [];
     const shrink = (): void => {
-      candidates.sort((a, b) => b.usedAt - a.usedAt);
+      candidates.sort((a, b) => (isAfter(a, b) ? -1 : 1));
       candidates = candidates.slice(-CANDIDATES);
     };
-    for await (const files of hashedFiles(this.#options.hashedDirectory)) {
+    for await (const files of this.#options.files()) {
       for (const candidate of await Promise.all(files.map((file) => this.#candidate(file)))) {
         if (candidate === null) continue;
         usedBytes += candidate.bytes;
-        candidates.push(candidate);
+        if (this.#lastKept === null || isAfter(candidate, this.#lastKept)) candidates.push(candidate);
       }
       if (candidates.length > 2 * CANDIDATES) shrink();
     }
@@ -137,10 +176,10 @@ export class ObjectRoom {
     this.#scannedAt = Date.now();
   }
 
-  async #candidate(hashed: HashedFile): Promise<Candidate | null> {
-    const found = await statOrNull(hashed.file);
+  async #candidate(file: FoundFile): Promise<Candidate | null> {
+    const found = await statOrNull(file.file);
     if (found === null) return null;
-    return { ...hashed, bytes: found.size, usedAt: this.#options.uses.lastUse(hashed.name, found.atimeMs) };
+    return { ...file, bytes: found.size, usedAt: this.#options.uses.lastUse(file.name, found.atimeMs) };
   }
 
   /** One at a time: two that look for room at once would both remove objects for it. */
@@ -153,6 +192,11 @@ export class ObjectRoom {
       throw toStorageError(error, 'making room');
     }
   }
+}
+
+/** By last use; names decide where two files were used at the same time. */
+function isAfter(one: Candidate, other: Candidate): boolean {
+  return one.usedAt === other.usedAt ? one.name > other.name : one.usedAt > other.usedAt;
 }
 
 async function statOrNull(file: string): Promise<{ readonly size: number; readonly atimeMs: number } | null> {

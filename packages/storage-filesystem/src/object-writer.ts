@@ -67,14 +67,13 @@ export class ObjectWriter {
     signal?.throwIfAborted();
     this.#options.closed.throwIfAborted();
     const place = this.#options.paths.place(key);
-    const counted = place.kind === 'hashed';
-    if (counted && sizeBytes !== null) this.#assertFits(sizeBytes);
-    using reservation = new RoomReservation(counted ? this.#options.room : null);
+    if (sizeBytes !== null) this.#assertFits(sizeBytes);
+    using reservation = new RoomReservation(this.#options.room, options.keep ?? false);
     await reservation.growTo(sizeBytes ?? 0);
     await using staged = await this.#stage();
     this.#staged.add(staged.path);
     try {
-      await this.#receive(staged, body, reservation, options, counted);
+      await this.#receive(staged, body, reservation, options);
       const description = describeBody(key, staged, options);
       const footer = encodeFooter(description);
       await reservation.growTo(staged.bytes + footer.length);
@@ -93,13 +92,12 @@ export class ObjectWriter {
     body: AsyncIterable<Uint8Array>,
     reservation: RoomReservation,
     { sizeBytes, signal, onProgress }: PutOptions,
-    counted: boolean,
   ): Promise<void> {
     const length = new BodyLength(sizeBytes);
     const ended = AbortSignal.any([this.#options.closed, ...(signal ? [signal] : [])]);
     for await (const chunk of interruptible(body, ended)) {
       length.add(chunk.length);
-      if (counted) this.#assertFits(length.received);
+      this.#assertFits(length.received);
       await reservation.growTo(length.received);
       await staged.write(chunk);
       onProgress?.(length.received);
@@ -123,7 +121,6 @@ export class ObjectWriter {
       const onlyNew = ifNoneMatch !== undefined && !(await this.#isFaulty(place));
       const replacedBytes = await publish({ staged: staged.path, target: place.file, onlyNew });
       uses.forget(place.name);
-      if (place.kind !== 'hashed') return;
       reservation[Symbol.dispose]();
       room.removed(replacedBytes);
       room.added(staged.bytes);
@@ -172,5 +169,5 @@ function describeBody(key: string, staged: StagedFile, options: PutOptions): Obj
   const sizeBytes = staged.bytes;
   // Another representation of the same bytes is another object to caches: RFC 9110, section 8.8.1.
   const etag = `"${staged.digest(JSON.stringify(headers)).slice(0, 32)}"`;
-  return { key, sizeBytes, etag, storedAt: Date.now(), headers, metadata };
+  return { key, sizeBytes, etag, storedAt: Date.now(), headers, metadata, keep: options.keep ?? false };
 }

@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { FilesystemStorageProviderOptions } from '../src/adapter.ts';
 import type { OpenObject } from '@cloud-mirror/storage-provider';
 import { FilesystemStorageProvider } from '../src/adapter.ts';
+import { encodeFooter } from '../src/object-file.ts';
 import { listed, pieces, plain, put } from '@cloud-mirror/storage-provider/contract';
 
 const KIB = 1024;
@@ -48,6 +49,13 @@ async function bytesOf(object: OpenObject, start: number, end: number): Promise<
   const chunks: Uint8Array[] = [];
   for await (const chunk of object.read(start, end)) chunks.push(chunk);
   return Buffer.concat(chunks);
+}
+
+async function usedBytes(): Promise<{ readonly room: number }> {
+  let room = 0;
+  for (const entry of await readdir(directory, { recursive: true, withFileTypes: true }))
+    if (entry.isFile()) room += (await stat(join(entry.parentPath, entry.name))).size;
+  return { room };
 }
 
 const fileOf = (key: string): string =>
@@ -133,9 +141,75 @@ describe('room for objects', () => {
   it('is never made of purge markers', async () => {
     const provider = open();
     const marker = `purged/${nameOf('x')}`;
-    await put(provider, marker, Buffer.from('nonce'));
+    await put(provider, marker, Buffer.from('nonce'), { keep: true });
     for (const name of ['a', 'b', 'c', 'd']) await put(provider, url(name), randomBytes(60 * KIB));
     expect(await keys(provider)).toEqual([url('d'), marker]);
+  });
+
+  it.each([
+    ['keys of plain words', ['plain/one', 'plain/two']],
+    ['keys of URLs', [url('one'), url('two')]],
+  ])('counts and removes objects with %s alike', async (_what, [one = '', two = '']) => {
+    const provider = open({ maxBytes: 1_500 });
+    await put(provider, one, randomBytes(900));
+    await put(provider, two, randomBytes(900));
+    expect(await keys(provider)).toEqual([two]);
+  });
+
+  it.each([
+    ['a key of plain words', 'plain/one'],
+    ['the key of a URL', url('one')],
+  ])('keeps and counts an object with %s that is to be kept', async (_what, key) => {
+    const provider = open({ maxBytes: 4 * KIB });
+    await put(provider, key, randomBytes(2 * KIB), { keep: true });
+    const small = ['a', 'b', 'c'].map(url);
+    for (const name of small) await put(provider, name, randomBytes(KIB));
+    expect(await keys(provider)).toEqual([url('c'), key].sort());
+    await expect(put(provider, url('d'), randomBytes(3 * KIB))).rejects.toMatchObject({
+      code: 'store_full',
+      retryable: true,
+    });
+    // Put again without: now it makes room.
+    await put(provider, key, randomBytes(KIB));
+    await put(provider, url('e'), randomBytes(3 * KIB));
+    expect(await keys(provider)).toEqual([url('e')]);
+  });
+
+  it('finds what can be removed among many older objects that are kept', async () => {
+    const before = open({ maxBytes: 10 * KIB * KIB });
+    for (let n = 0; n < 1_200; n++) await put(before, `kept/${n}`, Buffer.from('x'), { keep: true });
+    await put(before, url('copy'), Buffer.from('x'));
+    const { room } = await usedBytes();
+    const after = open({ maxBytes: room + 100 });
+    await put(after, url('other'), Buffer.from('x'));
+    expect((await keys(after)).filter((key) => !key.startsWith('kept/'))).toEqual([url('other')]);
+    expect(await keys(after)).toHaveLength(1_201);
+  });
+
+  it('stores an object to be kept though others cannot be removed now', async () => {
+    const provider = open({ onEvict: () => Promise.reject(new Error('entries unavailable')) });
+    await put(provider, url('a'), randomBytes(99 * KIB));
+    await put(provider, 'purged/aa', randomBytes(2 * KIB), { keep: true });
+    expect(await keys(provider)).toEqual([url('a'), 'purged/aa']);
+  });
+
+  it('keeps objects of plain words that earlier versions stored, which did not say so', async () => {
+    const file = join(directory, 'named', 'purged', 'aa.object');
+    await mkdir(dirname(file), { recursive: true });
+    const description = {
+      key: 'purged/aa',
+      sizeBytes: 5,
+      etag: '"e"',
+      storedAt: 1,
+      headers: { contentType: 'text/plain' },
+      metadata: { generation: 'g1' },
+    };
+    await writeFile(file, Buffer.concat([Buffer.from('nonce'), encodeFooter(description)]));
+    await utimes(file, 1, 1);
+    const provider = open();
+    for (const name of ['a', 'b']) await put(provider, url(name), randomBytes(99 * KIB));
+    expect(await keys(provider)).toEqual([url('b'), 'purged/aa']);
+    expect(await provider.head('purged/aa')).toMatchObject({ metadata: { generation: 'g1' } });
   });
 
   it('is made once, and then no more, on a full disk', async () => {

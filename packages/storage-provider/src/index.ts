@@ -1,5 +1,6 @@
 export { BodyLength } from './body-length.ts';
 export * from './capability-losses.ts';
+export type { KeyLayout } from './key-layout.ts';
 export { interruptible } from './interruptible.ts';
 export * from './storage-provider.ts';
 export { storableHeaders } from './storable-headers.ts';

@@ -108,6 +108,11 @@ export interface PutOptions extends CallOptions {
    * repeated, so nothing of this put arrives after it was settled by the store's answer.
    */
   readonly attempts?: number | undefined;
+  /**
+   * The object is never removed to make room for others. Its bytes count like those of any other object. Default false.
+   * For stores of limited room; others keep objects by the rules of `prepare`.
+   */
+  readonly keep?: boolean | undefined;
   /** Called as the store takes bytes: the sum so far. */
   readonly onProgress?: ((bytes: number) => void) | undefined;
 }

@@ -1,3 +1,4 @@
+import type { KeyLayout } from './key-layout.ts';
 import type { CapabilityTeller } from './store-capabilities.ts';
 import type { PubliclyRead, SigningLife, StorageProvider, UploadSweeper } from './storage-provider.ts';
 
@@ -29,6 +30,7 @@ export interface StoreKind<Service extends { readonly kind: string }> {
 
 export interface StoreOpening {
   readonly region: string;
+  readonly keyLayout: KeyLayout;
   /** Where the front end serves objects of this region that clients cannot read elsewhere; ends in a slash. */
   readonly urlBase: string;
   /** Awaited before an object is removed to make room: whoever points to it forgets it. */

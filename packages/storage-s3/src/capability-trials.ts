@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { PutObjectCommandInput } from '@aws-sdk/client-s3';
 import { DeleteObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
-import type { CallOptions, CapabilityName, Support } from '@cloud-mirror/storage-provider';
+import type { CallOptions, CapabilityName, Support, KeyLayout } from '@cloud-mirror/storage-provider';
 import { StorageError } from '@cloud-mirror/storage-provider';
 import { mayRefuseHeader, mayRefuseMetadata, statusOf } from './feature-refusal.ts';
 import { headObject } from './head-object.ts';
@@ -18,6 +18,11 @@ const OTHER_BODY = Buffer.from('another body');
 const OTHER_ETAG = '"00000000000000000000000000000000"';
 const LONG_VALUE = 'x'.repeat(1000);
 
+export interface TrialSettings {
+  readonly checksums: ChecksumKind;
+  readonly keyLayout: KeyLayout;
+}
+
 /**
  * Finds out what a store can do by doing it. Trial objects are removed at the end; their keys begin as those of copies do,
  * so that a lifecycle rule removes what could not be removed here.
@@ -25,10 +30,10 @@ const LONG_VALUE = 'x'.repeat(1000);
  */
 export async function tryOut(
   calls: S3Calls,
-  checksums: ChecksumKind,
+  settings: TrialSettings,
   { signal }: CallOptions,
 ): Promise<Found> {
-  await using trial = new Trial(calls, checksums, signal);
+  await using trial = new Trial(calls, settings, signal);
   const taken = await trial.begin();
   return {
     ...taken,
@@ -44,13 +49,19 @@ class Trial implements AsyncDisposable {
   readonly #calls: S3Calls;
   readonly #signal: AbortSignal | undefined;
   readonly #nonce = randomUUID();
+  readonly #prefix: string;
   readonly #written = new Set<string>();
   #kind: ChecksumKind;
 
-  constructor(calls: S3Calls, checksums: ChecksumKind, signal: AbortSignal | undefined) {
+  constructor(
+    calls: S3Calls,
+    { checksums, keyLayout }: TrialSettings,
+    signal: AbortSignal | undefined,
+  ) {
     this.#calls = calls;
     this.#signal = signal;
     this.#kind = checksums;
+    this.#prefix = keyLayout.trialPrefix + this.#nonce;
   }
 
   /** Writes the object that the other trials are about. */
@@ -126,7 +137,7 @@ class Trial implements AsyncDisposable {
   }
 
   #key(name: string): string {
-    return `g/trial-${this.#nonce}/${name}`;
+    return `${this.#prefix}/${name}`;
   }
 
   #head(key: string): ReturnType<typeof headObject> {

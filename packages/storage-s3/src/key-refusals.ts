@@ -1,4 +1,4 @@
-import type { CallOptions } from '@cloud-mirror/storage-provider';
+import type { CallOptions, KeyLayout } from '@cloud-mirror/storage-provider';
 import { StorageError } from '@cloud-mirror/storage-provider';
 import { errorNameOf, statusOf } from './feature-refusal.ts';
 import type { ObjectHead } from './object-head.ts';
@@ -15,8 +15,8 @@ const NAMES = [
   'XMinioParentIsObject',
 ];
 
-/** A key that every store takes, at which no object ever is. */
-const CONTROL_KEY = `purged/${'0'.repeat(64)}`;
+/** The digest of no URL: after {@link KeyLayout.hashedPrefix} a key that every store takes, at which no object is. */
+const NO_DIGEST = '0'.repeat(64);
 
 type Head = (key: string, options: CallOptions) => Promise<ObjectHead | null>;
 
@@ -33,7 +33,7 @@ export function isKeyRefusal(error: unknown): boolean {
 export async function explainKeyRefusal(
   error: unknown,
   key: string,
-  head: Head,
+  { head, keyLayout }: { readonly head: Head; readonly keyLayout: KeyLayout },
   { signal }: CallOptions,
 ): Promise<unknown> {
   if (!(error instanceof StorageError)) return error;
@@ -48,7 +48,7 @@ export async function explainKeyRefusal(
     }
   };
   const about = await asked(key);
-  if (!isNamelessRefusal(about) || (await asked(CONTROL_KEY)) instanceof Error) return error;
+  if (!isNamelessRefusal(about) || (await asked(keyLayout.hashedPrefix + NO_DIGEST)) instanceof Error) return error;
   return keyRefused(error);
 }
 

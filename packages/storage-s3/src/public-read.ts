@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { DeleteObjectCommand, ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3';
-import type { PublicRead, PublicReadOptions } from '@cloud-mirror/storage-provider';
+import type { PublicRead, PublicReadOptions, KeyLayout } from '@cloud-mirror/storage-provider';
 import { StorageError } from '@cloud-mirror/storage-provider';
 import { headObject } from './head-object.ts';
 import type { ChecksumKind } from './payload-checksum.ts';
@@ -14,8 +14,8 @@ const READ_LIMIT_MS = 5_000;
 export interface PublicReading {
   readonly calls: S3Calls;
   readonly addresses: PublicAddresses;
-  /** Where copies are looked for. */
-  readonly prefixes: readonly string[];
+  /** Where copies are looked for, and where a trial object is stored. */
+  readonly keyLayout: KeyLayout;
   readonly checksums: ChecksumKind;
 }
 
@@ -38,10 +38,10 @@ export async function checkPublicRead(
 }
 
 async function someKey(
-  { calls, prefixes }: PublicReading,
+  { calls, keyLayout }: PublicReading,
   signal: AbortSignal | undefined,
 ): Promise<string | null> {
-  for (const Prefix of prefixes) {
+  for (const Prefix of keyLayout.copyPrefixes) {
     const { Contents } = await calls.send(
       new ListObjectsV2Command({ Bucket: calls.bucket, Prefix, MaxKeys: 1, EncodingType: 'url' }),
       { what: 'LIST of a copy', signal },
@@ -74,8 +74,8 @@ function decoded(key: string): string {
 
 /** Under a key that copies may have, so that a policy which opens only those is heeded; nobody asks for this one. */
 async function readTrialObject(reading: PublicReading, signal: AbortSignal | undefined): Promise<PublicRead> {
-  const { calls, checksums } = reading;
-  const Key = `sha256/0/${randomBytes(32).toString('hex')}`;
+  const { calls, checksums, keyLayout } = reading;
+  const Key = keyLayout.hashedPrefix + randomBytes(32).toString('hex');
   const target = { Bucket: calls.bucket, Key };
   const Body = Buffer.from('to see whether clients may read this');
   try {

@@ -10,9 +10,9 @@ export const S3_KIND = {
   kind: 's3',
   schema: s3ServiceSchema,
 
-  async open(service, { region }) {
+  async open(service, { region, keyLayout }) {
     const { S3StorageProvider } = await import('./s3-storage-provider.ts');
-    const store = new S3StorageProvider(providerOptions(service, region));
+    const store = new S3StorageProvider({ ...providerOptions(service, region), keyLayout });
     return { reach: 'network', store, requestTimeoutMs: service.requestTimeoutMs };
   },
 
@@ -32,7 +32,7 @@ function regionOf(service: S3Service, region: string): S3Region {
   return found;
 }
 
-function providerOptions(service: S3Service, name: string): S3StorageProviderOptions {
+function providerOptions(service: S3Service, name: string): Omit<S3StorageProviderOptions, 'keyLayout'> {
   const region = regionOf(service, name);
   return {
     bucket: region.bucket,

@@ -1,3 +1,5 @@
+import type { KeyLayout } from '@cloud-mirror/storage-provider';
+
 /** One bucket and how it is reached. */
 export interface S3StorageProviderOptions {
   readonly bucket: string;
@@ -48,11 +50,8 @@ export interface S3StorageProviderOptions {
   readonly checksums?: 'when_supported' | 'when_required' | undefined;
   /** Connections to the store at most. Default 128. */
   readonly maxConnections?: number | undefined;
-  /**
-   * What keys of this program begin with. S3 tells of an unfinished upload no more than key and time, so that these
-   * tell `sweepUploads` which are its own. Default `http://`, `https://`, `g/`, `sha256/`.
-   */
-  readonly ownKeyPrefixes?: readonly string[] | undefined;
+  /** How the program makes its keys. */
+  readonly keyLayout: KeyLayout;
 }
 
 export interface S3Credentials {
@@ -69,4 +68,3 @@ export const DEFAULT_REQUEST_TIMEOUT_MS = 30_000;
 export const DEFAULT_MAX_ATTEMPTS = 4;
 export const DEFAULT_RETRY_DELAY_MS = 100;
 export const DEFAULT_MAX_CONNECTIONS = 128;
-export const DEFAULT_OWN_KEY_PREFIXES: readonly string[] = ['http://', 'https://', 'g/', 'sha256/'];

@@ -35,7 +35,6 @@ import type { Writing } from './writing.ts';
 import { putObject } from './s3-put.ts';
 import { createWriting } from './writing.ts';
 import type { S3StorageProviderOptions } from './s3-storage-provider-options.ts';
-import { DEFAULT_OWN_KEY_PREFIXES } from './s3-storage-provider-options.ts';
 import { SdkBypass } from './sdk-bypass.ts';
 import { SignedHead } from './signed-head.ts';
 import { SignedPut } from './signed-put.ts';
@@ -143,12 +142,12 @@ export class S3StorageProvider
 
   async checkPublicRead(options: PublicReadOptions = {}): Promise<PublicRead> {
     if (this.access === 'signed') return { state: 'untried', why: 'addresses are signed' };
-    const { ownKeyPrefixes, checksums = 'when_supported' } = this.#options;
+    const { keyLayout, checksums = 'when_supported' } = this.#options;
     return checkPublicRead(
       {
         calls: this.#calls,
         addresses: this.#publicAddresses,
-        prefixes: ownKeyPrefixes ?? DEFAULT_OWN_KEY_PREFIXES,
+        keyLayout,
         checksums,
       },
       options,
@@ -157,8 +156,7 @@ export class S3StorageProvider
 
   async sweepUploads(olderThanMs: number, options: CallOptions = {}): Promise<number> {
     const before = new Date(Date.now() + this.#calls.clockOffsetMs - olderThanMs);
-    const prefixes = this.#options.ownKeyPrefixes ?? DEFAULT_OWN_KEY_PREFIXES;
-    return endOldUploads(this.#calls, prefixes, before, options);
+    return endOldUploads(this.#calls, this.#options.keyLayout.copyPrefixes, before, options);
   }
 
   async capabilities(options: CallOptions = {}): Promise<StoreCapabilities> {
@@ -167,8 +165,8 @@ export class S3StorageProvider
   }
 
   async tryCapabilities({ record, signal }: TrialOptions): Promise<StoreCapabilities> {
-    const { checksums = 'when_supported' } = this.#options;
-    const found = await tryOut(this.#calls, checksums, { signal });
+    const { checksums = 'when_supported', keyLayout } = this.#options;
+    const found = await tryOut(this.#calls, { checksums, keyLayout }, { signal });
     for (const [name, support] of Object.entries(found) as [CapabilityName, Support][])
       if (support !== 'unknown') this.#capabilities.learn(name, support);
     const lifecycle = await readLifecycleSupport(this.#calls, { signal });
@@ -198,7 +196,10 @@ export class S3StorageProvider
       throw await explainKeyRefusal(
         error,
         key,
-        (asked, headOptions) => headObject(this.#calls, asked, headOptions),
+        {
+          head: (asked, headOptions) => headObject(this.#calls, asked, headOptions),
+          keyLayout: this.#options.keyLayout,
+        },
         options,
       );
     }

@@ -2,6 +2,7 @@ import { Agent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { S3StorageProvider, type S3StorageProviderOptions } from '../src/adapter.ts';
+import { KEY_LAYOUT } from './key-layout.ts';
 
 /*
  * Prints where a provider with the options of the first argument has the key of the second one, and which host it asks
@@ -31,6 +32,7 @@ function open(more: Partial<S3StorageProviderOptions>): S3StorageProvider {
     access: 'public',
     signedUrlSeconds: 60,
     lifespanDays: 1,
+    keyLayout: KEY_LAYOUT,
     maxAttempts: 1,
     credentials: { accessKeyId: 'id', secretAccessKey: 'secret' },
     ...(JSON.parse(options) as Partial<S3StorageProviderOptions>),

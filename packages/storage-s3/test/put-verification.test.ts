@@ -4,6 +4,7 @@ import { S3StorageProvider } from '../src/adapter.ts';
 import { type ObjectHeaders } from '@cloud-mirror/storage-provider';
 import type { Script, StoreAnswer, StoreRequest } from './scripted-store.ts';
 import { errorAnswer, ScriptedStore } from './scripted-store.ts';
+import { KEY_LAYOUT } from './key-layout.ts';
 
 const KEY = 'https://origin.example.com/file';
 const BYTES = Buffer.from('the bytes that were sent');
@@ -61,6 +62,7 @@ async function open(
       access: 'signed',
       signedUrlSeconds: 60,
       lifespanDays: 1,
+    keyLayout: KEY_LAYOUT,
       retryDelayMs: 1,
     }),
   );

@@ -9,6 +9,7 @@ import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { S3StorageProviderOptions } from '../src/adapter.ts';
 import { S3StorageProvider } from '../src/adapter.ts';
+import { KEY_LAYOUT } from './key-layout.ts';
 
 const KEY = "https://o.example.com/a b/c+d?e=%20#f!'()*~/ä";
 const SEGMENT = 'https%3A%2F%2Fo.example.com%2Fa%20b%2Fc%2Bd%3Fe%3D%2520%23f%21%27%28%29%2A~%2F%C3%A4';
@@ -22,6 +23,7 @@ function open(options: Partial<S3StorageProviderOptions>): S3StorageProvider {
     access: 'public',
     signedUrlSeconds: 60,
     lifespanDays: 1,
+    keyLayout: KEY_LAYOUT,
     credentials: { accessKeyId: 'id', secretAccessKey: 'secret', sessionToken: 'token' },
     ...options,
   });

@@ -6,6 +6,7 @@ import { CAPABILITY_NAMES } from '@cloud-mirror/storage-provider';
 import { S3StorageProvider } from '../src/adapter.ts';
 import type { StoreCapabilities } from '@cloud-mirror/storage-provider';
 import { s3Subjects } from './s3-subject.ts';
+import { KEY_LAYOUT } from './key-layout.ts';
 
 /*
  * The contract holds on stores of every kind; the whole suite runs on those that differ most. What a kind lacks is found out by trial, and the tests that need it are
@@ -69,6 +70,7 @@ describe('what a store can do', () => {
       access: 'signed' as const,
       signedUrlSeconds: 60,
       lifespanDays: 1,
+    keyLayout: KEY_LAYOUT,
       retryDelayMs: 1,
     };
     await using provider = new S3StorageProvider(options);

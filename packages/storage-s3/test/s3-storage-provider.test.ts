@@ -7,6 +7,7 @@ import { S3StorageProvider } from '../src/adapter.ts';
 import type { Script, StoreAnswer } from './scripted-store.ts';
 import { errorAnswer, ScriptedStore, xml } from './scripted-store.ts';
 import { cut, listed, pieces, plain, put } from '@cloud-mirror/storage-provider/contract';
+import { KEY_LAYOUT } from './key-layout.ts';
 
 const KEY = 'https://origin.example.com/file';
 const PART_BYTES = 64 * 1024;
@@ -36,6 +37,7 @@ function openProvider(endpoint: string, options: Partial<S3StorageProviderOption
     access: 'signed',
     signedUrlSeconds: 60,
     lifespanDays: 1,
+    keyLayout: KEY_LAYOUT,
     partBytes: PART_BYTES,
     retryDelayMs: 1,
     ...options,

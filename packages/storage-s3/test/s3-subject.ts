@@ -11,6 +11,7 @@ import type { S3StorageProviderOptions } from '../src/adapter.ts';
 import type { StoreCapabilities } from '@cloud-mirror/storage-provider';
 import { S3StorageProvider } from '../src/adapter.ts';
 import { ListedKeys } from '../src/listed-keys.ts';
+import { KEY_LAYOUT } from './key-layout.ts';
 
 export interface S3Server {
   readonly endpoint: string;
@@ -44,6 +45,7 @@ export function s3Subjects(
       credentials,
       signedUrlSeconds: 60,
       lifespanDays: 1,
+    keyLayout: KEY_LAYOUT,
       retryDelayMs: 1,
       partBytes,
       ...options,

@@ -1,6 +1,7 @@
 import { S3StorageProvider } from '../src/adapter.ts';
 import type { S3StorageProviderOptions } from '../src/adapter.ts';
 import { ScriptedStore, type Script } from './scripted-store.ts';
+import { KEY_LAYOUT } from './key-layout.ts';
 
 /** A provider on a store that answers as the test says; both end with `opened`. */
 export async function openScripted(
@@ -19,6 +20,7 @@ export async function openScripted(
       access: 'public',
       signedUrlSeconds: 60,
       lifespanDays: 1,
+    keyLayout: KEY_LAYOUT,
       retryDelayMs: 1,
       ...options,
     }),

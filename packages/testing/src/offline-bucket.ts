@@ -1,3 +1,4 @@
+import { KEY_LAYOUT } from '@cloud-mirror/mirrored-objects';
 import { S3StorageProvider } from '@cloud-mirror/storage-s3/adapter';
 
 /** A bucket of AWS that is asked for addresses only: nothing is sent. Credentials come from the environment. */
@@ -8,5 +9,6 @@ export function offlineBucket(access: 'public' | 'signed'): S3StorageProvider {
     access,
     signedUrlSeconds: 60,
     lifespanDays: 1,
+    keyLayout: KEY_LAYOUT,
   });
 }

@@ -37,7 +37,7 @@ async function checkClock(backend: Backend, signal: AbortSignal): Promise<readon
 
 /** Whole seconds, by an object that is written and removed again; its key begins as those of copies do. */
 async function secondsAhead({ store }: Backend, signal: AbortSignal): Promise<number> {
-  const key = `g/trial-${randomUUID()}/clock`;
+  const key = `${KEY_LAYOUT.trialPrefix}${randomUUID()}/clock`;
   const body = Buffer.from('a trial of cloud-mirror, to be removed');
   const before = Date.now();
   await store.put(key, once(body), {
