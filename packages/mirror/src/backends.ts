@@ -1,4 +1,10 @@
-import { backendName, KEY_LAYOUT, urlSha256OfKey, type Backend, type Backends } from '@cloud-mirror/mirrored-objects';
+import {
+  backendName,
+  KEY_LAYOUT,
+  urlSha256OfKey,
+  type Backend,
+  type Backends,
+} from '@cloud-mirror/mirrored-objects';
 import type { EntryStore } from '@cloud-mirror/entry-store';
 import type { StorageProvider } from '@cloud-mirror/storage-provider';
 import { breakerLog } from './breakers/breaker-log.ts';

@@ -53,11 +53,7 @@ class Trial implements AsyncDisposable {
   readonly #written = new Set<string>();
   #kind: ChecksumKind;
 
-  constructor(
-    calls: S3Calls,
-    { checksums, keyLayout }: TrialSettings,
-    signal: AbortSignal | undefined,
-  ) {
+  constructor(calls: S3Calls, { checksums, keyLayout }: TrialSettings, signal: AbortSignal | undefined) {
     this.#calls = calls;
     this.#signal = signal;
     this.#kind = checksums;

@@ -48,7 +48,8 @@ export async function explainKeyRefusal(
     }
   };
   const about = await asked(key);
-  if (!isNamelessRefusal(about) || (await asked(keyLayout.hashedPrefix + NO_DIGEST)) instanceof Error) return error;
+  if (!isNamelessRefusal(about) || (await asked(keyLayout.hashedPrefix + NO_DIGEST)) instanceof Error)
+    return error;
   return keyRefused(error);
 }
 

@@ -62,7 +62,7 @@ async function open(
       access: 'signed',
       signedUrlSeconds: 60,
       lifespanDays: 1,
-    keyLayout: KEY_LAYOUT,
+      keyLayout: KEY_LAYOUT,
       retryDelayMs: 1,
     }),
   );

@@ -70,7 +70,7 @@ describe('what a store can do', () => {
       access: 'signed' as const,
       signedUrlSeconds: 60,
       lifespanDays: 1,
-    keyLayout: KEY_LAYOUT,
+      keyLayout: KEY_LAYOUT,
       retryDelayMs: 1,
     };
     await using provider = new S3StorageProvider(options);

@@ -45,7 +45,7 @@ export function s3Subjects(
       credentials,
       signedUrlSeconds: 60,
       lifespanDays: 1,
-    keyLayout: KEY_LAYOUT,
+      keyLayout: KEY_LAYOUT,
       retryDelayMs: 1,
       partBytes,
       ...options,

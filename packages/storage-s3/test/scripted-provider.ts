@@ -20,7 +20,7 @@ export async function openScripted(
       access: 'public',
       signedUrlSeconds: 60,
       lifespanDays: 1,
-    keyLayout: KEY_LAYOUT,
+      keyLayout: KEY_LAYOUT,
       retryDelayMs: 1,
       ...options,
     }),

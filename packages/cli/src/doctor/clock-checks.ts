@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Backend } from '@cloud-mirror/mirrored-objects';
+import { KEY_LAYOUT, type Backend } from '@cloud-mirror/mirrored-objects';
 import type { CheckGroup } from './check-group.ts';
 import type { Finding } from './finding.ts';
 import { failure, ok, warning } from './finding.ts';
