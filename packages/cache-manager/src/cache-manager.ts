@@ -6,6 +6,7 @@ import {
   type Copy,
   type MirroredObject,
 } from '@cloud-mirror/mirrored-objects';
+import { settleWithin } from '@cloud-mirror/waiting';
 import type { CacheManagerOptions } from './cache-manager-options.ts';
 import { ChangeWaiters } from './change-waiters.ts';
 import { DirectLookUps } from './direct-lookups.ts';
@@ -150,10 +151,7 @@ export class CacheManager implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#subscription[Symbol.dispose]();
     this.#memory?.[Symbol.dispose]();
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, LAST_WORK_MS);
-    await Promise.race([Promise.allSettled(this.#background), promise]);
-    clearTimeout(timer);
+    await settleWithin(Promise.allSettled(this.#background), LAST_WORK_MS, undefined);
     this.#ended.abort();
     await this.#markers[Symbol.asyncDispose]();
     await Promise.allSettled(this.#background);

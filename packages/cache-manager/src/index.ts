@@ -1,4 +1,3 @@
-export * from './bounded-wait.ts';
 export * from './cache-manager-options.ts';
 export * from './cache-manager.ts';
 export { heededSeconds, LONGEST_HEEDED_SECONDS, rememberedSeconds } from './failure-memory.ts';

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { pause } from '@cloud-mirror/waiting';
 import { OriginError, type OriginDescription } from '@cloud-mirror/origin';
 import type { CacheManagerOptions, EntryTimes } from './cache-manager-options.ts';
 import {
@@ -195,7 +195,7 @@ export class Miss {
     const result = await resolving.catch(() => null);
     if (result?.kind !== 'queued' || !result.sent) return;
     const pauseMs = Math.min(KEEP_AFTER_MS, claimLeaseMs(times) / 3);
-    await sleep(pauseMs, undefined, { signal: ended }).catch(() => undefined);
+    await pause(pauseMs, ended);
     try {
       await entries.renew(object.id, claim.token, { leaseMs: times.queuedLeaseSeconds * 1000, bytes: 0 });
     } catch (error) {

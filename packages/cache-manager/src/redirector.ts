@@ -1,4 +1,4 @@
-import { settleWithin } from './bounded-wait.ts';
+import { settleWithin } from '@cloud-mirror/waiting';
 import type { CacheManagerOptions } from './cache-manager-options.ts';
 import type { ChangeWaiters } from './change-waiters.ts';
 import {

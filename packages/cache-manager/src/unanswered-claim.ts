@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { EntryStoreError, type EntryStore } from '@cloud-mirror/entry-store';
 import type { MirroredObject } from '@cloud-mirror/mirrored-objects';
+import { pause } from '@cloud-mirror/waiting';
 
 /** An outage that is over by then loses no object for a whole queued lease. */
 const TRIES_AFTER_MS = [0, 1000, 5000, 20_000];
@@ -16,7 +16,7 @@ export async function releaseUnanswered(
   ended: AbortSignal,
 ): Promise<void> {
   for (const delayMs of TRIES_AFTER_MS) {
-    await sleep(delayMs, undefined, { signal: ended }).catch(() => undefined);
+    await pause(delayMs, ended);
     if (ended.aborted) return;
     try {
       await entries.release(object.id, token);

@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { COPY_PREFIXES, MARKER_PREFIX, type Backend } from '@cloud-mirror/mirrored-objects';
+import { backoff, pause } from '@cloud-mirror/waiting';
 import type { Adapters } from './adapters.ts';
 import type { PartsConfig } from './program-schemas.ts';
 import type { Logger } from '@cloud-mirror/program';
@@ -34,8 +34,7 @@ export async function prepareBackend(
   return lines;
 }
 
-const FIRST_RETRY_MS = 500;
-const LONGEST_RETRY_MS = 30_000;
+const RETRY_MS = { first: 500, longest: 30_000 };
 
 /**
  * Creates the missing parts of every back end that has `create: true`, with retries until it succeeds or `signal` is
@@ -66,7 +65,8 @@ async function prepareUntilDone(
   signal: AbortSignal,
 ): Promise<void> {
   if (!parts.store && !parts.queue) return;
-  for (let delayMs = FIRST_RETRY_MS; !signal.aborted; delayMs = Math.min(2 * delayMs, LONGEST_RETRY_MS)) {
+  for (let failures = 0; !signal.aborted; failures += 1) {
+    const delayMs = Math.round(backoff(failures, RETRY_MS));
     try {
       for (const line of await prepareBackend(backend, { signal, parts }))
         logger.info({ backend: backend.name }, line);
@@ -75,6 +75,6 @@ async function prepareUntilDone(
       if (signal.aborted) return;
       logger.warn({ err: error, backend: backend.name, retryMs: delayMs }, 'could not prepare the back end');
     }
-    await sleep(delayMs, undefined, { signal }).catch(() => undefined);
+    await pause(delayMs, signal);
   }
 }

@@ -1,3 +1,4 @@
+import { TimeLimit } from '@cloud-mirror/waiting';
 import { hostForClients } from './log-form.ts';
 import { OriginError } from './origin.ts';
 
@@ -6,31 +7,28 @@ export class CallLifetime implements Disposable {
   /** Aborted by whichever happens first. */
   readonly signal: AbortSignal;
   readonly #caller: AbortSignal | undefined;
-  readonly #end = new AbortController();
-  readonly #timer: NodeJS.Timeout;
+  readonly #limit: TimeLimit;
   readonly #totalSeconds: number;
 
   constructor(totalSeconds: number, closed: AbortSignal, caller: AbortSignal | undefined) {
     this.#caller = caller;
     this.#totalSeconds = totalSeconds;
-    this.signal = AbortSignal.any([this.#end.signal, closed, ...(caller ? [caller] : [])]);
     // setTimeout fires at once for a delay above 2^31 - 1 ms.
     const totalMs = Math.min(totalSeconds * 1000, 0x7fff_ffff);
-    this.#timer = setTimeout(() => {
-      this.#end.abort(new Error(`not complete within ${totalSeconds} s`));
-    }, totalMs);
+    this.#limit = new TimeLimit(totalMs, () => new Error(`not complete within ${totalSeconds} s`));
+    this.signal = AbortSignal.any([this.#limit.signal, closed, ...(caller ? [caller] : [])]);
   }
 
   /** The error to throw once `signal` is aborted: the caller's own reason, else an {@link OriginError} with `code`. */
   failure(code: 'origin_unreachable' | 'origin_interrupted', url: URL): unknown {
     if (this.#caller?.aborted) return this.#caller.reason;
-    const message = this.#end.signal.aborted
+    const message = this.#limit.timedOut
       ? `${hostForClients(url)} did not deliver within ${this.#totalSeconds} s`
       : 'the origin client was closed';
     return new OriginError(code, message, { cause: this.signal.reason, host: url.host });
   }
 
   [Symbol.dispose](): void {
-    clearTimeout(this.#timer);
+    this.#limit[Symbol.dispose]();
   }
 }

@@ -2,6 +2,7 @@ import { lookup } from 'node:dns/promises';
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls, type SecureContext, type TLSSocket } from 'node:tls';
 import type { buildConnector } from 'undici';
+import { orAborted, TimeLimit } from '@cloud-mirror/waiting';
 import { isAddressAllowed, isMetadataHost, isSameAddress } from './address-guard.ts';
 
 export interface ResolvedAddress {
@@ -100,16 +101,10 @@ export async function withConnectLimit<Connection>(
   connect: (limit: { readonly deadline: number; readonly signal: AbortSignal }) => Promise<Connection>,
 ): Promise<Connection> {
   const deadline = performance.now() + options.connectMs;
-  const timeLimit = new AbortController();
-  const timer = setTimeout(() => {
-    timeLimit.abort(new ConnectError(`${what} within ${options.connectMs / 1000} s`));
-  }, options.connectMs);
-  const signal = options.signal ? AbortSignal.any([options.signal, timeLimit.signal]) : timeLimit.signal;
-  try {
-    return await connect({ deadline, signal });
-  } finally {
-    clearTimeout(timer);
-  }
+  const late = (): Error => new ConnectError(`${what} within ${options.connectMs / 1000} s`);
+  using limit = new TimeLimit(options.connectMs, late);
+  limit.endOn(options.signal);
+  return await connect({ deadline, signal: limit.signal });
 }
 
 /**
@@ -269,18 +264,4 @@ export function secureConnection(
 function portOf(target: Target): number {
   if (target.port !== '') return Number(target.port);
   return target.protocol === 'https:' ? 443 : 80;
-}
-
-async function orAborted<Value>(work: Promise<Value>, signal: AbortSignal): Promise<Value> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const abort = (): void => {
-    reject(signal.reason as Error);
-  };
-  if (signal.aborted) abort();
-  else signal.addEventListener('abort', abort, { once: true });
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
 }

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { backoff } from '@cloud-mirror/waiting';
 import type { CallLifetime } from './call-lifetime.ts';
 import { roughCause } from './connection-failure.ts';
 import { parseContentRange, type ContentRange } from './content-range.ts';
@@ -227,8 +228,7 @@ export class OriginBody implements AsyncIterable<Uint8Array>, AsyncDisposable {
   }
 
   async #backOff(atLeastMs: number): Promise<void> {
-    const ms =
-      Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** this.#resumes) * (0.5 + Math.random() / 2);
+    const ms = backoff(this.#resumes, { first: FIRST_BACKOFF_MS, longest: LONGEST_BACKOFF_MS });
     try {
       await sleep(Math.max(ms, atLeastMs), undefined, { signal: this.#options.lifetime.signal });
     } catch (error) {

@@ -1,5 +1,6 @@
 import { Cluster, Redis } from 'ioredis';
 import type { ClusterOptions, RedisOptions } from 'ioredis';
+import { backoff } from '@cloud-mirror/waiting';
 import { parseRedisAddress, type RedisAddress } from './redis-address.ts';
 
 /**
@@ -50,14 +51,13 @@ export type RedisScripts = Readonly<Record<string, { readonly numberOfKeys: numb
 /** Without `replyMapping`, replies keep the shapes of RESP2, which the types of the scripts describe. */
 type ClientOptions = Omit<RedisOptions, 'replyMapping'>;
 
-const LONGEST_RETRY_MS = 2_000;
+const RETRY_MS = { first: 50, longest: 2_000 };
 /** The shortest time between reconnects because of READONLY, so that not every write refused by a replica causes one. */
 const READONLY_RECONNECT_MS = 1_000;
 
-/** Exponential back-off from 50 ms to 2 s. The jitter of one half keeps processes from reconnecting in step. */
+/** @param attempt counts from 1 */
 export function reconnectDelayMs(attempt: number): number {
-  const longest = Math.min(50 * 2 ** Math.min(attempt - 1, 10), LONGEST_RETRY_MS);
-  return Math.round(longest * (0.5 + Math.random() / 2));
+  return Math.round(backoff(attempt - 1, RETRY_MS));
 }
 
 /** Opens the connection for commands. Commands fail at once while it is down, and it reconnects without end. */

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { StorageError } from '@cloud-mirror/storage-provider';
+import { backoff } from '@cloud-mirror/waiting';
 import { isDamaged, isUploadLost } from './s3-error.ts';
 
 export interface RetryOptions {
@@ -33,8 +34,7 @@ export async function withRetries<T>(
       signal?.throwIfAborted();
       if (number >= attempts || !mayPassSoon(error)) throw error;
       if (error instanceof UnclearTry && !error.pause) continue;
-      // Between half and whole of the delay, so that many writers told to slow down do not come back at once.
-      const delayMs = firstDelayMs * 2 ** Math.min(number - 1, 6) * (0.5 + Math.random() / 2);
+      const delayMs = backoff(number - 1, { first: firstDelayMs, longest: 64 * firstDelayMs });
       try {
         await delay(delayMs, undefined, { signal });
       } catch {

@@ -5,6 +5,7 @@ import type { $Command, S3ClientConfig, ServiceInputTypes, ServiceOutputTypes } 
 import { RenewableCredentials } from '@cloud-mirror/aws';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { StorageError } from '@cloud-mirror/storage-provider';
+import { orAborted, TimeLimit } from '@cloud-mirror/waiting';
 import type { PlainTry } from './plain-try.ts';
 import { UnclearTry, withRetries } from './retry.ts';
 import { credentialsRefused, toStorageError } from './s3-error.ts';
@@ -16,7 +17,6 @@ import {
   DEFAULT_RETRY_DELAY_MS,
 } from './s3-storage-provider-options.ts';
 import { slicePayloads } from './sliced-payload.ts';
-import { TimeLimit } from './time-limit.ts';
 import { WireOptionsByInput } from './wire-options.ts';
 
 export interface S3CallOptions {
@@ -167,7 +167,8 @@ export class S3Calls {
     const abortSignal = limit.signal;
     this.#wireOptions.set(input, { abortSignal, requestTimeout: limitMs });
     try {
-      return await untilAborted(ask(abortSignal), abortSignal);
+      // The SDK notices an abort only while a request is on the wire, not while it looks up credentials.
+      return await orAborted(ask(abortSignal), abortSignal);
     } catch (thrown) {
       if (abortSignal.aborted) throw abortSignal.reason;
       throw toStorageError(thrown, what, { bucket: this.bucket, region: this.#region });
@@ -231,17 +232,4 @@ function leavePayloadUnsigned(client: S3Client): void {
     },
     { step: 'build', name: 'leavePayloadUnsigned' },
   );
-}
-
-/** The SDK notices an abort only while a request is on the wire, not while credentials are being looked up. */
-async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = Promise.withResolvers<never>();
-
-  const onAbort = (): void => aborted.reject(signal.reason);
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    return await Promise.race([promise, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
 }

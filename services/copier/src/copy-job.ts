@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { pause } from '@cloud-mirror/waiting';
 import {
   backendName,
   freshToken,
@@ -140,7 +140,7 @@ export class CopyJob {
     const result = await this.#parts.entries.take(object.id, take);
     const waitMs = Math.min(WAITED_LEASE_MS, this.#leaseMs / 2);
     if (result.taken || result.entry.state === 'present' || result.leaseRemainingMs > waitMs) return result;
-    await sleep(result.leaseRemainingMs + 1, undefined, { signal }).catch(() => undefined);
+    await pause(result.leaseRemainingMs + 1, signal);
     return signal.aborted ? result : this.#parts.entries.take(object.id, take);
   }
 
@@ -188,7 +188,7 @@ export class CopyJob {
     let commit = await commitCopy(this.#parts, object, taken.token, copy);
     for (const delayMs of taken.held ? COMMIT_RETRY_PAUSES_MS : []) {
       if (commit !== 'unrecorded' || signal.aborted) break;
-      await sleep(delayMs, undefined, { signal }).catch(() => undefined);
+      await pause(delayMs, signal);
       commit = await commitCopy(this.#parts, object, taken.token, copy);
     }
     // Without a take, the commit may be refused by the claim that sent this job, which nobody else will end.

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { pause, TimeLimit } from '@cloud-mirror/waiting';
 import type { Backend } from '@cloud-mirror/mirrored-objects';
 import type { Delivery } from '@cloud-mirror/job-queue';
 import type { CopySlots } from './copy-slots.ts';
@@ -78,17 +78,9 @@ async function untilFreeWithin(
   count: number,
   stopping: AbortSignal,
 ): Promise<void> {
-  const over = new AbortController();
-  const end = (): void => over.abort();
-  const timer = setTimeout(end, ms);
-  stopping.addEventListener('abort', end, { once: true });
-  await slots.untilFree(count, over.signal);
-  clearTimeout(timer);
-  stopping.removeEventListener('abort', end);
-}
-
-async function pause(ms: number, stopping: AbortSignal): Promise<void> {
-  await sleep(ms, undefined, { signal: stopping }).catch(() => undefined);
+  using limit = new TimeLimit(ms, () => new Error('the wait is over'));
+  limit.endOn(stopping);
+  await slots.untilFree(count, limit.signal);
 }
 
 async function runInSlot({ backend, slots, run }: JobWorkerOptions, delivery: Delivery): Promise<void> {

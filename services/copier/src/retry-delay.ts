@@ -1,3 +1,5 @@
+import { backoff } from '@cloud-mirror/waiting';
+
 /**
  * Exponential back-off with jitter, in whole seconds (the unit of queues): doubles with each earlier failure up to
  * `longest`, and is then chosen at random from the upper half, so that jobs that failed together are not retried
@@ -8,6 +10,5 @@ export function retryDelaySeconds(
   limits: { readonly first: number; readonly longest: number },
   random: () => number = Math.random,
 ): number {
-  const full = Math.min(limits.longest, limits.first * 2 ** Math.min(failures, 30));
-  return Math.max(1, Math.round(full * (0.5 + random() / 2)));
+  return Math.max(1, Math.round(backoff(failures, limits, random)));
 }

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { pause } from '@cloud-mirror/waiting';
 import type { Backend } from '@cloud-mirror/mirrored-objects';
 import { isUploadSweeper, StorageError } from '@cloud-mirror/storage-provider';
 
@@ -28,7 +28,6 @@ export async function sweepUploads(
         if (!stopping.aborted && !isMissing) report(backend, { error });
       }
     }
-    const waitMs = SWEEP_INTERVAL_MS * (0.5 + Math.random());
-    await sleep(waitMs, undefined, { signal: stopping }).catch(() => undefined);
+    await pause(SWEEP_INTERVAL_MS * (0.5 + Math.random()), stopping);
   }
 }

@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { EntryStoreError, type EntryStore, type EntryStoreRefusal } from '@cloud-mirror/entry-store';
 import type { Config } from '@cloud-mirror/mirror';
+import { settleWithin } from '@cloud-mirror/waiting';
 import type { CheckGroup } from './check-group.ts';
 import type { Finding } from './finding.ts';
 import { failure, ok, warning } from './finding.ts';
@@ -46,7 +46,7 @@ const SUBSCRIPTION_MS = 5_000;
 async function subscribed(entries: Pick<EntryStore, 'subscribe'>, signal: AbortSignal): Promise<void> {
   const stands = Promise.withResolvers<void>();
   using _subscription = entries.subscribe(() => stands.resolve());
-  await Promise.race([stands.promise, sleep(SUBSCRIPTION_MS, undefined, { signal }).catch(() => undefined)]);
+  await settleWithin(stands.promise, SUBSCRIPTION_MS, undefined, signal);
 }
 
 function userOf({ entries }: Config): string {

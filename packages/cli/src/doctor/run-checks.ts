@@ -1,3 +1,4 @@
+import { runWithin } from '@cloud-mirror/waiting';
 import type { CheckContext, CheckGroup } from './check-group.ts';
 import type { Finding } from './finding.ts';
 import { failure } from './finding.ts';
@@ -25,13 +26,11 @@ async function runGroup(
   context: CheckContext,
   limitMs: number,
 ): Promise<readonly Finding[]> {
-  const limit = new AbortController();
-  const signal = AbortSignal.any([context.signal, limit.signal]);
-  const late = Promise.withResolvers<never>();
-  signal.addEventListener('abort', () => late.reject(signal.reason), { once: true });
-  const timer = setTimeout(() => limit.abort(new Error(`not done within ${limitMs} ms`)), limitMs);
+  const reason = (): Error => new Error(`not done within ${limitMs} ms`);
   try {
-    return await Promise.race([group.run({ ...context, signal }), late.promise]);
+    return await runWithin({ limitMs, reason, signals: [context.signal] }, (signal) =>
+      group.run({ ...context, signal }),
+    );
   } catch (error) {
     return [
       failure(
@@ -41,7 +40,5 @@ async function runGroup(
         'mend the cause and run doctor again; this part was not checked further',
       ),
     ];
-  } finally {
-    clearTimeout(timer);
   }
 }

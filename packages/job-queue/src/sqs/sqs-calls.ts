@@ -6,6 +6,7 @@ import type { $Command, ServiceInputTypes, ServiceOutputTypes } from '@aws-sdk/c
 import { namesRefusedCredentials, RenewableCredentials } from '@cloud-mirror/aws';
 import type { CredentialsSource } from '@cloud-mirror/aws';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
+import { jittered, orAborted, TimeLimit } from '@cloud-mirror/waiting';
 import { QueueError } from '../job-queue.ts';
 import { PlainCalls } from './plain-calls.ts';
 import { codeNameOf, queueError } from './sqs-errors.ts';
@@ -95,29 +96,18 @@ export class SqsCalls implements Disposable {
     call: (client: SqsSender, abortSignal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     const limitMs = this.#requestTimeoutMs + (waitMs ?? 0);
-    const stop = new AbortController();
-    const closed = this.#closed.signal;
-    const onAbort = (): void => stop.abort(signal?.reason);
-    const onClose = (): void => stop.abort(closed.reason);
-    const timer = setTimeout(
-      () => stop.abort(new QueueError('queue_unavailable', `${what}: no answer within ${limitMs} ms`)),
-      limitMs,
-    );
-    signal?.addEventListener('abort', onAbort);
-    closed.addEventListener('abort', onClose);
-    if (closed.aborted) onClose();
-    if (signal?.aborted === true) onAbort();
+    const late = (): Error => new QueueError('queue_unavailable', `${what}: no answer within ${limitMs} ms`);
+    using limit = new TimeLimit(limitMs, late);
+    limit.endOn(this.#closed.signal);
+    limit.endOn(signal);
     try {
-      return await settled(stop.signal, (abortSignal) =>
-        call(waitMs === undefined ? this.#sending : this.#polling, abortSignal),
-      );
+      limit.signal.throwIfAborted();
+      const client = waitMs === undefined ? this.#sending : this.#polling;
+      // Parts of the SDK do not look at signals.
+      return await orAborted(call(client, limit.signal), limit.signal);
     } catch (error) {
       if (signal?.aborted === true) throw signal.reason;
-      throw queueError(what, stop.signal.aborted ? stop.signal.reason : error);
-    } finally {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', onAbort);
-      closed.removeEventListener('abort', onClose);
+      throw queueError(what, limit.signal.aborted ? limit.signal.reason : error);
     }
   }
 
@@ -125,19 +115,6 @@ export class SqsCalls implements Disposable {
     this.#closed.abort(new QueueError('queue_unavailable', 'the queue was closed'));
     this.#sending.destroy();
     this.#polling.destroy();
-  }
-}
-
-/** What `call` comes to, or a rejection once the signal is aborted: parts of the SDK do not look at signals. */
-async function settled<T>(signal: AbortSignal, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  signal.throwIfAborted();
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = (): void => aborted.reject(signal.reason);
-  signal.addEventListener('abort', onAbort);
-  try {
-    return await Promise.race([call(signal), aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
   }
 }
 
@@ -166,8 +143,7 @@ class Connected implements SqsSender {
     const used = this.#credentials.current;
     const plain = await this.#plain.ask(operation, command.input, abortSignal);
     if (typeof plain === 'object') return plain as Output;
-    if (plain === 'throttled')
-      await sleep(THROTTLED_PAUSE_MS * (0.5 + Math.random() / 2), undefined, { signal: abortSignal });
+    if (plain === 'throttled') await sleep(jittered(THROTTLED_PAUSE_MS), undefined, { signal: abortSignal });
     const answer = await this.#bySdk(command, abortSignal);
     // A server that throttles, or took other credentials only, has nothing against calls without the SDK.
     if (plain === 'unclear' && this.#credentials.current === used) this.#plain.rest();

@@ -13,6 +13,7 @@ import type {
   UploadSweeper,
 } from '@cloud-mirror/storage-provider';
 import type { CapabilityTeller, StoreCapabilities, TrialOptions } from '@cloud-mirror/storage-provider';
+import { TimeLimit } from '@cloud-mirror/waiting';
 import { PartBreaker, type PartBreakerOptions } from './part-breaker.ts';
 
 export interface GuardedStoreOptions extends Pick<PartBreakerOptions, 'failures' | 'retryMs' | 'onChange'> {
@@ -102,26 +103,14 @@ export class GuardedStore
 
   #small<T>({ signal }: CallOptions, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
     return this.#breaker.call(async () => {
-      // A timer that ends with the call: AbortSignal.timeout keeps its own, and all that hangs on it, to the end.
-      const stop = new AbortController();
-      let late = false;
-      const onLate = (): void => {
-        late = true;
-        stop.abort();
-      };
-      const onAbort = (): void => stop.abort(signal?.reason);
-      if (signal?.aborted === true) onAbort();
-      const timer = setTimeout(onLate, this.#smallCallMs);
-      signal?.addEventListener('abort', onAbort);
+      const message = `no answer of the store within ${this.#smallCallMs} ms`;
+      using limit = new TimeLimit(this.#smallCallMs, () => new Error(message));
+      limit.endOn(signal);
       try {
-        return await call(stop.signal);
+        return await call(limit.signal);
       } catch (error) {
-        if (!late || signal?.aborted === true) throw error;
-        const message = `no answer of the store within ${this.#smallCallMs} ms`;
+        if (!limit.timedOut || signal?.aborted === true) throw error;
         throw new StorageError('store_unavailable', message, { cause: error });
-      } finally {
-        clearTimeout(timer);
-        signal?.removeEventListener('abort', onAbort);
       }
     });
   }

@@ -7,6 +7,7 @@ import {
   type CircuitBreakerPolicy,
   type IBackoff,
 } from 'cockatiel';
+import { settleWithin } from '@cloud-mirror/waiting';
 
 export interface PartBreakerOptions {
   /** Whether an error says that the part does not answer. Others say nothing of it. */
@@ -76,10 +77,7 @@ export class PartBreaker {
   }
 
   async #untilTried(): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, PATIENCE_MS);
-    await Promise.race([promise, this.#tried.promise]);
-    clearTimeout(timer);
+    await settleWithin(this.#tried.promise, PATIENCE_MS, undefined);
   }
 
   #newPolicy(): CircuitBreakerPolicy {

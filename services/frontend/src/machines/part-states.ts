@@ -4,8 +4,8 @@ import type { Backend, Backends } from '@cloud-mirror/mirrored-objects';
 import type { QueueDepth } from '@cloud-mirror/job-queue';
 import { isCapabilityTeller, unknownCapabilities } from '@cloud-mirror/storage-provider';
 import type { StoreCapabilities } from '@cloud-mirror/storage-provider';
+import { runWithin, type RunLimits } from '@cloud-mirror/waiting';
 import { PublicReadProbe } from './public-read-probe.ts';
-import { withinTimeLimit } from './time-limit.ts';
 
 /** Whether a part answers. Neither text has an address or another secret in it: everybody may read them. */
 export type PartState =
@@ -33,7 +33,10 @@ export interface PartStates {
   readonly backends: readonly BackendState[];
 }
 
-const PROBE_LIMIT_MS = 2_000;
+const PROBE_LIMIT: RunLimits = {
+  limitMs: 2_000,
+  reason: () => new DOMException('no answer in time', 'TimeoutError'),
+};
 const FRESH_MS = 5_000;
 
 /**
@@ -91,7 +94,7 @@ async function backendState(backend: Backend, publicReads: PublicReadProbe): Pro
 async function capabilitiesOf({ store }: Backend): Promise<StoreCapabilities | null> {
   if (!isCapabilityTeller(store)) return null;
   try {
-    return await withinTimeLimit(PROBE_LIMIT_MS, (signal) => store.capabilities({ signal }));
+    return await runWithin(PROBE_LIMIT, (signal) => store.capabilities({ signal }));
   } catch {
     return unknownCapabilities();
   }
@@ -104,7 +107,7 @@ class PublicReadRefused extends Error {
 
 async function partState(ask: (signal: AbortSignal) => Promise<void>): Promise<PartState> {
   try {
-    await withinTimeLimit(PROBE_LIMIT_MS, ask);
+    await runWithin(PROBE_LIMIT, ask);
     return { status: 'ok' };
   } catch (error) {
     const refusal = error instanceof EntryStoreError ? error.refusal : null;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { settleWithin } from '../src/bounded-wait.ts';
+import { settleWithin } from '../src/settle-within.ts';
 
 const NEVER = new Promise<string>(() => undefined);
 const LONG_MS = 2 ** 31 - 1;
