@@ -2,33 +2,33 @@ import type { Origin, OriginError, SourcePolicy } from '@cloud-mirror/origin';
 import type { Backends, CopyLifeOptions } from '@cloud-mirror/mirrored-objects';
 import type { EntryStore } from '@cloud-mirror/entry-store';
 
-/** The `entries` part of the configuration that decisions need. */
+/** The times from `entries` of the configuration that decisions need. */
 export interface EntryTimes extends CopyLifeOptions {
-  /** How long a job may wait before another is sent. */
+  /** How long a job may wait in the queue before a new claim may send another. */
   readonly queuedLeaseSeconds: number;
-  /** Lease of a copy under way. */
+  /** Lease of a copy in progress. */
   readonly copyingLeaseSeconds: number;
-  /** Back-off before another try. */
+  /** Back-off before the next try. */
   readonly errorSeconds: { readonly first: number; readonly longest: number };
   /** How long an origin's refusal is remembered. */
   readonly originAnswerSeconds: number;
 }
 
-/** What happens inside, for logs and metrics. Each is called synchronously and must not throw. */
+/** Callbacks for logs and metrics. They are called synchronously and must not throw. */
 export interface CacheManagerEvents {
-  /** A part did not answer; requests go on without it. */
+  /** A part failed. Requests continue without it. */
   readonly partFailed?: (part: 'entries' | 'store' | 'queue', backend: string | null, error: unknown) => void;
   /** A job was sent. */
   readonly jobEnqueued?: (backend: string) => void;
-  /** A copy was found in the store although no entry knew of it. */
+  /** A copy without an entry was found in the store, and its entry was written. */
   readonly backfilled?: (backend: string) => void;
-  /** The origin could not be reached, or its answer could not be read. `error` has the whole chain of causes. */
+  /** The origin could not be reached, or its answer could not be read. `error` has the full chain of causes. */
   readonly originUnreachable?: (url: string, error: OriginError) => void;
-  /** Work that nobody waits for failed in a way that no rule foresees. */
+  /** Background work failed with an error that no rule handles. */
   readonly unexpected?: (error: unknown) => void;
 }
 
-/** As `server.maxWaitSeconds` has it by default. */
+/** The default of `server.maxWaitSeconds`, in milliseconds. */
 export const DEFAULT_MAX_WAIT_MS = 12_000;
 
 export interface CacheManagerOptions {
@@ -37,26 +37,26 @@ export interface CacheManagerOptions {
   readonly origin: Pick<Origin, 'inspect'>;
   readonly policy: SourcePolicy;
   readonly times: EntryTimes;
-  /** Requests that may wait at once; `server.maxWaiting`. */
+  /** The most requests that may wait at once: `server.maxWaiting`. */
   readonly maxWaiting: number;
   /**
-   * The longest wait of a request, in milliseconds: `server.maxWaitSeconds`. The status of an object foresees a request that
-   * waits so long. {@link DEFAULT_MAX_WAIT_MS} unless given.
+   * The longest wait of a request, in milliseconds: `server.maxWaitSeconds`. The status of an object predicts the answer to
+   * a request that waits this long. Default {@link DEFAULT_MAX_WAIT_MS}.
    */
   readonly maxWaitMs?: number | undefined;
   /**
-   * Objects that may be asked for at their stores and origins at once; beyond it requests for unknown objects go to the
-   * origin, and nothing is begun for them. As many as may wait unless given, but at least 1,000.
+   * The most misses that may be resolved at once. Beyond it a request for an absent entry is redirected to the origin,
+   * and nothing is started for it. Default `maxWaiting`, but at least 1,000.
    */
   readonly missesAtOnce?: number | undefined;
   /**
-   * Answer hits from memory for a moment: see {@link EntryMemory}. All front ends of an installation do, or none, for a
-   * purge waits as long as the longest memory. Not unless given.
+   * Whether to answer remembered hits; see {@link EntryMemory}. All front ends of a mirror must have the same value, because
+   * a purge waits until no front end that remembers hits can still have the entry. Default false.
    */
   readonly remembersHits?: boolean | undefined;
   readonly events?: CacheManagerEvents | undefined;
-  /** Between two looks of a waiting request when no change was told, in milliseconds. 2,000 unless given. */
+  /** How often a waiting request reads the entry again without a change message, in milliseconds. Default 2,000. */
   readonly pollMs?: number | undefined;
-  /** Between two readings of the marker lists, in milliseconds. 60,000 unless given. */
+  /** Interval between readings of the marker lists, in milliseconds. Default 60,000. */
   readonly markerListMs?: number | undefined;
 }

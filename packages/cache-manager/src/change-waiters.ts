@@ -2,19 +2,19 @@ import type { Change } from '@cloud-mirror/entry-store';
 import type { ObjectId } from '@cloud-mirror/mirrored-objects';
 
 /**
- * Requests that wait for an object's entry to be pending no more. A wake-up says only that the entry is worth another look, so
- * nothing depends on its content, and a slow poll of the caller makes up for one that got lost.
+ * Requests that wait for an object's entry to leave the state `pending`. A wake-up carries no information: the request reads
+ * the entry again. The caller's slow poll compensates for lost messages.
  */
 export class ChangeWaiters {
   readonly #waiting = new Map<string, Set<() => void>>();
   #count = 0;
 
-  /** Requests waiting now. */
+  /** Number of waiting requests. */
   get count(): number {
     return this.#count;
   }
 
-  /** Begin to listen before reading the entry, so that no change falls between the two. */
+  /** Registers a waiter. Must be called before reading the entry, so that no change between the two is missed. */
   listen(id: ObjectId): ChangeWaiter {
     const name = nameOf(id);
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -31,7 +31,7 @@ export class ChangeWaiters {
     };
   }
 
-  /** Takes what the entry store tells. Where messages may be missing everybody looks again. */
+  /** Handles a message of the entry store. If messages may be missing, it wakes every waiter. */
   notify(change: Change): void {
     if (change.type === 'changed') {
       if (change.pending) return;
@@ -43,7 +43,7 @@ export class ChangeWaiters {
 }
 
 export interface ChangeWaiter extends Disposable {
-  /** Resolves at the next change to anything but pending; never rejects. */
+  /** Resolves at the next change to a state other than `pending`. Never rejects. */
   readonly changed: Promise<void>;
 }
 

@@ -12,7 +12,7 @@ const LOOK_UPS_AT_ONCE = 256;
 const JOB_INTERVAL_MS = 60_000;
 const REMEMBERED_JOBS = 50_000;
 
-/** Thrown where so many look-ups are under way that another one would only make the store slower. */
+/** Thrown at the limit of concurrent look-ups: another one would only slow the store down. */
 export class TooManyLookUps extends Error {
   override readonly name = 'TooManyLookUps';
 }
@@ -24,10 +24,10 @@ interface LookUps {
   next: Promise<CopyLookup> | null;
 }
 
-/** How requests are answered while the entry store is away: straight from the object store. */
+/** Look-ups in the object store for requests without the entry store. */
 export class DirectLookUps {
   readonly #options: Options;
-  /** For each object the look-up under way and the one that begins when it ends. */
+  /** For each object, the running look-up and the one that starts when it ends. */
   readonly #lookUps = new Map<string, LookUps>();
   readonly #lastJob = new Map<string, number>();
   #running = 0;
@@ -37,9 +37,10 @@ export class DirectLookUps {
   }
 
   /**
-   * Looks for the copy. One look-up of an object runs at a time; requests that come meanwhile share the next one. They
-   * must not join the one that runs: its marker HEAD may have been answered before a purge that has returned by now.
-   * @throws StorageError, TooManyLookUps
+   * Looks for the copy. One look-up of an object runs at a time (single flight), and requests that arrive meanwhile share
+   * the next one. They must not join the running one: its HEAD of the marker may be older than a purge that has returned.
+   * @throws StorageError if the store does not answer
+   * @throws TooManyLookUps at the limit of concurrent look-ups
    */
   async lookUp(object: MirroredObject, signal: AbortSignal): Promise<CopyLookup> {
     const name = nameOf(object);
@@ -55,7 +56,7 @@ export class DirectLookUps {
   async #run(name: string, object: MirroredObject, signal: AbortSignal): Promise<CopyLookup> {
     if (this.#running >= LOOK_UPS_AT_ONCE) {
       this.#lookUps.delete(name);
-      throw new TooManyLookUps(`${LOOK_UPS_AT_ONCE} look-ups in the object store are under way already`);
+      throw new TooManyLookUps(`${LOOK_UPS_AT_ONCE} look-ups in the object store are already running`);
     }
     this.#running++;
     const running = this.#options.markers.lookUp(object, (onMarker) =>
@@ -67,18 +68,18 @@ export class DirectLookUps {
       return await running;
     } finally {
       this.#running--;
-      // The next look-up, if any, has put itself in the place by the time it matters; only the last one clears it.
+      // If another look-up is to follow, it replaces this one in the map. Only the last one deletes the key.
       if (this.#lookUps.get(name) === lookUps && lookUps.next === null) this.#lookUps.delete(name);
     }
   }
 
-  /** Remembers that a job was sent under a claim, which counts as one of those that {@link sendJob} sends. */
+  /** Records a job that was sent under a claim, so that {@link sendJob} counts it too. */
   noteJob(object: MirroredObject): void {
     const name = nameOf(object);
     const now = performance.now();
     this.#lastJob.delete(name);
     this.#lastJob.set(name, now);
-    // The oldest come first.
+    // A Map iterates in insertion order, so the oldest come first.
     for (const [oldest, sentAtMs] of this.#lastJob) {
       if (this.#lastJob.size <= REMEMBERED_JOBS && now - sentAtMs < JOB_INTERVAL_MS) break;
       this.#lastJob.delete(oldest);
@@ -86,8 +87,8 @@ export class DirectLookUps {
   }
 
   /**
-   * Sends a job for a copy that nobody can claim now: at most one a minute for each object and process, those under claims
-   * included.
+   * Sends a job without a claim, because the entry store is not available. At most one job a minute for each object and
+   * process, including jobs under claims. Never rejects because of the queue; events report its failures.
    */
   async sendJob(
     object: MirroredObject,

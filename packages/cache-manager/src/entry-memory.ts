@@ -3,28 +3,28 @@ import type { Change, Entry, EntryStore, PresentEntry } from '@cloud-mirror/entr
 import { RecentObjects } from './recent-objects.ts';
 
 /**
- * How long a hit may be answered from a front end's memory when nothing is heard of the entry store, in milliseconds from
- * the start of the entry's read, or of the last look that found the seal unbroken. Every purge waits so long, whether or
- * not the changes that it tells reach each front end.
+ * How long a remembered hit may be answered without a message from the entry store, in milliseconds. It counts from the
+ * start of the entry's read, or of the last check that found the seal unbroken. Every purge waits this long, so it does not
+ * depend on its change messages reaching each front end.
  */
 export const GREATEST_MEMORY_AGE_MS = 1000;
 
-/** Between two looks at the seal. A look or two may fail before anything has to be read again. */
+/** Interval between checks of the seal. One or two checks may fail before entries must be read again. */
 const LOOK_EVERY_MS = 250;
 
 /**
- * After so long an entry is read again, seal or not, or after half of the margin that is kept before the end of a copy:
- * when an entry ends is told by the entry store's clock, and this process's may be another.
+ * After this time an entry is read again even under an unbroken seal, or after half of the expiry margin if that is
+ * shorter: the entry store ends an entry by its own clock, which may differ from this process's clock.
  */
 const LONGEST_MEMORY_MS = 300_000;
 
-/** The most entries that are kept, of about half a kilobyte each. */
-const MOST_ENTRIES = 131_072;
+/** The most entries kept, at about half a kilobyte each. */
+const MAX_ENTRIES = 131_072;
 
 export interface EntryMemoryOptions {
   readonly entries: Pick<EntryStore, 'get' | 'seal' | 'epoch' | 'subscribe'>;
   readonly times: CopyLifeOptions;
-  /** {@link LOOK_EVERY_MS} unless given. */
+  /** Default {@link LOOK_EVERY_MS}. */
   readonly lookEveryMs?: number | undefined;
 }
 
@@ -37,23 +37,23 @@ interface Remembered {
 }
 
 /**
- * Entries as they were read, in front of the entry store: only `present` ones, and never beyond their own end. Forgets an
- * entry as soon as the entry store tells that it changed, and everything when the subscription or the connection was
- * lost. Messages may get lost, so nothing rests on them: what is remembered is worth {@link GREATEST_MEMORY_AGE_MS}, and
- * as much again from the start of each look that finds the entry store's seal as it was, for then no entry was dropped.
+ * A cache of `present` entries in front of the entry store. No entry outlives its own end. A change message removes its
+ * entry, and a lost subscription or connection removes all entries. Messages may get lost, so correctness does not depend
+ * on them: an entry is valid for {@link GREATEST_MEMORY_AGE_MS} from its read, and again from the start of each check that
+ * finds the seal of the entry store unbroken, which proves that no entry was dropped.
  */
 export class EntryMemory implements Disposable {
   readonly #options: EntryMemoryOptions;
   readonly #subscription: Disposable;
   readonly #timer: NodeJS.Timeout;
   readonly #longestMs: number;
-  readonly #remembered = new RecentObjects<Remembered>(MOST_ENTRIES);
-  /** Reads under way, each object's counted together. A change takes them away: they may have missed it. */
+  readonly #remembered = new RecentObjects<Remembered>(MAX_ENTRIES);
+  /** Number of running reads of each object. A change deletes it, because those reads may have missed the change. */
   readonly #reads = new Map<string, { count: number }>();
   #epoch: number;
-  /** As it was before anything that is remembered was read. `null`: not known. */
+  /** The seal from before the read of every remembered entry; `null` if unknown. */
   #seal: string | null = null;
-  /** Start of the last look that found the seal unbroken, by `performance.now()`. */
+  /** Start of the last check that found the seal unbroken, by `performance.now()`. */
   #unbrokenAtMs = -Infinity;
   #looking = false;
 
@@ -62,14 +62,14 @@ export class EntryMemory implements Disposable {
     this.#epoch = options.entries.epoch;
     const halfMarginMs = options.times.expiryMarginSeconds * 500;
     this.#longestMs = Math.max(GREATEST_MEMORY_AGE_MS, Math.min(LONGEST_MEMORY_MS, halfMarginMs));
-    this.#subscription = options.entries.subscribe((change) => this.#hear(change));
+    this.#subscription = options.entries.subscribe((change) => this.#receive(change));
     this.#timer = setInterval(() => {
-      // Who reads entries meets the same fault and tells of it; without the seal they are read more often.
+      // Reads of entries meet and report the same fault. Without the seal, entries are only read more often.
       this.look().catch(() => undefined);
     }, options.lookEveryMs ?? LOOK_EVERY_MS).unref();
   }
 
-  /** The entry as it was a moment ago, if that is known; never asks. */
+  /** The remembered entry; `null` if there is none that is still valid. Reads only memory. */
   recall(id: ObjectId): PresentEntry | null {
     if (this.#options.entries.epoch !== this.#epoch) return null;
     const remembered = this.#remembered.get(id);
@@ -80,7 +80,7 @@ export class EntryMemory implements Disposable {
   }
 
   /**
-   * The entry as it is, remembered where it is `present`: one that was remembered already is the same object again.
+   * Reads the entry, and remembers it if it is `present`. Returns the same JavaScript object as long as the token is the same.
    * @throws EntryStoreError
    */
   async read(id: ObjectId): Promise<Entry | null> {
@@ -103,8 +103,9 @@ export class EntryMemory implements Disposable {
   }
 
   /**
-   * Looks whether the seal is what it was before everything here was read. If not, all of it goes, also what is being
-   * read: whatever is remembered under a seal was read after that seal was seen. @throws EntryStoreError
+   * Checks whether the seal is still the one from before every remembered read. If not, it forgets all entries and the
+   * running reads, because an entry may be remembered under a seal only if it was read after the seal.
+   * @throws EntryStoreError
    */
   async look(): Promise<void> {
     if (this.#looking) return;
@@ -145,7 +146,7 @@ export class EntryMemory implements Disposable {
     this.forgetAll();
   }
 
-  #hear(change: Change): void {
+  #receive(change: Change): void {
     switch (change.type) {
       case 'changed':
         return this.forget(change.id);
@@ -162,7 +163,7 @@ export class EntryMemory implements Disposable {
     }
     const endsAtMs = Math.floor(startedAtMs + Math.min(this.#longestMs, this.#remainingMs(entry)));
     const before = this.#remembered.get(id);
-    // The same entry again: objects that live on are cheaper than new ones that have to be collected later.
+    // Reuses the object for an unchanged entry: a long-lived object is cheaper than garbage.
     const remembered =
       before?.entry.token === entry.token ? before : { entry, readAtMs: startedAtMs, endsAtMs };
     remembered.readAtMs = startedAtMs;
@@ -171,7 +172,7 @@ export class EntryMemory implements Disposable {
     return remembered.entry;
   }
 
-  /** The entry store ends the entry by its own clock; what is known of it here is when it was made, and of which copy. */
+  /** An estimate from the entry's start and its copy's expiry: the entry store ends the entry by its own clock. */
   #remainingMs(entry: PresentEntry): number {
     const { times } = this.#options;
     const now = Date.now();
@@ -179,7 +180,7 @@ export class EntryMemory implements Disposable {
   }
 }
 
-/** Whole numbers are part of the object that has them; others are looked up elsewhere in memory. Early, never late. */
+/** Small integers are stored inline; doubles are boxed as HeapNumbers. Rounding down makes an entry end early, never late. */
 function wholeMs(): number {
   return Math.floor(performance.now());
 }

@@ -1,14 +1,15 @@
 import type { EntryTimes } from './cache-manager-options.ts';
 
-/** Longest time for which an origin's Retry-After keeps the mirror from asking it for the object again, in seconds. */
+/** The longest time for which the mirror honours an origin's Retry-After, in seconds. */
 export const LONGEST_HEEDED_SECONDS = 300;
 
-/** How long an answer is remembered that the same request would get again tomorrow, in seconds. */
+/** How long a lasting answer is remembered, in seconds: one that the same request would get tomorrow too. */
 const LASTING_SECONDS = 300;
 
 /**
- * Answers that are about how an origin serves the object, not about its state now. Clients are sent to the origin, so a
- * long memory costs them nothing, and a short one would send a job again and again for an object that is never copied.
+ * Answers that depend on how the origin serves the object and not on its state now. Clients are redirected to the origin,
+ * so remembering such an answer for long costs them nothing. Forgetting it early would send one job after another for an
+ * object that is never copied.
  */
 const LASTING: ReadonlySet<string> = new Set([
   'not_copyable',
@@ -22,12 +23,12 @@ interface OriginFailure {
   readonly retryAfterSeconds?: number | null;
 }
 
-/** For how many seconds the origin asked to be left alone, as far as the mirror goes by it; 0 where it did not ask. */
+/** The origin's Retry-After in seconds, as far as the mirror honours it; 0 if it sent none. */
 export function heededSeconds({ retryAfterSeconds }: Pick<OriginFailure, 'retryAfterSeconds'>): number {
   return Math.min(LONGEST_HEEDED_SECONDS, retryAfterSeconds ?? 0);
 }
 
-/** How long an origin's failure is remembered, in seconds, so that clients are answered without asking the origin again. */
+/** How long an origin's failure is remembered, in seconds. Until then clients are answered without a request to the origin. */
 export function rememberedSeconds(
   error: OriginFailure,
   { originAnswerSeconds }: Pick<EntryTimes, 'originAnswerSeconds'>,

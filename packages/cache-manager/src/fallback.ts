@@ -2,29 +2,41 @@ import type { FallbackReason, RedirectOutcome } from './redirect.ts';
 
 const RETRY_AFTER_SECONDS = 2;
 
-/** What a client is told that gets the origin, and whether that is for want of time or because something failed. */
+/** The message for a client that is redirected to the origin, and whether the copy is pending or something failed. */
 const FALLBACKS: Readonly<
   Record<FallbackReason, { readonly state: 'pending' | 'error'; readonly message: string }>
 > = {
   wait_over: { state: 'pending', message: 'the copy is still being made; this is the origin' },
-  not_waiting: { state: 'pending', message: 'the copy is being made behind this answer; this is the origin' },
+  not_waiting: {
+    state: 'pending',
+    message: 'the copy is being made in the background; this is the origin',
+  },
   too_many_waiting: {
     state: 'pending',
-    message: 'too many requests are waiting already; this is the origin',
+    message: 'too many requests are already waiting; this is the origin',
   },
-  copy_failed: { state: 'error', message: 'the last try to copy failed; this is the origin' },
-  too_large: { state: 'error', message: 'the object is larger than this mirror copies; this is the origin' },
-  origin_unreachable: { state: 'error', message: 'the mirror cannot reach the origin; you may' },
-  origin_refused: { state: 'error', message: 'the origin refuses the mirror; it may not refuse you' },
+  copy_failed: { state: 'error', message: 'the last attempt to copy failed; this is the origin' },
+  too_large: { state: 'error', message: 'the object is too large for this mirror; this is the origin' },
+  origin_unreachable: {
+    state: 'error',
+    message: 'the mirror cannot reach the origin; this is the origin, which you may be able to reach',
+  },
+  origin_refused: {
+    state: 'error',
+    message: 'the origin refuses the mirror; this is the origin, which may not refuse you',
+  },
   cookie_required: {
     state: 'error',
-    message: 'the origin wants a cookie, which the mirror does not send; this is the origin',
+    message: 'the origin requires a cookie, which the mirror does not send; this is the origin',
   },
   not_copyable: {
     state: 'error',
     message: 'the origin did not answer with a whole object; this is the origin',
   },
-  not_shareable: { state: 'error', message: "the origin's answer is not for everybody; this is the origin" },
+  not_shareable: {
+    state: 'error',
+    message: "the origin's answer must not be shared between clients; this is the origin",
+  },
   store_unavailable: {
     state: 'error',
     message: 'the object store of this region does not answer; this is the origin',
@@ -37,15 +49,15 @@ const FALLBACKS: Readonly<
     state: 'error',
     message: 'the object store of this region refuses the key of this object; this is the origin',
   },
-  queue_unavailable: { state: 'error', message: 'the copy could not be asked for; this is the origin' },
+  queue_unavailable: { state: 'error', message: 'the queue accepts no job for a copy; this is the origin' },
   entries_unavailable: {
     state: 'error',
-    message: 'the mirror cannot tell whether there is a copy; this is the origin',
+    message: 'the mirror cannot check whether there is a copy; this is the origin',
   },
   internal_error: { state: 'error', message: 'something went wrong in the mirror; this is the origin' },
 };
 
-/** Sends the client to the origin: whatever breaks here, it gets its artifact. */
+/** Redirects the client to the origin, so that it gets its artifact in spite of any failure of the mirror. */
 export function toOrigin(
   url: URL,
   reason: FallbackReason,
@@ -55,12 +67,12 @@ export function toOrigin(
   return { kind: 'origin', location: url.href, state, reason, message };
 }
 
-/** For a client that asked not to be sent to the origin. */
+/** The 202 for a client that prefers an asynchronous answer to a redirect to the origin. */
 export function accepted(): RedirectOutcome {
   return { kind: 'accepted', retryAfterSeconds: RETRY_AFTER_SECONDS, message: 'the copy is being made' };
 }
 
-/** The answer to a failure that waiting does not mend; `null` for failures that another try may mend. */
+/** The answer to a failure that a retry does not fix; `null` if a retry may fix it. */
 export function refusalOf(
   url: URL,
   failure: {
@@ -68,7 +80,7 @@ export function refusalOf(
     readonly cause: string;
     readonly status: number | null;
     readonly host: string | null;
-    /** What is left of it. */
+    /** Remaining seconds of the origin's Retry-After; `null` if none. */
     readonly retryAfterSeconds: number | null;
   },
 ): RedirectOutcome | null {

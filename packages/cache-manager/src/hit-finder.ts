@@ -12,8 +12,8 @@ export interface HitFinderParts {
 }
 
 /**
- * Answers the one question that nearly every request comes down to: is there a copy, and nothing else to be decided?
- * Whatever else is the case, `null` says so and nothing more; the rules of a request go on from there.
+ * The fast path for nearly every request: finds a hit that needs no further decision. In every other case it returns
+ * `null`, and the full rules of a request apply.
  */
 export class HitFinder {
   readonly #parts: HitFinderParts;
@@ -22,13 +22,13 @@ export class HitFinder {
     this.#parts = parts;
   }
 
-  /** By what is in memory; see {@link EntryMemory}. */
+  /** Finds a remembered hit; see {@link EntryMemory}. */
   recall(object: MirroredObject): Copy | null {
     const { entries, memory } = this.#parts;
     return this.#hitOf(object, memory.recall(object.id), entries.epoch);
   }
 
-  /** By one read of the entry store. `missing`: it has no entry. */
+  /** Finds a hit by one read of the entry store. `missing` if there is no entry. */
   async find(object: MirroredObject): Promise<Copy | 'missing' | null> {
     const { entries, memory } = this.#parts;
     const epoch = entries.epoch;
@@ -36,7 +36,7 @@ export class HitFinder {
       const entry = await memory.read(object.id);
       return entry === null ? 'missing' : this.#hitOf(object, entry, epoch);
     } catch (error) {
-      // Counted and told by whoever asks next: a request that is no hit goes on to the rules of a request.
+      // Not reported here: the request continues with the full rules, which meet and report the failure.
       if (error instanceof EntryStoreError) return null;
       throw error;
     }

@@ -5,8 +5,8 @@ import type { CacheManagerEvents } from './cache-manager-options.ts';
 import { EntryStoreError } from '@cloud-mirror/entry-store';
 
 /**
- * Whether an error is none that a port is documented to throw, and so a defect of this program rather than a failure of
- * the part that was called. An aborted signal's reason is neither.
+ * Whether an error is a defect of this program: no port is documented to throw it, so it is not a failure of the called
+ * part. The reason of an aborted signal is neither a defect nor a failure.
  */
 export function isDefect(error: unknown): boolean {
   return !(
@@ -19,8 +19,8 @@ export function isDefect(error: unknown): boolean {
 }
 
 /**
- * Reports that a part did not answer.
- * @throws the error itself where it is a defect of this program, for which no part is to blame
+ * Reports the failure of a part.
+ * @throws the error itself if it is a defect of this program and not a failure of the part
  */
 export function reportPartFailure(
   events: CacheManagerEvents | undefined,
@@ -32,13 +32,13 @@ export function reportPartFailure(
   events?.partFailed?.(part, backend, error);
 }
 
-/** A failure by a defect of this program. Retryable: the next try may take another way. */
+/** A failure caused by a defect of this program. Retryable, because the next try may take another path. */
 export class InternalError extends Error {
   override readonly name = 'InternalError';
   readonly code = 'internal_error';
   readonly retryable = true;
 
-  /** @param cause what {@link isDefect} says is a defect */
+  /** @param cause an error for which {@link isDefect} is true */
   constructor(cause: unknown) {
     const what = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);
     super(`a defect of the mirror: ${what}`, { cause });

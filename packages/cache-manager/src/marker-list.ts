@@ -2,25 +2,26 @@ import type { StorageProvider } from '@cloud-mirror/storage-provider';
 import { MARKER_PREFIX } from '@cloud-mirror/mirrored-objects';
 import { storeFailureOf } from './store-failure.ts';
 
-/** `unknown`: there is a marker, but nobody has read its generation since it was last written. */
+/** `known: false` if there is a marker whose generation was not read since it was last written. */
 export type KnownGeneration =
   { readonly known: true; readonly generation: string } | { readonly known: false };
 
 interface Marker {
   readonly etag: string | null;
-  /** `null` until a HEAD told. */
+  /** `null` until a HEAD has read it. */
   readonly generation: string | null;
-  /** Sequence number of the reading that told: a list begun earlier must not overwrite it. */
+  /** Sequence number of the reading that found the marker. A reading that began earlier must not overwrite it. */
   readonly asOf: number;
 }
 
 /**
- * What this process knows of the purge markers of one back end. An entry is redirected to only where its generation is
- * the one known here, so that an entry store that lost its newest writes cannot bring back what was purged. For that
- * the list is read anew before a new connection to the entry store is trusted, and once a minute.
+ * The purge markers of one back end, as far as this process knows them. A client is redirected to an entry's copy only if
+ * the entry's generation equals the one in this list, so that an entry store that lost its newest writes cannot bring a
+ * purged copy back. The list is therefore read again before a new connection to the entry store is trusted, and once a
+ * minute.
  *
- * A listing names the markers but not their generations; those are read by HEAD when first needed and kept while the
- * marker's ETag stays the same.
+ * A listing has the names of the markers but not their generations. Each generation is read by HEAD when first needed and
+ * kept until the marker's ETag changes.
  */
 export class MarkerList {
   readonly #store: StorageProvider;
@@ -34,30 +35,30 @@ export class MarkerList {
     this.#store = store;
   }
 
-  /** Whether the list was read since the entry store's connection number `epoch` was opened. */
+  /** Whether the list was read since connection number `epoch` to the entry store was opened. */
   trusts(epoch: number): boolean {
     return this.#trustedEpoch === epoch;
   }
 
-  /** Whether the last reading found that the place of copies itself is not there. */
+  /** Whether the last reading found that the bucket or folder itself does not exist. */
   get storeMissing(): boolean {
     return this.#storeMissing;
   }
 
   /**
-   * Reads the list for connection number `epoch`; calls that ask for the same share one reading.
-   * @throws StorageError where the store cannot be asked; the former list stays
+   * Reads the list for connection number `epoch`. Concurrent calls for the same epoch share one reading (single flight).
+   * @throws StorageError if the store cannot be read; the previous list stays
    */
   async load(epoch: number, signal?: AbortSignal): Promise<void> {
     if (this.#loading?.epoch === epoch) return this.#loading.done;
-    const done = this.#tell(this.#read(epoch, signal)).finally(() => {
+    const done = this.#recordOutcome(this.#read(epoch, signal)).finally(() => {
       if (this.#loading?.done === done) this.#loading = null;
     });
     this.#loading = { epoch, done };
     return done;
   }
 
-  async #tell(reading: Promise<void>): Promise<void> {
+  async #recordOutcome(reading: Promise<void>): Promise<void> {
     try {
       await reading;
       this.#storeMissing = false;
@@ -83,19 +84,19 @@ export class MarkerList {
     if (this.#trustedEpoch === null || epoch > this.#trustedEpoch) this.#trustedEpoch = epoch;
   }
 
-  /** The generation of an object as far as this process knows. Empty: no marker. */
+  /** The generation of an object as far as this process knows it; empty if there is no marker. */
   generationOf(sha256: string): KnownGeneration {
     const marker = this.#markers.get(sha256);
     if (marker === undefined) return { known: true, generation: '' };
     return marker.generation === null ? { known: false } : { known: true, generation: marker.generation };
   }
 
-  /** A number to take before a marker's HEAD begins and to hand to {@link note} with its result. */
+  /** Returns a sequence number. Call it before a HEAD of a marker, and pass the number to {@link note} with the result. */
   beginReading(): number {
     return ++this.#sequence;
   }
 
-  /** Remembers what a HEAD of the marker said. Older news than what is known is ignored. */
+  /** Records the result of a HEAD of the marker, unless it is older than the known state. */
   note(sha256: string, marker: { generation: string; etag: string | null }, asOf: number): void {
     const before = this.#markers.get(sha256);
     if (before !== undefined && before.asOf > asOf) return;

@@ -6,7 +6,7 @@ import {
 } from '@cloud-mirror/mirrored-objects';
 import { MarkerList } from './marker-list.ts';
 
-/** The marker lists of all back ends, kept fresh while the process runs. */
+/** The marker lists of all back ends, read again at an interval. */
 export class MarkerLists implements AsyncDisposable {
   readonly #lists: ReadonlyMap<string, MarkerList>;
   readonly #onFailure: (backend: string, error: unknown) => void;
@@ -19,7 +19,7 @@ export class MarkerLists implements AsyncDisposable {
     this.#onFailure = onFailure;
   }
 
-  /** Reads every list now and then every `everyMs`, for the entry store's connection that `epoch` tells. */
+  /** Reads every list at once and then every `everyMs` milliseconds, for the connection number that `epoch` returns. */
   start(everyMs: number, epoch: () => number): void {
     const readAll = (): void => {
       for (const name of this.#lists.keys()) this.#watch(this.refresh(name, epoch()));
@@ -32,7 +32,7 @@ export class MarkerLists implements AsyncDisposable {
     return this.#list(backend).trusts(epoch);
   }
 
-  /** Reads a list. @returns whether it could be read */
+  /** Reads a list. A failure is reported to `onFailure`. @returns whether it could be read */
   async refresh(backend: string, epoch: number): Promise<boolean> {
     try {
       await this.#list(backend).load(epoch, this.#ended.signal);
@@ -44,8 +44,8 @@ export class MarkerLists implements AsyncDisposable {
   }
 
   /**
-   * Whether the bucket or folder of a back end is not there, which a HEAD of an object does not tell. Where the last reading
-   * of the list said so it is read again: nobody waits for a minute once an operator has made the bucket.
+   * Whether the bucket or folder of a back end does not exist, which a HEAD of an object cannot show. If it was missing at
+   * the last reading, the list is read again, so that a bucket that an operator has just created is used at once.
    */
   async isStoreMissing(backend: string, epoch: number): Promise<boolean> {
     const list = this.#list(backend);
@@ -54,21 +54,21 @@ export class MarkerLists implements AsyncDisposable {
     return list.storeMissing;
   }
 
-  /** As {@link isStoreMissing}, by the last reading. */
+  /** Like {@link isStoreMissing}, but as of the last reading. */
   wasStoreMissing(backend: string): boolean {
     return this.#list(backend).storeMissing;
   }
 
   /**
-   * Whether `generation` is the object's own as far as this process knows. Where it knows otherwise, or nothing yet,
-   * the marker itself decides.
-   * @throws StorageError where the marker would have to be read and cannot be
+   * Whether `generation` is the object's current one. If the list has another generation or does not know it, the marker
+   * is read.
+   * @throws StorageError if the marker must be read and cannot be
    */
   async confirm(object: MirroredObject, generation: string): Promise<boolean> {
     return this.knows(object, generation) || this.reread(object, generation);
   }
 
-  /** Whether `generation` is the object's own, by the marker itself. @throws StorageError */
+  /** Whether `generation` is the object's current one by the marker, which is read again. @throws StorageError */
   async reread(object: MirroredObject, generation: string): Promise<boolean> {
     const marker = await this.lookUp(object, async (onMarker) => {
       const read = await readMarker(object, this.#ended.signal);
@@ -78,13 +78,13 @@ export class MarkerLists implements AsyncDisposable {
     return marker.generation === generation;
   }
 
-  /** As {@link confirm}, by what is in memory. */
+  /** Like {@link confirm}, but from memory alone: false if the list does not know the generation. */
   knows(object: MirroredObject, generation: string): boolean {
     const known = this.#list(object.id.backend).generationOf(object.id.sha256);
     return known.known && known.generation === generation;
   }
 
-  /** Runs a look-up that reads the object's marker, and remembers what the marker said. */
+  /** Runs a look-up that reads the object's marker, and records the marker in the list. */
   lookUp<T>(
     object: MirroredObject,
     run: (onMarker: (marker: PurgeMarker) => void) => Promise<T>,
@@ -95,8 +95,8 @@ export class MarkerLists implements AsyncDisposable {
   }
 
   /**
-   * Remembers a marker that this process wrote. It is news as of now, not as of the beginning of the write: a reading
-   * that began meanwhile may have missed it.
+   * Records a marker that this process wrote. Its sequence number is from the end of the write, because a reading that
+   * began during the write may have missed the marker.
    */
   wrote(object: MirroredObject, marker: PurgeMarker): void {
     const list = this.#list(object.id.backend);
@@ -111,7 +111,7 @@ export class MarkerLists implements AsyncDisposable {
 
   #list(backend: string): MarkerList {
     const list = this.#lists.get(backend);
-    if (list === undefined) throw new TypeError(`no back end is called ${backend}`);
+    if (list === undefined) throw new TypeError(`there is no back end ${backend}`);
     return list;
   }
 

@@ -1,27 +1,27 @@
 import type { Entry } from '@cloud-mirror/entry-store';
 
-/** Result of a purge in one back end. */
+/** The result of a purge in one back end. */
 export interface PurgeResult {
   readonly backend: string;
   readonly purged: boolean;
-  /** The rough cause, where `purged` is false. */
+  /** The public cause if `purged` is false, else `null`. */
   readonly error: string | null;
   /**
-   * `false`: there was neither a copy nor an entry, so the URL was not mirrored here, or is no longer. Left out where there was one, or
-   * where that is not known. A purge of nothing holds as well: a copy in flight is not redirected to.
+   * `false` if there was neither a copy nor an entry: the URL was never mirrored here, or is no longer. Absent if there was
+   * one or that is unknown. Such a purge is effective too: no client is redirected to a copy that was in flight.
    */
   readonly found?: false;
 }
 
-/** All that is known of one object in one back end, for operators. */
+/** The full state of one object in one back end, for operators. */
 export interface StatusReport {
   readonly service: string;
   readonly region: string;
   readonly url: string;
   readonly sha256: string;
-  /** `null`: nothing is known. */
+  /** `null` if there is no entry, or if the entry store does not answer. */
   readonly entry: Entry | null;
-  /** How old the entry is and what is left of its lease or life, by this process's clock; `null` without an entry. */
+  /** Age of the entry and remaining time of its lease or life, by this process's clock; `null` without an entry. */
   readonly ageSeconds: number | null;
   readonly leaseSeconds: number | null;
   readonly generation: string | null;
@@ -33,12 +33,12 @@ export interface StatusReport {
     readonly etag: string | null;
     readonly sha256: string | null;
   } | null;
-  /** Where a redirect would go now, and why. No signature. */
+  /** Where a redirect would lead now, and why. The location has no signature. */
   readonly redirect: {
     readonly to: 'copy' | 'origin' | 'wait' | 'origin_status' | 'refused';
     readonly location: string | null;
     readonly why: string;
   };
-  /** Parts that could not be asked, each with the cause. */
+  /** Parts that failed, each with the cause. */
   readonly unavailable: readonly { readonly part: 'entries' | 'store'; readonly cause: string }[];
 }

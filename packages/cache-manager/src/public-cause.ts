@@ -3,8 +3,8 @@ import { StorageError, type StorageErrorCode } from '@cloud-mirror/storage-provi
 import { EntryStoreError } from '@cloud-mirror/entry-store';
 
 /**
- * What strangers may be told of a failure. An origin's failures are worded for them; the messages of stores name hosts,
- * buckets and what policies say, and stay in the logs.
+ * The public description of a failure. Messages of origin errors are written for clients. Messages of stores contain hosts,
+ * buckets and policies, and appear only in logs.
  */
 export function publicCause(error: unknown): string {
   if (error instanceof OriginError) return error.message;
@@ -17,9 +17,9 @@ const STORE_CAUSES: Readonly<Record<StorageErrorCode, string>> = {
   store_unavailable: 'the object store does not answer',
   store_forbidden: 'the object store refuses the mirror access',
   store_missing: 'the object store has no such bucket or folder',
-  store_exists: 'the object store has another object in this place',
+  store_exists: 'the object store has another object at this key',
   store_rejected: 'the object store refused the object',
   store_key_refused: 'the object store refuses the key of the object',
-  store_corrupt: 'the object store gave an answer that cannot be right',
-  store_full: 'the object store has no room left',
+  store_corrupt: 'the object store gave an impossible answer',
+  store_full: 'the object store is full',
 };

@@ -18,21 +18,21 @@ type PurgeOptions = Pick<CacheManagerOptions, 'entries' | 'events' | 'remembersH
 };
 
 /**
- * Forgets and deletes one object in the back ends given (all of them one object, so of one URL).
+ * Purges one object in several back ends: drops its entries and deletes its copies. `objects` are of one URL.
  *
- * Once it has returned, no request that begins then is redirected to bytes that were read from the origin before it
- * began, whatever copies are in flight: those end under the key of a generation that is no longer the object's. Any
- * step that fails leaves `purged: false`, and calling again is safe.
+ * A request that begins after the purge has returned is never redirected to bytes that were read from the origin before
+ * the purge began. A copy that is in flight ends under the key of an earlier generation. If a step fails, the result has
+ * `purged: false`, and calling again is safe.
  *
- * One nonce for all back ends, and all markers before the rest, so that a copy from one region to another can tell
- * equal generations.
+ * All back ends get the same nonce, and all markers are written first, so that a copy from one region to another can
+ * compare generations.
  */
 export async function purge(
   objects: readonly MirroredObject[],
   options: PurgeOptions,
   signal: AbortSignal,
 ): Promise<PurgeResult[]> {
-  // Fresh for each attempt: a marker written late by an attempt given up must not look like the present one's.
+  // Each attempt has a new generation. An abandoned attempt may still write its marker later, which must then differ.
   const generation = freshToken();
   const marked = await Promise.allSettled(
     objects.map((object) => mark(object, generation, options.markers, signal)),
@@ -43,8 +43,8 @@ export async function purge(
       if (mark === undefined || mark.status === 'rejected') throw mark?.reason;
       const hadEntry = await options.entries.drop(object.id);
       const hasCopy = hadEntry ? true : isStored(object, mark.value, signal);
-      // A request that read the entry just before has been answered, or has given up, by the end of this wait, and no
-      // front end remembers it any more; those that begin later cannot see it. Only then do the objects go.
+      // At the end of this wait, every request that read the entry before the drop has been answered or has given up, and
+      // no front end remembers the entry. Later requests cannot see it. Only then is it safe to delete the copies.
       const memoryAgeMs = options.remembersHits === true ? GREATEST_MEMORY_AGE_MS : 0;
       await sleep(memoryAgeMs + options.entries.timeLimitMs, undefined, { signal });
       const found = await hasCopy;
@@ -67,7 +67,7 @@ export async function purge(
   });
 }
 
-/** Writes the marker of a new generation. @returns the generation before */
+/** Writes the marker of a new generation. @returns the previous generation */
 async function mark(
   object: MirroredObject,
   generation: string,
@@ -82,19 +82,19 @@ async function mark(
     keep: true,
     sizeBytes: content.length,
     metadata: () => ({ [GENERATION_METADATA]: generation, 'purged-at': new Date().toISOString() }),
-    // A repetition that arrives late could overwrite the marker of a later purge.
+    // No retry: one that arrives late could overwrite the marker of a later purge.
     attempts: 1,
   });
   markers.wrote(object, { generation, etag });
   return before.generation;
 }
 
-/** The keys under which a copy may be that requests were redirected to. */
+/** The keys of all copies to which clients may have been redirected. */
 function copyKeys(object: MirroredObject, previous: string): string[] {
   return [...new Set([copyKey(object, ''), copyKey(object, previous)])];
 }
 
-/** Whether there is something to delete; `null` where the store does not say. Never rejects: the purge does not depend on it. */
+/** Whether there is a copy to delete; `null` if the store does not answer. Never rejects: the purge does not depend on it. */
 async function isStored(
   object: MirroredObject,
   previous: string,
@@ -109,7 +109,7 @@ async function isStored(
   }
 }
 
-/** Only these keys: what a copy in flight writes meanwhile is of a generation that nobody is redirected to. */
+/** Other keys need no deletion: a copy in flight has a generation to which no client is redirected. */
 async function deleteCopies(object: MirroredObject, previous: string, signal: AbortSignal): Promise<void> {
   const keys = copyKeys(object, previous);
   await Promise.all(keys.map((key) => object.backend.store.delete(key, { signal })));

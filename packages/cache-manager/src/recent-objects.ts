@@ -3,27 +3,27 @@ import type { ObjectId } from '@cloud-mirror/mirrored-objects';
 type Half<V> = Map<string, Map<string, V>>;
 
 /**
- * Values by object, the newest ones: where there are too many, the older half of them goes as a whole. Back end and
- * digest are looked up one after the other, for to make one name of them takes four times as long.
+ * A bounded map from objects to values. When it is full, the older half is dropped at once. Back end and digest are looked
+ * up one after the other, because concatenating them to one key takes four times as long.
  */
 export class RecentObjects<V> {
-  readonly #most: number;
+  readonly #maxCount: number;
   #recent: Half<V> = new Map();
   #older: Half<V> = new Map();
-  /** Put into the newer half since it was begun. */
+  /** Number of values in the newer half. */
   #count = 0;
 
-  constructor(most: number) {
-    this.#most = most;
+  constructor(maxCount: number) {
+    this.#maxCount = maxCount;
   }
 
   get({ backend, sha256 }: ObjectId): V | undefined {
     return this.#recent.get(backend)?.get(sha256) ?? this.#older.get(backend)?.get(sha256);
   }
 
-  /** The value is among the newest from now on. */
+  /** Adds or replaces the value, which then counts as the newest. */
   set({ backend, sha256 }: ObjectId, value: V): void {
-    if (this.#count >= this.#most / 2) {
+    if (this.#count >= this.#maxCount / 2) {
       this.#older = this.#recent;
       this.#recent = new Map();
       this.#count = 0;

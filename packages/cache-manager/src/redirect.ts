@@ -1,44 +1,44 @@
 import type { MirroredObject } from '@cloud-mirror/mirrored-objects';
 
-/** A client's question: where is the copy of `url` in this region? */
+/** A client's request for the copy of `url` in one region. */
 export interface RedirectRequest {
   readonly service: string;
   readonly region: string;
   /** Normal form of the origin URL. */
   readonly url: URL;
-  /** What `CacheManager.objectOf` returned for the URL, so that it is neither judged nor hashed again; `null`: it is judged here. */
+  /** The result of `CacheManager.objectOf` for the URL, to save a second check and hash; `null` to have the URL checked. */
   readonly object?: MirroredObject | null | undefined;
   readonly method: 'GET' | 'HEAD';
   readonly requestId: string;
   /** `performance.now()` when the request arrived. */
   readonly arrivedAtMs: number;
-  /** How long to wait for a copy, in milliseconds from arrival, already capped by the server's maximum. */
+  /** The wait for a copy, in milliseconds from arrival. It is already limited by the server's maximum. */
   readonly waitMs: number;
-  /** When the wait is over answer `accepted` instead of the origin. */
+  /** Whether to answer `accepted` instead of a redirect to the origin when the wait is over. */
   readonly respondAsync: boolean;
-  /** Check that the copy is there before answering with it. */
+  /** Whether to check that the copy exists before redirecting to it. */
   readonly revalidate: boolean;
-  /** The entry was read since the request arrived, and there was none: it need not be read again. */
+  /** True if the entry was read after the request arrived and was absent. It need not be read again. */
   readonly missing?: boolean | undefined;
-  /** Aborted when the client went away; the copy goes on without it. */
+  /** Aborted when the client disconnects. The copy continues without it. */
   readonly signal: AbortSignal;
 }
 
-/** Why a client is sent to the origin. Stable words: they are in Cache-Status, metrics and logs. */
+/** Why a client is redirected to the origin. The words are stable: Cache-Status, metrics and logs contain them. */
 export type FallbackReason =
   | 'wait_over' // the copy is still being made
   | 'not_waiting' // the client asked not to wait
   | 'too_many_waiting' // server.maxWaiting
-  | 'copy_failed' // the last try failed, the next one is not due within the wait
+  | 'copy_failed' // the last try failed, and the next one is not due within the wait
   | 'too_large' // sources.maxObjectBytes
-  | 'origin_unreachable' // from here; the client may reach it
-  | 'origin_refused' // 401, 403 or 429 of the origin, where the rule says onRefusal: origin
-  | 'cookie_required' // a redirect of the origin set a cookie and what followed was a refusal or a circle
+  | 'origin_unreachable' // the mirror cannot reach it; the client may be able to
+  | 'origin_refused' // the origin answered 401, 403 or 429, and the rule has onRefusal: origin
+  | 'cookie_required' // a redirect of the origin set a cookie, and the next answer was a refusal or a redirect loop
   | 'not_copyable' // the origin answered with a success that is not the whole object
   | 'not_shareable' // Vary, Cache-Control or Set-Cookie: the answer is not for every client
   | 'store_unavailable'
-  | 'store_missing' // the bucket or folder itself is not there
-  | 'store_key_refused' // the store takes no such key: the region needs keys: hashed
+  | 'store_missing' // the bucket or folder itself does not exist
+  | 'store_key_refused' // the store refuses such keys: the region needs keys: hashed
   | 'queue_unavailable'
   | 'entries_unavailable'
   | 'internal_error';
@@ -48,9 +48,9 @@ export type RedirectOutcome =
       readonly kind: 'present';
       readonly location: string;
       readonly access: 'public' | 'signed';
-      /** `hit`: it was there; `stored`: it was made while the client waited. */
+      /** `hit` if the copy was in place; `stored` if it was made while the client waited. */
       readonly how: 'hit' | 'stored';
-      /** Another request had asked for the copy. */
+      /** True if the request waited for a copy that another request had asked for. */
       readonly collapsed: boolean;
       readonly sha256: string | null;
     }
@@ -66,7 +66,7 @@ export type RedirectOutcome =
       readonly kind: 'origin_status';
       readonly status: number;
       readonly host: string;
-      /** What is left of the origin's Retry-After; `null` where it gave none, or it is over. */
+      /** Remaining seconds of the origin's Retry-After; `null` if it sent none or the time has passed. */
       readonly retryAfterSeconds: number | null;
       readonly message: string;
     }

@@ -6,20 +6,20 @@ import { accepted, refusalOf, toOrigin } from './fallback.ts';
 import type { RedirectOutcome } from './redirect.ts';
 
 /*
- * What becomes of a request, given what is known. Pure: the redirector carries a decision out, and the status of an object
- * reports it, so that the two cannot disagree.
+ * Decides about a request from the known state, as pure functions. The redirector carries a decision out and the status of
+ * an object reports it, so that the two cannot disagree.
  */
 
-/** What a request wants, at the moment of the decision. */
+/** The preferences of a request, at the moment of the decision. */
 export interface Wishes {
   readonly url: URL;
   /** The whole wait, in milliseconds from the request's arrival. */
   readonly waitMs: number;
-  /** What is left of it. */
+  /** The remaining part of the wait. */
   readonly remainingMs: number;
-  /** Answer `accepted` instead of the origin. */
+  /** Whether to answer `accepted` instead of a redirect to the origin. */
   readonly respondAsync: boolean;
-  /** Check what the entry says before believing it. */
+  /** Whether to check the entry against the object store before trusting it. */
   readonly revalidate: boolean;
 }
 
@@ -31,23 +31,23 @@ export interface Knowledge {
 }
 
 export type Decision =
-  /** Redirect to the entry's copy, provided that its generation is still the object's own. */
+  /** Redirect to the entry's copy, if its generation is still the object's current one. */
   | { readonly kind: 'copy'; readonly entry: PresentEntry }
   /** Claim the object, then look in the store and at the origin. `overdue`: the failure that the claim replaces. */
   | { readonly kind: 'claim'; readonly overdue: ErrorEntry | null }
   /** Wait for the entry to change. */
   | { readonly kind: 'wait'; readonly why: string }
-  /** Drop the entry, which was asked to be checked and cannot be, and look again. */
+  /** Drop the error entry and read again: the request wants a check, and an error cannot be checked against the store. */
   | { readonly kind: 'forget'; readonly token: string }
   | { readonly kind: 'answer'; readonly outcome: RedirectOutcome };
 
-/** The answer to a URL that no rule of `sources.allow` allows; `null` where one does. */
+/** The answer to a URL that no rule of `sources.allow` allows; `null` if a rule allows it. */
 export function sourceRefusal(policy: SourcePolicy, url: URL): RedirectOutcome | null {
   const decision = policy.decide(url);
   return decision.allowed ? null : { kind: 'not_allowed', message: decision.reason };
 }
 
-/** What the entry says about a request of an allowed URL. */
+/** Decides about a request for an allowed URL by the entry. */
 export function decideByEntry(wishes: Wishes, knowledge: Knowledge): Decision {
   const { entry } = knowledge;
   switch (entry?.state) {
@@ -66,7 +66,7 @@ export function decideByEntry(wishes: Wishes, knowledge: Knowledge): Decision {
 
 function decideByError(wishes: Wishes, { times, nowMs }: Knowledge, entry: ErrorEntry): Decision {
   const { url, remainingMs, respondAsync, revalidate } = wishes;
-  // The origin said when to come back, and no client's wish changes that.
+  // A client's no-cache does not override the origin's Retry-After.
   const heeded = entry.originRetryAfterSeconds !== undefined && nowMs < entry.retryAt;
   if (revalidate && !entry.willRetry && !heeded) return { kind: 'forget', token: entry.token };
   const remembered = heeded || nowMs - entry.since < times.originAnswerSeconds * 1000;
@@ -76,11 +76,11 @@ function decideByError(wishes: Wishes, { times, nowMs }: Knowledge, entry: Error
     const refusal = refusalOf(url, { code, cause, status, host, retryAfterSeconds });
     if (refusal !== null) return { kind: 'answer', outcome: refusal };
   }
-  // Overdue: its job was lost, or there never was one.
+  // Overdue: the job that should have retried was lost, or there never was one.
   if (nowMs > entry.retryAt + times.copyingLeaseSeconds * 1000) return { kind: 'claim', overdue: entry };
   if (entry.willRetry && entry.retryAt - nowMs < remainingMs) {
     if (remainingMs <= 0) return { kind: 'answer', outcome: notNow(wishes) };
-    return { kind: 'wait', why: `the last try failed and is repeated within the wait: ${entry.cause}` };
+    return { kind: 'wait', why: `the last try failed; the next one is due within the wait: ${entry.cause}` };
   }
   if (entry.willRetry && respondAsync) return { kind: 'answer', outcome: accepted() };
   const reason = entry.code === 'internal_error' ? 'internal_error' : 'copy_failed';
@@ -93,14 +93,14 @@ function leftOfRetryAfter({ since, originRetryAfterSeconds }: ErrorEntry, nowMs:
   return seconds > 0 ? Math.min(seconds, originRetryAfterSeconds) : null;
 }
 
-/** The wait is over, or the request wanted none. */
+/** The answer when the wait is over or the client does not want to wait. */
 export function notNow({ url, waitMs, respondAsync }: Pick<Wishes, 'url' | 'waitMs' | 'respondAsync'>) {
   return respondAsync ? accepted() : toOrigin(url, waitMs > 0 ? 'wait_over' : 'not_waiting');
 }
 
 /**
- * Without the entry store: what the object store has, else the origin.
- * @param lookup `null` where the object store does not answer either
+ * Decides without the entry store: a redirect to the copy if the object store has one, else to the origin.
+ * @param lookup `null` if the object store does not answer either
  */
 export function decideWithoutEntries(
   { url, respondAsync }: Pick<Wishes, 'url' | 'respondAsync'>,

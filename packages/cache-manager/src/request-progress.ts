@@ -3,20 +3,20 @@ import type { MirroredObject } from '@cloud-mirror/mirrored-objects';
 import type { RedirectRequest } from './redirect.ts';
 
 /**
- * Time from its arrival that even a request which does not want to wait gives the stores, in milliseconds. It is
- * promised an answer within a second, and the answer itself takes some of that.
+ * Time for look-ups from the arrival of a request, in milliseconds, even if the client does not want to wait. Such a client
+ * is promised an answer within a second, and sending the answer takes part of that.
  */
 export const LOOK_MS = 750;
-/** What a read or a claim may take at least, however little of its request's time is left when it begins. */
+/** The least time given to a read or a claim, even if less of the request's time remains. In milliseconds. */
 export const LAST_LOOK_MS = 100;
 
-/** What a request has been through so far. */
+/** The state of one request between steps. */
 export interface Progress {
   readonly object: MirroredObject;
   readonly request: RedirectRequest;
-  /** It saw that somebody was at it, and wanted to wait. */
+  /** True once the request has waited for a copy in progress. */
   waited: boolean;
-  /** Generation of the job that it sent, having won a claim; `null`: it sent none. */
+  /** Generation of the job that the request sent after it won a claim; `null` if it sent none. */
   sentGeneration: string | null;
   revalidated: boolean;
   waiter: ChangeWaiter | null;
@@ -27,12 +27,12 @@ export function beginProgress(object: MirroredObject, request: RedirectRequest):
   return { object, request, waited: false, sentGeneration: null, revalidated: false, waiter: null, looks: 0 };
 }
 
-/** What is left of the time that the client wants to wait. */
+/** The remaining part of the client's wait, in milliseconds. */
 export function remainingMs({ request }: Progress): number {
   return request.waitMs - elapsedMs(request);
 }
 
-/** What all looks of a request together may take from now on, however many parts are slow one after the other. */
+/** The remaining time for all look-ups of the request together, in milliseconds, however many parts are slow in a row. */
 export function lookMs({ request }: Progress): number {
   return Math.max(request.waitMs, LOOK_MS) - elapsedMs(request);
 }

@@ -4,8 +4,8 @@ const MAX_STACK_CHARACTERS = 2048;
 const MAX_CAUSE_CHARACTERS = 256;
 
 /**
- * What operators see of a failure: its stack, then a line for each cause with name, code and message, such as
- * `caused by Error [SELF_SIGNED_CERT_IN_CHAIN]: self-signed certificate in certificate chain`. At most some 6,000
+ * The description of a failure for operators: its stack, then a line for each cause with name, code and message, such as
+ * `caused by Error [SELF_SIGNED_CERT_IN_CHAIN]: self-signed certificate in certificate chain`. It has at most about 6,000
  * characters.
  */
 export function stackWithCauses(error: Error): string {

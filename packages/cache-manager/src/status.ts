@@ -25,7 +25,7 @@ type StatusOptions = Pick<CacheManagerOptions, 'entries' | 'times' | 'policy' | 
 
 type Foreseen = StatusReport['redirect'];
 
-/** Tells all that is known of an object, and what a redirect would do now. Starts no copy and changes nothing. */
+/** The full state of an object, and where a redirect would lead now. Starts no copy and changes nothing. */
 export async function reportStatus(
   object: MirroredObject,
   options: StatusOptions,
@@ -85,15 +85,15 @@ function describe(stored: CopyLookup | null): StatusReport['object'] {
   };
 }
 
-/** What there is to decide by, as a request would find it. */
+/** The state on which the decision depends, as a request would find it. */
 interface Found {
   readonly entry: Entry | null | 'unavailable';
-  /** `null`: the object store does not answer. */
+  /** `null` if the object store does not answer. */
   readonly stored: CopyLookup | null;
   readonly nowMs: number;
 }
 
-/** Where a GET without preferences would be sent, by the decisions of the redirector. */
+/** Predicts where a GET without preferences would be redirected, by the redirector's own decisions. */
 async function foresee(object: MirroredObject, options: StatusOptions, found: Found): Promise<Foreseen> {
   const url = new URL(object.url);
   const refusal = sourceRefusal(options.policy, url);
@@ -123,7 +123,7 @@ async function foresee(object: MirroredObject, options: StatusOptions, found: Fo
   }
 }
 
-/** A request that finds an entry of a generation that was purged forgets the entry and claims the object. */
+/** A request that finds an entry of a purged generation drops the entry and claims the object. */
 async function foreseePresent(
   object: MirroredObject,
   { markers }: StatusOptions,
@@ -137,11 +137,12 @@ async function foreseePresent(
   if (stored === null && !markers.knows(object, generation))
     return foreseen(toOrigin(wishes.url, 'store_unavailable'));
   if (stored !== null && stored.generation !== generation) return foreseeClaim(object, stored, wishes);
-  const gone = 'the entry says present but the store has no copy; Cache-Control: no-cache mends it';
+  const gone =
+    'the entry is present but the store has no copy; a request with Cache-Control: no-cache repairs it';
   return toCopy(object, generation, stored?.copy === null ? gone : 'the copy is present');
 }
 
-/** The winner of a claim looks in the store, then at the origin, which a status does not ask. */
+/** The winner of a claim looks in the store and then asks the origin, which a status report does not. */
 async function foreseeClaim(
   object: MirroredObject,
   stored: CopyLookup | null,
@@ -151,7 +152,11 @@ async function foreseeClaim(
   if (stored.copy !== null)
     return toCopy(object, stored.generation, 'the copy is in the store; the next request finds it');
   if (wishes.remainingMs <= 0) return foreseen(notNow(wishes));
-  return { to: 'wait', location: null, why: 'nothing is known; the next request asks for the copy' };
+  return {
+    to: 'wait',
+    location: null,
+    why: 'there is no entry and no copy; the next request asks for the copy',
+  };
 }
 
 async function toCopy(object: MirroredObject, generation: string, why: string): Promise<Foreseen> {
@@ -176,7 +181,7 @@ function foreseen(outcome: RedirectOutcome): Foreseen {
   }
 }
 
-/** Without the signature, which is a credential: operators are shown where it leads only. */
+/** The address without its query: the signature is a credential, and operators need only the location. */
 function addressOf(object: MirroredObject, generation: string): Promise<string | null> {
   const address = object.backend.store.urlFor(copyKey(object, generation), 'GET');
   return address.then(

@@ -7,7 +7,7 @@ export type StoreFailure = Extract<
   'store_unavailable' | 'store_missing' | 'store_key_refused'
 >;
 
-/** A missing bucket or folder, and a store that refuses keys, are mended by an operator, not by waiting. */
+/** A missing bucket or folder and a refused key have reasons of their own, because only an operator can fix them. */
 export function storeFailureOf(error: unknown): StoreFailure {
   if (!(error instanceof StorageError)) return 'store_unavailable';
   const lasting = error.code === 'store_missing' || error.code === 'store_key_refused';

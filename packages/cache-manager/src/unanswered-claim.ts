@@ -2,12 +2,12 @@ import { EntryStoreError, type EntryStore } from '@cloud-mirror/entry-store';
 import type { MirroredObject } from '@cloud-mirror/mirrored-objects';
 import { pause } from '@cloud-mirror/waiting';
 
-/** An outage that is over by then loses no object for a whole queued lease. */
+/** Delays of the attempts. If an outage ends within them, no object stays blocked for a whole queued lease. */
 const TRIES_AFTER_MS = [0, 1000, 5000, 20_000];
 
 /**
- * Releases a claim whose answer never came, in case that it was made. Best effort: where the entry store stays away,
- * the claim's lease ends it. Never rejects but by a programming error.
+ * Releases a claim whose answer was lost, in case it was made. Best effort: if the entry store stays unavailable, the lease
+ * ends the claim. Rejects only because of a programming error.
  */
 export async function releaseUnanswered(
   entries: Pick<EntryStore, 'release'>,
