@@ -3,18 +3,18 @@ import { lineWriter, withoutQueries } from '@cloud-mirror/program/log-lines';
 import type { Logger } from '@cloud-mirror/program';
 import type { RequestRecord } from './request-context.ts';
 
-/** The fields of a record as JSON, without the braces. May be kept for further requests with the same record. */
+/** A record as JSON without its braces. May be reused for other requests that have the same record. */
 export type LoggedRecord = string & { readonly loggedRecord: true };
 
 /**
- * One line for each request, in the form of the program's logger. The line is built here because the logger examines each field
- * and the whole line again, which took a quarter of a hit's time. The record holds what the log may say of an object. The request
- * target itself is never logged.
+ * Writes one line per request, in the format of the program's logger. Builds the line itself, because that logger
+ * examines each field and then the whole line, which took a quarter of a hit's time. The record says what is known of
+ * the object; its URL is never logged.
  */
 export class AccessLog {
   readonly #write: (line: string) => void;
   readonly #enabled: boolean;
-  /** The fields that follow the time in every line. */
+  /** The fields after `time` in every line. */
   readonly #program: string;
   /** The beginning of all lines of this millisecond. */
   #start = '';
@@ -31,10 +31,11 @@ export class AccessLog {
   }
 
   /**
-   * The line's `status` is null where none was sent. It has `clientGone` where the client did not get the whole answer.
+   * Writes the line of one request. `status` is null if no status was sent; `clientGone` is present if the client did not
+   * receive the whole response.
    *
-   * @param requestId from `requestIdOf`: nothing in it needs escaping
-   * @param durationMs time from the request's arrival to the end of its answer
+   * @param requestId from `requestIdOf`, so nothing in it needs escaping
+   * @param durationMs the time from the request's arrival to the end of its response
    */
   tell(
     { method }: IncomingMessage,
@@ -51,7 +52,7 @@ export class AccessLog {
     );
   }
 
-  /** The line up to the request identifier. Kept, because many requests end within one millisecond. */
+  /** The line up to the request's identifier; cached, because many requests end within one millisecond. */
   #startNow(): string {
     const now = Date.now();
     if (now !== this.#startMs) {

@@ -1,13 +1,13 @@
 import type { RequestContext } from './request-context.ts';
 
-/** For whatever a browser may show that is no page of ours: nothing is sniffed, run, framed, or told where it came from. */
+/** Headers for responses that a browser might render: no sniffing, no scripts, no frames, no referrer. */
 export const SHOWN_HEADERS: Readonly<Record<string, string>> = {
   'X-Content-Type-Options': 'nosniff',
   'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
   'Referrer-Policy': 'no-referrer',
 };
 
-/** JSON that nobody may keep, unless `headers` say otherwise. Headers are set as they are, never rewritten. */
+/** Sends JSON with `Cache-Control: no-store`, which `headers` may override. Header values are sent unchanged. */
 export function sendJson(
   ctx: RequestContext,
   status: number,
@@ -28,7 +28,7 @@ export function sendText(
   headers: Readonly<Record<string, string>>,
 ): void {
   ctx.status = status;
-  // The body of a redirect is never shown.
+  // A browser does not render the body of a redirect.
   if (status < 300 || status >= 400)
     for (const name in SHOWN_HEADERS) ctx.res.setHeader(name, SHOWN_HEADERS[name] ?? '');
   for (const name in headers) ctx.res.setHeader(name, headers[name] ?? '');

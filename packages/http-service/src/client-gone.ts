@@ -1,15 +1,15 @@
 import type { ServerResponse } from 'node:http';
 import type { RequestRecord } from './request-context.ts';
 
-/** Outcome, and status in the metrics, of a request whose client closed the connection before it had the whole answer. */
+/** Outcome, and status in metrics, of a request whose client closed the connection before it had the whole response. */
 export const CLIENT_GONE = 'client_gone';
 
-/** Outcomes of answers that this server ended early itself, although the client was still there. */
+/** Outcomes of responses that this server aborted itself while the client was still connected. */
 const BROKEN_OFF: ReadonlySet<string> = new Set(['read_failed', 'client_stalled']);
 
 /**
- * The outcome of a request, once its response is closed. If the client left before it had the whole answer, the status that was
- * prepared for it does not count: it may be Koa's 404, with which every response begins.
+ * The outcome of a request whose response is closed. If the client left early, no status counts as sent, whatever
+ * `statusCode` says: Koa presets it to 404 before a handler answers.
  */
 export function endOf<Record extends RequestRecord>(
   response: Pick<ServerResponse, 'writableFinished' | 'statusCode'>,

@@ -10,7 +10,7 @@ import { parseRequestTarget } from './request-target.ts';
 
 export interface ProcessHealth {
   readonly status: 'ok' | 'degraded' | 'draining';
-  /** Parts that did not answer when last asked: `queue s3/us-west-1`. */
+  /** Parts whose last call failed: `queue s3/us-west-1`. */
   readonly failing: readonly string[];
 }
 
@@ -20,7 +20,7 @@ export interface HealthServerParts {
   readonly logger: Logger;
 }
 
-/** Orchestrators and Prometheus are few. */
+/** Small, because only an orchestrator and Prometheus call this server. */
 const LIMITS = {
   keepAliveSeconds: 5,
   drainSeconds: 0,
@@ -31,9 +31,9 @@ const LIMITS = {
 } as const;
 
 /**
- * For a program that serves nothing else over HTTP: answers orchestrators and Prometheus at `/livez`, `/readyz` (503
- * while it drains) and `/metrics`.
- * @returns its address, `http://host:port`
+ * Starts a server with `/livez`, `/readyz` (503 while the program drains) and `/metrics`, for a program that serves
+ * nothing else over HTTP.
+ * @returns its address, `http://host:port`; disposal closes it
  */
 export async function startHealthServer(
   listen: { readonly host: string; readonly port: number },
@@ -75,7 +75,7 @@ async function answerHealth(
       return send(200, metricsHeaders(registry), await registry.metrics());
     default:
       return problem(
-        new HttpProblem(404, 'no_such_route', 'There are /livez, /readyz and /metrics here, nothing else.'),
+        new HttpProblem(404, 'no_such_route', 'This server has only /livez, /readyz and /metrics.'),
       );
   }
 }

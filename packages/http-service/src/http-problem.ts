@@ -9,13 +9,12 @@ export interface HttpProblemOptions {
 }
 
 /**
- * An answer that says what is wrong. `detail` is shown to strangers: it holds no credential, no query of an origin URL
- * and no internal address.
+ * An error response. `detail` is public: it contains no credential, no query of an origin URL and no internal address.
  */
 export class HttpProblem extends Error {
   override readonly name = 'HttpProblem';
   readonly status: number;
-  /** Stable snake_case word. */
+  /** A stable snake_case word by which programs tell problems apart. */
   readonly code: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly extensions: Readonly<Record<string, unknown>>;
@@ -30,8 +29,8 @@ export class HttpProblem extends Error {
 }
 
 /**
- * Body of `application/problem+json` (RFC 9457). The type is `about:blank` and the title the status's phrase, as the
- * RFC has it for problems that `status` and `detail` explain; programs tell problems apart by `code`.
+ * The body of `application/problem+json` (RFC 9457). The type is `about:blank` and the title is the reason phrase of the
+ * status, as section 4.2.1 specifies for problems without a type of their own.
  */
 export function problemBody(problem: HttpProblem, requestId: string): string {
   return JSON.stringify({
@@ -45,7 +44,7 @@ export function problemBody(problem: HttpProblem, requestId: string): string {
   });
 }
 
-/** Headers that every problem has, with those of its own. */
+/** The headers that all problems have, and the problem's own headers. */
 export function problemHeaders(problem: HttpProblem): Record<string, string> {
   return {
     'Content-Type': 'application/problem+json',

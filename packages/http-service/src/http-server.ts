@@ -8,34 +8,34 @@ import { maxConnections, OpenConnections } from './open-connections.ts';
 
 export interface ServerLimits {
   readonly host: string;
-  /** 0: the system chooses a free one. */
+  /** 0 for a free TCP port chosen by the operating system. */
   readonly port: number;
   readonly keepAliveSeconds: number;
-  /** How long answers that have begun may take once the server drains. */
+  /** The time limit for requests in progress while the server drains. */
   readonly drainSeconds: number;
-  /** Requests that may wait for their answers at once. */
+  /** The number of requests that may wait for a copy at the same time. */
   readonly maxWaiting: number;
-  /** The longest that a request may wait for its answer. */
+  /** The longest time that a request may wait for a copy. */
   readonly maxWaitSeconds: number;
-  /** Of a URL that is encoded in the path of a request. */
+  /** The longest URL that may be encoded in the path of a request. */
   readonly maxUrlBytes: number;
-  /** Where it is left out: room for all who may wait, as far as the process may open files. */
+  /** Default: enough for all waiting requests, limited by the open-files limit of the process. */
   readonly maxConnections?: number;
 }
 
 const HEADER_BYTES = 64 * 1024;
-/** A base64 URL takes 4/3 of its bytes, percent-encoded throughout three times that. */
+/** Base64 takes 4/3 of a URL's bytes; percent-encoding every byte takes three times the URL. */
 const TARGET_BYTES_PER_URL_BYTE = 4;
 const HEADERS_TIMEOUT_MS = 20_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 const MAX_HEADERS = 200;
-/** A socket on which nothing moves, its client waits for nothing: one who stopped reading a file, say. */
+/** The inactivity limit of a socket, for example of a client that stopped reading a file. */
 const STALLED_SOCKET_MS = 120_000;
 
-/** How long a connection may take to send the request that it is to be drained for. */
+/** How long a drain waits for the first request on a connection that has not sent one yet. */
 const SILENT_AT_THE_END_MS = 1_000;
 
-/** node:http with limits on all that a client can make last or grow, and an end that answers what it has begun. */
+/** node:http with limits on everything that a client can prolong or enlarge, and a drain that finishes open requests. */
 export class HttpServer {
   readonly #server: Server;
   readonly #limits: ServerLimits;
@@ -45,15 +45,15 @@ export class HttpServer {
     this.#limits = limits;
     this.#server = createServer(
       {
-        // Too long a URL shall reach the application, which says what is wrong with it.
+        // A URL that is too long must reach the application, which answers with a helpful error.
         maxHeaderSize: HEADER_BYTES + limits.maxUrlBytes * TARGET_BYTES_PER_URL_BYTE,
         keepAliveTimeout: limits.keepAliveSeconds * 1000,
         headersTimeout: HEADERS_TIMEOUT_MS,
         requestTimeout: REQUEST_TIMEOUT_MS,
         connectionsCheckingInterval: 5_000,
-        // Node's own answer to a missing Host is bare; the application's is not.
+        // Node would answer a missing Host without a body; the application sends problem+json.
         requireHostHeader: false,
-        // Nobody reads the streams of requests without a body: their ends need not be told.
+        // Nothing reads the streams of requests without a body, so they need no 'end' events.
         optimizeEmptyRequests: true,
       },
       listener,
@@ -62,7 +62,7 @@ export class HttpServer {
     this.#server.maxConnections = limits.maxConnections ?? maxConnections(limits.maxWaiting);
     this.#connections = new OpenConnections(this.#server);
     this.#server.timeout = Math.max(STALLED_SOCKET_MS, (limits.maxWaitSeconds + 30) * 1000);
-    // An Expect that nobody knows may be ignored (RFC 9110, section 10.1.1).
+    // A server may ignore an unknown expectation (RFC 9110, section 10.1.1).
     this.#server.on('checkExpectation', listener);
     this.#answerWhatIsNoRequest(logger);
   }
@@ -78,13 +78,13 @@ export class HttpServer {
     return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
   }
 
-  /** Accepts nothing more, lets what has begun come to its end within `drainSeconds`, then cuts what is left. */
+  /** Stops accepting connections, waits for open requests up to `drainSeconds`, then closes all connections. */
   async drain(): Promise<void> {
     if (!this.#server.listening) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#server.close(() => resolve());
     this.#server.closeIdleConnections();
-    // Connections on which nothing was asked yet are none of Node's idle ones.
+    // `closeIdleConnections` ignores connections without a request, so they are closed separately.
     const hush = setTimeout(() => this.#connections.cutSilent(), SILENT_AT_THE_END_MS);
     const cut = setTimeout(() => this.#server.closeAllConnections(), this.#limits.drainSeconds * 1000);
     await promise;
@@ -93,7 +93,7 @@ export class HttpServer {
   }
 
   #answerWhatIsNoRequest(logger: Logger): void {
-    // The parser says so again for each packet that still comes.
+    // The parser emits the error again for each further packet.
     const refused = new WeakSet<Duplex>();
     this.#server.on('clientError', (error: Error, socket: Duplex) => {
       if (refused.has(socket)) return;
@@ -109,8 +109,8 @@ export class HttpServer {
 }
 
 /**
- * What follows a request on its connection is no request. The answer to the one before is not cut in two by another, and
- * is the connection's last.
+ * Handles malformed data that follows a valid request on its connection: lets the response in progress finish, without
+ * an error response in the middle of it, and then closes the connection.
  */
 function endAfter(answer: ServerResponse, socket: Duplex): void {
   socket.pause();

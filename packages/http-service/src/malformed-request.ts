@@ -11,10 +11,10 @@ interface ParserError extends Error {
   readonly rawPacket?: Buffer;
 }
 
-/** How long a client may take to read the answer before its connection is cut. */
+/** How long a client may take to read the response before its connection is closed. */
 const LINGER_MS = 5_000;
 
-/** Answers what Node's parser refuses: no request reached the application, the socket is all there is. */
+/** Answers input that Node's parser rejects. There is no request object, so the response is written to the socket. */
 export function answerMalformedRequest(error: ParserError, socket: Duplex, logger: Logger): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
@@ -23,10 +23,10 @@ export function answerMalformedRequest(error: ParserError, socket: Duplex, logge
   endWithProblem(socket, malformedRequestProblem(error), logger);
 }
 
-/** CONNECT asks for a tunnel; Node hands over the bare socket. */
+/** Refuses CONNECT, for which Node provides only the socket. */
 export function answerConnect(_request: IncomingMessage, socket: Duplex, logger: Logger): void {
   socket.on('error', () => socket.destroy());
-  const problem = new HttpProblem(405, 'method_not_allowed', 'This is no proxy.', {
+  const problem = new HttpProblem(405, 'method_not_allowed', 'This server is not a proxy.', {
     headers: { Allow: 'GET, HEAD' },
   });
   endWithProblem(socket, problem, logger);
@@ -45,7 +45,7 @@ export function malformedRequestProblem(error: ParserError): HttpProblem {
   }
 }
 
-/** Any token may be a method (RFC 9110, section 9.1); Node's parser knows those of IANA's registry. */
+/** Any token may be a method (RFC 9110, section 9.1), but Node's parser knows only those in IANA's registry. */
 function looksLikeRequest({ rawPacket }: ParserError): boolean {
   return /^[!#$%&'*+.^_`|~0-9A-Za-z-]+ [\x21-\x7e]+ HTTP\/1\.[01]\r?\n/.test(
     rawPacket?.toString('latin1') ?? '',
@@ -53,16 +53,21 @@ function looksLikeRequest({ rawPacket }: ParserError): boolean {
 }
 
 function methodUnknown(): HttpProblem {
-  return new HttpProblem(405, 'method_not_allowed', 'There is no such method here.', {
-    headers: { Allow: 'GET, HEAD' },
-  });
+  return new HttpProblem(
+    405,
+    'method_not_allowed',
+    'This server does not support the method of the request.',
+    {
+      headers: { Allow: 'GET, HEAD' },
+    },
+  );
 }
 
 function notHttp(): HttpProblem {
   return new HttpProblem(400, 'malformed_request', 'This is not an HTTP request.');
 }
 
-/** Without a line's end in what was read last, the request line itself is what did not fit. */
+/** If the last packet contains no line break, the request line itself was too long. */
 function overflowed({ rawPacket, bytesParsed }: ParserError): HttpProblem {
   const read = rawPacket?.subarray(0, bytesParsed ?? rawPacket.length);
   return read?.includes('\n')
@@ -88,8 +93,8 @@ function endWithProblem(socket: Duplex, problem: HttpProblem, logger: Logger): v
 }
 
 /**
- * For a socket whose last bytes are on their way. What the client still sends is read and thrown away: closing over
- * unread bytes resets the connection, and a reset takes the answer with it.
+ * Closes a socket after its last bytes have been written. Reads and discards what the client still sends: closing a
+ * socket with unread bytes resets the connection, and the client could lose the response.
  */
 export function lingerThenCut(socket: Duplex): void {
   socket.resume();

@@ -2,7 +2,7 @@ import type { Registry } from 'prom-client';
 import { sendText } from './answer.ts';
 import type { Endpoint } from './request-context.ts';
 
-/** `GET /metrics`: Prometheus text. */
+/** `GET /metrics` in the Prometheus text format. */
 export function metricsRoute(registry: Registry): Endpoint {
   return async (ctx) => {
     sendText(ctx, 200, await registry.metrics(), {

@@ -3,33 +3,33 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
-/** Connections beside those of waiting clients. */
+/** The number of connections in addition to those of waiting clients. */
 const OTHER_CONNECTIONS = 20_000;
-/** Of the files that this process may open: the rest is for stores, queue, entries and origins. */
+/** The share of the open-files limit for clients. Stores, queues, entries and origins need the remaining files. */
 const SHARE_OF_FILES = 0.75;
-/** A connection that has been silent for so long makes room where there is none. */
+/** A connection without a request for this long may be closed to make room. */
 const PATIENCE_MS = 1_000;
-/** Not more often than this: looking through all connections takes time, and whoever floods comes again at once. */
+/** The minimum time between two sheds, because each examines all connections and a flood would cause many. */
 const SHED_INTERVAL_MS = 100;
-/** Of the connections, closed at once where there is no room. */
+/** The largest share of connections that one shed closes. */
 const SHED_SHARE = 0.1;
 
-/** Connections at once: room for all who may wait, as far as the process may open files. */
+/** The default limit of connections: enough for all waiting requests, within the open-files limit of the process. */
 export function maxConnections(maxWaiting: number): number {
   return Math.min(maxWaiting + OTHER_CONNECTIONS, Math.floor(maxOpenFiles() * SHARE_OF_FILES));
 }
 
 interface Connection {
-  /** To the last request on it; `null`: there was none. Answers end in the order of their requests. */
+  /** The response to the latest request; null before the first. Responses end in the order of their requests. */
   answer: ServerResponse | null;
-  /** When that request came, or the connection itself, by `performance.now()`. */
+  /** `performance.now()` at the arrival of that request, or of the connection. */
   heardAtMs: number;
 }
 
 /**
- * The connections of a server. Makes room when one had to be turned away: closes idle ones, then those that have
- * been heard of least lately. So clients that only hold connections do not keep out the others. Requests under
- * way are never cut.
+ * Tracks the connections of a server. When the server drops a connection because of its limit, closes idle ones and
+ * then those without a request for the longest time, so that clients that only hold connections do not keep others out.
+ * Never closes a connection with a request in progress.
  */
 export class OpenConnections {
   readonly #server: Server;
@@ -48,13 +48,13 @@ export class OpenConnections {
     server.on('drop', () => this.#shed());
   }
 
-  /** The answer under way on a connection, the last one where there are several. */
+  /** The response in progress on a connection, the last one if there are several; null if there is none. */
   answerOn(socket: Duplex): ServerResponse | null {
     const answer = this.#connections.get(socket)?.answer ?? null;
     return answer === null || answer.closed ? null : answer;
   }
 
-  /** Cuts those that have no whole request under way: nothing that was asked is lost. */
+  /** Closes the connections without a request in progress. */
   cutSilent(): void {
     for (const socket of this.#connections.keys()) if (this.answerOn(socket) === null) socket.destroy();
   }
@@ -78,13 +78,13 @@ export class OpenConnections {
   }
 }
 
-/** The limit of open files that the system set; unlimited where it does not tell. */
+/** The open-files limit of the process; Infinity if it is unknown. */
 function maxOpenFiles(): number {
   try {
     const limit = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
     return limit === undefined ? Infinity : Number(limit);
   } catch {
-    // There are no such files outside of Linux.
+    // Only Linux has this file.
     return Infinity;
   }
 }

@@ -1,4 +1,4 @@
-/** Building blocks of the description: answers and parameters that many calls have. */
+/** Building blocks of an OpenAPI document: responses and parameters that many calls have. */
 
 export function ref(schema: string) {
   return { $ref: `#/components/schemas/${schema}` };
@@ -22,19 +22,19 @@ export function pathParameter(name: string, description: string) {
   return { name, in: 'path', required: true, description, schema: { type: 'string' } };
 }
 
-const UNAUTHORIZED = problem('No token, or one that nobody has.');
+const UNAUTHORIZED = problem('The token is missing or unknown.');
 
-/** Answers of every operators' call. */
+/** The error responses of every operators' call. */
 export const OPERATOR_PROBLEMS = {
   401: { ...UNAUTHORIZED, headers: { 'WWW-Authenticate': header('Bearer') } },
   403: problem('The token lacks the scope.'),
   503: {
-    ...problem('A part that is needed cannot be reached; nothing is claimed to be done.'),
+    ...problem('A required part cannot be reached. The call may have had no effect.'),
     headers: RETRY_AFTER,
   },
 };
 
-/** The scope stands in the security requirement, as OpenAPI 3.1 allows for every scheme. */
+/** Puts the scope in the security requirement, which OpenAPI 3.1 allows for every scheme. */
 export function needsScope(scope: string) {
   return [{ operatorToken: [scope] }];
 }

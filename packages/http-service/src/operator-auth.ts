@@ -1,20 +1,20 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { HttpProblem } from './http-problem.ts';
 
-/** @template Scope names of what operators may do */
+/** @template Scope the names of the scopes */
 export interface Operator<Scope extends string> {
   readonly name: string;
   readonly scopes: readonly Scope[];
 }
 
 export interface OperatorToken<Scope extends string> extends Operator<Scope> {
-  /** Of the token, lower-case hex. */
+  /** The SHA-256 of the token in lower-case hex. */
   readonly sha256: string;
 }
 
 const CHALLENGE = 'Bearer realm="cloud-mirror"';
 
-/** Bearer tokens (RFC 6750) of which the configuration knows the SHA-256 only. */
+/** Authenticates operators by bearer tokens (RFC 6750). The configuration contains only the SHA-256 of each token. */
 export class OperatorAuth<Scope extends string> {
   readonly #tokens: readonly { readonly digest: Buffer; readonly operator: Operator<Scope> }[];
 
@@ -26,13 +26,13 @@ export class OperatorAuth<Scope extends string> {
   }
 
   /**
-   * Whose token `authorization` carries.
-   * @throws HttpProblem 401
+   * Finds the operator whose token is in the `Authorization` header.
+   * @throws HttpProblem 401 if the token is missing or unknown
    */
   identify(authorization: string | undefined): Operator<Scope> {
     const token = /^Bearer +([A-Za-z0-9._~+/-]+=*) *$/i.exec(authorization ?? '')?.[1];
     if (token === undefined)
-      throw unauthorized('token_missing', 'This call needs the bearer token of an operator.', CHALLENGE);
+      throw unauthorized('token_missing', 'This call requires the bearer token of an operator.', CHALLENGE);
     const operator = this.#operatorOf(token);
     if (operator === null)
       throw unauthorized(
@@ -43,7 +43,7 @@ export class OperatorAuth<Scope extends string> {
     return operator;
   }
 
-  /** Compares with every token, each in constant time: how long it takes says nothing about any of them. */
+  /** Compares with every token in constant time, so that the duration reveals nothing about the tokens. */
   #operatorOf(token: string): Operator<Scope> | null {
     const digest = createHash('sha256').update(token).digest();
     let found: Operator<Scope> | null = null;
@@ -53,10 +53,10 @@ export class OperatorAuth<Scope extends string> {
   }
 }
 
-/** @throws HttpProblem 403 */
+/** @throws HttpProblem 403 if the operator's token lacks the scope */
 export function requireScope<Scope extends string>(operator: Operator<Scope>, scope: Scope): void {
   if (operator.scopes.includes(scope)) return;
-  throw new HttpProblem(403, 'insufficient_scope', `This call needs a token with the scope ${scope}.`, {
+  throw new HttpProblem(403, 'insufficient_scope', `This call requires a token with the scope ${scope}.`, {
     headers: { 'WWW-Authenticate': `${CHALLENGE}, error="insufficient_scope", scope="${scope}"` },
   });
 }

@@ -7,7 +7,7 @@ import type { OperatorAuth } from './operator-auth.ts';
 export interface OperatorGate<Scope extends string> {
   readonly auth: OperatorAuth<Scope>;
   readonly logger: Logger;
-  /** The answer to whatever was thrown. */
+  /** Converts a thrown value to the response. */
   readonly problemOf: (error: unknown) => HttpProblem;
 }
 
@@ -17,13 +17,13 @@ export type OperatorCall<Scope extends string> = (
   call: () => Promise<void>,
 ) => Promise<void>;
 
-/** Lets a call happen for operators with its scope only, and writes down who called what and how it ended. */
+/** Runs a call only for operators with its scope, and writes an audit line with caller, call and result. */
 export function operatorGate<Scope extends string>({
   auth,
   logger,
   problemOf,
 }: OperatorGate<Scope>): OperatorCall<Scope> {
-  // Who did what is written down whatever the log level, but for the one that asks for no log at all.
+  // Audit lines do not depend on the log level, unless it is `silent`.
   const level = logger.level === 'silent' ? 'silent' : 'info';
   const auditLog = logger.child({ audit: true }, { level });
   return async (scope, ctx, call) => {

@@ -1,11 +1,14 @@
 import type { DefaultContext, ParameterizedContext } from 'koa';
 
-/** The fields of a request's log line and metrics. Handlers fill them in. Each service adds its own fields. */
+/**
+ * The facts about a request for its log line and the metrics. Handlers fill them in, and each service adds its own
+ * fields.
+ */
 export interface RequestRecord {
-  /** Name of the route, `unknown` until one matched. Never a path, because paths contain URLs. */
+  /** The name of the route; `unknown` until one matches. Never a path, because paths contain URLs. */
   route: string;
   outcome?: string;
-  /** Name of the operator's token. */
+  /** The name of the operator's token. */
   operator?: string;
 }
 

@@ -1,12 +1,12 @@
-/** The request target of RFC 9112, section 3.2, apart at its first `?` and otherwise as the client sent it. */
+/** A request target (RFC 9112, section 3.2), split at its first `?` and otherwise as the client sent it. */
 export interface RequestTarget {
-  /** Never decoded. */
+  /** Not decoded. */
   readonly rawPath: string;
-  /** Without the `?`; empty where there is none. */
+  /** Without the `?`; empty if there is no query. */
   readonly rawQuery: string;
 }
 
-/** Takes the origin form (`/path?query`) and the absolute form (`http://host/path?query`) that proxies may send. */
+/** Parses the origin form (`/path?query`) and the absolute form (`http://host/path?query`), which proxies may send. */
 export function parseRequestTarget(target: string): RequestTarget {
   const relative = target.startsWith('/') ? target : target.replace(/^https?:\/\/[^/?#]*/i, '');
   const queryStart = relative.indexOf('?');

@@ -2,16 +2,15 @@ import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
 
-/** A private field of node:http: the finished text of the head, which is sent when the answer ends. */
+/** A private field of node:http: the serialized head, which is sent with the end of the response. */
 type WithHead = ServerResponse & { _header: string | null };
 
 /**
- * Sends a whole HTTP message: status line, headers and body. It keeps its turn among the answers of its connection, and ends `res`
- * like any other answer. `writeHead` would check each header again, which took a sixth of the time of a hit, and node:http
- * documents no other way.
- *
+ * Sends a complete HTTP message (status line, headers and body) as the response and ends it. Pipelined responses keep
+ * their order. `writeHead` would validate each header again, which made a cache hit take a sixth longer, and node:http
+ * documents no way to avoid it.
  * Check {@link takesWholeMessages} once before using it.
- * @param status for the access log. The client gets the status line in `ascii`.
+ * @param status for the access log; the client receives the status line in `ascii`
  */
 export function sendWholeMessage(res: ServerResponse, status: number, ascii: string): void {
   res.statusCode = status;
@@ -19,7 +18,7 @@ export function sendWholeMessage(res: ServerResponse, status: number, ascii: str
   res.end();
 }
 
-/** Whether {@link sendWholeMessage} works with this version of Node. Tries it with one message. */
+/** Whether {@link sendWholeMessage} works with this version of Node. */
 export function takesWholeMessages(): boolean {
   const res = new ServerResponse(new IncomingMessage(new Socket()));
   const connection = new PassThrough();

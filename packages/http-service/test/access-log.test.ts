@@ -23,7 +23,7 @@ function tell(
   access.tell(request, response, { requestId, record: AccessLog.recordOf(record), durationMs: 1.23456 });
 }
 
-test('a line is what the program’s logger would have written', () => {
+test('a line equals the line that the program’s logger would write', () => {
   const { lines, logger, access } = logOf('info');
   tell(access);
   logger.info({ requestId: 'mine', method: 'GET', status: 302, durationMs: 1.235, ...RECORD }, 'request');
@@ -33,7 +33,7 @@ test('a line is what the program’s logger would have written', () => {
   expect(lines[0]).toMatch(/^[^\n]*\n$/);
 });
 
-test('a client that went away is told of', () => {
+test('the line says that the client disconnected', () => {
   const { lines, access } = logOf('info');
   tell(access, RECORD, 'mine', { writableFinished: false });
   tell(access, RECORD, 'mine', { writableFinished: false, headersSent: false });
@@ -43,13 +43,13 @@ test('a client that went away is told of', () => {
   ]);
 });
 
-test('no line is written where the level asks for less', () => {
+test('no line is written above level info', () => {
   const { lines, access } = logOf('warn');
   tell(access);
   expect(lines).toEqual([]);
 });
 
-test('whatever addresses a record or an identifier has, their queries and credentials are not in the line', () => {
+test('queries and credentials of URLs in a record or request id are not logged', () => {
   const { lines, access } = logOf('info');
   const path = '/a/https://user:S3cr3t@host.example/x?sig=S3cr3t"\n/b';
   tell(access, { ...RECORD, path, host: 'artifacts.example' }, 'https://user:S3cr3t@host.example/y');

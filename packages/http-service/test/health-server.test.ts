@@ -20,8 +20,8 @@ beforeEach(async () => {
 });
 afterEach(() => server[Symbol.asyncDispose]());
 
-describe('a copier answers', () => {
-  test('that it lives, whatever its parts do', async () => {
+describe('the health server of a copier', () => {
+  test('answers /livez with 200 even if parts fail', async () => {
     health = { status: 'degraded', failing: ['queue local/here'] };
     expect((await fetch(`${server.address}/livez`)).status).toBe(200);
   });
@@ -30,7 +30,7 @@ describe('a copier answers', () => {
     [{ status: 'ok', failing: [] }, 200],
     [{ status: 'degraded', failing: ['queue local/here'] }, 200],
     [{ status: 'draining', failing: [] }, 503],
-  ] as const)('how ready it is: %j', async (now, status) => {
+  ] as const)('answers /readyz with %j as %d', async (now, status) => {
     health = now;
     const response = await fetch(`${server.address}/readyz?verbose`);
     expect(response.status).toBe(status);
@@ -38,26 +38,26 @@ describe('a copier answers', () => {
     expect(response.headers.get('cache-control')).toBe('no-store');
   });
 
-  test('what it counts, as Prometheus reads it', async () => {
+  test('answers /metrics in the Prometheus format', async () => {
     const response = await fetch(`${server.address}/metrics`);
     expect(response.headers.get('content-type')).toContain('text/plain');
     expect(await response.text()).toContain('cloud_mirror_test_total 1');
   });
 
-  test('HEAD as GET, without a body', async () => {
+  test('answers HEAD like GET, without a body', async () => {
     const response = await fetch(`${server.address}/readyz`, { method: 'HEAD' });
     expect(response.status).toBe(200);
     expect(await response.text()).toBe('');
   });
 
-  test('other methods with what is allowed, other paths with 404', async () => {
+  test('answers other methods with 405 and Allow, and other paths with 404', async () => {
     const posted = await fetch(`${server.address}/livez`, { method: 'POST' });
     expect(posted.status).toBe(405);
     expect(posted.headers.get('allow')).toBe('GET, HEAD');
     expect((await fetch(`${server.address}/v1/redirect`)).status).toBe(404);
   });
 
-  test('a failure of the metrics by closing the connection, not by dying', async () => {
+  test('closes the connection if the metrics fail, and keeps running', async () => {
     const broken = { contentType: 'text/plain', metrics: () => Promise.reject(new Error('a defect')) };
     await using other = await startHealthServer(
       { host: '127.0.0.1', port: 0 },
@@ -68,7 +68,7 @@ describe('a copier answers', () => {
   });
 });
 
-test('nothing is answered any more once it is closed', async () => {
+test('the server does not answer after it is closed', async () => {
   const other = await startHealthServer(
     { host: '127.0.0.1', port: 0 },
     { health: () => health, registry, logger },
@@ -77,7 +77,7 @@ test('nothing is answered any more once it is closed', async () => {
   await expect(fetch(`${other.address}/livez`)).rejects.toThrow();
 });
 
-test('a port that is taken is told', async () => {
+test('rejects with EADDRINUSE if the port is in use', async () => {
   const taken = createServer().listen(0, '127.0.0.1');
   await once(taken, 'listening');
   const { port } = taken.address() as { port: number };

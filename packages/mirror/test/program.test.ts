@@ -219,7 +219,7 @@ describe('a program that runs', () => {
       await using program = new Fixture(['--config', good], { PORT: String(port) });
       expect(await program.status()).toBe(1);
       expect(program.lines.at(-1)?.msg).toBe(
-        `cannot listen on 127.0.0.1:${port}: something else does already; choose another server.port or PORT`,
+        `cannot listen on 127.0.0.1:${port}: the port is already in use; choose another server.port or PORT`,
       );
     } finally {
       other.close();

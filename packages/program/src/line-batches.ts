@@ -1,4 +1,4 @@
-/** Where batches go: a destination of pino. */
+/** The destination of the batches, such as a pino destination. */
 export interface LineSink {
   write(text: string): unknown;
   flushSync(): void;
@@ -8,8 +8,8 @@ const BATCH_CHARACTERS = 65_536;
 const LONGEST_WAIT_MS = 100;
 
 /**
- * Log lines on their way, written many at a time: one by one they took a third of a busy front end's time. A line waits a
- * tenth of a second at the most, and none where the logger says that the process is about to end (`fatal`).
+ * Buffers log lines and writes them in batches, because single writes took a third of a busy front end's time. A line
+ * waits at most a tenth of a second. `flushSync`, which pino calls for `fatal` lines, writes at once.
  */
 export class LineBatches implements LineSink {
   readonly #sink: LineSink;
@@ -30,7 +30,7 @@ export class LineBatches implements LineSink {
     else this.#timer ??= setTimeout(() => this.flush(), LONGEST_WAIT_MS).unref();
   }
 
-  /** Hands on what is waiting. */
+  /** Passes the buffered lines to the destination. */
   flush(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
@@ -41,7 +41,7 @@ export class LineBatches implements LineSink {
     this.#sink.write(text);
   }
 
-  /** Hands on what is waiting; lines that come later are lost, as the process is gone before they are written. */
+  /** Flushes, and drops all later lines: the process ends before they could be written. */
   end(): void {
     this.flush();
     this.#ended = true;

@@ -1,31 +1,31 @@
 /*
- * What the access log needs of the logger. Imports no module at run time, so that whoever writes log lines does not
- * load pino.
+ * The parts of the logger that the access log needs. Imports nothing at run time, so that the access log does not load
+ * pino.
  */
 import type { DestinationStream, Logger } from 'pino';
 
-/** The stream that each logger of this program writes to. */
+/** The stream to which each logger of this program writes. */
 const streams = new WeakMap<Logger, DestinationStream>();
 
-/** Makes {@link lineWriter} work for `logger`. Called by `createLogger` for each logger and for its children. */
+/** Registers the stream of a logger for {@link lineWriter}. `createLogger` calls it for each logger and child. */
 export function rememberStream(logger: Logger, stream: DestinationStream): void {
   streams.set(logger, stream);
 }
 
 /**
- * Writes finished lines to the stream of `logger`, in order with the lines that the logger writes itself. The caller
- * makes sure that each line is JSON and holds no secret.
- * @throws TypeError where `createLogger` did not make the logger
+ * Writes complete lines to the stream of `logger`, in order with the lines that the logger writes itself. The caller
+ * ensures that each line is JSON and contains no secret.
+ * @throws TypeError if `createLogger` did not create the logger
  */
 export function lineWriter(logger: Logger): (line: string) => void {
   const stream = streams.get(logger);
-  if (stream === undefined) throw new TypeError('createLogger did not make this logger');
+  if (stream === undefined) throw new TypeError('createLogger did not create this logger');
   return (line) => stream.write(line);
 }
 
 /**
- * `text` with the query of every http(s) address in it replaced by `?…`, and credentials before a host by `…@`.
- * Signed queries are as good as the object they lead to, so they are never logged.
+ * Replaces the query of every http(s) URL in `text` by `?…`, and credentials before a host by `…@`. Whoever has a signed
+ * URL has access to its object, so queries are never logged.
  */
 export function withoutQuery(text: string): string {
   return text
@@ -33,7 +33,7 @@ export function withoutQuery(text: string): string {
     .replace(/(\bhttps?:\/\/[^\s?"'<>]*)\?[^\s"'<>]*/gi, '$1?…');
 }
 
-/** As {@link withoutQuery}, for JSON: an address ends at an escaped quote or line break, and escapes stay whole. */
+/** Like {@link withoutQuery}, for JSON: a URL ends at an escaped quote or line break, and no escape is cut in two. */
 export function withoutQueries(line: string): string {
   if (!line.includes('://')) return line;
   return line

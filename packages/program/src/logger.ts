@@ -8,13 +8,13 @@ export interface LoggerOptions {
   readonly level: string;
   readonly program: string;
   readonly version: string;
-  /** Where lines go; standard output where it is left out. */
+  /** Default: standard output. */
   readonly destination?: DestinationStream | undefined;
 }
 
 /**
- * One JSON object a line: `level` as a word, `time` as ISO 8601, `program`, `version`, `msg`, and what the event has.
- * Credentials do not get into it: headers and fields that carry them are masked, errors lose the queries of addresses.
+ * Creates a logger that writes one JSON object per line: `level` as a word, `time` as ISO 8601, `program`, `version`,
+ * `msg`, and the fields of the event. Masks headers and fields that contain credentials, and removes queries from URLs.
  */
 export function createLogger({ level, program, version, destination }: LoggerOptions): Logger {
   const stream = destination ?? pino.destination({ dest: 1, sync: false });
@@ -26,7 +26,7 @@ export function createLogger({ level, program, version, destination }: LoggerOpt
       formatters: { level: (label) => ({ level: label }) },
       redact: { paths: SECRET_FIELDS, censor: '[redacted]' },
       serializers: { err: describeError, error: describeError, cause: describeError },
-      // The last gate, whatever field or message an address is in.
+      // The last line of defence: covers URLs in any field or message.
       hooks: { streamWrite: withoutQueries },
       onChild: (child) => rememberStream(child, stream),
     },
@@ -55,7 +55,7 @@ const SECRET_FIELDS = SECRET_NAMES.flatMap((name) => {
   return [name, `*${dot}${name}`, `*.*${dot}${name}`];
 });
 
-/** An error as lines of the log show it. */
+/** An error in the form in which it is logged. */
 export interface DescribedError {
   readonly name: string;
   readonly message: string;
@@ -64,14 +64,14 @@ export interface DescribedError {
   readonly status?: number;
   readonly stack?: string;
   readonly cause?: DescribedError;
-  /** Of an AggregateError, such as one for each address that was tried; at most four. */
+  /** The first four errors of an AggregateError, such as one for each IP address that was tried. */
   readonly errors?: readonly DescribedError[];
 }
 
 const LONGEST_CHAIN = 8;
 const MOST_ERRORS = 4;
 
-/** Name, message, code and stack of an error and of its causes; queries of addresses left out, they may be signed. */
+/** Name, message, code and stack of an error and its causes. Queries of URLs are removed, because they may be signed. */
 export function describeError(error: unknown): DescribedError {
   return describe(error, LONGEST_CHAIN);
 }
@@ -100,6 +100,6 @@ function textOf(value: unknown): string {
   try {
     return JSON.stringify(value) ?? String(value);
   } catch {
-    return 'something that is no error';
+    return 'a thrown value that is not an error';
   }
 }

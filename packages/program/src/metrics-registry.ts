@@ -1,8 +1,8 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
 
 /**
- * Gauges that prom-client's default metrics call a total. Only counters end in `_total`, and each of these is the sum
- * of the gauge of its name without that ending.
+ * Gauges among prom-client's default metrics whose names end in `_total`, which is reserved for counters. Each of them
+ * is the sum of the gauge with the same name without `_total`, so nothing is lost without them.
  */
 const MISNAMED = [
   'nodejs_active_handles_total',
@@ -11,8 +11,8 @@ const MISNAMED = [
 ];
 
 /**
- * A registry with the default metrics of a Node process, their names prefixed by `prefix`. The default metrics whose
- * names are wrong are left out.
+ * Creates a registry with prom-client's default metrics, except the misnamed ones.
+ * @param prefix the beginning of their names
  */
 export function openMetricsRegistry(prefix: string): Registry {
   const registry = new Registry();

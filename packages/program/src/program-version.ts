@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** Version of this project, the same for every program of it. */
+/** The version of this project, which all its programs share. */
 export function programVersion(): string {
   const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
   const { version } = JSON.parse(text) as { readonly version?: unknown };

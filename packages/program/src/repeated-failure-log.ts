@@ -1,11 +1,11 @@
 import type { Logger } from './logger.ts';
 
-/** Between two warnings of one kind. */
+/** The minimum time between two warnings of one kind. */
 const QUIET_MS = 30_000;
 
 /**
- * Logs failures of a part that is asked again and again: one kind (name and code) is a warning once in 30 seconds and
- * a debug line otherwise, so that an outage does not fill the log.
+ * Logs the failures of a part that is called continually. Each kind of failure (name and code) is logged as a warning at
+ * most once in 30 seconds, and otherwise at level debug, so that an outage does not flood the log.
  */
 export function repeatedFailureLog(logger: Logger): (error: Error) => void {
   const warned = new Map<string, number>();

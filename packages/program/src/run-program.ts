@@ -5,28 +5,28 @@ import { createLogger } from './logger.ts';
 import type { Logger } from './logger.ts';
 import { programVersion } from './program-version.ts';
 
-/** The environment as a program got it; `process.env` has this shape. */
+/** The environment variables of a process, in the shape of `process.env`. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** @template Settings what the program's configuration file says */
+/** @template Settings the type of the configuration */
 export interface Program<Settings> {
-  /** As logs and help name it: `cloud-mirror-frontend`. */
+  /** The name in logs and help: `cloud-mirror-frontend`. */
   readonly name: string;
   readonly description: string;
-  /** Explains the environment variables that the program reads, for `--help`: the variable, then what it is for. */
+  /** The environment variables that `--help` lists, with their descriptions. */
   readonly variables: Readonly<Record<string, string>>;
-  /** What to change where the program cannot listen: `server.port or PORT`. */
+  /** The keys that an error message suggests changing if the program cannot listen: `server.port or PORT`. */
   readonly listenKeys: { readonly port: string; readonly host: string };
   /**
    * Reads the settings.
-   * @param file what `--config` names
-   * @throws an error whose `code` is `config_invalid` where they are faulty: its message goes to standard error
+   * @param file the value of `--config`
+   * @throws an error with `code` `config_invalid` if they are invalid; its message goes to standard error
    */
   load(file: string | undefined, environment: Environment): Promise<LoadedSettings<Settings>>;
   /**
-   * Opens everything and resolves once the program does its work. Where it rejects it has closed again what it opened.
-   * `signal` is aborted when the program is to stop before that.
-   * @throws an error whose `code` is `config_invalid` where the settings do not suit this program
+   * Opens everything and resolves when the program is ready. If it rejects, it has closed what it opened. `signal` is
+   * aborted if the program must stop before it is ready.
+   * @throws an error with `code` `config_invalid` if the settings do not suit this program
    */
   start(context: ProgramContext<Settings>): Promise<RunningProgram>;
 }
@@ -34,7 +34,7 @@ export interface Program<Settings> {
 export interface LoadedSettings<Settings> {
   readonly config: Settings;
   readonly logLevel: string;
-  /** How long the program itself gives its work to end once it was asked to stop. */
+  /** The program's own time limit for draining. */
   readonly drainSeconds: number;
 }
 
@@ -45,32 +45,33 @@ export interface ProgramContext<Settings> {
 }
 
 export interface RunningProgram {
-  /** `http://host:port` where it listens; `null` where it does not. */
+  /** `http://host:port`; null if the program does not listen. */
   readonly address: string | null;
-  /** Finishes what is under way, within the configured time, and closes everything. Called once. */
+  /** Finishes the work in progress, within the configured time, and closes everything. Called once. */
   drain(): Promise<void>;
 }
 
-/** Exit statuses of every program. */
+/** The exit statuses of all programs. */
 const EXIT = { drained: 0, crashed: 1, misconfigured: 2 } as const;
 
-/** Beyond the program's own time limits, for closing connections. */
+/** Time in addition to the drain limit, for closing connections. */
 const CLOSING_MS = 15_000;
 
 /**
  * Runs a program as a process: arguments, configuration, logger, signals, exit status.
  *
- * Prints one line of JSON with `msg: "ready"` and its address when it is ready, whatever the log level. SIGTERM and
- * SIGINT drain it: exit 0; a second signal, or an error that nobody handled: exit 1; a faulty configuration or wrong
- * arguments: exit 2, the faults on standard error. Never returns control that matters: it ends the process.
+ * When the program is ready, prints one line of JSON with `msg: "ready"` and its address, whatever the log level.
+ *
+ * Exit status 0: drained after SIGTERM or SIGINT. 1: a second signal, or an unhandled error. 2: an invalid configuration
+ * or invalid arguments, with the faults on standard error. The caller has nothing to do afterwards: the process ends.
  */
 export async function runProgram<Settings>(
   program: Program<Settings>,
   argv: readonly string[] = process.argv,
 ): Promise<void> {
-  // A program waits for a signal even where nothing else keeps it alive. The interval is the longest there is.
+  // Keeps the process alive until a signal. The interval is the longest that Node supports.
   setInterval(() => undefined, 2 ** 31 - 1);
-  // Before anything else, so that a signal in the first moments is a stop and not a death.
+  // First of all, so that a signal during start-up drains the program instead of killing it.
   const stopping = listenForSignals();
   const version = programVersion();
   const options = readArguments(program, version, argv);
@@ -94,7 +95,7 @@ export async function runProgram<Settings>(
   const exit = exitOnceWritten(lines, destination);
   watchForCrashes(logger, exit);
   stopping.onSecondSignal = () => {
-    logger.fatal('a second signal: ending at once');
+    logger.fatal('second signal: exiting without draining');
     exit(EXIT.crashed);
   };
 
@@ -107,14 +108,14 @@ export async function runProgram<Settings>(
     logger.fatal({ err: error }, startFailure(error, program.listenKeys));
     return exit(EXIT.crashed);
   }
-  // The one line that who started the program waits for is not subject to the log level.
+  // Supervisors and tests wait for this line, so it does not depend on the log level.
   logger.child({}, { level: 'info' }).info({ address: running.address }, 'ready');
 
   await stopping.asked;
   logger.info({ signal: stopping.signal.reason as unknown }, 'draining');
   const limitMs = drainSeconds * 1000 + CLOSING_MS;
   const limit = setTimeout(() => {
-    logger.fatal({ limitMs }, 'not drained in time: ending at once');
+    logger.fatal({ limitMs }, 'the drain exceeded its time limit: exiting');
     exit(EXIT.crashed);
   }, limitMs);
   try {
@@ -154,12 +155,12 @@ function listenForSignals(): Stopping {
   return stopping;
 }
 
-/** For a reader of the log that does not read. */
+/** The time limit for writing the last lines, in case the reader of the log does not read. */
 const LAST_LINES_MS = 2000;
 
 type Destination = ReturnType<typeof pino.destination>;
 
-/** Ends the process when the lines logged so far are written; the status of the first call counts. */
+/** Exits after the buffered log lines are written. Only the first call has an effect. */
 function exitOnceWritten(lines: LineBatches, destination: Destination): (status: number) => void {
   let ending = false;
   return (status) => {
@@ -176,7 +177,7 @@ function exitOnceWritten(lines: LineBatches, destination: Destination): (status:
 function watchForCrashes(logger: Logger, exit: (status: number) => void): void {
   let crashed = false;
   process.on('uncaughtException', (error: unknown, origin) => {
-    // What breaks after the first is its consequence, and the log may be closed already.
+    // Later errors are consequences of the first, and the log may already be closed.
     if (crashed) return;
     crashed = true;
     logger.fatal(
@@ -215,7 +216,7 @@ function helpText(variables: Readonly<Record<string, string>>): string {
 Environment:
 ${lines.join('\n')}
 
-Exit status: 0 stopped by SIGTERM or SIGINT and drained, 1 crashed, 2 faulty configuration or arguments.`;
+Exit status: 0 drained after SIGTERM or SIGINT, 1 crashed, 2 invalid configuration or arguments.`;
 }
 
 function isConfigurationFault(error: unknown): error is Error {
@@ -227,18 +228,18 @@ function exitWithFaults(error: Error): never {
   process.exit(EXIT.misconfigured);
 }
 
-/** What can be done about the usual reasons why a program does not start. */
+/** Describes why a program cannot start, with the remedy for common causes. */
 function startFailure(error: unknown, keys: Program<unknown>['listenKeys']): string {
   const { code, address, port } = error as { code?: unknown; address?: unknown; port?: unknown };
   const where = `${String(address)}:${String(port)}`;
   switch (code) {
     case 'EADDRINUSE':
-      return `cannot listen on ${where}: something else does already; choose another ${keys.port}`;
+      return `cannot listen on ${where}: the port is already in use; choose another ${keys.port}`;
     case 'EACCES':
-      return `cannot listen on ${where}: not permitted; ports below 1024 need privileges`;
+      return `cannot listen on ${where}: permission denied; ports below 1024 need privileges, so choose another ${keys.port}`;
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
-      return `cannot listen on ${where}: this machine has no such address; see ${keys.host}`;
+      return `cannot listen on ${where}: this machine has no such address; change ${keys.host}`;
     default:
       return 'could not start';
   }

@@ -20,7 +20,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-test('lines are written together, in their order, after a tenth of a second', () => {
+test('lines are written as one batch, in order, after a tenth of a second', () => {
   batches.write('one\n');
   vi.advanceTimersByTime(60);
   batches.write('two\n');
@@ -32,7 +32,7 @@ test('lines are written together, in their order, after a tenth of a second', ()
   expect(written).toEqual(['one\ntwo\n', 'three\n']);
 });
 
-test('many lines do not wait', () => {
+test('a full batch is written at once', () => {
   const line = `${'x'.repeat(999)}\n`;
   for (let number = 0; number < 70; number += 1) batches.write(line);
   expect(written).toEqual([line.repeat(66)]);
@@ -40,7 +40,7 @@ test('many lines do not wait', () => {
   expect(written.join('')).toBe(line.repeat(70));
 });
 
-test('before the end of the process everything is handed on, and written', () => {
+test('flushSync writes the buffered lines before it flushes the destination', () => {
   batches.write('last words\n');
   batches.flushSync();
   expect(written).toEqual(['last words\n']);
@@ -49,7 +49,7 @@ test('before the end of the process everything is handed on, and written', () =>
   expect(written).toHaveLength(1);
 });
 
-test('nothing is written after the end', () => {
+test('lines after end() are dropped', () => {
   batches.write('one\n');
   batches.end();
   batches.write('two\n');

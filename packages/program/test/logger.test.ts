@@ -11,7 +11,7 @@ function capture(level = 'info') {
 }
 
 describe('a line', () => {
-  test('has level, time, program, version and message, and nothing of the machine', () => {
+  test('has level, time, program, version and message, but no host name or pid', () => {
     const { lines, logger } = capture();
     logger.warn({ count: 1 }, 'hello');
     expect(lines).toEqual([
@@ -32,7 +32,7 @@ describe('a line', () => {
     expect(lines).toEqual([]);
   });
 
-  test('has no credentials', () => {
+  test('contains no credentials', () => {
     const { lines, logger } = capture();
     const secret = 'hunter2';
     logger.info({
@@ -59,7 +59,7 @@ describe('a line', () => {
 });
 
 describe('an error', () => {
-  test('is told with code, stack and its causes', () => {
+  test('is logged with code, stack and causes', () => {
     const cause = Object.assign(new TypeError('inner'), { code: 'ECONNREFUSED' });
     const error = Object.assign(new Error('outer', { cause }), {
       code: 'store_unavailable',
@@ -75,7 +75,7 @@ describe('an error', () => {
     });
   });
 
-  test('that is its own cause comes to an end', () => {
+  test('that is its own cause is logged to a limited depth', () => {
     const error = new Error('circle');
     error.cause = error;
     expect(JSON.stringify(describeError(error)).length).toBeLessThan(50_000);
@@ -85,8 +85,8 @@ describe('an error', () => {
     ['text', 'text'],
     [undefined, 'undefined'],
     [{ a: 1 }, '{"a":1}'],
-    [1n, 'something that is no error'],
-  ])('may be the value %s', (value, message) => {
+    [1n, 'a thrown value that is not an error'],
+  ])('may be the thrown value %s', (value, message) => {
     expect(describeError(value)).toMatchObject({ message });
   });
 });
@@ -103,7 +103,7 @@ test.each([
   expect(withoutQuery(text)).toBe(result);
 });
 
-test('failures of one kind warn once in a while', () => {
+test('repeated failures of one kind are logged as one warning', () => {
   const { lines, logger } = capture();
   const log = repeatedFailureLog(logger);
   const failure = (code: string) => Object.assign(new Error('x'), { code });
@@ -111,7 +111,7 @@ test('failures of one kind warn once in a while', () => {
   expect(lines.map((line) => (line.err as { code: string }).code)).toEqual(['ECONNREFUSED', 'ETIMEDOUT']);
 });
 
-test('finished lines go to the stream of a logger, and of what it was made from', () => {
+test('lineWriter writes to the stream of a logger and of its children', () => {
   const lines: string[] = [];
   const destination = { write: (line: string) => void lines.push(line) };
   const logger = createLogger({ level: 'info', program: 'test', version: '0', destination });

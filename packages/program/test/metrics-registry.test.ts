@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { openMetricsRegistry } from '../src/index.ts';
 
-test('has the default metrics, and only counters among those whose names end in _total', async () => {
+test('has the default metrics, and only counters have names that end in _total', async () => {
   const text = await openMetricsRegistry('prefix_').metrics();
   const types = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name = '', type = '']) => [name, type]);
   expect(types).toContainEqual(['prefix_process_cpu_seconds_total', 'counter']);
