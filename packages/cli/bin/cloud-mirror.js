@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// Plain JavaScript for any Node: the program itself is TypeScript, which Node runs from version 24 on. An older Node
-// hands over to the Node 24 that came with the installation.
+// Plain JavaScript that any Node can run. The program itself is TypeScript, which needs Node 24. An older Node starts
+// the Node 24 that comes with the installation.
 import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { constants } from 'node:os';
@@ -20,7 +20,7 @@ function handOver() {
   if (node === null) {
     console.error(
       `error: cloud-mirror needs Node ${NEEDED_MAJOR} or newer and found ${process.version}; ` +
-        'install it, or run npm ci without --omit=optional, which brings one',
+        'install it, or run npm ci without --omit=optional, which installs Node 24 as well',
     );
     process.exitCode = 2;
     return;

@@ -1,7 +1,7 @@
-/** Longest answer of the front end that is read; the rest is left out. */
+/** The longest response that is read; more than any response of a front end. */
 const LONGEST_BYTES = 4 * 1024 * 1024;
 
-/** The text of an answer. One that is longer than any the front end gives is cut. */
+/** Reads a response as text and cuts it after {@link LONGEST_BYTES}. */
 export async function answerText(body: AsyncIterable<Uint8Array>): Promise<string> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
@@ -13,7 +13,7 @@ export async function answerText(body: AsyncIterable<Uint8Array>): Promise<strin
   return Buffer.concat(chunks).toString('utf8');
 }
 
-/** The object that a JSON text holds; `null` where it holds none. */
+/** Parses a JSON object; null if `text` is not JSON or not an object. */
 export function jsonObject(text: string): Readonly<Record<string, unknown>> | null {
   try {
     const value: unknown = JSON.parse(text);

@@ -16,9 +16,9 @@ export interface ArtifactResponse {
 }
 
 /**
- * GETs `location` along its redirects, up to the first answer that is none. Sends nothing that names the user; the
- * bytes are taken as they are stored, never decoded.
- * @throws CommandError where a hop cannot be reached, or there are too many
+ * GETs `location` and follows redirects. Sends no credentials, and does not decode the body.
+ * @returns the first response that is not a redirect
+ * @throws CommandError if a hop cannot be reached, or there are too many
  */
 export async function getArtifact(
   location: URL,
@@ -31,17 +31,17 @@ export async function getArtifact(
     if (!REDIRECTS.has(statusCode) || next === null) return { status: statusCode, url, headers, body };
     await body.dump();
     if (!URL.canParse(next, url.href) || !/^https?:$/.test(new URL(next, url).protocol))
-      throw new CommandError(`${url.host} redirects to what is no http(s) address; mirror another URL`);
+      throw new CommandError(`${url.host} redirects to a URL that is not http(s); mirror another URL`);
     url = new URL(next, url);
   }
   throw new CommandError(`${location.host} redirects more than ${REDIRECT_LIMIT} times; mirror another URL`);
 }
 
 async function get(url: URL, options: Parameters<typeof getArtifact>[1]): Promise<Dispatcher.ResponseData> {
-  // undici would not send them; a URL that holds some was not meant for everybody.
+  // undici ignores credentials in a URL, and such a URL is private.
   if (url.username !== '' || url.password !== '')
     throw new CommandError(
-      `${url.host} is redirected to with a user name in the address; mirror another URL`,
+      `a redirect to ${url.host} has a user name in its URL, which is not supported; mirror another URL`,
     );
   try {
     return await request(url, { ...options, headers: { 'accept-encoding': 'identity' } });

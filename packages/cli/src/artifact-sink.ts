@@ -5,26 +5,26 @@ import { basename, dirname, join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { UsageError } from './command-error.ts';
 
-/** Where the bytes of an artifact go. Exactly one of `keep` and `discard` ends it. */
+/** The destination of an artifact's bytes. The caller calls either `keep` or `discard`, exactly once. */
 export interface ArtifactSink {
   readonly stream: Writable;
-  /** Whether `stream` is ended with the artifact: standard output is not ours to end. */
+  /** Whether to end `stream` after the artifact; false for standard output, which stays open. */
   readonly endWithArtifact: boolean;
-  /** Once everything was written and found right. */
+  /** Keeps the artifact, after all bytes are written and verified. */
   keep(): Promise<void>;
-  /** Leaves nothing behind, where what was written can be taken back. */
+  /** Removes what was written, if that is possible. */
   discard(): Promise<void>;
 }
 
-/** Bytes that are passed on as they come: `discard` comes too late for them. */
+/** Writes the bytes straight to a stream, so `discard` cannot take them back. */
 export function streamSink(stdout: Writable): ArtifactSink {
   return { stream: stdout, endWithArtifact: false, keep: async () => {}, discard: async () => {} };
 }
 
 /**
- * A file that appears, or is replaced, only when it is kept: until then the bytes are in a temporary file beside it.
- * What is no regular file (`/dev/null`, a pipe) is written to as it is.
- * @throws UsageError where nothing can be written there
+ * Writes to a temporary file next to `path`, which `keep` renames, so that `path` is never incomplete. Writes directly
+ * to a path that is not a regular file, such as `/dev/null` or a pipe.
+ * @throws UsageError if the path cannot be written
  */
 export async function fileSink(path: string): Promise<ArtifactSink> {
   try {

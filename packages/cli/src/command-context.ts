@@ -1,11 +1,11 @@
 import type { Writable } from 'node:stream';
 
-/** What a command has of the process that runs it. */
+/** The parts of the process that a command uses. */
 export interface CommandContext {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly stdout: Writable;
-  /** Where messages and progress go. `isTTY` tells a terminal. */
+  /** For messages and progress. `isTTY` is true for a terminal. */
   readonly stderr: Writable & { readonly isTTY?: boolean };
-  /** Aborted when the process is told to end. */
+  /** Aborted when the process receives a signal to end. */
   readonly signal: AbortSignal;
 }

@@ -2,12 +2,12 @@ import { SingleBar } from 'cli-progress';
 import { byteSize } from './byte-size.ts';
 import type { CommandContext } from './command-context.ts';
 
-/** Shows how far a download is. Disposed of when it ends, however it ends: the terminal is as it was then. */
+/** Shows the progress of a download. Disposal restores the terminal, whether or not the download succeeded. */
 export interface DownloadProgress extends Disposable {
   update(bytes: number): void;
 }
 
-/** A bar on the terminal; nothing where there is none, or it is not wanted. */
+/** Shows a progress bar, if `stderr` is a terminal and the bar is wanted. */
 export function showProgress(
   stderr: CommandContext['stderr'],
   options: { readonly wanted: boolean; readonly sizeBytes: number | null },

@@ -19,9 +19,9 @@ export interface DownloadRequest {
   readonly service: string;
   readonly region: string;
   readonly waitSeconds: number | undefined;
-  /** Longest silence of a server. */
+  /** The time limit for a server that sends nothing. */
   readonly idleSeconds: number;
-  /** What the user says the SHA-256 is, lower-case hex. */
+  /** The SHA-256 that the user expects, in lower-case hex. */
   readonly sha256: string | null;
   readonly progress: boolean;
 }
@@ -29,15 +29,15 @@ export interface DownloadRequest {
 export interface Downloaded {
   readonly answer: MirrorAnswer;
   readonly sizeBytes: number;
-  /** Of the bytes that came, lower-case hex. */
+  /** The SHA-256 of the received bytes in lower-case hex. */
   readonly sha256: string;
-  /** Whose digest they were held to; `null` where nobody states one. */
+  /** The source of the digest that the bytes match; null if no digest is known. */
   readonly verifiedBy: string | null;
 }
 
 /**
- * Fetches an artifact through the mirror into `sink`, which the caller keeps or discards. Returns only where length
- * and digest are right.
+ * Downloads an artifact through the mirror into `sink`, which the caller keeps or discards. Resolves only if length and
+ * digest are correct.
  * @throws CommandError
  */
 export async function download(
@@ -56,7 +56,7 @@ export async function download(
     if (expected !== null && expected.sha256 !== received.sha256)
       throw new CommandError(
         `SHA-256 of the ${answer.source} is ${received.sha256}, but ${expected.statedBy} says ${expected.sha256}; ` +
-          'do not use it, and tell the operators',
+          'do not use it, and tell the operators of the mirror',
       );
     return { answer, ...received, verifiedBy: expected?.statedBy ?? null };
   } finally {
@@ -64,7 +64,7 @@ export async function download(
   }
 }
 
-/** Statuses of a store whose copy has gone although the mirror knew it. */
+/** The statuses with which a store answers for a copy that was deleted after the mirror recorded it. */
 const COPY_GONE: ReadonlySet<number> = new Set([403, 404, 410]);
 
 async function findArtifact(
@@ -79,12 +79,13 @@ async function findArtifact(
     return { answer, response };
   };
   const first = await find(false);
-  // A copy that somebody removed: the mirror looks, and makes another.
+  // Somebody deleted the copy: revalidation makes the mirror check the store and copy the object again.
   const gone = first.answer.source === 'copy' && COPY_GONE.has(first.response.status);
   const found = gone ? await find(true) : first;
   const { answer, response } = found;
   if (response.status === 200) return found;
-  const remedy = answer.source === 'copy' ? 'try again, or tell the operators' : 'check the origin URL';
+  const remedy =
+    answer.source === 'copy' ? 'try again, or tell the operators of the mirror' : 'check the origin URL';
   throw new CommandError(
     `the ${answer.source} at ${response.url.host} answered ${response.status}; ${remedy}`,
   );
@@ -118,7 +119,7 @@ async function receive(
     throw written === null ? networkFailure(error, response.url) : new CommandError(written);
   }
   if (statedBytes !== null && sizeBytes !== statedBytes)
-    throw new CommandError(`${sizeBytes} bytes came of ${statedBytes}; try again`);
+    throw new CommandError(`received ${sizeBytes} of ${statedBytes} bytes; try again`);
   return { sizeBytes, sha256: hash.digest('hex') };
 }
 
@@ -127,13 +128,13 @@ function contentLength(text: string | null): number | null {
 }
 
 const WRITE_FAILURES: Readonly<Record<string, string>> = {
-  ENOSPC: 'the disk is full; make room, or give another file as -o FILE',
-  EDQUOT: 'the quota is used up; make room, or give another file as -o FILE',
-  EFBIG: 'the file would be larger than is permitted here; give another file as -o FILE',
-  EPIPE: 'the reader of standard output went away; nothing is left to do',
+  ENOSPC: 'the disk is full; free some space, or give another file as -o FILE',
+  EDQUOT: 'the disk quota is exceeded; free some space, or give another file as -o FILE',
+  EFBIG: 'the file would exceed the limit of the file system or the user; give another file as -o FILE',
+  EPIPE: 'the program that reads standard output has ended',
 };
 
-/** What writing failed by; `null` where the failure was not one of writing. */
+/** Describes a failed write; null if the error has another cause. */
 function writeFailure(error: unknown): string | null {
   if (!(error instanceof Error) || !('code' in error) || !('syscall' in error)) return null;
   if (error.syscall !== 'write' && error.syscall !== 'open') return null;

@@ -5,8 +5,8 @@ import { CommandError } from './command-error.ts';
 const CONNECT_LIMIT_MS = 10_000;
 
 /**
- * Connections of one command, by way of HTTP_PROXY, HTTPS_PROXY and NO_PROXY where those are set. An answer may stay
- * silent for `idleMs`, before its head and in its body.
+ * Opens the connection pool of one command, which honours HTTP_PROXY, HTTPS_PROXY and NO_PROXY.
+ * @param idleMs the time limit for the response headers, and for each pause in the body
  */
 export function openHttpAgent(idleMs: number): Dispatcher {
   return new EnvHttpProxyAgent({
@@ -16,7 +16,7 @@ export function openHttpAgent(idleMs: number): Dispatcher {
   });
 }
 
-/** Says of a failed exchange with `url` what went wrong and where, without the URL's query. */
+/** Converts a network error to an error that names host and cause, without the query of the URL. */
 export function networkFailure(error: unknown, url: URL): CommandError {
   const { code, message } = innermost(error);
   const cause = CAUSES[code] ?? (message || code || 'the connection failed');
@@ -26,18 +26,18 @@ export function networkFailure(error: unknown, url: URL): CommandError {
 }
 
 const CAUSES: Readonly<Record<string, string>> = {
-  ENOTFOUND: 'there is no such host',
+  ENOTFOUND: 'the host does not exist',
   EAI_AGAIN: 'the host name cannot be resolved now',
   ECONNREFUSED: 'the connection was refused',
-  ECONNRESET: 'the connection was cut',
-  UND_ERR_SOCKET: 'the connection was cut',
+  ECONNRESET: 'the connection was closed by the server',
+  UND_ERR_SOCKET: 'the connection was closed by the server',
   UND_ERR_CONNECT_TIMEOUT: 'no connection within the time limit',
   UND_ERR_HEADERS_TIMEOUT: 'no answer within the time limit',
   UND_ERR_BODY_TIMEOUT: 'the answer stopped arriving',
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'the answer ended before its stated length',
 };
 
-/** Several addresses of a host were tried: the first one's failure stands for all. */
+/** If several IP addresses of a host were tried, reports the first failure. */
 function innermost(error: unknown): { code: string; message: string } {
   const one: unknown = error instanceof AggregateError ? error.errors[0] : error;
   if (!(one instanceof Error)) return { code: '', message: String(one) };

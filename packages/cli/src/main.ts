@@ -2,16 +2,16 @@
 import { constants } from 'node:os';
 import { run } from './program.ts';
 
-/** What is left to do once a signal came (removing a temporary file) is short; beyond this the process just ends. */
+/** The time limit for cleaning up after a signal, such as removing a temporary file. */
 const CLEAN_UP_LIMIT_MS = 5_000;
 
 const interruption = new AbortController();
-/** As shells tell of a signal: 128 and its number. */
+/** 128 plus the signal number, as shells report it. */
 let interruptedStatus = 0;
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  // Not `once`: a terminal and a parent process may both deliver the same Ctrl-C, and the second must not cut the
-  // clean-up short.
+  // Not `once`: a terminal and a parent process may both deliver the same Ctrl-C, and without a listener the second one
+  // would kill the process during the clean-up.
   process.on(signal, () => {
     if (interruption.signal.aborted) return;
     interruptedStatus = 128 + constants.signals[signal];
@@ -20,7 +20,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   });
 }
 let stdoutFailed = false;
-// A reader that has seen enough (`| head`) is no fault of ours; without a listener it would be an uncaught exception.
+// A reader may close the pipe early (`| head`). Without a listener that would be an uncaught exception.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   stdoutFailed = true;
   process.exitCode = 1;

@@ -8,33 +8,33 @@ import { headerText } from './http-headers.ts';
 import type { HttpHeaders } from './http-headers.ts';
 import { describeProblem } from './problem.ts';
 
-/** Where the mirror sends a client. */
+/** The mirror's redirect. */
 export interface MirrorAnswer {
   readonly source: 'copy' | 'origin';
-  /** Why, in the mirror's own words: `hit`, `stored`, `wait_over`. */
+  /** The reason for the redirect; for a fallback, the `detail` of Cache-Status such as `wait_over`. */
   readonly why: string;
   readonly location: URL;
-  /** The copy's digest as the mirror knows it, lower-case hex. */
+  /** The copy's SHA-256 in lower-case hex, if the mirror knows it. */
   readonly sha256: string | null;
 }
 
 export interface LookupOptions {
   readonly dispatcher: Dispatcher;
   readonly signal: AbortSignal;
-  /** Seconds to wait for a copy that is not there yet; the mirror's own limit where `undefined`. */
+  /** How long the mirror may wait for a copy; undefined for the mirror's own limit. */
   readonly waitSeconds: number | undefined;
-  /** Time limit of the answer, beside the wait. */
+  /** The time limit of the response, in addition to the wait. */
   readonly idleMs: number;
-  /** Have the mirror look whether the copy is there still. */
+  /** Whether the mirror must check that the copy still exists. */
   readonly revalidate: boolean;
 }
 
-/** Longest the mirror waits by itself: its configured maximum is not known here. */
+/** An upper bound of the mirror's own wait, because the client does not know `server.maxWaitSeconds`. */
 const LONGEST_DEFAULT_WAIT_MS = 60_000;
 
 /**
- * Asks the mirror where the copy of `origin` is.
- * @throws CommandError for every answer that is no redirect
+ * Asks the mirror for the copy of `origin`.
+ * @throws CommandError if the response is not a redirect
  */
 export async function lookUp(address: string, origin: string, options: LookupOptions): Promise<MirrorAnswer> {
   const url = new URL(address);
@@ -42,18 +42,18 @@ export async function lookUp(address: string, origin: string, options: LookupOpt
   const location = headerText(headers.location);
   if (status !== 302 || location === null) throw notARedirect(status, headers, text, location);
   if (!URL.canParse(location, url.href))
-    throw new CommandError(`the mirror's Location is not an address: ${location}; tell its operators`);
+    throw new CommandError(`the mirror's Location is not a URL: ${location}; tell its operators`);
   const target = new URL(location, url);
   if (target.protocol !== 'http:' && target.protocol !== 'https:')
     throw new CommandError(
-      `the mirror sends to ${target.protocol}, which is not followed; tell its operators`,
+      `the mirror redirects to a ${target.protocol} URL, which is not supported; tell its operators`,
     );
   const cacheStatus = headerText(headers['cache-status']) ?? '';
   const detail = /;\s*detail="?([^";,]+)/.exec(cacheStatus)?.[1];
-  // A fallback leads to the origin URL itself; nothing else ever does.
+  // Only a fallback redirects to the origin URL itself.
   if (target.href === normalForm(origin)) {
     const state = jsonObject(text)?.['status'];
-    const why = detail ?? (typeof state === 'string' ? state : 'no cause is given');
+    const why = detail ?? (typeof state === 'string' ? state : 'no reason given');
     return { source: 'origin', why, location: target, sha256: null };
   }
   const why = /;\s*stored\b/.test(cacheStatus) ? 'made just now' : 'it was there';

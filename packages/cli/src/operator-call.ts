@@ -6,7 +6,7 @@ import type { HttpHeaders } from './http-headers.ts';
 import { networkFailure, openHttpAgent } from './http-agent.ts';
 import { describeProblem } from './problem.ts';
 
-/** A purge of every region waits for each store and for the memory of every front end. */
+/** Long, because a purge of every region waits for each store and for the memory of every front end. */
 const ANSWER_LIMIT_MS = 120_000;
 
 export interface OperatorCall {
@@ -14,7 +14,7 @@ export interface OperatorCall {
   readonly address: string;
   readonly token: string;
   readonly signal: AbortSignal;
-  /** Statuses beside 2xx whose answers the caller reads itself. */
+  /** Statuses other than 2xx whose responses the caller handles itself. */
   readonly alsoAnswers?: readonly number[];
 }
 
@@ -26,8 +26,8 @@ export interface OperatorAnswer {
 }
 
 /**
- * Makes one of the operators' calls. No redirect is followed: the token is for this front end alone.
- * @throws CommandError for every answer that is neither a success nor one the caller wants
+ * Makes an operators' call. Does not follow redirects, because the token is only for this front end.
+ * @throws CommandError unless the status is 2xx or one that the caller handles
  */
 export async function callAsOperator(call: OperatorCall): Promise<OperatorAnswer> {
   const url = new URL(call.address);
@@ -51,7 +51,7 @@ export async function callAsOperator(call: OperatorCall): Promise<OperatorAnswer
   }
 }
 
-/** Why the front end did not do what it was asked. */
+/** Converts an error response of the front end to an error with a remedy. */
 export function refusal({ status, headers, text }: OperatorAnswer): CommandError {
   const location = headerText(headers.location);
   if (location !== null && status >= 300 && status < 400)
@@ -60,7 +60,7 @@ export function refusal({ status, headers, text }: OperatorAnswer): CommandError
     status === 401
       ? '; check the token'
       : status === 503
-        ? `; nothing was claimed to be done, try again${retryAfter(headers['retry-after'])}`
+        ? `; the call may have had no effect, try again${retryAfter(headers['retry-after'])}`
         : '';
   return new CommandError(`${describeProblem(status, headers, text)}${remedy}`);
 }

@@ -3,25 +3,25 @@ import { Option } from 'commander';
 import type { CommandContext } from './command-context.ts';
 import { UsageError } from './command-error.ts';
 
-/** There is no option that takes the token itself: every user of the machine can read the arguments of a process. */
+/** There is no option for the token itself, because every user of a machine can read the arguments of a process. */
 export function tokenFileOption(): Option {
   return new Option(
     '--token-file <file>',
-    "file that holds the operator's token; else CLOUD_MIRROR_TOKEN (never an argument, which others can see)",
+    "file that contains the operator's token (default: the token in CLOUD_MIRROR_TOKEN); never an argument, which others can see",
   );
 }
 
-/** @throws UsageError where there is no token, or it cannot stand in a header */
+/** @throws UsageError if there is no token, or it is not valid in a header */
 export async function operatorToken(file: string | undefined, context: CommandContext): Promise<string> {
   const text = file === undefined ? context.env['CLOUD_MIRROR_TOKEN'] : await readTokenFile(file);
   const token = text?.trim() ?? '';
   const source = file ?? 'CLOUD_MIRROR_TOKEN';
   if (token === '')
-    throw new UsageError(`${source} holds no token; set CLOUD_MIRROR_TOKEN or give --token-file`);
-  // RFC 6750 section 2.1, b64token.
+    throw new UsageError(`${source} contains no token; set CLOUD_MIRROR_TOKEN or give --token-file`);
+  // b64token of RFC 6750, section 2.1.
   if (!/^[A-Za-z0-9._~+/-]+=*$/.test(token))
     throw new UsageError(
-      `what ${source} holds is no bearer token; it must be one line, as token new made it`,
+      `the content of ${source} is not a bearer token; it must be one line, as printed by "token new"`,
     );
   return token;
 }

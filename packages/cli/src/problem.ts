@@ -4,8 +4,8 @@ import type { HttpHeaders } from './http-headers.ts';
 import { printable } from './printable.ts';
 
 /**
- * One line for an answer that is an error, from its problem details (RFC 9457) where it has them: status, code, detail
- * and the request id, by which the operators find it in their logs.
+ * Describes an error response in one line, from its problem details (RFC 9457) if it has them: status, code, detail and
+ * the request id, by which operators find the request in their logs.
  */
 export function describeProblem(status: number, headers: HttpHeaders, text: string): string {
   const problem = jsonObject(text) ?? {};
@@ -15,6 +15,6 @@ export function describeProblem(status: number, headers: HttpHeaders, text: stri
   };
   const requestId = field('requestId') ?? headerText(headers['x-request-id']);
   const what = [`${status}`, field('code')].filter((part) => part !== null).join(' ');
-  const detail = field('detail') ?? field('title') ?? 'no detail is given';
+  const detail = field('detail') ?? field('title') ?? 'no detail given';
   return `${what}: ${detail}${requestId === null ? '' : ` (request id ${requestId})`}`;
 }

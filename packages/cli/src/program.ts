@@ -15,16 +15,16 @@ import { urlCommand } from './commands/url.ts';
 
 const EPILOGUE = `
 Environment:
-  CLOUD_MIRROR_URL     the front end, where --mirror is not given
+  CLOUD_MIRROR_URL     URL of the front end, if --mirror is not given
   CLOUD_MIRROR_TOKEN   an operator's token, for purge, flush and status
   CLOUD_MIRROR_CONFIG  the configuration file, for config check, setup and doctor
 
 Exit status: 0 done, 1 failed, 2 wrong usage or configuration.`;
 
-/** The command line with all its commands; none of them ends the process. */
+/** Builds the command line with all commands. No command ends the process. */
 export function createProgram(context: CommandContext): Command {
   const program = new Command('cloud-mirror')
-    .description('Fetches through Cloud Mirror, and operates it')
+    .description('Downloads artifacts through Cloud Mirror, and operates it')
     .version(packageJson.version)
     .addHelpText('after', EPILOGUE);
   const commands = [
@@ -49,7 +49,8 @@ export function createProgram(context: CommandContext): Command {
 }
 
 /**
- * Runs one command line, the arguments only, and says on `stderr` why it failed.
+ * Runs one command and prints the reason of a failure on `stderr`.
+ * @param args the arguments, without the name of the program
  * @returns the exit status: 0 done, 1 failed, 2 wrong usage or configuration
  */
 export async function run(args: readonly string[], context: CommandContext): Promise<number> {
@@ -57,7 +58,7 @@ export async function run(args: readonly string[], context: CommandContext): Pro
     await createProgram(context).parseAsync(args, { from: 'user' });
     return 0;
   } catch (error) {
-    // Commander has already written what it has to say.
+    // Commander has already printed its message.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     context.stderr.write(`error: ${messageOf(error, context.signal)}\n`);
     return error instanceof UsageError || error instanceof RewriteError ? 2 : 1;
@@ -68,7 +69,7 @@ function messageOf(error: unknown, signal: AbortSignal): string {
   if (signal.aborted && signal.reason instanceof Error) return signal.reason.message;
   if (error instanceof CommandError || error instanceof UsageError || error instanceof RewriteError)
     return error.message;
-  // Not foreseen: whoever mends it needs to know where it happened.
+  // An unexpected error is a defect, which needs the stack to be found.
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 

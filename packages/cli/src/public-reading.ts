@@ -2,7 +2,7 @@ import type { Backend } from '@cloud-mirror/mirrored-objects';
 import { isPubliclyRead, StorageError } from '@cloud-mirror/storage-provider';
 import type { PubliclyRead, PublicRead } from '@cloud-mirror/storage-provider';
 
-/** Whether clients can read the copies of a back end to which they are sent with plain addresses. */
+/** Whether clients can read the copies of a back end at unsigned URLs. */
 export interface PublicReading {
   readonly status: 'ok' | 'warning' | 'failure';
   readonly detail: string;
@@ -11,11 +11,11 @@ export interface PublicReading {
 
 const ALLOW_READING =
   'let everyone read the objects of the bucket (a policy that allows s3:GetObject, and no Block Public Access), ' +
-  'give a publicUrl that serves them, or set access: signed';
+  'set a publicUrl that serves them, or set access: signed';
 
 /**
- * Reads a copy as a client does; where there is none, an object that is stored for that and removed again.
- * @returns null where clients get signed addresses, or the front end serves the copies
+ * Reads a copy like a client, without credentials. If there is no copy, stores a trial object and deletes it afterwards.
+ * @returns null if clients get signed URLs, or the front end serves the copies itself
  */
 export async function tryPublicReading(
   { store }: Pick<Backend, 'store'>,
@@ -35,8 +35,8 @@ export async function tryPublicReading(
     case 'untried':
       return {
         status: 'warning',
-        detail: `not known whether clients may read copies: ${read.why}`,
-        remedy: 'run doctor again once there is a copy, from where clients are',
+        detail: `it is unknown whether clients may read copies: ${read.why}`,
+        remedy: 'run doctor again when there is a copy, on a machine in the network of the clients',
       };
   }
 }

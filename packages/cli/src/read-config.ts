@@ -4,7 +4,7 @@ import type { CommandContext } from './command-context.ts';
 import { UsageError } from './command-error.ts';
 
 /**
- * The configuration in `file`, or in the one that the environment names.
+ * Reads the configuration in `file`, or in the file that the environment names.
  * @throws UsageError with every fault
  */
 export async function readConfig(file: string | undefined, context: CommandContext): Promise<Config> {
@@ -20,7 +20,7 @@ interface ProgramSettings {
 }
 
 /**
- * As {@link readConfig}, what one program reads of the file. The standalone program reads all of it.
+ * Like {@link readConfig}, but reads only the sections of one program. The standalone program reads the whole file.
  * @throws UsageError with every fault
  */
 export async function readProgramConfig<Name extends keyof ProgramSettings>(
@@ -28,7 +28,7 @@ export async function readProgramConfig<Name extends keyof ProgramSettings>(
   file: string | undefined,
   context: CommandContext,
 ): Promise<ProgramSettings[Name]> {
-  // Not before it is needed: with it come the clients of every store, and `url` and `get` are to start at once.
+  // Imported late, because it loads the client of every store, which would delay `url` and `get`.
   const { ConfigError, loadConfig } = await import('@cloud-mirror/config');
   const { COPIER_CONFIG, FRONTEND_CONFIG, STANDALONE_CONFIG } = await import('@cloud-mirror/mirror');
   const formats: { readonly [P in keyof ProgramSettings]: ConfigFormat<ProgramSettings[P]> } = {

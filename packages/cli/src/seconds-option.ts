@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander';
 
-/** Parses an option's whole number of seconds, at least `least`. */
+/** Parses an option whose value is a whole number of seconds, `least` or more. */
 export function seconds(least: number): (text: string) => number {
   return (text) => {
     const value = /^\d{1,6}$/.test(text) ? Number(text) : Number.NaN;

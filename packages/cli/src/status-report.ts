@@ -6,17 +6,17 @@ import { CommandError } from './command-error.ts';
 import { printable } from './printable.ts';
 
 /**
- * The reports that an answer holds: one, or those below `regions` where every region was asked.
- * @throws CommandError where it holds none
+ * Parses the reports in a response: one, or those in `regions` if the region was `all`.
+ * @throws CommandError if there is no report
  */
 export function statusReports(text: string): readonly StatusReport[] {
   const answer = jsonObject(text);
   const reports: unknown = answer?.['regions'] ?? [answer];
   if (Array.isArray(reports) && reports.every(isStatusReport)) return reports;
-  throw new CommandError('the mirror answered with no report that this version knows; use --json to see it');
+  throw new CommandError('this version does not understand the report of the mirror; use --json to see it');
 }
 
-/** A report for people, each line ended. */
+/** Formats a report as text. Each line ends with a line break. */
 export function describeStatus(report: StatusReport): string {
   const rows: [string, string][] = [
     ['url', report.url],
@@ -33,8 +33,8 @@ export function describeStatus(report: StatusReport): string {
 const REDIRECTS: Readonly<Record<StatusReport['redirect']['to'], string>> = {
   copy: 'to the copy',
   origin: 'to the origin',
-  wait: 'after the copy, which is being made',
-  origin_status: "none, the origin's error is answered",
+  wait: 'after the copy, which is in progress',
+  origin_status: "none, the origin's error is passed on",
   refused: 'none, the request is refused',
 };
 
@@ -42,7 +42,7 @@ function entryRows(report: StatusReport): [string, string][] {
   const { entry, ageSeconds, leaseSeconds } = report;
   if (entry === null) return [['entry', 'none']];
   const age = ageSeconds === null ? '' : `, for ${Math.round(ageSeconds)} s`;
-  // Of an error it is the time to the next try, which has its own row.
+  // For an error the lease is the time to the next attempt, which has its own row.
   const lease =
     leaseSeconds === null || entry.state === 'error' ? '' : `, ${Math.round(leaseSeconds)} s left`;
   return [['entry', `${entry.state}${age}${lease}`], ...stateRows(entry)];
@@ -63,7 +63,9 @@ function stateRows(entry: Entry): [string, string][] {
         ['failed tries', `${entry.attempts}`],
         [
           'next try',
-          entry.willRetry ? new Date(entry.retryAt).toISOString() : 'at the next request after that',
+          entry.willRetry
+            ? new Date(entry.retryAt).toISOString()
+            : `at the next request after ${new Date(entry.retryAt).toISOString()}`,
         ],
         ...(entry.originRetryAfterSeconds === undefined
           ? []
@@ -91,7 +93,7 @@ function objectRows(report: StatusReport): [string, string][] {
   ];
 }
 
-/** The parts that are read without asking; the rest is taken on trust from the same project's front end. */
+/** Checks only the fields that the formatter would fail on; the front end is trusted for the other fields. */
 function isStatusReport(value: unknown): value is StatusReport {
   if (typeof value !== 'object' || value === null) return false;
   const texts: readonly string[] = ['service', 'region', 'url', 'sha256'];

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 
 export type Answer = (request: IncomingMessage, response: ServerResponse, server: AnsweringServer) => void;
 
-/** A small HTTP server on loopback that answers as it is told, by path, and keeps what it was asked. */
+/** An HTTP server on loopback with an answer per path, which records its requests. */
 export class AnsweringServer implements AsyncDisposable {
   readonly requests: { method: string; url: string; headers: IncomingMessage['headers'] }[] = [];
   readonly #answers = new Map<string, Answer>();
@@ -37,7 +37,7 @@ export class AnsweringServer implements AsyncDisposable {
   }
 }
 
-/** The front end's error answer (RFC 9457). */
+/** Answers like a front end with an error (RFC 9457). */
 export function problem(
   status: number,
   code: string,
@@ -58,7 +58,7 @@ export function json(status: number, body: unknown): Answer {
   };
 }
 
-/** The front end's redirect. */
+/** Answers like a front end with a redirect. */
 export function found(location: string, headers: Record<string, string>): Answer {
   return (_request, response) => {
     response.writeHead(302, { location, 'content-type': 'application/json', ...headers });

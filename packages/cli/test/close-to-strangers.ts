@@ -2,7 +2,10 @@ import { createServer, request as httpRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 
-/** An S3 server that answers requests without credentials as a private bucket does. All others go on to `endpoint`. */
+/**
+ * A proxy in front of the S3 server at `endpoint` that refuses requests without credentials, like a private bucket,
+ * until `open` is called.
+ */
 export async function closeToStrangers(
   endpoint: string,
 ): Promise<AsyncDisposable & { readonly endpoint: string; readonly open: () => void }> {

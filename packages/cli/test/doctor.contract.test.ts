@@ -16,7 +16,7 @@ interface Parts {
   readonly store?: string;
 }
 
-/** Runs one command with a configuration of real parts, except where `parts` names others. */
+/** Runs one command with a configuration of real parts, or of the parts that the argument names. */
 async function run(command: 'setup' | 'doctor', { name, redis, store }: Parts, ...args: string[]) {
   const directory = await mkdtemp(join(tmpdir(), 'cloud-mirror-doctor-'));
   try {
@@ -34,7 +34,7 @@ async function run(command: 'setup' | 'doctor', { name, redis, store }: Parts, .
       queue: { kind: 'sqs', name: `${name}-{service}-{region}`, region: sqsRegion, endpoint: sqsEndpoint },
       services: { s3: { kind: 's3', access: 'signed', regions: { lab: region } } },
     };
-    // JSON is YAML.
+    // JSON is valid YAML.
     await writeFile(file, JSON.stringify(config));
     const env = {
       AWS_ACCESS_KEY_ID: s3.accessKeyId,
@@ -52,7 +52,7 @@ function report(stdout: Buffer): { status: string; findings: readonly Finding[] 
 }
 
 describe('doctor', () => {
-  test('finds no failure in what setup has made', async () => {
+  test('finds no failure after setup', async () => {
     const name = `doctor-${randomUUID()}`;
     expect((await run('setup', { name })).status).toBe(0);
     const { status, stdout, stderr } = await run('doctor', { name }, '--json');
@@ -64,7 +64,7 @@ describe('doctor', () => {
     expect(status).toBe(0);
   });
 
-  test('names each missing part with its remedy, also where Redis is down', async () => {
+  test('reports each missing part with a remedy, even if Redis is down', async () => {
     const name = `doctor-${randomUUID()}`;
     const { status, stdout, stderr } = await run(
       'doctor',
@@ -86,7 +86,7 @@ describe('doctor', () => {
     expect(status).toBe(1);
   });
 
-  describe('of a Redis that refuses', () => {
+  describe('with a Redis that refuses', () => {
     let server: RedisServer;
     let operator: Redis;
     beforeAll(async () => {
@@ -102,11 +102,11 @@ describe('doctor', () => {
       '+get +mget +set +del +unlink +scan +eval +evalsha +time +publish +subscribe +ping +info +select +quit';
 
     test.each([
-      ['another password', '>right', 'wrong', 'WRONGPASS', /entries\.password/],
+      ['a wrong password', '>right', 'wrong', 'WRONGPASS', /entries\.password/],
       ['no channels', '>pw resetchannels', 'pw', 'NOPERM', /redis\.md/],
       ['no subscription', '>pw -subscribe', 'pw', 'NOPERM', /redis\.md/],
       ['no scripts', '>pw -eval -evalsha', 'pw', 'NOPERM', /redis\.md/],
-    ])('says why, with the remedy: %s', async (_name, changes, password, word, remedy) => {
+    ])('reports the reason and the remedy: %s', async (_name, changes, password, word, remedy) => {
       const name = `doctor-${randomUUID()}`;
       const rule = `on ~{${name}:* &${name}:changes -@all ${RULE} ${changes}`;
       await operator.call('ACL', 'SETUSER', name, ...rule.split(' '));
@@ -122,7 +122,7 @@ describe('doctor', () => {
       expect(stdout.toString()).not.toContain(`:${password}@`);
     });
 
-    test('or will when it is full, is told its version', async () => {
+    test('reports a Redis that will refuse writes when it is full, and its version', async () => {
       await operator.config('SET', 'maxmemory', '100mb');
       await operator.config('SET', 'maxmemory-policy', 'noeviction');
       const name = `doctor-${randomUUID()}`;
@@ -142,7 +142,7 @@ describe('doctor', () => {
     });
   });
 
-  test('prints lines to read where no JSON is asked for', async () => {
+  test('prints text without --json', async () => {
     const name = `doctor-${randomUUID()}`;
     const { status, stdout } = await run('doctor', { name });
     expect(stdout.toString()).toMatch(/^FAIL {2}s3\/lab store: reachable: .*no bucket/m);
@@ -150,7 +150,7 @@ describe('doctor', () => {
     expect(status).toBe(1);
   });
 
-  test('a faulty configuration is exit status 2', async () => {
+  test('exits 2 for an invalid configuration', async () => {
     const { status, stderr } = await run('doctor', { name: 'x', redis: 'http://127.0.0.1' });
     expect(stderr).toContain('entries.url');
     expect(status).toBe(2);

@@ -27,19 +27,19 @@ function shown(screen: Screen, options: { wanted: boolean; sizeBytes: number | n
   return screen.text;
 }
 
-test('a terminal shows how much of how much has come, and has its cursor back', () => {
+test('a terminal shows received and total size, and gets its cursor back', () => {
   const text = shown(new Screen(true), { wanted: true, sizeBytes: 1024 * 1024 });
   expect(text).toContain('50% | 512.0 KiB of 1.0 MiB');
   expect(text.lastIndexOf('\u001b[?25h')).toBeGreaterThan(text.lastIndexOf('\u001b[?25l'));
 });
 
-test('a body of unknown length shows what has come', () => {
+test('a body of unknown length shows the received size', () => {
   const text = shown(new Screen(true), { wanted: true, sizeBytes: null });
   expect(text).toContain('512.0 KiB');
   expect(text).not.toContain('%');
 });
 
-test('an empty body is no trouble', () => {
+test('an empty body is shown as 0 B of 0 B', () => {
   const screen = new Screen(true);
   showProgress(screen, { wanted: true, sizeBytes: 0 })[Symbol.dispose]();
   expect(screen.text).toContain('0 B of 0 B');

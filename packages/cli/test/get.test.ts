@@ -46,7 +46,7 @@ const getArguments = (args: readonly string[]) => [
 const redirectToCopy = (headers: Record<string, string> = {}) =>
   server.on(redirectPath, found(`${server.address}/copy`, { ...hit, ...headers }));
 
-test('a copy is written under the name of the URL, and held to the digest the mirror states', async () => {
+test('a copy is written under the file name of the URL, and verified with the digest that the mirror states', async () => {
   redirectToCopy({ 'cloud-mirror-sha256': sha256 });
   const { status, stdout, stderr } = await get();
   expect(stderr).toBe(
@@ -58,7 +58,7 @@ test('a copy is written under the name of the URL, and held to the digest the mi
   expect((await readFile(join(directory, 'app-1.0.tar.gz'))).equals(artifact)).toBe(true);
 });
 
-test('a fallback to the origin is told as such, with the mirror’s reason', async () => {
+test('a fallback to the origin is reported with the reason that the mirror gives', async () => {
   server.on(redirectPath, found(origin, { 'cache-status': 'cloud-mirror; fwd=miss; detail=wait_over' }));
   const { status, stderr } = await get(['-o', 'out']);
   expect(stderr).toContain('from the origin, not a copy (wait_over)');
@@ -67,7 +67,7 @@ test('a fallback to the origin is told as such, with the mirror’s reason', asy
   expect((await readFile(join(directory, 'out'))).equals(artifact)).toBe(true);
 });
 
-test('a copy made while the client waited is told as such', async () => {
+test('a copy made while the client waited is reported as made just now', async () => {
   redirectToCopy({ 'cache-status': 'cloud-mirror; fwd=miss; stored' });
   expect((await get()).stderr).toContain('the copy in s3/here (made just now)');
 });
@@ -82,25 +82,25 @@ test.each([
   ],
   ["the copy's metadata", {}, { 'x-amz-meta-sha256': otherSha256 }, []],
   ['--sha256', { 'cloud-mirror-sha256': sha256 }, {}, ['--sha256', otherSha256]],
-])('bytes that differ from the digest that %s says are not kept', async (who, redirect, copy, args) => {
+])('bytes that do not match the digest stated by %s are discarded', async (stater, redirect, copy, args) => {
   redirectToCopy(redirect);
   server.on('/copy', bytes(artifact, copy));
   await writeFile(join(directory, 'app-1.0.tar.gz'), 'what was there before');
   const { status, stderr } = await get(args);
-  expect(stderr).toContain(`SHA-256 of the copy is ${sha256}, but ${who} says ${otherSha256}`);
+  expect(stderr).toContain(`SHA-256 of the copy is ${sha256}, but ${stater} says ${otherSha256}`);
   expect(status).toBe(1);
   expect(await readdir(directory)).toEqual(['app-1.0.tar.gz']);
   expect(await readFile(join(directory, 'app-1.0.tar.gz'), 'utf8')).toBe('what was there before');
 });
 
-test("the user's digest wins over the mirror's", async () => {
+test("the user's digest takes precedence over the mirror's", async () => {
   redirectToCopy({ 'cloud-mirror-sha256': otherSha256 });
   const { status, stderr } = await get(['--sha256', sha256.toUpperCase()]);
   expect(stderr).toContain('verified (stated by --sha256)');
   expect(status).toBe(0);
 });
 
-test("an origin's own metadata is not taken for a digest", async () => {
+test('x-amz-meta-sha256 of an origin is not used as a digest', async () => {
   server.on(redirectPath, found(origin, {}));
   server.on('/origin/app-1.0.tar.gz', bytes(artifact, { 'x-amz-meta-sha256': otherSha256 }));
   const { status, stderr } = await get();
@@ -108,7 +108,7 @@ test("an origin's own metadata is not taken for a digest", async () => {
   expect(status).toBe(0);
 });
 
-test('- is standard output, and messages stay out of it', async () => {
+test('-o - writes the artifact to standard output, and messages to standard error', async () => {
   redirectToCopy();
   const { status, stdout, stderr } = await get(['-o', '-']);
   expect(status).toBe(0);
@@ -117,7 +117,7 @@ test('- is standard output, and messages stay out of it', async () => {
   expect(await readdir(directory)).toEqual([]);
 });
 
-test('a URL without a file name asks for one', async () => {
+test('a URL without a file name is an error that asks for -o FILE', async () => {
   origin = `${server.address}/builds/`;
   const { status, stderr } = await get();
   expect(stderr).toContain('give one as -o FILE');
@@ -125,7 +125,7 @@ test('a URL without a file name asks for one', async () => {
   expect(server.requests).toEqual([]);
 });
 
-test('redirects of a copy are followed, and no request says who is asking', async () => {
+test('redirects of a copy are followed, and no request has credentials', async () => {
   redirectToCopy();
   server.on('/copy', found('/moved?X-Amz-Signature=abc', {}));
   server.on('/moved', bytes(artifact));
@@ -142,14 +142,14 @@ test('redirects of a copy are followed, and no request says who is asking', asyn
   }
 });
 
-test('bytes are kept as they are stored, encoded ones too', async () => {
+test('an encoded body is not decoded', async () => {
   redirectToCopy({ 'cloud-mirror-sha256': sha256 });
   server.on('/copy', bytes(artifact, { 'content-encoding': 'gzip' }));
   expect((await get()).status).toBe(0);
   expect((await readFile(join(directory, 'app-1.0.tar.gz'))).equals(artifact)).toBe(true);
 });
 
-test('a copy that has gone makes the mirror look once more', async () => {
+test('if the copy is gone, the mirror is asked to revalidate once', async () => {
   server.on(redirectPath, (request, response, itself) => {
     const location = request.headers['cache-control'] === 'no-cache' ? '/copy' : '/gone';
     found(`${server.address}${location}`, hit)(request, response, itself);
@@ -161,7 +161,7 @@ test('a copy that has gone makes the mirror look once more', async () => {
   expect(server.requests.filter(({ url }) => url === redirectPath)).toHaveLength(2);
 });
 
-test('a copy that stays away is a failure, after one more look', async () => {
+test('a copy that is still gone after revalidation is a failure', async () => {
   redirectToCopy();
   server.on('/copy', problem(404, 'none', 'none'));
   const { status, stderr } = await get();
@@ -171,19 +171,19 @@ test('a copy that stays away is a failure, after one more look', async () => {
   expect(await readdir(directory)).toEqual([]);
 });
 
-test('--wait tells the mirror how long to wait', async () => {
+test('--wait is sent as Prefer: wait', async () => {
   redirectToCopy();
   await get(['--wait', '3']);
   expect(server.requests[0]?.headers['prefer']).toBe('wait=3');
 });
 
-test('without --wait the mirror decides', async () => {
+test('without --wait no Prefer is sent', async () => {
   redirectToCopy();
   await get();
   expect(server.requests[0]?.headers['prefer']).toBeUndefined();
 });
 
-test('a problem of the mirror is told with its code, detail and request id', async () => {
+test('a problem of the mirror is reported with its code, detail and request id', async () => {
   server.on(redirectPath, problem(403, 'source_not_allowed', 'this URL\u001b[31m is\nnot allowed'));
   const { status, stderr } = await get();
   expect(stderr).toBe(
@@ -193,14 +193,14 @@ test('a problem of the mirror is told with its code, detail and request id', asy
   expect(await readdir(directory)).toEqual([]);
 });
 
-test('an answer that is no redirect is not taken for the artifact', async () => {
+test('a response that is not a redirect is not mistaken for the artifact', async () => {
   server.on(redirectPath, bytes(Buffer.from('<html>welcome</html>')));
   const { status, stderr } = await get();
   expect(stderr).toContain('the mirror answered 200, not a redirect; check --mirror');
   expect(status).toBe(1);
 });
 
-test('a front end that has moved is named', async () => {
+test('the error for a front end that has moved names the new address', async () => {
   server.on(redirectPath, (_request, response) => {
     response.writeHead(301, { location: 'https://mirror.example.com/' }).end();
   });
@@ -212,7 +212,7 @@ test('a front end that has moved is named', async () => {
 test.each([
   ['its stated length', { 'content-length': `${artifact.length}` }],
   ['the end of its chunks', { 'transfer-encoding': 'chunked' }],
-])('a body cut short of %s leaves nothing', async (_, headers) => {
+])('a body that is cut before %s leaves no file', async (_, headers) => {
   redirectToCopy();
   server.on('/copy', (_request, response) => {
     response.writeHead(200, headers);
@@ -226,7 +226,7 @@ test.each([
   expect(await readdir(directory)).toEqual([]);
 });
 
-test('a body that stops arriving is given up', async () => {
+test('a body that stops arriving exceeds the idle limit', async () => {
   redirectToCopy();
   server.on('/copy', (_request, response) => {
     response.writeHead(200, { 'content-length': `${artifact.length}` });
@@ -238,14 +238,14 @@ test('a body that stops arriving is given up', async () => {
   expect(await readdir(directory)).toEqual([]);
 });
 
-test('a mirror that says nothing is given up', async () => {
+test('a mirror that does not answer exceeds the time limit', async () => {
   server.on(redirectPath, () => {});
   const { status, stderr } = await get(['--idle-timeout', '1', '--wait', '0']);
   expect(stderr).toContain('no answer within the time limit');
   expect(status).toBe(1);
 });
 
-test('a mirror that cannot be reached is named', async () => {
+test('the error for an unreachable mirror names its host', async () => {
   const closed = await AnsweringServer.listen();
   const { address } = closed;
   await closed[Symbol.asyncDispose]();
@@ -256,13 +256,13 @@ test('a mirror that cannot be reached is named', async () => {
 
 test.each(['SIGINT', 'SIGTERM'] as const)('%s removes the temporary file', async (signal) => {
   redirectToCopy();
-  const { promise: copyAsked, resolve } = Promise.withResolvers<void>();
+  const { promise: copyRequested, resolve } = Promise.withResolvers<void>();
   server.on('/copy', (_request, response) => {
     response.writeHead(200, { 'content-length': `${artifact.length}` });
     response.write(artifact.subarray(0, 1000), () => resolve());
   });
   const running = startCommandLine(getArguments([]), { cwd: directory });
-  await copyAsked;
+  await copyRequested;
   expect(await readdir(directory)).toEqual([expect.stringMatching(/^\.app-1\.0\.tar\.gz\..*\.part$/)]);
   running.process.kill(signal);
   const { status, stderr } = await running.finished;
@@ -271,7 +271,7 @@ test.each(['SIGINT', 'SIGTERM'] as const)('%s removes the temporary file', async
   expect(await readdir(directory)).toEqual([]);
 });
 
-test('what is no regular file is written to, not replaced', async () => {
+test('a path that is not a regular file is written to, and not replaced', async () => {
   redirectToCopy();
   expect((await get(['-o', '/dev/null'])).status).toBe(0);
   const { status, stderr } = await get(['-o', directory]);
@@ -279,14 +279,14 @@ test('what is no regular file is written to, not replaced', async () => {
   expect(status).toBe(2);
 });
 
-test('a full disk is told as such', async () => {
+test('a full disk is reported', async () => {
   redirectToCopy();
   const { status, stderr } = await get(['-o', '/dev/full']);
   expect(stderr).toContain('the disk is full');
   expect(status).toBe(1);
 });
 
-test('a folder that is not there is a fault of usage', async () => {
+test('a missing folder is a usage error', async () => {
   redirectToCopy();
   const { status, stderr } = await get(['-o', 'missing/file']);
   expect(stderr).toMatch(/^error: cannot write to missing\/file: ENOENT/);

@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { LAUNCHER, commandLine, startCommandLine } from '@cloud-mirror/testing/command-line';
 
-/** Makes this Node say that it is an older one, before the launcher looks. */
+/** Makes Node report an older version before the launcher checks it. */
 const older =
   "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.1.0' } });";
 const nodeOptions = ['--import', `data:text/javascript,${encodeURIComponent(older)}`];
 
-/** Stands in the place of the program: says how it was started, and ends as it is told. */
+/** Replaces the program: prints how it was started, and exits as its arguments say. */
 const PROGRAM = `
 const [how, status]: string[] = process.argv.slice(2);
 process.on('SIGTERM', () => process.exit(9));
@@ -23,7 +23,7 @@ process.stderr.write('a message\\n');
 let directory: string;
 let launcher: string;
 
-/** An installation of its own: launcher and program, and no Node beside them yet. */
+/** Creates an installation with launcher and program, but without Node. */
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'cloud-mirror-cli-'));
   launcher = join(directory, 'bin', 'cloud-mirror.mjs');
@@ -41,13 +41,13 @@ async function installNode(): Promise<void> {
   await symlink(process.execPath, join(bin, 'node'));
 }
 
-test('a Node that can runs the program itself', async () => {
+test('a supported Node runs the program itself', async () => {
   const { status, stdout } = await commandLine(['end', '0'], { launcher });
   expect(JSON.parse(stdout.toString())).toMatchObject({ args: ['end', '0'] });
   expect(status).toBe(0);
 });
 
-test('an older one hands over to the installed Node: arguments, streams and exit status', async () => {
+test('an older Node starts the installed one and passes on arguments, streams and exit status', async () => {
   await installNode();
   const { status, stdout, stderr } = await commandLine(['end', '3', 'a b', '--c'], { launcher, nodeOptions });
   const major = process.versions.node.split('.')[0];
@@ -56,7 +56,7 @@ test('an older one hands over to the installed Node: arguments, streams and exit
   expect(status).toBe(3);
 });
 
-test('an older one passes signals on, and ends as the program does', async () => {
+test('an older Node passes on signals, and exits with the status of the program', async () => {
   await installNode();
   const running = startCommandLine(['wait'], { launcher, nodeOptions });
   if (running.process.stdout === null) throw new Error('the program has no standard output');
@@ -65,7 +65,7 @@ test('an older one passes signals on, and ends as the program does', async () =>
   expect((await running.finished).status).toBe(9);
 });
 
-test('an older one says what is needed where no Node is installed', async () => {
+test('an older Node without an installed one prints what is needed', async () => {
   const { status, stdout, stderr } = await commandLine(['end', '0'], { launcher, nodeOptions });
   expect(stderr).toMatch(
     /^error: cloud-mirror needs Node 24 or newer and found .*; install it, or run npm ci/,

@@ -31,7 +31,7 @@ async function withFile<T>(content: string, use: (file: string) => Promise<T>): 
 }
 
 describe('url', () => {
-  test('prints the address that the client package makes', async () => {
+  test('prints the same URL as the client package', async () => {
     const { status, stdout } = await commandLine(['url', origin, ...whereOptions, '--mirror', where.mirror]);
     expect(stdout.toString()).toBe(`${rewriteUrl(origin, where)}\n`);
     expect(status).toBe(0);
@@ -56,7 +56,7 @@ describe('url', () => {
     [['get', origin, ...whereOptions, '--sha256', 'abc'], 'Give 64 hexadecimal digits.'],
     [['get', origin, ...whereOptions, '--wait', '-1'], 'Give whole seconds, 0 or more.'],
     [['fetch'], "unknown command 'fetch'"],
-  ])('%j is a fault of usage, told in one line', async (args, message) => {
+  ])('%j is a usage error of one line', async (args, message) => {
     const { status, stdout, stderr } = await commandLine(args);
     expect(stderr).toContain(message);
     expect(stderr).toMatch(/^error: .*\n$/);
@@ -65,7 +65,7 @@ describe('url', () => {
   });
 });
 
-test('--help lists the commands, --version is the version', async () => {
+test('--help lists the commands, and --version prints the version', async () => {
   const help = await commandLine(['--help']);
   for (const name of ['url', 'get', 'purge', 'flush', 'status', 'config', 'setup', 'token'])
     expect(help.stdout.toString()).toMatch(new RegExp(`^  ${name}\\b`, 'm'));
@@ -76,7 +76,7 @@ test('--help lists the commands, --version is the version', async () => {
 });
 
 describe('config check', () => {
-  test('sums up a file that is in order', async () => {
+  test('prints a summary of a valid file', async () => {
     const { status, stdout, stderr } = await withFile(CONFIG, (file) =>
       commandLine(['config', 'check', file]),
     );
@@ -86,7 +86,7 @@ describe('config check', () => {
     expect(status).toBe(0);
   });
 
-  test('says every fault', async () => {
+  test('prints every fault', async () => {
     const faulty = CONFIG.replace('kind: memory }', 'kind: memroy }').replace(
       'server: {',
       'server: { prot: 1,',
@@ -100,7 +100,7 @@ describe('config check', () => {
     expect(status).toBe(2);
   });
 
-  test('of one program looks at what that program reads', async () => {
+  test('--program checks only the sections of that program', async () => {
     const ofCopiers = CONFIG.replace(/^server:.*$/m, '');
     const check = (...args: string[]) =>
       withFile(ofCopiers, (file) => commandLine(['config', 'check', file, ...args]));
@@ -115,7 +115,7 @@ describe('config check', () => {
 });
 
 describe('setup', () => {
-  test('makes what is missing, and says so; again it finds all in place', async () => {
+  test('creates and reports missing parts; a second run finds all in place', async () => {
     await withFile(CONFIG, async (file) => {
       const cwd = dirname(file);
       const first = await commandLine(['setup', '--config', file], { cwd });
@@ -133,11 +133,11 @@ describe('setup', () => {
     });
   });
 
-  test('goes on after a failure, and names what failed', async () => {
+  test('continues after a failure, and reports the failed parts', async () => {
     await withFile(CONFIG.replace('here: {}', 'here: {}, there: {}'), async (file) => {
       const cwd = dirname(file);
       await mkdir(join(cwd, 'data', 'objects'), { recursive: true });
-      // A file stands where the folder would have to be.
+      // A file has the name of the folder to be created.
       await writeFile(join(cwd, 'data', 'objects', 'here'), '');
       const { status, stdout, stderr } = await commandLine(['setup', '--config', file], { cwd });
       expect(stdout.toString()).toMatch(/^local\/here store: failed: /m);
@@ -147,7 +147,7 @@ describe('setup', () => {
     });
   });
 
-  test('of a faulty configuration makes nothing', async () => {
+  test('creates nothing if the configuration is invalid', async () => {
     await withFile(CONFIG.replace('kind: memory', 'kind: memroy'), async (file) => {
       const { status, stderr } = await commandLine(['setup', '--config', file], { cwd: dirname(file) });
       expect(stderr).toContain('entries.kind');
@@ -158,7 +158,7 @@ describe('setup', () => {
 });
 
 describe('token new', () => {
-  test('prints a token and the line of the configuration that lets it in', async () => {
+  test('prints a token and its line for the configuration', async () => {
     const args = ['token', 'new', '--name', 'on-call.1', '--scopes', SCOPES.join(',')];
     const { status, stdout } = await commandLine(args);
     expect(status).toBe(0);
@@ -171,7 +171,7 @@ describe('token new', () => {
   });
 
   test.each([
-    ['a b', 'read', 'the name is not usable'],
+    ['a b', 'read', 'the name is invalid'],
     ['oncall', 'read,root', 'there is no scope "root"'],
     ['oncall', '', 'there is no scope ""'],
   ])('refuses the name %j with scopes %j', async (name, scopes, message) => {

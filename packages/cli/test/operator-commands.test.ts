@@ -27,7 +27,7 @@ const inOne = ['--service', 's3', '--region', 'us-west-1'];
 const inAll = ['--service', 's3', '--region', 'all'];
 
 describe('purge', () => {
-  test('asks for it with the token, and says that it is done', async () => {
+  test('sends the token, and reports success', async () => {
     server.on(`/v1/purge/s3/us-west-1/${parameter}`, (_request, response) => {
       response.writeHead(204).end();
     });
@@ -39,7 +39,7 @@ describe('purge', () => {
     expect(server.requests[0]?.headers.authorization).toBe(`Bearer ${token}`);
   });
 
-  test('of every region shows each, and fails where one did', async () => {
+  test('of every region prints each result, and fails if one region failed', async () => {
     const results = [
       { backend: 's3/us-west-1', purged: true, error: null },
       { backend: 's3/eu-central-1', purged: false, error: 'the store cannot be reached' },
@@ -50,14 +50,14 @@ describe('purge', () => {
     expect(stdout.toString()).toBe(
       's3/us-west-1: purged\ns3/eu-central-1: not purged: the store cannot be reached\n',
     );
-    expect(stderr).toBe('error: not purged in s3/eu-central-1; purging again is safe: try again\n');
+    expect(stderr).toBe('error: not purged in s3/eu-central-1; try again, which is safe\n');
     expect(status).toBe(1);
     const raw = await operate(['purge', origin, ...inAll, '--json']);
     expect(JSON.parse(raw.stdout.toString())).toEqual(answer);
     expect(raw.status).toBe(1);
   });
 
-  test('of what was never mirrored says so, in one region and in all', async () => {
+  test('of a URL that was never mirrored says so, in one region and in all', async () => {
     server.on(`/v1/purge/s3/us-west-1/${parameter}`, (_request, response) => {
       response.writeHead(204, { 'Cloud-Mirror-Purged': 'nothing' }).end();
     });
@@ -79,7 +79,7 @@ describe('purge', () => {
     });
   });
 
-  test('of every region succeeds where each did', async () => {
+  test('of every region succeeds if each region did', async () => {
     const results = [
       { backend: 's3/us-west-1', purged: true, error: null },
       { backend: 's3/eu-central-1', purged: true, error: null },
@@ -90,7 +90,7 @@ describe('purge', () => {
     expect(status).toBe(0);
   });
 
-  test('with --json is JSON where the answer has no body as well', async () => {
+  test('with --json prints JSON even if the response has no body', async () => {
     server.on(`/v1/purge/s3/us-west-1/${parameter}`, (_request, response) => {
       response.writeHead(204).end();
     });
@@ -100,7 +100,7 @@ describe('purge', () => {
     });
   });
 
-  test('that was not done says when to try again', async () => {
+  test('that failed says when to try again', async () => {
     server.on(
       `/v1/purge/s3/us-west-1/${parameter}`,
       problem(503, 'store_unavailable', 'the store cannot be reached', { 'retry-after': '5' }),
@@ -109,19 +109,19 @@ describe('purge', () => {
     expect(stdout).toHaveLength(0);
     expect(stderr).toBe(
       'error: 503 store_unavailable: the store cannot be reached (request id request-7); ' +
-        'nothing was claimed to be done, try again after 5 s\n',
+        'the call may have had no effect, try again after 5 s\n',
     );
     expect(status).toBe(1);
   });
 
-  test('does not take a stranger’s 200 for success', async () => {
+  test('does not mistake a 200 of another server for success', async () => {
     server.on(`/v1/purge/s3/us-west-1/${parameter}`, json(200, { ok: true }));
     const { status, stderr } = await operate(['purge', origin, ...inOne]);
     expect(stderr).toContain('is it a Cloud Mirror?');
     expect(status).toBe(1);
   });
 
-  test('does not carry the token along a redirect', async () => {
+  test('does not send the token to the target of a redirect', async () => {
     await using other = await AnsweringServer.listen();
     server.on(`/v1/purge/s3/us-west-1/${parameter}`, (_request, response) => {
       response.writeHead(307, { location: `${other.address}/elsewhere` }).end();
@@ -134,7 +134,7 @@ describe('purge', () => {
 });
 
 describe('the token', () => {
-  test('comes from a file', async () => {
+  test('is read from a file', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'cloud-mirror-cli-'));
     try {
       const file = join(directory, 'token');
@@ -148,10 +148,10 @@ describe('the token', () => {
   });
 
   test.each([
-    ['none', [], {}, 'CLOUD_MIRROR_TOKEN holds no token'],
-    ['two lines', [], { CLOUD_MIRROR_TOKEN: 'secret\nX-Other: 1' }, 'is no bearer token'],
-    ['no file', ['--token-file', '/nonexistent/token'], {}, 'the token file cannot be read: ENOENT'],
-  ])('being %s is a fault of usage, and nothing is asked', async (_, args, env, message) => {
+    ['is missing', [], {}, 'CLOUD_MIRROR_TOKEN contains no token'],
+    ['has two lines', [], { CLOUD_MIRROR_TOKEN: 'secret\nX-Other: 1' }, 'is not a bearer token'],
+    ['has no file', ['--token-file', '/nonexistent/token'], {}, 'the token file cannot be read: ENOENT'],
+  ])('that %s is a usage error, and no request is sent', async (_, args, env, message) => {
     const { status, stderr } = await operate(['flush', ...args], env);
     expect(stderr).toContain(message);
     expect(stderr).not.toContain('secret');
@@ -159,7 +159,7 @@ describe('the token', () => {
     expect(server.requests).toEqual([]);
   });
 
-  test('being refused is told', async () => {
+  test('that the mirror refuses is reported', async () => {
     server.on('/v1/cache', problem(401, 'token_unknown', 'no such token', { 'www-authenticate': 'Bearer' }));
     const { status, stderr } = await operate(['flush']);
     expect(stderr).toBe('error: 401 token_unknown: no such token (request id request-7); check the token\n');
@@ -172,15 +172,15 @@ describe('flush', () => {
     [[], '/v1/cache', 'forgot 3 entries of every back end\n'],
     [['--service', 's3'], '/v1/cache/s3', 'forgot 3 entries of s3\n'],
     [inOne, '/v1/cache/s3/us-west-1', 'forgot 3 entries of s3/us-west-1\n'],
-  ])('with %j asks for %s', async (args, path, told) => {
+  ])('with %j calls %s', async (args, path, message) => {
     server.on(path, json(200, { forgotten: 3 }));
     const { status, stdout } = await operate(['flush', ...args]);
-    expect(stdout.toString()).toBe(told);
+    expect(stdout.toString()).toBe(message);
     expect(status).toBe(0);
     expect(server.requests[0]?.method).toBe('DELETE');
   });
 
-  test('of a region without its service asks for nothing', async () => {
+  test('of a region without its service sends no request', async () => {
     const { status, stderr } = await operate(['flush', '--region', 'us-west-1']);
     expect(stderr).toContain('give --service as well');
     expect(status).toBe(2);
@@ -225,7 +225,7 @@ describe('status', () => {
     unavailable: [{ part: 'store', cause: 'time limit' }],
   };
 
-  test('is shown line by line', async () => {
+  test('is printed line by line', async () => {
     server.on(`/v1/status/s3/us-west-1/${parameter}`, json(200, report));
     const { status, stdout, stderr } = await operate(['status', origin, ...inOne]);
     expect(stderr).toBe('');
@@ -247,7 +247,7 @@ describe('status', () => {
       expect(stdout.toString().split('\n')).toContain(line);
   });
 
-  test('of every region shows each', async () => {
+  test('of every region prints each report', async () => {
     const none: StatusReport = {
       ...report,
       region: 'eu-central-1',
@@ -262,13 +262,13 @@ describe('status', () => {
     expect(stdout.toString()).toMatch(/^s3\/us-west-1\n.*\n\ns3\/eu-central-1\n.* entry {10}none\n/s);
   });
 
-  test('with --json is the answer itself', async () => {
+  test('with --json prints the response unchanged', async () => {
     server.on(`/v1/status/s3/us-west-1/${parameter}`, json(200, report));
     const { stdout } = await operate(['status', origin, ...inOne, '--json']);
     expect(JSON.parse(stdout.toString())).toEqual(report);
   });
 
-  test('that this version does not know points at --json', async () => {
+  test('in a format that this version does not know is an error that suggests --json', async () => {
     server.on(`/v1/status/s3/us-west-1/${parameter}`, json(200, { state: 'fine' }));
     const { status, stderr } = await operate(['status', origin, ...inOne]);
     expect(stderr).toContain('use --json to see it');

@@ -26,7 +26,7 @@ async function run(command: 'setup' | 'doctor', name: string, queueEndpoint: str
     const config = {
       server: { publicUrl: 'https://mirror.example.com' },
       sources: { allow: [{ prefix: 'https://artifacts.example.com/builds/' }] },
-      // Set-up does not need it: nothing listens there.
+      // Nothing listens there, because setup does not need Redis.
       entries: { kind: 'redis', url: 'redis://127.0.0.1:1/0' },
       queue: { kind: 'sqs', name: `${name}-{service}-{region}`, region: sqsRegion, endpoint: queueEndpoint },
       services: {
@@ -38,7 +38,7 @@ async function run(command: 'setup' | 'doctor', name: string, queueEndpoint: str
         },
       },
     };
-    // JSON is YAML.
+    // JSON is valid YAML.
     await writeFile(file, JSON.stringify(config));
     const env = {
       AWS_ACCESS_KEY_ID: s3.accessKeyId,
@@ -51,7 +51,7 @@ async function run(command: 'setup' | 'doctor', name: string, queueEndpoint: str
   }
 }
 
-test('buckets and queues are made once', async () => {
+test('buckets and queues are created once', async () => {
   const name = `setup-${randomUUID()}`;
   const first = await setup(name, sqsEndpoint);
   expect(first.stderr).toBe('');
@@ -63,7 +63,7 @@ test('buckets and queues are made once', async () => {
   expect(second.status).toBe(0);
 });
 
-test('a queue that cannot be reached does not keep the bucket from being made', async () => {
+test('an unreachable queue does not prevent the creation of the bucket', async () => {
   const closed = await AnsweringServer.listen();
   const { address } = closed;
   await closed[Symbol.asyncDispose]();
@@ -71,22 +71,22 @@ test('a queue that cannot be reached does not keep the bucket from being made', 
   const { status, stdout, stderr } = await setup(name, address);
   expect(stdout.toString()).toMatch(new RegExp(`^s3/lab store: .*${name}`, 'm'));
   expect(stdout.toString()).toMatch(/^s3\/lab queue: failed: /m);
-  expect(stderr).toBe('error: not set up: s3/lab queue; mend the cause and run setup again, which is safe\n');
+  expect(stderr).toBe('error: not set up: s3/lab queue; fix the cause and run setup again, which is safe\n');
   expect(status).toBe(1);
 });
 
-test('a public bucket that clients may not read is told with its remedy, by setup and by doctor', async () => {
+test('setup and doctor report a public bucket that clients may not read, with a remedy', async () => {
   const closed = opened.use(await closeToStrangers(s3.endpoint));
   const name = `setup-${randomUUID()}`;
-  const told = /clients may not read copies: 127\.0\.0\.1:\d+ answers 403 without credentials/;
+  const message = /clients may not read copies: 127\.0\.0\.1:\d+ answers 403 without credentials/;
   const set = await setup(name, sqsEndpoint, closed.endpoint);
   expect(set.stdout.toString()).toMatch(
-    new RegExp(`^s3/lab store: failed: ${told.source}.*access: signed`, 'm'),
+    new RegExp(`^s3/lab store: failed: ${message.source}.*access: signed`, 'm'),
   );
   expect(set.stdout.toString()).toMatch(new RegExp(`^s3/lab store: created bucket ${name}`, 'm'));
   expect(set.status).toBe(1);
   const doctor = await run('doctor', name, sqsEndpoint, closed.endpoint);
-  expect(doctor.stdout.toString()).toMatch(new RegExp(`FAIL  s3/lab store: public_read: ${told.source}`));
+  expect(doctor.stdout.toString()).toMatch(new RegExp(`FAIL  s3/lab store: public_read: ${message.source}`));
 
   closed.open();
   expect((await setup(name, sqsEndpoint, closed.endpoint)).status).toBe(0);

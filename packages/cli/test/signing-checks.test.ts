@@ -7,7 +7,7 @@ import { createLogger } from '@cloud-mirror/program';
 import { useCredentialsFile } from '@cloud-mirror/testing/credentials-file';
 import { signingChecks } from '../src/doctor/signing-checks.ts';
 
-/** A profile whose credentials come from a program that says when they expire. */
+/** The findings for credentials of a profile, which expire after `leftSeconds`, or never if that is null. */
 async function findingsWith(leftSeconds: number | null, access = 'signed') {
   await using opened = new AsyncDisposableStack();
   const directory = await mkdtemp(join(tmpdir(), 'cloud-mirror-signing-'));
@@ -54,15 +54,15 @@ async function findingsWith(leftSeconds: number | null, access = 'signed') {
 }
 
 test.each([
-  ['that end before', 1800, 'warning'],
-  ['that live longer', 7200, 'ok'],
-  ['that tell no end', null, 'ok'],
-])('credentials %s the addresses that they sign', async (_name, leftSeconds, status) => {
+  ['expire before', 1800, 'warning'],
+  ['outlive', 7200, 'ok'],
+  ['without an expiry outlive', null, 'ok'],
+])('credentials %s the URLs that they sign', async (_name, leftSeconds, status) => {
   expect(await findingsWith(leftSeconds)).toMatchObject([
     { part: 's3/here store', check: 'signed_life', status },
   ]);
 });
 
-test('public copies need no signature', async () => {
+test('public copies are not checked', async () => {
   expect(await findingsWith(1800, 'public')).toEqual([]);
 });

@@ -3,14 +3,14 @@ import type { Config, CopierConfig, FrontendConfig } from '@cloud-mirror/mirror'
 import type { CommandContext } from '../command-context.ts';
 import { PROGRAMS, readProgramConfig } from '../read-config.ts';
 
-/** `config check`: says every fault of a configuration file, or what it sets up. Opens nothing. */
+/** `config check`: prints every fault of a configuration file, or a summary. Connects to nothing. */
 export function configCommand(context: CommandContext): Command {
   return new Command('config').description('the configuration file').addCommand(
     new Command('check')
       .description(
-        'checks a configuration file as the programs do at start, with the environment as it is here',
+        'checks a configuration file as the programs do at start, with the environment of this command',
       )
-      .argument('[file]', 'the file; else CLOUD_MIRROR_CONFIG')
+      .argument('[file]', 'the file (default: CLOUD_MIRROR_CONFIG)')
       .addOption(
         new Option('--program <name>', 'check what this program reads; standalone reads the whole file')
           .choices(PROGRAMS)

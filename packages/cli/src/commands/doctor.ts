@@ -9,12 +9,12 @@ import { readConfig } from '../read-config.ts';
 /** `doctor`: checks a configuration against the live parts that it names. */
 export function doctorCommand(context: CommandContext): Command {
   return new Command('doctor')
-    .description('checks a configuration against the live Redis, queues and stores, and says what to mend')
-    .option('--config <file>', 'the configuration file; else CLOUD_MIRROR_CONFIG')
+    .description('checks a configuration against the live Redis, queues and stores, and suggests remedies')
+    .option('--config <file>', 'the configuration file (default: CLOUD_MIRROR_CONFIG)')
     .option('--json', 'print one line of JSON')
     .addHelpText(
       'after',
-      '\nExit status: 0 no failure (warnings are no failure), 1 at least one failure, 2 wrong usage or configuration.',
+      '\nExit status: 0 no failure (warnings are allowed), 1 at least one failure, 2 wrong usage or configuration.',
     )
     .action((options: { config?: string; json?: boolean }) => doctor(options, context));
 }
@@ -26,7 +26,7 @@ async function doctor(
   const config = await readConfig(file, context);
   const { openAdapters } = await import('@cloud-mirror/mirror');
   const { createLogger, programVersion } = await import('@cloud-mirror/program');
-  // The findings say all there is to say.
+  // Silent, because the findings report everything.
   const logger = createLogger({ level: 'silent', program: 'cloud-mirror', version: programVersion() });
   await using adapters = await openAdapters(config, { logger });
   const findings = await runChecks(CHECK_GROUPS, { config, adapters, signal: context.signal });

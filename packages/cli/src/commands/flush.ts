@@ -15,22 +15,24 @@ interface FlushOptions {
   readonly json?: true;
 }
 
-/** `flush`: forgets what the entry store knows; copies and purges stay. */
+/** `flush`: drops entries; keeps copies and purge markers. */
 export function flushCommand(context: CommandContext): Command {
   return new Command('flush')
-    .description('forgets entries and keeps the copies: the next request of each object looks (scope flush)')
-    .option('--service <name>', 'this service only')
-    .option('--region <name>', 'this region of the service only')
+    .description(
+      'drops entries and keeps the copies: the next request of each object checks the store (scope flush)',
+    )
+    .option('--service <name>', 'only this service')
+    .option('--region <name>', 'only this region of the service')
     .addOption(mirrorOption())
     .addOption(tokenFileOption())
-    .option('--json', 'print the answer as it is')
+    .option('--json', 'print the response of the mirror unchanged')
     .action((options: FlushOptions) => flush(options, context));
 }
 
 async function flush(options: FlushOptions, context: CommandContext): Promise<void> {
   const { service, region } = options;
   if (region !== undefined && service === undefined)
-    throw new UsageError('--region alone names no back end; give --service as well');
+    throw new UsageError('--region without --service names no back end; give --service as well');
   const scope = [service, region].filter((name) => name !== undefined);
   const { status, text } = await callAsOperator({
     method: 'DELETE',
@@ -40,7 +42,7 @@ async function flush(options: FlushOptions, context: CommandContext): Promise<vo
   });
   const forgotten = jsonObject(text)?.['forgotten'];
   if (typeof forgotten !== 'number')
-    throw new CommandError(`the mirror answered ${status} with no count; is it a Cloud Mirror?`);
+    throw new CommandError(`the mirror answered ${status} without a count; is it a Cloud Mirror?`);
   const where = scope.length === 0 ? 'every back end' : scope.join('/');
   const entries = forgotten === 1 ? '1 entry' : `${forgotten} entries`;
   context.stdout.write(options.json ? `${text.trim()}\n` : `forgot ${entries} of ${where}\n`);

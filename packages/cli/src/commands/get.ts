@@ -25,27 +25,27 @@ interface GetOptions {
 
 const DEFAULT_IDLE_SECONDS = 60;
 
-/** `get`: fetches an artifact through the mirror, whole and verified or not at all. */
+/** `get`: downloads an artifact through the mirror. The file is complete and verified, or it is not created. */
 export function getCommand(context: CommandContext): Command {
   return new Command('get')
-    .description('fetches an artifact through the mirror, and says where it came from')
+    .description('downloads an artifact through the mirror, and prints where it came from')
     .argument('<origin>', 'the origin URL')
-    .requiredOption('--service <name>', 'service, as in s3')
-    .requiredOption('--region <name>', 'region, as in us-west-1')
+    .requiredOption('--service <name>', 'service, such as s3')
+    .requiredOption('--region <name>', 'region, such as us-west-1')
     .addOption(mirrorOption())
-    .option('-o, --output <file>', "where to write it, - for standard output (default: the URL's file name)")
+    .option('-o, --output <file>', "file to write, - for standard output (default: the URL's file name)")
     .option(
       '--wait <seconds>',
-      'how long the mirror may wait for a copy before it sends to the origin',
+      'how long the mirror may wait for a copy before it redirects to the origin',
       seconds(0),
     )
     .option(
       '--idle-timeout <seconds>',
-      'give up when nothing arrives for so long',
+      'give up if nothing arrives for this long',
       seconds(1),
       DEFAULT_IDLE_SECONDS,
     )
-    .option('--sha256 <hex>', 'the SHA-256 it must have, whatever the mirror says', digest)
+    .option('--sha256 <hex>', 'the expected SHA-256; overrides the digest that the mirror states', digest)
     .option('--no-progress', 'show no progress bar')
     .action((origin: string, options: GetOptions) => get(origin, options, context));
 }
@@ -74,7 +74,7 @@ async function get(origin: string, options: GetOptions, context: CommandContext)
   context.stderr.write(`${toStdout ? 'standard output' : file}: ${summary(downloaded, options)}\n`);
 }
 
-/** Whatever happens, interruption too, a file is complete and right or it is not there. */
+/** Discards the file after any failure or interruption, so that it is either complete and verified or absent. */
 async function keepingOnlySuccess(sink: ArtifactSink, work: () => Promise<Downloaded>): Promise<Downloaded> {
   try {
     const downloaded = await work();
@@ -97,10 +97,10 @@ function summary({ answer, sizeBytes, sha256, verifiedBy }: Downloaded, options:
 }
 
 function ownName(origin: string): string {
-  // Refuses what is no origin URL before its name is looked for.
+  // Throws if `origin` is not a valid origin URL.
   originParameter(origin);
   const name = fileNameOfUrl(origin);
-  if (name === null) throw new UsageError('the URL ends with no file name; give one as -o FILE');
+  if (name === null) throw new UsageError('the URL does not end with a file name; give one as -o FILE');
   return name;
 }
 

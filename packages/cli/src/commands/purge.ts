@@ -22,20 +22,20 @@ interface RegionResult {
   readonly backend: string;
   readonly purged: boolean;
   readonly error: string | null;
-  /** `false`: there was neither a copy nor an entry. */
+  /** false if there was neither a copy nor an entry. */
   readonly found?: unknown;
 }
 
-/** `purge`: removes the copy of an object, in one region or in all. Fails where one region failed. */
+/** `purge`: removes the copy of an object, in one region or in all. Fails if one region fails. */
 export function purgeCommand(context: CommandContext): Command {
   return new Command('purge')
-    .description('removes the copy of an object; the next request makes a new one (scope purge)')
+    .description('removes the copy of an object; the next request starts a new copy (scope purge)')
     .argument('<origin>', 'the origin URL')
-    .requiredOption('--service <name>', 'service, as in s3')
+    .requiredOption('--service <name>', 'service, such as s3')
     .requiredOption('--region <name>', 'region, or all')
     .addOption(mirrorOption())
     .addOption(tokenFileOption())
-    .option('--json', 'print the answer as it is')
+    .option('--json', 'print the response of the mirror unchanged')
     .action((origin: string, options: PurgeOptions) => purge(origin, options, context));
 }
 
@@ -52,32 +52,32 @@ async function purge(origin: string, options: PurgeOptions, context: CommandCont
     ]),
     token: await operatorToken(options.tokenFile, context),
     signal: context.signal,
-    // It tells which regions failed, where several were asked.
+    // For region `all`, it lists the regions that failed.
     alsoAnswers: [503],
   });
   const { status, text } = answer;
   const results = status === 204 ? [onlyResult(`${service}/${region}`, answer)] : regionResults(text);
   if (results === null && status === 503) throw refusal(answer);
   if (results === null)
-    throw new CommandError(`the mirror answered ${status} with no result of a purge; is it a Cloud Mirror?`);
+    throw new CommandError(`the mirror answered ${status} without a purge result; is it a Cloud Mirror?`);
   context.stdout.write(options.json ? `${text.trim() || JSON.stringify({ results })}\n` : table(results));
   const failed = results.filter((result) => !result.purged).map((result) => printable(result.backend));
   if (failed.length > 0)
-    throw new CommandError(`not purged in ${failed.join(', ')}; purging again is safe: try again`);
+    throw new CommandError(`not purged in ${failed.join(', ')}; try again, which is safe`);
   if (status === 503) throw refusal(answer);
 }
 
-/** One region is answered without a body; a header says that nothing was there. */
+/** The response for one region has no body; a header says if there was nothing to purge. */
 function onlyResult(backend: string, { headers }: OperatorAnswer): RegionResult {
   const nothing = headerText(headers['cloud-mirror-purged']) === 'nothing';
   return { backend, purged: true, error: null, ...(nothing && { found: false }) };
 }
 
 const NOTHING_FOUND =
-  'nothing to purge: there was no copy and no entry, so this URL was never mirrored here, or is no longer; check its spelling';
+  'nothing to purge: there is no copy and no entry, so this URL was never mirrored here or no longer is; check its spelling';
 
 function resultText({ purged, error, found }: RegionResult): string {
-  if (!purged) return `not purged: ${error ?? 'no cause is given'}`;
+  if (!purged) return `not purged: ${error ?? 'no reason given'}`;
   return found === false ? NOTHING_FOUND : 'purged';
 }
 

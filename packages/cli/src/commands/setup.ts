@@ -4,24 +4,22 @@ import type { CommandContext } from '../command-context.ts';
 import { CommandError } from '../command-error.ts';
 import { readConfig } from '../read-config.ts';
 
-/** Of one bucket, folder or queue: each call that makes it has its own, shorter limit as well. */
+/** The time limit for one bucket, folder or queue. Each call within it has its own, shorter limit. */
 const PART_LIMIT_MS = 120_000;
 
 interface PartResult {
   /** `s3/us-west-1 store`. */
   readonly part: string;
   readonly lines: readonly string[];
-  /** Why it could not be prepared; `null` where it was. */
+  /** Why the preparation failed; null if it succeeded. */
   readonly failure: string | null;
 }
 
-/** `setup`: makes what the configuration names and is not there yet. Safe to run again. */
+/** `setup`: creates the missing parts of a configuration. Idempotent. */
 export function setupCommand(context: CommandContext): Command {
   return new Command('setup')
-    .description(
-      'makes the buckets, lifecycle rules, folders and queues of a configuration where they are missing',
-    )
-    .option('--config <file>', 'the configuration file; else CLOUD_MIRROR_CONFIG')
+    .description('creates the missing buckets, lifecycle rules, folders and queues of a configuration')
+    .option('--config <file>', 'the configuration file (default: CLOUD_MIRROR_CONFIG)')
     .action((options: { config?: string }) => setup(options.config, context));
 }
 
@@ -29,7 +27,7 @@ async function setup(file: string | undefined, context: CommandContext): Promise
   const config = await readConfig(file, context);
   const { openAdapters } = await import('@cloud-mirror/mirror');
   const { createLogger, programVersion } = await import('@cloud-mirror/program');
-  // Only what stores and queues say counts here, and they say it by what they throw.
+  // Silent, because stores and queues report failures by throwing.
   const logger = createLogger({ level: 'silent', program: 'cloud-mirror', version: programVersion() });
   await using adapters = await openAdapters(config, { logger });
   const results = await Promise.all(
@@ -42,11 +40,11 @@ async function setup(file: string | undefined, context: CommandContext): Promise
   const failed = results.filter(({ failure }) => failure !== null).map(({ part }) => part);
   if (failed.length > 0)
     throw new CommandError(
-      `not set up: ${failed.join(', ')}; mend the cause and run setup again, which is safe`,
+      `not set up: ${failed.join(', ')}; fix the cause and run setup again, which is safe`,
     );
 }
 
-/** One part by itself: a bucket that cannot be made does not keep the queue from being made. */
+/** Prepares one part independently of the others, so that a failure of the bucket does not prevent the queue. */
 async function prepare(backend: Backend, part: 'store' | 'queue', signal: AbortSignal): Promise<PartResult> {
   const { prepareBackend } = await import('@cloud-mirror/mirror');
   const { tryPublicReading } = await import('../public-reading.ts');
@@ -77,8 +75,8 @@ async function prepare(backend: Backend, part: 'store' | 'queue', signal: AbortS
 }
 
 /**
- * What the store cannot do, one line each. Without the permissions for trial writes less is known, and nothing is wrong
- * for that.
+ * Finds missing capabilities of the store by trial writes, one line each. Missing permissions for trial writes are not a
+ * failure, since the programs do not need them.
  */
 async function findOut(
   backend: Backend,
@@ -89,19 +87,19 @@ async function findOut(
     const trial = await tryStore(backend, { record: true, signal });
     if (trial === null) return { lines: [], failure: null };
     const { losses, fatal } = trial;
-    // That there are no lifecycle rules was told when they were to be made.
-    const told = losses.filter((loss) => loss !== fatal && loss.capability !== 'lifecycle');
-    return { lines: told.map(describeLoss), failure: fatal === null ? null : describeLoss(fatal) };
+    // `prepareBackend` has already reported missing lifecycle rules.
+    const unreported = losses.filter((loss) => loss !== fatal && loss.capability !== 'lifecycle');
+    return { lines: unreported.map(describeLoss), failure: fatal === null ? null : describeLoss(fatal) };
   } catch (error) {
     signal.throwIfAborted();
     const why = error instanceof Error ? error.message : String(error);
-    return { lines: [`what this store can do was not found out by trial writes: ${why}`], failure: null };
+    return { lines: [`trial writes to find the capabilities of this store failed: ${why}`], failure: null };
   }
 }
 
 function describe({ part, lines, failure }: PartResult): string {
-  const told = lines.map((line) => `${part}: ${line}\n`).join('');
-  if (failure !== null) return `${told}${part}: failed: ${failure}\n`;
+  const text = lines.map((line) => `${part}: ${line}\n`).join('');
+  if (failure !== null) return `${text}${part}: failed: ${failure}\n`;
   if (lines.length === 0) return `${part}: all in place\n`;
-  return told;
+  return text;
 }

@@ -14,16 +14,16 @@ interface StatusOptions {
   readonly json?: true;
 }
 
-/** `status`: all that is known of an object, in one region or in all. Starts no copy. */
+/** `status`: shows the state of an object, in one region or in all. Does not start a copy. */
 export function statusCommand(context: CommandContext): Command {
   return new Command('status')
-    .description('shows what is known of an object, and where a client would be sent (scope read)')
+    .description('shows the state of an object, and where a client would be redirected (scope read)')
     .argument('<origin>', 'the origin URL')
-    .requiredOption('--service <name>', 'service, as in s3')
+    .requiredOption('--service <name>', 'service, such as s3')
     .requiredOption('--region <name>', 'region, or all')
     .addOption(mirrorOption())
     .addOption(tokenFileOption())
-    .option('--json', 'print the answer as it is')
+    .option('--json', 'print the response of the mirror unchanged')
     .action((origin: string, options: StatusOptions) => status(origin, options, context));
 }
 

@@ -6,22 +6,22 @@ import { UsageError } from '../command-error.ts';
 
 const TOKEN_BYTES = 32;
 
-/** `token new`: makes an operator's token and the line of `admin.tokens` that lets it in. */
+/** `token new`: creates an operator's token and its line for `admin.tokens`. */
 export function tokenCommand(context: CommandContext): Command {
   return new Command('token').description("operators' tokens").addCommand(
     new Command('new')
       .description(
-        'makes a token: prints it, once, and then its line for admin.tokens, which holds a hash only',
+        'creates a token and prints it once, with its line for admin.tokens, which contains only a hash',
       )
-      .requiredOption('--name <name>', 'who it is for; it stands in the logs')
-      .requiredOption('--scopes <list>', `of ${SCOPES.join(', ')}; separated by commas`)
+      .requiredOption('--name <name>', 'the name of the operator, which appears in the logs')
+      .requiredOption('--scopes <list>', `scopes, separated by commas, from: ${SCOPES.join(', ')}`)
       .action((options: { name: string; scopes: string }) => {
         const scopes = checkedScopes(options.scopes);
         const token = randomBytes(TOKEN_BYTES).toString('base64url');
         const sha256 = createHash('sha256').update(token).digest('hex');
-        // Quoted: a name may be a YAML keyword, and a hash look like a number.
+        // Quoted, because a name may be a YAML keyword, and a hash may look like a number.
         const line = `- { name: ${JSON.stringify(checkedName(options.name))}, sha256: '${sha256}', scopes: [${scopes.join(', ')}] }`;
-        context.stderr.write('The token, shown this once, and its line for admin.tokens:\n');
+        context.stderr.write('The token, which is shown only once, and its line for admin.tokens:\n');
         context.stdout.write(`${token}\n${line}\n`);
       }),
   );
@@ -30,7 +30,7 @@ export function tokenCommand(context: CommandContext): Command {
 function checkedName(name: string): string {
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(name))
     throw new UsageError(
-      'the name is not usable; give up to 63 letters, digits, dots, dashes and underscores, a letter or digit first',
+      'the name is invalid; give at most 63 letters, digits, dots, dashes and underscores, beginning with a letter or digit',
     );
   return name;
 }
@@ -40,7 +40,7 @@ function checkedScopes(list: string): readonly string[] {
   const unknown = scopes.filter((scope) => !(SCOPES as readonly string[]).includes(scope));
   if (unknown.length > 0)
     throw new UsageError(
-      `there is no scope ${JSON.stringify(unknown[0])}; give some of ${SCOPES.join(', ')}`,
+      `there is no scope ${JSON.stringify(unknown[0])}; give one or more of ${SCOPES.join(', ')}`,
     );
   return scopes;
 }

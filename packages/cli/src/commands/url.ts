@@ -10,18 +10,15 @@ interface UrlOptions {
   readonly fileName?: true | string;
 }
 
-/** `url`: prints where to ask for the copy of an origin object. */
+/** `url`: prints the mirror's URL for an origin object. */
 export function urlCommand(context: CommandContext): Command {
   return new Command('url')
-    .description("prints an origin URL's mirrored address")
+    .description("prints the mirror's URL for an origin URL")
     .argument('<origin>', 'the origin URL')
-    .requiredOption('--service <name>', 'service, as in s3')
-    .requiredOption('--region <name>', 'region, as in us-west-1')
+    .requiredOption('--service <name>', 'service, such as s3')
+    .requiredOption('--region <name>', 'region, such as us-west-1')
     .addOption(mirrorOption())
-    .option(
-      '--file-name [name]',
-      "append a file name, the origin URL's own where none is given: for pip and curl -O",
-    )
+    .option('--file-name [name]', "append a file name (default: the origin URL's), for pip and curl -O")
     .action((origin: string, options: UrlOptions) => {
       const { service, region, fileName } = options;
       const mirror = mirrorUrl(options.mirror, context);

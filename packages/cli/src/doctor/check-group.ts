@@ -9,11 +9,11 @@ export interface CheckContext {
 }
 
 /**
- * Checks of one kind of part. A group reports what it finds as findings. It may also throw: the error becomes a failure
- * of the whole group, so one part that is down hides no other.
+ * The checks of one kind of part. If a group throws, the error becomes a failure of that group, so that a part that is
+ * down does not hide the findings about others.
  */
 export interface CheckGroup {
-  /** Stable snake_case name, documented in docs/doctor.md. */
+  /** A stable snake_case name, documented in docs/doctor.md. */
   readonly name: string;
   run(context: CheckContext): Promise<readonly Finding[]>;
 }

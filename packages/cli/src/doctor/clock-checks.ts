@@ -5,12 +5,12 @@ import type { Finding } from './finding.ts';
 import { failure, ok, warning } from './finding.ts';
 import { messageOf } from './message-of.ts';
 
-/** S3 refuses requests that are signed so far from its own time: RequestTimeTooSkewed. */
+/** S3 refuses requests whose signing time differs by this much from its own time: RequestTimeTooSkewed. */
 const REFUSED_SECONDS = 900;
-/** Less than a signed address lives by default. Stores tell whole seconds. */
+/** Less than the default lifetime of a signed URL. Stores report times in whole seconds. */
 const WARNED_SECONDS = 30;
 
-/** Whether this machine's clock is right, by the time that each store gives to an object that is written now. */
+/** Compares this machine's clock with the time that each store gives to a newly written object. */
 export const clockChecks: CheckGroup = {
   name: 'clock',
   async run({ adapters, signal }) {
@@ -26,7 +26,7 @@ async function checkClock(backend: Backend, signal: AbortSignal): Promise<readon
     aheadSeconds = await secondsAhead(backend, signal);
   } catch (error) {
     signal.throwIfAborted();
-    return [warning(part, 'clock', `the clocks were not compared: ${messageOf(error)}`, null)];
+    return [warning(part, 'clock', `the clocks could not be compared: ${messageOf(error)}`, null)];
   }
   const off = `this machine's clock is ${Math.abs(aheadSeconds)} s ${aheadSeconds > 0 ? 'ahead of' : 'behind'} the store's`;
   const remedy = 'synchronise the clock of this machine (NTP)';
@@ -35,10 +35,13 @@ async function checkClock(backend: Backend, signal: AbortSignal): Promise<readon
   return [ok(part, 'clock', `this machine and the store agree on the time`)];
 }
 
-/** Whole seconds, by an object that is written and removed again; its key begins as those of copies do. */
+/**
+ * How far this machine's clock is ahead of the store's, in whole seconds (negative: behind). Writes and deletes a trial
+ * object, whose key has the prefix of copies so that the same permissions suffice.
+ */
 async function secondsAhead({ store }: Backend, signal: AbortSignal): Promise<number> {
   const key = `${KEY_LAYOUT.trialPrefix}${randomUUID()}/clock`;
-  const body = Buffer.from('a trial of cloud-mirror, to be removed');
+  const body = Buffer.from('a trial object of cloud-mirror, which may be deleted');
   const before = Date.now();
   await store.put(key, once(body), {
     headers: { contentType: 'text/plain' },
@@ -49,10 +52,11 @@ async function secondsAhead({ store }: Backend, signal: AbortSignal): Promise<nu
   const after = Date.now();
   try {
     const stored = await store.head(key, { signal });
-    if (stored === null) throw new Error('the store does not find what it has just taken');
-    // The store's time lies between the two, whatever the call took.
-    const told = stored.storedAt.getTime();
-    const offMs = told > after ? after - told : told + 1000 < before ? before - told - 1000 : 0;
+    if (stored === null) throw new Error('the store does not find an object that was just written');
+    // If the clocks agree, the store's time is between `before` and `after`, however long the call took.
+    const storedAtMs = stored.storedAt.getTime();
+    const offMs =
+      storedAtMs > after ? after - storedAtMs : storedAtMs + 1000 < before ? before - storedAtMs - 1000 : 0;
     return Math.round(offMs / 1000);
   } finally {
     await store.delete(key);

@@ -7,10 +7,10 @@ import { failure, ok, warning } from './finding.ts';
 import { messageOf } from './message-of.ts';
 
 const PART = 'entries';
-/** The scripts set ends of entries with SET … PXAT, which came with this version. */
+/** The first Redis version with SET … PXAT, which the scripts use. */
 const OLDEST = [6, 2] as const;
 
-/** Whether the entry store answers, allows what the programs do, and is of a version that can. */
+/** Checks that the entry store answers, has a supported version, and permits the commands that the programs use. */
 export const entriesChecks: CheckGroup = {
   name: 'entries',
   async run({ config, adapters, signal }) {
@@ -28,8 +28,8 @@ export const entriesChecks: CheckGroup = {
       await subscribed(adapters.entries, signal);
       await adapters.entries.check();
       findings.push(
-        ok(PART, 'reachable', 'Redis answers and takes writes'),
-        ok(PART, 'permitted', `${userOf(config)} may do all that the programs do`),
+        ok(PART, 'reachable', 'Redis answers and accepts writes'),
+        ok(PART, 'permitted', `${userOf(config)} has all permissions that the programs need`),
       );
     } catch (error) {
       const refusal = error instanceof EntryStoreError ? error.refusal : null;
@@ -39,14 +39,14 @@ export const entriesChecks: CheckGroup = {
   },
 };
 
-/** How long a subscription may take to stand: opening a connection, and being let in. */
+/** The time limit for a subscription: connection, authentication and SUBSCRIBE. */
 const SUBSCRIPTION_MS = 5_000;
 
-/** Waits for a subscription, which front ends need as well. One that is refused is what the check tells of. */
+/** Waits for a subscription, which front ends need. If Redis refuses it, `check` reports the refusal. */
 async function subscribed(entries: Pick<EntryStore, 'subscribe'>, signal: AbortSignal): Promise<void> {
-  const stands = Promise.withResolvers<void>();
-  using _subscription = entries.subscribe(() => stands.resolve());
-  await settleWithin(stands.promise, SUBSCRIPTION_MS, undefined, signal);
+  const established = Promise.withResolvers<void>();
+  using _subscription = entries.subscribe(() => established.resolve());
+  await settleWithin(established.promise, SUBSCRIPTION_MS, undefined, signal);
 }
 
 function userOf({ entries }: Config): string {
@@ -58,7 +58,7 @@ function unreachable(error: unknown): Finding {
   return failure(PART, 'reachable', messageOf(error), remedy);
 }
 
-/** Redis answers, which is worth to be told apart from silence: another thing is to be mended. */
+/** Redis answers but refuses, which needs another remedy than a Redis that does not answer. */
 function refused(error: unknown, { word, advice }: EntryStoreRefusal): Finding {
   return failure(PART, 'permitted', `Redis refuses: ${word} (${messageOf(error)})`, advice);
 }
@@ -66,7 +66,7 @@ function refused(error: unknown, { word, advice }: EntryStoreRefusal): Finding {
 async function serverFindings(entries: {
   server?: () => Promise<{ readonly version: string | null; readonly evictionPolicy: string | null }>;
 }): Promise<readonly Finding[]> {
-  // Of a server that does not answer, the check above has told.
+  // If the server does not answer, the check above has reported it.
   const server = await entries.server?.().catch(() => null);
   if (server === undefined || server === null) return [];
   return [...versionFindings(server.version), ...evictionFindings(server.evictionPolicy)];
@@ -86,8 +86,8 @@ function evictionFindings(policy: string | null): Finding[] {
     warning(
       PART,
       'eviction',
-      'Redis has a limit of memory and refuses writes when it is reached (maxmemory-policy noeviction)',
-      'set maxmemory-policy allkeys-lru where this Redis holds nothing else: entries may be lost at any time',
+      'Redis has a memory limit and refuses writes when it is reached (maxmemory-policy noeviction)',
+      'set maxmemory-policy allkeys-lru if this Redis contains nothing else: entries may be lost at any time',
     ),
   ];
 }

@@ -1,16 +1,16 @@
-/** `warning`: the mirror works, and something is lost or will be. `failure`: it cannot do its work as configured. */
+/** `warning`: the mirror works, but with a disadvantage or risk. `failure`: it cannot work as configured. */
 export type FindingStatus = 'ok' | 'warning' | 'failure';
 
-/** What one check of `doctor` found out. Holds no secret: it is printed. */
+/** The result of one check of `doctor`. Contains no secret, because it is printed. */
 export interface Finding {
-  /** What was checked: `entries`, `s3/us-west-1 store`, `s3/us-west-1 queue`. */
+  /** The part that was checked: `entries`, `s3/us-west-1 store`, `s3/us-west-1 queue`. */
   readonly part: string;
-  /** Stable snake_case name of the check, documented in docs/doctor.md. */
+  /** A stable snake_case name of the check, documented in docs/doctor.md. */
   readonly check: string;
   readonly status: FindingStatus;
-  /** One sentence: what was found. */
+  /** The result in one sentence. */
   readonly detail: string;
-  /** What to do about it; `null` where nothing is to be done. */
+  /** What to do about it; null if nothing needs to be done. */
   readonly remedy: string | null;
 }
 

@@ -6,7 +6,7 @@ import { queueChecks } from './queue-checks.ts';
 import { signingChecks } from './signing-checks.ts';
 import { storeChecks } from './store-checks.ts';
 
-/** Every group of checks, in the order in which they are reported. Add a group as a file of its own and name it here. */
+/** All groups of checks, in the order of the report. To add a group, write it in a file of its own and list it here. */
 export const CHECK_GROUPS: readonly CheckGroup[] = [
   entriesChecks,
   queueChecks,

@@ -3,7 +3,7 @@ import { tryPublicReading } from '../public-reading.ts';
 import type { CheckGroup } from './check-group.ts';
 import type { Finding } from './finding.ts';
 
-/** Whether clients may read the copies of public back ends. */
+/** Checks that clients can read the copies of public back ends. */
 export const publicReadChecks: CheckGroup = {
   name: 'public_reading',
   async run({ adapters, signal }) {

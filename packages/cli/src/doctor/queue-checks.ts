@@ -4,7 +4,7 @@ import type { Finding } from './finding.ts';
 import { failure, ok, warning } from './finding.ts';
 import { messageOf } from './message-of.ts';
 
-/** Whether each back end's queue and dead-letter queue are there, and what waits in them. */
+/** Checks that each back end's queue and dead-letter queue exist, and counts their jobs. */
 export const queueChecks: CheckGroup = {
   name: 'queues',
   async run({ config, adapters, signal }) {
@@ -14,7 +14,7 @@ export const queueChecks: CheckGroup = {
           'queue',
           'shared',
           'jobs are kept in the memory of one process and are lost when it ends',
-          'use queue.kind sqs for front ends and copiers that run apart',
+          'use queue.kind sqs if front ends and copiers run as separate processes',
         ),
       ];
     const found = await Promise.all(
@@ -35,8 +35,8 @@ async function checkQueue(backend: Backend, signal: AbortSignal): Promise<readon
       warning(
         part,
         'dead_letters',
-        `${deadLetters} jobs were given up`,
-        `read their reasons at GET /v1/queues/${backend.name}/dead, mend the cause, then redrive or purge them`,
+        `${deadLetters} jobs failed too often`,
+        `read their reasons at GET /v1/dead-letters/${backend.name}, fix the cause, then redrive or drop them`,
       ),
     ];
   } catch (error) {
@@ -46,7 +46,7 @@ async function checkQueue(backend: Backend, signal: AbortSignal): Promise<readon
         part,
         'reachable',
         messageOf(error),
-        'run setup to make missing queues; check queue.region, queue.endpoint and the credentials',
+        'run setup to create missing queues; check queue.region, queue.endpoint and the credentials',
       ),
     ];
   }

@@ -1,6 +1,6 @@
 import type { Finding, FindingStatus } from './finding.ts';
 
-/** The worst of all findings. */
+/** The worst status among the findings. */
 export function overallStatus(findings: readonly Finding[]): FindingStatus {
   if (findings.some(({ status }) => status === 'failure')) return 'failure';
   return findings.some(({ status }) => status === 'warning') ? 'warning' : 'ok';
@@ -8,7 +8,7 @@ export function overallStatus(findings: readonly Finding[]): FindingStatus {
 
 const LABELS: Readonly<Record<FindingStatus, string>> = { ok: 'ok', warning: 'WARN', failure: 'FAIL' };
 
-/** One line for each finding, with its remedy below it. */
+/** One line per finding, with its remedy below it. */
 export function textReport(findings: readonly Finding[]): string {
   const lines = findings.flatMap(({ part, check, status, detail, remedy }) => [
     `${LABELS[status].padEnd(4)}  ${part}: ${check}: ${detail}`,

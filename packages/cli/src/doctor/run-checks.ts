@@ -4,12 +4,12 @@ import type { Finding } from './finding.ts';
 import { failure } from './finding.ts';
 import { messageOf } from './message-of.ts';
 
-/** Of one group: each call that it makes has its own, shorter limit as well. */
+/** The time limit of one group. Each call within it has its own, shorter limit. */
 const GROUP_LIMIT_MS = 120_000;
 
 /**
- * Runs every group at the same time. A group that throws, or does not end in time, becomes a failure.
- * @throws the reason of `context.signal` once that is aborted
+ * Runs all groups concurrently. A group that throws, or exceeds the time limit, becomes a failure.
+ * @throws the reason of `context.signal` if it is aborted
  */
 export async function runChecks(
   groups: readonly CheckGroup[],
@@ -26,7 +26,7 @@ async function runGroup(
   context: CheckContext,
   limitMs: number,
 ): Promise<readonly Finding[]> {
-  const reason = (): Error => new Error(`not done within ${limitMs} ms`);
+  const reason = (): Error => new Error(`no result within ${limitMs} ms`);
   try {
     return await runWithin({ limitMs, reason, signals: [context.signal] }, (signal) =>
       group.run({ ...context, signal }),
@@ -37,7 +37,7 @@ async function runGroup(
         group.name,
         'checked',
         messageOf(error),
-        'mend the cause and run doctor again; this part was not checked further',
+        'fix the cause and run doctor again; the remaining checks of this part were skipped',
       ),
     ];
   }

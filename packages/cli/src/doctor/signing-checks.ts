@@ -7,7 +7,7 @@ import { messageOf } from './message-of.ts';
 
 const CHECK = 'signed_life';
 
-/** Whether the credentials that sign clients' addresses live as long as the addresses are to. */
+/** Checks that the credentials that sign clients' URLs do not expire before the URLs. */
 export const signingChecks: CheckGroup = {
   name: 'signing',
   async run({ config, adapters }) {
@@ -25,13 +25,13 @@ async function checkSigning(config: CheckContext['config'], backend: Backend): P
     const expiresAt = await store.credentialsExpireAt();
     const wanted = settings.signedUrlSeconds;
     const leftSeconds = expiresAt === null ? Infinity : Math.floor((expiresAt.getTime() - Date.now()) / 1000);
-    if (leftSeconds >= wanted) return [ok(part, CHECK, `addresses are signed for ${wanted} s`)];
+    if (leftSeconds >= wanted) return [ok(part, CHECK, `URLs are signed for ${wanted} s`)];
     return [
       warning(
         part,
         CHECK,
-        `addresses that are signed now end after ${leftSeconds} s, with the credentials, and not after ${wanted} s`,
-        'set a lower signedUrlSeconds, or sign with credentials that live longer',
+        `URLs that are signed now expire with the credentials after ${leftSeconds} s, instead of after ${wanted} s`,
+        'set a lower signedUrlSeconds, or use credentials that are valid for longer',
       ),
     ];
   } catch (error) {

@@ -4,7 +4,7 @@ import type { Finding } from './finding.ts';
 import { failure, ok, warning } from './finding.ts';
 import { messageOf } from './message-of.ts';
 
-/** Whether each back end's bucket or folder is there, and what the store cannot do, found out by trial writes. */
+/** Checks that each back end's bucket or folder exists, and finds missing capabilities of the store by trial writes. */
 export const storeChecks: CheckGroup = {
   name: 'stores',
   async run({ adapters, signal }) {
@@ -16,7 +16,7 @@ export const storeChecks: CheckGroup = {
 };
 
 const NO_RULES =
-  'the bucket has no lifecycle rules of the mirror, or these credentials may not read them: old copies stay';
+  'the bucket has no lifecycle rules of the mirror, or these credentials may not read them: without the rules, old copies are never deleted';
 
 async function checkStore(backend: Backend, signal: AbortSignal): Promise<readonly Finding[]> {
   const part = `${backend.name} store`;
@@ -29,12 +29,12 @@ async function checkStore(backend: Backend, signal: AbortSignal): Promise<readon
         part,
         'reachable',
         messageOf(error),
-        'run setup to make a missing bucket; check bucket, region, endpoint and the credentials',
+        'run setup to create a missing bucket; check bucket, region, endpoint and the credentials',
       ),
     ];
   }
   return [
-    ok(part, 'reachable', 'the store answers and the place for copies exists'),
+    ok(part, 'reachable', 'the store answers, and the bucket or folder exists'),
     ...(await checkCapabilities(backend, part, signal)),
   ];
 }
@@ -52,7 +52,7 @@ async function checkCapabilities(
     const noRules =
       capabilities.lifecycle === 'unknown' ? [warning(part, 'lifecycle', NO_RULES, 'run setup')] : [];
     if (losses.length === 0 && noRules.length === 0)
-      return [ok(part, 'capabilities', 'the store does all that the mirror makes use of')];
+      return [ok(part, 'capabilities', 'the store has all capabilities that the mirror uses')];
     const lost = losses.map((loss) =>
       loss === fatal
         ? failure(part, wordOf(loss.capability), loss.cost, loss.remedy ?? 'use another store')
@@ -62,12 +62,12 @@ async function checkCapabilities(
   } catch (error) {
     signal.throwIfAborted();
     const remedy =
-      'give these credentials s3:PutObject, s3:GetObject and s3:DeleteObject for http* and g/*, as docs/deploy/iam/setup.json has them';
+      'allow these credentials s3:PutObject, s3:GetObject and s3:DeleteObject for http* and g/*, as in docs/deploy/iam/setup.json';
     return [warning(part, 'capabilities', messageOf(error), remedy)];
   }
 }
 
-/** `emptySegments` as `empty_segments`. */
+/** Converts `emptySegments` to `empty_segments`. */
 function wordOf(capability: string): string {
   return capability.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
