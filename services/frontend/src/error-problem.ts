@@ -10,8 +10,8 @@ import { HttpProblem } from '@cloud-mirror/http-service';
 const RETRY_AFTER_SECONDS = 5;
 
 /**
- * Turns errors into HTTP problems, and is the only place that does. Messages of adapters may name internal addresses, so a client
- * gets a fixed sentence and the error's code. The log gets the error itself.
+ * Converts errors to HTTP responses; no other place does. Clients get the error's code and a fixed sentence, because
+ * messages of adapters may contain internal addresses. The log gets the error itself.
  */
 export function problemOf(error: unknown): HttpProblem {
   if (error instanceof HttpProblem) return error;
@@ -24,26 +24,28 @@ export function problemOf(error: unknown): HttpProblem {
   if (error instanceof EntryStoreError)
     return unavailable(error.code, 'The entry store cannot be reached.', error);
   if (error instanceof StorageError)
-    return unavailable(error.code, 'The object store did not do what was asked.', error);
+    return unavailable(error.code, 'The object store did not complete the call.', error);
   if (error instanceof QueueError) return queueProblem(error);
   if (error instanceof UnknownBackendError) return unknownBackend(error.known);
   if (error instanceof DOMException && error.name === 'TimeoutError')
-    return unavailable('time_limit', 'What was asked took too long.', error);
-  return new HttpProblem(500, 'internal_error', 'Something went wrong here.', { cause: error });
+    return unavailable('time_limit', 'The call took too long.', error);
+  return new HttpProblem(500, 'internal_error', 'An internal error occurred in the mirror.', {
+    cause: error,
+  });
 }
 
-/** Whether the mirror's operators should see the problem, and not only the client. */
+/** Whether a problem needs the attention of the mirror's operators. */
 export function isOurFault(problem: HttpProblem): boolean {
   return problem.status >= 500 && problem.code !== 'origin_status' && problem.code !== 'origin_redirects';
 }
 
 function queueProblem(error: QueueError): HttpProblem {
   if (error.code !== 'purge_in_progress')
-    return unavailable(error.code, 'The queue did not do what was asked.', error);
+    return unavailable(error.code, 'The queue did not complete the call.', error);
   return new HttpProblem(
     409,
     error.code,
-    'The queue was emptied a moment ago and takes this once a minute.',
+    'The queue was purged less than a minute ago, and allows this once a minute.',
     {
       headers: { 'Retry-After': String(Math.max(1, Math.ceil(error.retryAfterSeconds ?? 60))) },
       cause: error,
@@ -52,7 +54,7 @@ function queueProblem(error: QueueError): HttpProblem {
 }
 
 function unavailable(code: string, detail: string, cause: unknown): HttpProblem {
-  return new HttpProblem(503, code, `${detail} Nothing is claimed to be done; calling again is safe.`, {
+  return new HttpProblem(503, code, `${detail} It may have had no effect. Calling again is safe.`, {
     headers: { 'Retry-After': String(RETRY_AFTER_SECONDS) },
     cause,
   });

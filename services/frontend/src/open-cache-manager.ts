@@ -11,7 +11,7 @@ export interface CacheManagerParts {
   readonly registry: Registry;
 }
 
-/** The cache manager of a front end, as the configuration has it. The caller disposes of it. */
+/** Opens the cache manager of a front end. The caller disposes of it. */
 export function openCacheManager({ config, adapters, logger, registry }: CacheManagerParts): CacheManager {
   const { backends, entries, origin, policy } = adapters;
   return new CacheManager({
@@ -22,7 +22,7 @@ export function openCacheManager({ config, adapters, logger, registry }: CacheMa
     times: config.entries,
     maxWaiting: config.server.maxWaiting,
     maxWaitMs: config.server.maxWaitSeconds * 1000,
-    // Entries in this process's own memory need no second one.
+    // Entries in the memory of this process need no second cache.
     remembersHits: config.entries.kind === 'redis',
     events: cacheManagerEvents({ backends, logger, registry }),
   });

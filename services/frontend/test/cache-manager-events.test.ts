@@ -4,7 +4,7 @@ import { Registry } from 'prom-client';
 import { expect, test } from 'vitest';
 import { cacheManagerEvents } from '../src/machines/cache-manager-events.ts';
 
-test('an origin that cannot be reached is logged with every cause, once for each host, without its query', () => {
+test('an unreachable origin is logged with all causes, once per host, without the query', () => {
   const lines: string[] = [];
   const logger = createLogger({
     level: 'info',

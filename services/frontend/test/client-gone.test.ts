@@ -30,12 +30,12 @@ async function metricsOf(frontend: FrontendUnderTest): Promise<string> {
   return (await frontend.fetch('/metrics')).text();
 }
 
-describe('a client that leaves while it waits', () => {
+describe('a client that disconnects while it waits', () => {
   test.each([
-    // The front end notices by the signal, and by what the decision says later.
-    ['and the decision fails', (_: AbortSignal) => Promise.reject(new Error('the client went away'))],
-    ['and the decision answers all the same', (_: AbortSignal) => Promise.resolve(PENDING)],
-  ])('is no 404: %s', async (_name, afterwards) => {
+    // The signal aborts the decision, which may reject or still resolve.
+    ['the decision rejects', (_: AbortSignal) => Promise.reject(new Error('the client disconnected'))],
+    ['the decision still resolves', (_: AbortSignal) => Promise.resolve(PENDING)],
+  ])('is logged and counted as client_gone, not as 404, if %s', async (_name, afterwards) => {
     await using frontend = await startFrontend();
     const asked = Promise.withResolvers<undefined>();
     frontend.cacheManager.decide = async ({ signal }) => {
@@ -90,9 +90,9 @@ describe('a download from this host', () => {
     return frontend;
   }
 
-  test('that its client cuts is told apart from one that was served', async () => {
+  test('that its client cuts is client_gone', async () => {
     await using frontend = await download(large(), true);
-    // The status was sent; that it came to nothing is the outcome.
+    // The status was sent before the client left; the outcome says that the download is incomplete.
     expect(await lineOf(frontend, 'mine')).toMatchObject({
       outcome: 'client_gone',
       status: 200,
@@ -103,12 +103,12 @@ describe('a download from this host', () => {
     expect(metrics).not.toContain('{route="objects",method="GET",status="200"}');
   });
 
-  test('that comes to its end was served', async () => {
+  test('that completes is served', async () => {
     await using frontend = await download(large(), false);
     expect(await lineOf(frontend, 'mine')).toMatchObject({ outcome: 'served', status: 200 });
   });
 
-  test('that cannot be read to its end is not the client’s doing', async () => {
+  test('whose copy cannot be read completely is read_failed, not client_gone', async () => {
     await using frontend = await download(large(8 * 1024), false);
     expect(await lineOf(frontend, 'mine')).toMatchObject({ outcome: 'read_failed', status: 200 });
   });
@@ -121,10 +121,11 @@ test.each([
   [false, 'not_found', 'client_gone', 'client_gone'],
   [false, 'read_failed', 'read_failed', 302],
   [false, 'client_stalled', 'client_stalled', 302],
-] as const)('whole answer: %s, outcome so far %s: %s, %s', (writableFinished, outcome, told, status) => {
+] as const)('response finished: %s, outcome %s: logged as %s, status %s', (...row) => {
+  const [writableFinished, outcome, logged, status] = row;
   const record = { route: 'redirect', ...(outcome !== undefined && { outcome }) };
   expect(endOf({ writableFinished, statusCode: 302 }, record)).toEqual({
-    record: { route: 'redirect', outcome: told },
+    record: { route: 'redirect', outcome: logged },
     status,
   });
 });

@@ -14,8 +14,8 @@ import {
   TOKENS,
 } from './support/frontend-under-test.ts';
 
-describe('requests that are too much', () => {
-  test('by the number of their headers are 431', async () => {
+describe('a hostile request', () => {
+  test('with too many headers is a 431', async () => {
     await using frontend = await startFrontend();
     const headers = Array.from({ length: 300 }, (_, index) => `x-${index}: 1\r\n`).join('');
     const answer = await rawRequest(frontend.address, `GET /livez HTTP/1.1\r\nHost: a\r\n${headers}\r\n`);
@@ -23,7 +23,7 @@ describe('requests that are too much', () => {
     expect(JSON.parse(answer.body)).toMatchObject({ code: 'headers_too_large' });
   });
 
-  test('by their body are 413, before it was sent', async () => {
+  test('with a large body is a 413 before the body is sent', async () => {
     await using frontend = await startFrontend();
     const answer = await rawRequest(
       frontend.address,
@@ -33,7 +33,7 @@ describe('requests that are too much', () => {
     expect(answer.headers).toMatchObject({ connection: 'close', 'content-type': 'application/problem+json' });
   });
 
-  test('by a body without end lose their connection with the answer', async () => {
+  test('with an endless body is answered, and its connection is closed', async () => {
     await using frontend = await startFrontend();
     const answer = await rawRequest(
       frontend.address,
@@ -42,7 +42,7 @@ describe('requests that are too much', () => {
     expect(answer).toMatchObject({ status: 200, headers: { connection: 'close' } });
   });
 
-  test('by a small body are answered as if they had none, and so is the next request', async () => {
+  test('with a small body is answered as if it had none, and so is the next request', async () => {
     await using frontend = await startFrontend();
     const answer = await rawRequest(
       frontend.address,
@@ -53,8 +53,8 @@ describe('requests that are too much', () => {
   });
 
   test.each(['hello', '\0'.repeat(100_000), 'GET / HTTP/9\r\n\r\n'])(
-    'by what follows them are answered, and their connection ends',
-    async (rest) => {
+    'followed by malformed data is answered, and its connection is closed',
+    async (suffix) => {
       await using frontend = await startFrontend();
       const slow = Promise.withResolvers<void>();
       frontend.cacheManager.decide = async ({ url }) => {
@@ -70,7 +70,7 @@ describe('requests that are too much', () => {
       };
       const asking = rawRequest(
         frontend.address,
-        `GET ${redirectPath(ORIGIN_URL)} HTTP/1.1\r\nHost: a\r\n\r\n${rest}`,
+        `GET ${redirectPath(ORIGIN_URL)} HTTP/1.1\r\nHost: a\r\n\r\n${suffix}`,
       );
       await expect.poll(() => frontend.cacheManager.requests.length).toBe(1);
       slow.resolve();
@@ -83,12 +83,12 @@ describe('requests that are too much', () => {
 
   test.each([
     ['two lengths', 'Content-Length: 5\r\nContent-Length: 6\r\n'],
-    ['a length and a coding', 'Content-Length: 5\r\nTransfer-Encoding: chunked\r\n'],
-    ['a coding that is none', 'Transfer-Encoding: chunked, identity\r\n'],
+    ['a length and a transfer coding', 'Content-Length: 5\r\nTransfer-Encoding: chunked\r\n'],
+    ['an unknown transfer coding', 'Transfer-Encoding: chunked, identity\r\n'],
     ['a folded header', 'X-One: a\r\n b\r\n'],
     ['a space before the colon', 'X-One : a\r\n'],
     ['a control character', 'X-One: a\u0001b\r\n'],
-  ])('by %s are no requests', async (_, headers) => {
+  ])('with %s is a 400', async (_, headers) => {
     await using frontend = await startFrontend();
     const answer = await rawRequest(
       frontend.address,
@@ -99,8 +99,8 @@ describe('requests that are too much', () => {
   });
 });
 
-describe('connections that only wait', () => {
-  test('make room for others where there is none', async () => {
+describe('connections without a request', () => {
+  test('are closed if others need their place', async () => {
     const server = createServer((_, response) => response.end('answer'));
     server.maxConnections = 5;
     const _connections = new OpenConnections(server);
@@ -117,20 +117,20 @@ describe('connections that only wait', () => {
     await expect
       .poll(() => rawRequest(`http://127.0.0.1:${port}`, 'GET / HTTP/1.0\r\n\r\n'), { timeout: 20_000 })
       .toMatchObject({ status: 200 });
-    // One was enough: the one that had waited longest.
+    // Only the oldest one is closed, which is enough.
     expect(silent.map(({ destroyed }) => destroyed)).toEqual([true, false, false, false, false]);
     for (const socket of silent) socket.destroy();
     server.close();
     await once(server, 'close');
   });
 
-  test('are as many as may wait and some, as far as there are files', () => {
+  test('are limited by maxWaiting and by the open-files limit', () => {
     expect(maxConnections(100)).toBeGreaterThan(100);
     expect(maxConnections(10_000_000)).toBeLessThanOrEqual(10_020_000);
   });
 });
 
-describe('the client that a budget is for', () => {
+describe('the client of a budget', () => {
   test.each([
     ['192.0.2.1', '192.0.2.1'],
     ['::ffff:192.0.2.1', '192.0.2.1'],
@@ -142,7 +142,7 @@ describe('the client that a budget is for', () => {
     ['64:ff9b::192.0.2.1', '64:ff9b:0:0'],
     ['fe80::1%eth0', 'fe80:0:0:0'],
     ['', ''],
-  ])('%s is one with all of %s', (address, expected) => {
+  ])('%s belongs to the network %s', (address, expected) => {
     expect(clientNetwork(address)).toBe(expected);
   });
 
@@ -155,14 +155,14 @@ describe('the client that a budget is for', () => {
     ['[2001:db8::1]:1000', '2001:db8::2'],
     ['unknown', 'made up, another'],
     ['x'.repeat(10_000), 'y'.repeat(10_000)],
-  ])('named %s is the one named %s', async (first, second) => {
+  ])('is the same for %s and %s', async (first, second) => {
     await using frontend = await startFrontend({ server: limit });
     expect((await frontend.fetch('/', as(first))).status).toBe(200);
     expect((await frontend.fetch('/', as(second))).status).toBe(429);
   });
 });
 
-describe('what a browser shows', () => {
+describe('a response that a browser may render', () => {
   test.each([
     '/',
     '/livez',
@@ -174,7 +174,7 @@ describe('what a browser shows', () => {
     '/v1/cache',
     '/v1/redirect/s3/us-west-1/%',
     `/v1/status/s3/us-west-1/${base64url(ORIGIN_URL)}`,
-  ])('of %s is neither sniffed nor framed nor run', async (path) => {
+  ])('from %s forbids sniffing, framing and scripts', async (path) => {
     await using frontend = await startFrontend();
     const { headers } = await frontend.fetch(path);
     expect(headers.get('x-content-type-options')).toBe('nosniff');
@@ -183,9 +183,9 @@ describe('what a browser shows', () => {
   });
 });
 
-describe('what is reflected', () => {
+describe('the mirror never reflects', () => {
   test.each(['a b', 'a\tb', 'é', '<script>', 'a"b', 'x'.repeat(129), '{"level":"fatal"}'])(
-    'is not the request identifier %j',
+    'the request identifier %j',
     async (identifier) => {
       await using frontend = await startFrontend();
       const answer = await rawRequest(
@@ -196,7 +196,7 @@ describe('what is reflected', () => {
     },
   );
 
-  test('is no more of a made-up name than a name can have', async () => {
+  test('invented names that are longer than valid ones', async () => {
     await using frontend = await startFrontend();
     const name = 'n'.repeat(5000);
     for (const path of [
@@ -211,7 +211,7 @@ describe('what is reflected', () => {
     for (const line of frontend.log) expect(JSON.stringify(line).length).toBeLessThan(1500);
   });
 
-  test('is no token, signed query or credentials, in whatever is logged, shown or counted', async () => {
+  test('tokens, signed queries or credentials in logs, responses or metrics', async () => {
     await using frontend = await startFrontend();
     const secret = 'S3cr3tS3cr3t';
     const urls = [
@@ -243,7 +243,7 @@ describe('what is reflected', () => {
   });
 });
 
-test('operators leave their line whatever the log level', async () => {
+test('operators’ calls are logged at every log level', async () => {
   await using frontend = await startFrontend({ logLevel: 'error' });
   const path = `/v1/purge/s3/us-west-1/${base64url(ORIGIN_URL)}`;
   expect((await frontend.fetch(path, { method: 'DELETE', ...bearer(TOKENS.all) })).status).toBe(204);

@@ -35,7 +35,7 @@ describe('X-Request-Id', () => {
   );
 });
 
-describe('what is no request', () => {
+describe('malformed input', () => {
   test.each([
     ['garbage', 'hello\r\n\r\n', 400, 'malformed_request'],
     ['a bad header', 'GET / HTTP/1.1\r\nHost: x\r\nBad Header\r\n\r\n', 400, 'malformed_request'],
@@ -75,7 +75,7 @@ describe('what is no request', () => {
   test.each([
     ['HTTP/1.1', 400],
     ['HTTP/1.0', 200],
-  ])('no Host in %s: %i', async (version, status) => {
+  ])('without Host in %s is a %i', async (version, status) => {
     await using frontend = await startFrontend();
     const answer = await rawRequest(frontend.address, `GET /livez ${version}\r\nConnection: close\r\n\r\n`);
     expect(answer.status).toBe(status);
@@ -83,7 +83,7 @@ describe('what is no request', () => {
     if (status === 400) expect(JSON.parse(answer.body)).toMatchObject({ code: 'host_missing' });
   });
 
-  test('an expectation that nobody knows is ignored', async () => {
+  test('an unknown expectation is ignored', async () => {
     await using frontend = await startFrontend();
     const answer = await rawRequest(
       frontend.address,
@@ -94,7 +94,7 @@ describe('what is no request', () => {
   });
 });
 
-test('a connection that was reset disturbs nobody', async () => {
+test('a reset connection does not affect others', async () => {
   await using frontend = await startFrontend();
   const { hostname, port } = new URL(frontend.address);
   const socket = connect(Number(port), hostname);
@@ -106,7 +106,7 @@ test('a connection that was reset disturbs nobody', async () => {
 });
 
 describe('drain', () => {
-  test('answers what has begun, ends its connection, and accepts nothing more', async () => {
+  test('answers requests in progress, closes their connections, and accepts no new ones', async () => {
     const frontend = await startFrontend();
     const asked = Promise.withResolvers<void>();
     const copied = Promise.withResolvers<void>();
@@ -133,14 +133,14 @@ describe('drain', () => {
     await expect(frontend.fetch('/livez')).rejects.toThrow();
   });
 
-  test('says on connections that are left that nobody should be sent here', async () => {
+  test('answers /readyz with 503 on remaining connections', async () => {
     const frontend = await startFrontend();
     const { hostname, port } = new URL(frontend.address);
     const probe = connect(Number(port), hostname);
     let received = '';
     probe.on('data', (chunk: Buffer) => (received += chunk.toString()));
     await once(probe, 'ready');
-    // Connections are accepted in their order: once this one was answered, the probe's is there.
+    // Connections are accepted in order: when this one is answered, the probe's connection is open.
     await (await frontend.fetch('/livez')).text();
     const drained = frontend.frontend.drain();
     probe.write('GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n');
@@ -151,7 +151,7 @@ describe('drain', () => {
     expect(received).toContain('"code":"draining"');
   });
 
-  test('does not wait for connections on which nothing was asked', async () => {
+  test('does not wait for connections without a request', async () => {
     const frontend = await startFrontend({ server: { drainSeconds: 3600 } });
     const { hostname, port } = new URL(frontend.address);
     const silent = connect(Number(port), hostname);
@@ -160,7 +160,7 @@ describe('drain', () => {
     await Promise.all([once(silent, 'close'), frontend.frontend.drain()]);
   });
 
-  test('cuts what takes longer than drainSeconds', async () => {
+  test('closes connections whose requests take longer than drainSeconds', async () => {
     const frontend = await startFrontend({ server: { drainSeconds: 1 } });
     const asked = Promise.withResolvers<void>();
     frontend.cacheManager.decide = () => {
@@ -175,7 +175,7 @@ describe('drain', () => {
   });
 });
 
-test('a connection is kept for the next request, as long as the configuration says', async () => {
+test('a connection is kept alive for keepAliveSeconds', async () => {
   await using frontend = await startFrontend({ server: { keepAliveSeconds: 61 } });
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   const ports = new Set<number | undefined>();
@@ -191,13 +191,13 @@ test('a connection is kept for the next request, as long as the configuration sa
 });
 
 describe('the rate limit', () => {
-  test('is off unless configured', async () => {
+  test('is off by default', async () => {
     await using frontend = await startFrontend();
     for (let round = 0; round < 20; round += 1)
       expect((await frontend.fetch(redirectPath(ORIGIN_URL))).status).toBe(302);
   });
 
-  test('answers 429 with Retry-After, and never to probes', async () => {
+  test('answers 429 with Retry-After, but never for probes', async () => {
     await using frontend = await startFrontend({
       server: { rateLimit: { requestsPerSecond: 0.01, burst: 2 } },
     });
@@ -213,22 +213,22 @@ describe('the rate limit', () => {
   const limit = { rateLimit: { requestsPerSecond: 0.01, burst: 1 } };
   const as = (address: string) => ({ headers: { 'X-Forwarded-For': address } });
 
-  test('tells clients behind a trusted proxy apart', async () => {
+  test('distinguishes clients behind a trusted proxy', async () => {
     await using frontend = await startFrontend({ server: { ...limit, trustedProxies: ['127.0.0.0/8'] } });
     expect((await frontend.fetch('/', as('192.0.2.1'))).status).toBe(200);
     expect((await frontend.fetch('/', as('192.0.2.2'))).status).toBe(200);
     expect((await frontend.fetch('/', as('192.0.2.1'))).status).toBe(429);
-    // What the client itself put before the proxy's entry counts for nothing.
+    // Entries before the proxy's come from the client and are ignored.
     expect((await frontend.fetch('/', as('203.0.113.9, 192.0.2.1'))).status).toBe(429);
   });
 
-  test('does not believe strangers', async () => {
+  test('ignores X-Forwarded-For from an untrusted address', async () => {
     await using frontend = await startFrontend({ server: limit });
     expect((await frontend.fetch('/', as('192.0.2.1'))).status).toBe(200);
     expect((await frontend.fetch('/', as('192.0.2.2'))).status).toBe(429);
   });
 
-  test('fills again with time, up to the burst, and remembers so many clients only', () => {
+  test('refills over time up to the burst, and remembers a limited number of clients', () => {
     const limiter = new RateLimiter({ requestsPerSecond: 2, burst: 2 }, 3);
     expect([limiter.take('a', 0), limiter.take('a', 0), limiter.take('a', 0)]).toEqual([0, 0, 0.5]);
     expect(limiter.take('a', 250)).toBe(0.25);
@@ -241,7 +241,7 @@ describe('the rate limit', () => {
   });
 });
 
-test('the identity of an object does not depend on who asks', async () => {
+test('the identity of an object does not depend on the client', async () => {
   await using frontend = await startFrontend();
   await frontend.fetch(redirectPath(ORIGIN_URL));
   await expect

@@ -23,7 +23,7 @@ const lostEntries = {
   },
 };
 
-test('ping and livez look at nothing', async () => {
+test('ping and livez check no part', async () => {
   await using frontend = await startFrontend({
     entries: lostEntries,
     backends: [fakeBackend('s3/us-west-1', { store: lostStore, queue: lostQueue })],
@@ -43,7 +43,7 @@ describe('a public back end that clients may not read', () => {
   });
   const refused: PublicRead = { state: 'refused', status: 403, host: 'bucket.example.com' };
 
-  test('is named, and alone makes the front end unready', async () => {
+  test('is reported, and makes the front end unready if it is the only one', async () => {
     await using frontend = await startFrontend({
       backends: [fakeBackend('s3/us-west-1', { store: store(refused) })],
     });
@@ -55,7 +55,7 @@ describe('a public back end that clients may not read', () => {
     });
   });
 
-  test('is named beside others, which redirect as ever', async () => {
+  test('is reported as degraded if there are other back ends', async () => {
     await using frontend = await startFrontend({
       backends: [fakeBackend('s3/us-west-1', { store: store(refused) }), fakeBackend('s3/eu-west-1')],
     });
@@ -65,7 +65,7 @@ describe('a public back end that clients may not read', () => {
   });
 
   test.each<PublicRead>([{ state: 'readable' }, { state: 'untried', why: 'no copy yet' }])(
-    'is not one of which %j is known, and it is not read again with each probe',
+    'is not assumed if the read is %j, and a probe does not repeat the read',
     async (read) => {
       const reads = { count: 0 };
       const probe = new PartProbe(
@@ -82,7 +82,7 @@ describe('a public back end that clients may not read', () => {
     },
   );
 
-  test('is well as soon as it may be read', async () => {
+  test('is ok again as soon as clients may read it', async () => {
     const answers: PublicRead[] = [refused, { state: 'readable' }];
     const backend = fakeBackend('s3/us-west-1', {
       store: { access: 'public', checkPublicRead: async () => answers.shift() ?? { state: 'readable' } },
@@ -95,7 +95,7 @@ describe('a public back end that clients may not read', () => {
 });
 
 describe('readyz', () => {
-  test('all is there', async () => {
+  test('answers 200 if all parts answer', async () => {
     await using frontend = await startFrontend();
     const response = await frontend.fetch('/readyz');
     expect(response.status).toBe(200);
@@ -110,7 +110,7 @@ describe('readyz', () => {
     });
   });
 
-  test('says why an entry store that answers refuses, and nothing of its own words', async () => {
+  test('says why the entry store refuses, without its own message', async () => {
     const refusal = { word: 'NOPERM', advice: 'the ACL lacks something' };
     const entries = {
       check: () => Promise.reject(new EntryStoreError('User s3cret lacks 10.0.0.7', { refusal })),
@@ -131,7 +131,7 @@ describe('readyz', () => {
     expect(text).not.toMatch(/s3cret|10\.0\.0\.7/);
   });
 
-  test('without entries and a queue redirects still work: degraded', async () => {
+  test('answers 200 and degraded without entries and a queue, since redirects still work', async () => {
     await using frontend = await startFrontend({
       entries: lostEntries,
       backends: [fakeBackend('s3/us-west-1', { queue: lostQueue }), fakeBackend('s3/eu-west-1')],
@@ -146,7 +146,7 @@ describe('readyz', () => {
     expect(text).not.toContain('10.0.0.7');
   });
 
-  test('one lost store of two: degraded', async () => {
+  test('answers 200 and degraded if one store of two fails', async () => {
     await using frontend = await startFrontend({
       backends: [fakeBackend('s3/us-west-1', { store: lostStore }), fakeBackend('s3/eu-west-1')],
     });
@@ -155,7 +155,7 @@ describe('readyz', () => {
     expect(await json(response)).toMatchObject({ status: 'degraded', failing: ['store s3/us-west-1'] });
   });
 
-  test('no store at all: 503, named', async () => {
+  test('answers 503 with the names of the failing parts if no store answers', async () => {
     await using frontend = await startFrontend({
       backends: [fakeBackend('s3/us-west-1', { store: lostStore })],
     });
@@ -171,11 +171,11 @@ describe('readyz', () => {
   });
 });
 
-test('a part that never answers is failing after the time limit, for all who ask at once', async () => {
-  let looks = 0;
+test('a part that never answers is failing after the time limit, and concurrent callers share one check', async () => {
+  let checks = 0;
   const entries = {
     check: () => {
-      looks += 1;
+      checks += 1;
       return new Promise<void>(() => undefined);
     },
   };
@@ -183,10 +183,10 @@ test('a part that never answers is failing after the time limit, for all who ask
   const [one, other] = await Promise.all([probe.states(), probe.states()]);
   expect(one.entries).toEqual({ status: 'failing', cause: 'time_limit' });
   expect(other).toBe(one);
-  expect(looks).toBe(1);
+  expect(checks).toBe(1);
 });
 
-test('backends: for everybody, with state and depth, without addresses', async () => {
+test('/v1/backends is public, with state and depth, and contains no addresses', async () => {
   await using frontend = await startFrontend({
     backends: [fakeBackend('s3/us-west-1'), fakeBackend('s3/eu-west-1', { queue: lostQueue })],
   });
@@ -216,7 +216,7 @@ test('backends: for everybody, with state and depth, without addresses', async (
   });
 });
 
-test('metrics count redirects by back end and outcome, and hold no URL and no made-up name', async () => {
+test('metrics count redirects by back end and outcome, and contain no URL and no invented name', async () => {
   await using frontend = await startFrontend();
   await (await frontend.fetch(redirectPath(ORIGIN_URL))).text();
   await (await frontend.fetch(redirectPath(ORIGIN_URL, 's3/made-up'))).text();
@@ -234,7 +234,7 @@ test('metrics count redirects by back end and outcome, and hold no URL and no ma
   for (const line of text.split('\n')) expect(line).toMatch(/^(?:# (?:HELP|TYPE) )?cloud_mirror_|^$/);
 });
 
-test('the front page runs nothing', async () => {
+test('the front page allows no scripts', async () => {
   await using frontend = await startFrontend();
   const response = await frontend.fetch('/');
   expect(response.status).toBe(200);

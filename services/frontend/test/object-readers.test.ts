@@ -20,7 +20,7 @@ afterEach(async () => {
   await once(server, 'close');
 });
 
-/** The server's end of a request of a client that reads nothing. */
+/** The server side of a request whose client reads nothing. */
 async function response(): Promise<ServerResponse> {
   const { promise, resolve } = Promise.withResolvers<ServerResponse>();
   arrived.push(resolve);
@@ -31,7 +31,7 @@ async function response(): Promise<ServerResponse> {
   return promise;
 }
 
-test('have their turn one after another where there are too many', async () => {
+test('readers beyond the limit wait for a slot', async () => {
   const readers = new ObjectReaders(1, 60_000);
   const first = await readers.enter(await response());
   const order: string[] = [];
@@ -44,7 +44,7 @@ test('have their turn one after another where there are too many', async () => {
   expect(order).toEqual(['second', 'third']);
 });
 
-test('that take nothing are cut where others wait, and only then', async () => {
+test('stalled readers are cut off only if others wait', async () => {
   const readers = new ObjectReaders(2, 50);
   const [stalled, reading] = [await response(), await response()];
   const first = await readers.enter(stalled);
@@ -56,7 +56,7 @@ test('that take nothing are cut where others wait, and only then', async () => {
   expect([stalled.destroyed, reading.destroyed]).toEqual([true, false]);
 });
 
-test('that go away while they wait leave nothing behind', async () => {
+test('readers that disconnect while they wait leave no slot occupied', async () => {
   const readers = new ObjectReaders(1, 60_000);
   using _first = await readers.enter(await response());
   const gone = await response();

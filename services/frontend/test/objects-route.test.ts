@@ -88,7 +88,7 @@ interface Answer {
   readonly body: Buffer;
 }
 
-/** Without the decoding that `fetch` does by itself. */
+/** Does not decode the body, unlike `fetch`. */
 async function get(headers: Record<string, string> = {}, path = PATH, method = 'GET'): Promise<Answer> {
   const asked = request(frontend.address + path, { method, headers }).end();
   const [response] = (await once(asked, 'response')) as [IncomingMessage];
@@ -97,7 +97,7 @@ async function get(headers: Record<string, string> = {}, path = PATH, method = '
   return { status: response.statusCode, headers: response.headers, body: Buffer.concat(chunks) };
 }
 
-test('the bytes as stored, with what the origin said of them', async () => {
+test('a copy is served as stored, with the headers of the origin', async () => {
   const { status, headers, body } = await get({ 'Accept-Encoding': 'identity' });
   expect(status).toBe(200);
   expect(body.equals(BYTES)).toBe(true);
@@ -116,10 +116,10 @@ test('the bytes as stored, with what the origin said of them', async () => {
   expect(store.opened).toBe(0);
 });
 
-describe("a copy that knows its origin's Last-Modified", () => {
+describe("a copy with its origin's Last-Modified", () => {
   const path = `/v1/objects/local/here/${ORIGIN_NAME}`;
 
-  test('is served with that date, and with the caching and codings that were stored', async () => {
+  test('is served with that date, and with the stored caching and coding headers', async () => {
     const { headers } = await get({}, path);
     expect(headers).toMatchObject({
       'last-modified': 'Sun, 01 Feb 2026 08:00:00 GMT',
@@ -134,17 +134,17 @@ describe("a copy that knows its origin's Last-Modified", () => {
     ['If-Modified-Since', 'Sun, 01 Feb 2026 07:59:59 GMT', 200],
     ['If-Unmodified-Since', 'Sun, 01 Feb 2026 08:00:00 GMT', 200],
     ['If-Unmodified-Since', 'Sun, 01 Feb 2026 07:59:59 GMT', 412],
-  ])('%s: %s gives a %i', async (name, date, status) => {
+  ])('with %s: %s is a %i', async (name, date, status) => {
     expect((await get({ [name]: date }, path)).status).toBe(status);
   });
 
-  test('gives no range by that date: two versions may share it', async () => {
+  test('ignores an If-Range with that date, which two versions may share', async () => {
     const ask = { Range: 'bytes=0-1', 'If-Range': 'Sun, 01 Feb 2026 08:00:00 GMT' };
     expect((await get(ask, path)).status).toBe(200);
     expect((await get({ ...ask, 'If-Range': ETAG }, path)).status).toBe(206);
   });
 
-  test('that lies in the future is served with the date of the copy', async () => {
+  test('in the future is served with the date of the copy', async () => {
     const { headers } = await get({}, `/v1/objects/local/here/${LATER_NAME}`);
     expect(headers['last-modified']).toBe('Sun, 01 Mar 2026 10:20:30 GMT');
     expect(headers['content-encoding']).toBeUndefined();
@@ -152,7 +152,7 @@ describe("a copy that knows its origin's Last-Modified", () => {
   });
 });
 
-test('what strangers uploaded has no rights on this host', async () => {
+test('a copy is sandboxed, since strangers control its bytes', async () => {
   const { headers } = await get();
   expect(headers['x-content-type-options']).toBe('nosniff');
   expect(headers['content-security-policy']).toContain('sandbox');
@@ -167,7 +167,7 @@ test('HEAD has the headers of GET and reads nothing', async () => {
   expect(store.bytesRead).toBe(before);
 });
 
-test('an empty object, and a header that no answer could carry', async () => {
+test('an empty copy is served, without headers that are invalid', async () => {
   const { status, headers, body } = await get({}, `/v1/objects/local/here/${EMPTY_NAME}`);
   expect([status, headers['content-length'], body.length]).toEqual([200, '0', 0]);
   expect(headers['content-disposition']).toBeUndefined();
@@ -218,7 +218,7 @@ describe('a range', () => {
     ['Sun, 01 Mar 2026 10:20:30 GMT', 206],
     ['Sun, 01 Mar 2026 10:20:31 GMT', 200],
     ['yesterday', 200],
-  ])('If-Range: %s gives a %i', async (ifRange, status) => {
+  ])('with If-Range: %s is a %i', async (ifRange, status) => {
     expect((await get({ Range: 'bytes=0-1', 'If-Range': ifRange })).status).toBe(status);
   });
 });
@@ -262,7 +262,7 @@ test.each([
   expect(await json(response)).toHaveProperty('requestId');
 });
 
-test('a slow client is not read ahead of, and one that leaves closes the file', async () => {
+test('the file is read no faster than the client reads, and closed if it disconnects', async () => {
   const large = new LocalStore();
   const bytes = Buffer.alloc(64 * 1024 * 1024);
   const { object } = store.objects.get(NAME) ?? expect.fail();
@@ -279,7 +279,7 @@ test('a slow client is not read ahead of, and one that leaves closes the file', 
   expect(large.bytesRead).toBeLessThan(bytes.length / 2);
 });
 
-test('a copy that cannot be read to its end cuts the connection', async () => {
+test('a copy that cannot be read completely closes the connection', async () => {
   const broken = new LocalStore(1024);
   const { object, bytes } = store.objects.get(NAME) ?? expect.fail();
   broken.objects.set(NAME, { object, bytes });

@@ -5,7 +5,7 @@ import type { RoutesParts } from '../src/routes.ts';
 import { FakeCacheManager } from './support/fake-cache-manager.ts';
 import { json, SERVER, startFrontend } from './support/frontend-under-test.ts';
 
-/** Calls on one object are matched on the raw path and not by the router. */
+/** Calls on one object, which are matched on the raw path and not by the router. */
 const OBJECT_CALLS = [
   'get /v1/redirect/{service}/{region}/{b64url}',
   'head /v1/redirect/{service}/{region}/{b64url}',
@@ -21,7 +21,7 @@ const routes = ordinaryRoutes({
 } as unknown as RoutesParts);
 const document = openApiDocument(SERVER.publicUrl);
 
-test('it describes every route, and nothing else', () => {
+test('the document describes every route, and nothing else', () => {
   const described = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => `${method} ${path}`),
   );
@@ -41,7 +41,7 @@ test('every path names its parameters', () => {
     }
 });
 
-test('what it refers to is there, and identifiers are unique', () => {
+test('every reference resolves, and operation ids are unique', () => {
   const text = JSON.stringify(document);
   for (const [, schema = ''] of text.matchAll(/"#\/components\/schemas\/(\w+)"/g))
     expect(document.components.schemas).toHaveProperty(schema);
@@ -50,7 +50,7 @@ test('what it refers to is there, and identifiers are unique', () => {
 });
 
 describe('over HTTP', () => {
-  test('the document is served, with the public address', async () => {
+  test('the document is served with the public URL', async () => {
     await using frontend = await startFrontend();
     const response = await frontend.fetch('/v1/openapi.json');
     expect(response.headers.get('content-type')).toBe('application/json');
@@ -60,7 +60,7 @@ describe('over HTTP', () => {
     });
   });
 
-  test('every route is answered by what it is', async () => {
+  test('every documented route exists', async () => {
     await using frontend = await startFrontend();
     for (const { method, path } of routes) {
       const response = await frontend.fetch(path.replaceAll(/:service|:region|:name/g, 'x'), {

@@ -67,7 +67,7 @@ describe.each(CALLS)('%s %s', (method, path, scope) => {
     },
   );
 
-  test('another scheme: 401', async () => {
+  test('another authentication scheme is a 401', async () => {
     const response = await frontend.fetch(path, {
       method,
       headers: { Authorization: `Basic ${btoa(`oncall:${TOKENS.all}`)}` },
@@ -75,7 +75,7 @@ describe.each(CALLS)('%s %s', (method, path, scope) => {
     expect(response.status).toBe(401);
   });
 
-  test('a token without the scope: 403', async () => {
+  test('a token without the scope is a 403', async () => {
     const response = await call(method, path, TOKENS.readOnly);
     if (scope === 'read') return expect(response.status).toBe(200);
     expect(response.status).toBe(403);
@@ -83,7 +83,7 @@ describe.each(CALLS)('%s %s', (method, path, scope) => {
     expect(await json(response)).toMatchObject({ code: 'insufficient_scope' });
   });
 
-  test('is written down with its operator', async () => {
+  test('has an audit line with the operator', async () => {
     const before = frontend.log.length;
     const response = await call(method, path);
     expect(response.status).toBeLessThan(300);
@@ -99,14 +99,14 @@ describe.each(CALLS)('%s %s', (method, path, scope) => {
   });
 });
 
-test('without configured tokens every call is a 401', async () => {
+test('every call is a 401 if no tokens are configured', async () => {
   await using closed = await startFrontend({ tokens: [] });
   for (const [method, path] of CALLS)
     expect((await closed.fetch(path, { method, ...bearer(TOKENS.all) })).status).toBe(401);
   expect(closed.cacheManager.purges).toEqual([]);
 });
 
-test('who was refused is written down, and no token is', async () => {
+test('refused calls have an audit line without the token', async () => {
   await call('DELETE', `/v1/purge/${OBJECT}`, 'a-wrong-token');
   expect(frontend.log).toContainEqual(
     expect.objectContaining({
@@ -121,7 +121,7 @@ test('who was refused is written down, and no token is', async () => {
 });
 
 describe('purge', () => {
-  test('one region: 204', async () => {
+  test('of one region is a 204', async () => {
     const response = await call('DELETE', `/v1/purge/${OBJECT}`);
     expect(response.status).toBe(204);
     expect(await response.text()).toBe('');
@@ -132,7 +132,7 @@ describe('purge', () => {
     });
   });
 
-  test('what was never mirrored: 204 that says so', async () => {
+  test('of a URL that was never mirrored is a 204 that says so', async () => {
     expect((await call('DELETE', `/v1/purge/${OBJECT}`)).headers.get('Cloud-Mirror-Purged')).toBeNull();
     frontend.cacheManager.purgeFindsNothing = true;
     try {
@@ -147,14 +147,14 @@ describe('purge', () => {
     }
   });
 
-  test('takes every spelling, and a file name', async () => {
+  test('accepts every spelling of the URL, and a file name', async () => {
     await call('DELETE', `/v1/purge/s3/us-west-1/${encodeURIComponent(ORIGIN_URL)}`);
     expect(frontend.cacheManager.purges.at(-1)?.url).toBe(ORIGIN_URL);
     await call('DELETE', `/v1/purge/${OBJECT}/app.tar.gz`);
     expect(frontend.cacheManager.purges.at(-1)?.url).toBe(ORIGIN_URL);
   });
 
-  test('every region: 200 with the result of each', async () => {
+  test('of every region is a 200 with the result of each', async () => {
     const response = await call('DELETE', `/v1/purge/${EVERYWHERE}`);
     expect(response.status).toBe(200);
     expect(await json(response)).toEqual({
@@ -165,7 +165,7 @@ describe('purge', () => {
     });
   });
 
-  test.each([OBJECT, EVERYWHERE])('%.12s: what failed is claimed to be done nowhere', async (object) => {
+  test.each([OBJECT, EVERYWHERE])('of %.12s that fails is never reported as done', async (object) => {
     frontend.cacheManager.purgeError = 'the store is unreachable';
     const regions = object === OBJECT ? ['s3/us-west-1'] : ['s3/us-west-1', 's3/eu-west-1'];
     const failed = regions.map((backend) => ({ backend, purged: false, error: 'the store is unreachable' }));
@@ -182,7 +182,7 @@ describe('purge', () => {
     }
   });
 
-  test('works for sources that are not allowed any more', async () => {
+  test('works for sources that are no longer allowed', async () => {
     await using strict = await startFrontend({
       policy: { decide: () => ({ allowed: false, reason: 'no' }) },
     });
@@ -212,11 +212,11 @@ describe('status', () => {
   });
 });
 
-test('flush says how many entries went', async () => {
+test('flush returns the number of dropped entries', async () => {
   expect(await json(await call('DELETE', '/v1/cache/s3/us-west-1'))).toEqual({ forgotten: 7 });
 });
 
-test('flush without an entry store: 503, nothing claimed', async () => {
+test('flush without an entry store is a 503', async () => {
   await using lost = await startFrontend();
   lost.cacheManager.flush = () => Promise.reject(new EntryStoreError('connect ECONNREFUSED 10.0.0.7:6379'));
   const response = await lost.fetch('/v1/cache', { method: 'DELETE', ...bearer(TOKENS.all) });
@@ -227,7 +227,7 @@ test('flush without an entry store: 503, nothing claimed', async () => {
   expect(body).not.toContain('10.0.0.7');
 });
 
-test('the queue and its dead letters', async () => {
+test('operators can drop the queue, and list, redrive and drop dead letters', async () => {
   expect(await json(await call('DELETE', '/v1/queue/s3/us-west-1'))).toEqual({
     backend: 's3/us-west-1',
     dropped: true,
@@ -254,7 +254,7 @@ test.each(['/v1/queue/s3/eu-west-1', '/v1/dead-letters/s3/eu-west-1'])(
   },
 );
 
-test('a queue that cannot be reached: 503', async () => {
+test('an unreachable queue is a 503', async () => {
   const response = await call('POST', '/v1/dead-letters/s3/eu-west-1/redrive');
   expect(response.status).toBe(503);
   expect(response.headers.get('retry-after')).toMatch(/^\d+$/);
@@ -270,7 +270,7 @@ test.each([
   ['DELETE', '/v1/queue/s3/nowhere'],
   ['DELETE', '/v1/queue/s3%2Fus-west-1/x'],
   ['GET', '/v1/dead-letters/s3/%zz'],
-])('%s %s: 404 with what is known', async (method, path) => {
+])('%s %s is a 404 that lists the known back ends', async (method, path) => {
   const response = await call(method, path);
   expect(response.status).toBe(404);
   expect(await json(response)).toMatchObject({
@@ -290,7 +290,7 @@ test.each([
   ['POST', '/v1/ping', 'GET, HEAD'],
   ['OPTIONS', '/', 'GET, HEAD'],
   ['DELETE', '/metrics', 'GET, HEAD'],
-])('%s %s: 405', async (method, path, allow) => {
+])('%s %s is a 405', async (method, path, allow) => {
   const response = await call(method, path, null);
   expect(response.status).toBe(405);
   expect(response.headers.get('allow')).toBe(allow);

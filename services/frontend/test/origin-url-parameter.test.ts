@@ -8,7 +8,7 @@ const decode = (parameter: string, max = MAX) => decodeOriginUrlParameter(parame
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 const base64url = (text: string) => Buffer.from(text).toString('base64url');
 
-/** As Python's `encode('base64')`: a line break after each 76 characters, and at the end. */
+/** Encodes like Python's `encode('base64')`: with a line break after every 76 characters, and at the end. */
 const pythonBase64 = (text: string) => base64(text).replace(/.{1,76}/g, '$&\n');
 
 function faultOf(parameter: string, max = MAX): string {
@@ -45,16 +45,16 @@ describe.each(Object.entries(SPELLINGS))('%s', (_name, spell) => {
     `https://a.example/${'long/'.repeat(60)}x`,
     'http://a.example:8080/x?a=b%2Fc',
   ];
-  test.each(urls)('names %s', (url) => {
+  test.each(urls)('decodes to %s', (url) => {
     expect(decode(spell(url))).toBe(new URL(url).href);
   });
 
-  test.each(urls)('with a file name after it names %s', (url) => {
+  test.each(urls)('followed by a file name decodes to %s', (url) => {
     expect(decode(`${spell(url)}/app-1.0.tar.gz`)).toBe(new URL(url).href);
   });
 });
 
-test('all spellings of one URL are one object, whatever the URL', () => {
+test('all spellings of a URL decode to the same URL', () => {
   const hosts = fc.webUrl({ withQueryParameters: true, validSchemes: ['http', 'https'] });
   fc.assert(
     fc.property(hosts, fc.string({ unit: 'grapheme' }), (start, path) => {
@@ -66,7 +66,7 @@ test('all spellings of one URL are one object, whatever the URL', () => {
   );
 });
 
-test('whatever the path, the answer is a URL or a fault that has a name', () => {
+test('any path decodes to a URL or is refused with a code', () => {
   const anything = fc.oneof(
     fc.string(),
     fc.string({ unit: 'binary' }),
@@ -80,7 +80,7 @@ test('whatever the path, the answer is a URL or a fault that has a name', () => 
   );
 });
 
-test('what is accepted is one spelling of what it decodes to', () => {
+test('an accepted parameter is a spelling of the URL that it decodes to', () => {
   fc.assert(
     fc.property(fc.stringMatching(/^aHR0cHM6Ly9h[A-Za-z0-9_-]{0,12}$/), (parameter) => {
       let href: string;
@@ -134,7 +134,7 @@ test.each([
 describe('base64 is strict', () => {
   const text = base64('https://a.example/');
 
-  test('bits that encode nothing must be zero', () => {
+  test('unused bits must be zero', () => {
     const canonical = base64url('https://a.example/x');
     const last = canonical.at(-1) ?? '';
     const digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
@@ -143,7 +143,7 @@ describe('base64 is strict', () => {
     expect(faultOf(canonical.slice(0, -1) + next)).toBe('url_not_decodable');
   });
 
-  test('the alphabets are not mixed', () => {
+  test('the two alphabets must not be mixed', () => {
     const mixed = base64url(HARD).replace('_', '%2F');
     expect(mixed).toMatch(/[-_]/);
     expect(faultOf(mixed)).toBe('url_not_decodable');
@@ -175,11 +175,11 @@ describe('the file name', () => {
     expect(faultOf(`${base64url('https://a.example/x')}/app`)).not.toBe('https://a.example/x');
   });
 
-  test('comes off before the rest is joined', () => {
+  test('is removed before the other segments are joined', () => {
     expect(decode(`${base64(standard)}/x.whl`)).toBe(standard);
   });
 
-  test('may hold what would not decode', () => {
+  test('may contain text that cannot be decoded', () => {
     expect(decode(`${base64url('https://a.example/x')}/100%.txt`)).toBe('https://a.example/x');
   });
 
@@ -187,11 +187,11 @@ describe('the file name', () => {
     expect(decode(`${base64url('https://a.example/x')}/${name}`)).toBe('https://a.example/x');
   });
 
-  test('only one is ignored', () => {
+  test('is ignored only once', () => {
     expect(faultOf(`${base64url('https://a.example/x')}/a.b/c.d`)).toBe('url_not_decodable');
   });
 
-  test('alone it is the URL', () => {
+  test('is not removed from a single segment', () => {
     expect(decode('https%3A%2F%2Fa.example%2Fapp.tar.gz')).toBe('https://a.example/app.tar.gz');
     expect(faultOf('app.tar.gz')).toBe('url_not_decodable');
   });
@@ -200,16 +200,16 @@ describe('the file name', () => {
 describe('the length', () => {
   const url = (length: number) => 'https://a.example/'.padEnd(length, 'x');
 
-  test.each(Object.entries(SPELLINGS))('%s: counts the bytes of the URL', (_name, spell) => {
+  test.each(Object.entries(SPELLINGS))('counts the bytes of the URL: %s', (_name, spell) => {
     expect(decode(spell(url(MAX)))).toBe(url(MAX));
     expect(faultOf(spell(url(MAX + 1)))).toBe('url_too_long');
   });
 
-  test('what is absurd is not decoded first', () => {
+  test('is checked before very long parameters are decoded', () => {
     expect(faultOf('%'.repeat(60_000))).toBe('url_too_long');
   });
 
-  test('counts the normal form, which is what Location would carry', () => {
+  test('counts the normal form, which Location would contain', () => {
     expect(faultOf(base64url(`https://a.example/${'ü'.repeat(600)}`))).toBe('url_too_long');
   });
 });

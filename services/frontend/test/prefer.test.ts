@@ -19,7 +19,7 @@ test.each<[string | undefined, string, number | null, boolean]>([
   ['foo="a, wait=9", wait=2', '', 2, false],
   ['foo="a\\", wait=9", wait=2', '', 2, false],
   [', ,wait=2,', '', 2, false],
-  // What cannot be parsed is ignored.
+  // Values that cannot be parsed are ignored.
   ['wait', '', null, false],
   ['wait=', '', null, false],
   ['wait=-1', '', null, false],
@@ -29,7 +29,7 @@ test.each<[string | undefined, string, number | null, boolean]>([
   ['wait=5 seconds', '', null, false],
   ['wait 5, respond-async', '', null, true],
   ['foo="unended, wait=5', '', null, false],
-  // The query stands in for the header, which wins.
+  // The query replaces a missing header, which otherwise takes precedence.
   [undefined, 'wait=4', 4, false],
   [undefined, 'async=1', null, true],
   [undefined, 'a=b&wait=0&async=1', 0, true],
@@ -45,7 +45,7 @@ test.each<[string | undefined, string, number | null, boolean]>([
   expect(readPreferences(header, query)).toEqual({ waitSeconds, respondAsync });
 });
 
-test('no header breaks the parser', () => {
+test('the parser never throws', () => {
   const pieces = fc.constantFrom('wait', '=', '"', '\\', ',', ';', ' ', '5', 'respond-async', '\t', 'é');
   const headers = fc.oneof(
     fc.string(),
@@ -59,7 +59,7 @@ test('no header breaks the parser', () => {
   );
 });
 
-test('a name keeps its first value only', () => {
+test('the first value of a repeated preference applies', () => {
   expect([...parseDirectives('a=1, A=2, b')]).toEqual([
     ['a', '1'],
     ['b', ''],

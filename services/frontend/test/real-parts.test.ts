@@ -13,8 +13,8 @@ import { createFrontend, openCacheManager } from '../src/index.ts';
 import { base64url, bearer, json, OPERATORS, TOKENS } from './support/frontend-under-test.ts';
 
 /*
- * The front end over a real cache manager, entries and jobs in memory, copies in a folder, and an origin on loopback.
- * No copier runs: copies are put into the store by the test.
+ * The front end with a real cache manager, entries and jobs in memory, copies in a folder, and an origin on loopback.
+ * No copier runs: the tests put copies into the store.
  */
 
 const resources = new AsyncDisposableStack();
@@ -41,7 +41,7 @@ beforeAll(async () => {
     queue: { kind: 'memory' },
     services: { local: { kind: 'filesystem', directory, regions: { here: {}, there: {} } } },
   };
-  // JSON is YAML.
+  // JSON is valid YAML.
   const config = parseConfig(JSON.stringify(tree), {});
   const logger = createLogger({ level: 'silent', program: 'test', version: '0' });
   const registry = new Registry();
@@ -70,7 +70,7 @@ async function copy(url: string, bytes: string): Promise<void> {
   });
 }
 
-test('a copy in the store is found, redirected to and served, and then known', async () => {
+test('a copy in the store is found, redirected to and served, and gets an entry', async () => {
   const url = `${origin}/a/app.txt`;
   await copy(url, 'the copy');
   for (let round = 0; round < 2; round += 1) {
@@ -86,7 +86,7 @@ test('a copy in the store is found, redirected to and served, and then known', a
   }
 });
 
-test('without a copy within the wait the client is sent to the origin', async () => {
+test('without a copy within the wait the client is redirected to the origin', async () => {
   const url = `${origin}/b/app.txt?x=1`;
   const response = await get(`/v1/redirect/${object(url)}?wait=0`);
   expect(response.status).toBe(302);
@@ -113,14 +113,14 @@ test("the origin's 404 is passed on", async () => {
   expect(await json(response)).toMatchObject({ code: 'origin_status', originStatus: 404 });
 });
 
-test('what the policy does not allow is a 403, and what nobody configured a 404', async () => {
+test('a URL that is not allowed is a 403, and an unknown back end a 404', async () => {
   expect((await get(`/v1/redirect/${object('https://elsewhere.example/x')}`)).status).toBe(403);
   const unknown = await get(`/v1/redirect/${object(`${origin}/x`, 'nowhere')}`);
   expect(unknown.status).toBe(404);
   expect(await json(unknown)).toMatchObject({ known: ['local/here', 'local/there'] });
 });
 
-test('a purged copy is gone, and status says so', async () => {
+test('status shows no copy after a purge', async () => {
   const url = `${origin}/status/404?purged`;
   await copy(url, 'the copy');
   expect((await get(`/v1/redirect/${object(url)}`)).status).toBe(302);
@@ -131,7 +131,7 @@ test('a purged copy is gone, and status says so', async () => {
   expect((await get(`/v1/redirect/${object(url)}`)).status).toBe(404);
 });
 
-test('purge of every region, of what no rule allows', async () => {
+test('every region can be purged of a URL that no rule allows', async () => {
   const response = await purge('https://elsewhere.example/x', 'all');
   expect(response.status).toBe(200);
   expect(await json(response)).toEqual({
@@ -142,7 +142,7 @@ test('purge of every region, of what no rule allows', async () => {
   });
 });
 
-test('flush forgets entries and keeps copies', async () => {
+test('flush drops entries and keeps copies', async () => {
   const url = `${origin}/d/app.txt`;
   await copy(url, 'the copy');
   await get(`/v1/redirect/${object(url)}`);
@@ -153,7 +153,7 @@ test('flush forgets entries and keeps copies', async () => {
   expect(again.headers.get('location')).toContain('/v1/objects/');
 });
 
-test('the queue: depth, and dropped', async () => {
+test('the queue reports its depth, and can be dropped', async () => {
   await get(`/v1/redirect/${object(`${origin}/e/app.txt`)}`, { headers: { Prefer: 'respond-async' } });
   const dropped = await get('/v1/queue/local/here', { method: 'DELETE', ...bearer(TOKENS.all) });
   expect(await json(dropped)).toEqual({ backend: 'local/here', dropped: true });
@@ -161,7 +161,7 @@ test('the queue: depth, and dropped', async () => {
   expect(await json(letters)).toEqual({ backend: 'local/here', deadLetters: [] });
 });
 
-test('all parts are there, and the metrics tell of the jobs', async () => {
+test('readyz reports all parts, and the metrics count the jobs', async () => {
   expect(await json(await get('/readyz'))).toMatchObject({ status: 'ready' });
   const text = await (await get('/metrics')).text();
   expect(text).toMatch(/cloud_mirror_jobs_enqueued_total\{service="local",region="here"\} [1-9]/);

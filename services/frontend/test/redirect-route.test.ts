@@ -27,7 +27,7 @@ async function answerTo(outcome: RedirectOutcome, init?: RequestInit): Promise<R
 }
 
 describe('a copy', () => {
-  test('that was there is a hit', async () => {
+  test('that exists is a hit', async () => {
     const response = await answerTo(PRESENT);
     expect(response.status).toBe(302);
     expect(response.headers.get('location')).toBe(COPY);
@@ -38,24 +38,24 @@ describe('a copy', () => {
     expect(await json(response)).toEqual({ status: 'present', url: COPY });
   });
 
-  test('that was made while the client waited is stored', async () => {
+  test('that was made while the client waited has the Cache-Status stored', async () => {
     const response = await answerTo({ ...PRESENT, how: 'stored', sha256: 'ab'.repeat(32) });
     expect(response.headers.get('cache-status')).toBe('cloud-mirror; fwd=miss; stored');
     expect(response.headers.get('vary')).toBe('Prefer');
     expect(response.headers.get('cloud-mirror-sha256')).toBe('ab'.repeat(32));
   });
 
-  test('that another request had asked for is collapsed', async () => {
+  test('that another request had started has the Cache-Status collapsed', async () => {
     const response = await answerTo({ ...PRESENT, how: 'stored', collapsed: true });
     expect(response.headers.get('cache-status')).toBe('cloud-mirror; fwd=miss; stored; collapsed');
   });
 
-  test('with a signed address is not to be stored', async () => {
+  test('with a signed URL is no-store', async () => {
     const response = await answerTo({ ...PRESENT, access: 'signed' });
     expect(response.headers.get('cache-control')).toBe('no-store');
   });
 
-  test('with a public address lives as long as the configuration says', async () => {
+  test('with a public URL has the max-age of the configuration', async () => {
     await using lasting = await startFrontend({ server: { redirectMaxAgeSeconds: 30 } });
     expect((await lasting.fetch(PATH)).headers.get('cache-control')).toBe('private, max-age=30');
     lasting.cacheManager.decide = () => ({ ...PRESENT, access: 'signed' });
@@ -63,10 +63,10 @@ describe('a copy', () => {
   });
 });
 
-describe('no copy', () => {
+describe('a request without a copy', () => {
   const origin = { kind: 'origin', location: ORIGIN_URL, state: 'pending', message: 'being made' } as const;
 
-  test('leads to the origin and says why', async () => {
+  test('is redirected to the origin, with the reason', async () => {
     const response = await answerTo({ ...origin, reason: 'wait_over' });
     expect(response.status).toBe(302);
     expect(response.headers.get('location')).toBe(ORIGIN_URL);
@@ -81,7 +81,7 @@ describe('no copy', () => {
     expect(response.headers.get('preference-applied')).toBe('wait=12');
   });
 
-  test('is a 202 for who would not be sent to the origin', async () => {
+  test('is a 202 for a client that asked not to be redirected to the origin', async () => {
     const response = await answerTo(
       { kind: 'accepted', retryAfterSeconds: 1.2, message: 'being made' },
       { headers: { Prefer: 'respond-async' } },
@@ -129,12 +129,12 @@ describe("the origin's error", () => {
     },
   );
 
-  test('a Retry-After of the origin is passed on, and no other is made up', async () => {
+  test('is passed on with its Retry-After, and none is invented', async () => {
     expect((await answerTo(answered(429, 1234))).headers.get('retry-after')).toBe('1234');
     expect((await answerTo(answered(503))).headers.get('retry-after')).toBeNull();
   });
 
-  test('a 401 names the host, a 405 what is allowed', async () => {
+  test('401 names the host, and 405 the allowed methods', async () => {
     expect((await answerTo(answered(401))).headers.get('www-authenticate')).toBe(
       'Origin realm="artifacts.example.com"',
     );
@@ -157,11 +157,11 @@ test.each<[RedirectOutcome, number, string]>([
     requestId: response.headers.get('x-request-id'),
   });
   if (outcome.kind === 'unknown_backend') expect(body['known']).toEqual(['s3/us-west-1']);
-  // Where an origin redirects to shows only to who waits for it.
+  // Only a client that waits sees the target of an origin's redirect.
   expect(response.headers.get('vary')).toBe(outcome.kind === 'unknown_backend' ? null : 'Prefer');
 });
 
-test('HEAD answers as GET, without a body', async () => {
+test('HEAD is answered like GET, without a body', async () => {
   const get = await answerTo(PRESENT);
   const head = await answerTo(PRESENT, { method: 'HEAD' });
   expect(frontend.cacheManager.requests.at(-1)?.method).toBe('HEAD');
@@ -180,14 +180,14 @@ test('HEAD answers as GET, without a body', async () => {
   expect(body).toBe('');
 });
 
-describe('what the cache manager is asked', () => {
+describe('the request to the cache manager', () => {
   const asked = async (path: string, headers: Record<string, string> = {}) => {
     frontend.cacheManager.decide = () => PRESENT;
     await frontend.fetch(path, { headers });
     return frontend.cacheManager.requests.at(-1);
   };
 
-  test('the object by its normal form, and the identifier of the request', async () => {
+  test('has the normal form of the URL, and the request identifier', async () => {
     const request = await asked(redirectPath('HTTPS://Artifacts.Example.com:443/a/../b#c'), {
       'X-Request-Id': 'abc-1',
     });
@@ -195,11 +195,11 @@ describe('what the cache manager is asked', () => {
     expect(request).toMatchObject({ service: 's3', region: 'us-west-1', requestId: 'abc-1', method: 'GET' });
   });
 
-  test('to wait as long as the server lets it', async () => {
+  test('has the maximum wait by default', async () => {
     expect(await asked(PATH)).toMatchObject({ waitMs: 12_000, respondAsync: false, revalidate: false });
   });
 
-  test('to wait as the client prefers', async () => {
+  test('has the wait that the client prefers', async () => {
     expect(await asked(PATH, { Prefer: 'wait=0' })).toMatchObject({ waitMs: 0, respondAsync: false });
     expect(await asked(PATH, { Prefer: 'respond-async, wait=3' })).toMatchObject({
       waitMs: 3000,
@@ -209,11 +209,11 @@ describe('what the cache manager is asked', () => {
     expect(await asked(`${PATH}?wait=2`, { Prefer: 'wait=4' })).toMatchObject({ waitMs: 4000 });
   });
 
-  test('to look again', async () => {
+  test('asks for revalidation for Cache-Control: no-cache', async () => {
     expect(await asked(PATH, { 'Cache-Control': 'no-cache' })).toMatchObject({ revalidate: true });
   });
 
-  test('the same object for a raw slash in the path', async () => {
+  test('has the same object for a raw slash in the path', async () => {
     const url = 'https://a.example/>>>???>??>?~~~?q=???';
     const raw = Buffer.from(url).toString('base64');
     expect(raw).toContain('/');
@@ -221,7 +221,7 @@ describe('what the cache manager is asked', () => {
   });
 });
 
-test('nothing of Authorization or Range goes into Location', async () => {
+test('Authorization and Range do not affect Location', async () => {
   frontend.cacheManager.decide = (request) => ({
     kind: 'origin',
     location: request.url.href,
@@ -276,7 +276,7 @@ describe('another method', () => {
     },
   );
 
-  test.each(['get', 'BREW'])('%s, which is none, is a 405 too', async (method) => {
+  test.each(['get', 'BREW'])('%s, which does not exist, is a 405 too', async (method) => {
     const answer = await rawRequest(frontend.address, `${method} ${PATH} HTTP/1.1\r\nHost: x\r\n\r\n`);
     expect(answer.status).toBe(405);
     expect(answer.headers['allow']).toBe('GET, HEAD');
@@ -284,14 +284,14 @@ describe('another method', () => {
   });
 });
 
-describe('a fault of ours', () => {
+describe('an internal error', () => {
   const failing = () => {
     frontend.cacheManager.decide = () => {
       throw new Error('a defect at 10.0.0.7');
     };
   };
 
-  test('costs nobody the artifact', async () => {
+  test('redirects the client to the origin', async () => {
     failing();
     const response = await frontend.fetch(PATH);
     expect(response.status).toBe(302);
@@ -301,7 +301,7 @@ describe('a fault of ours', () => {
     expect(frontend.log.some(({ err }) => JSON.stringify(err)?.includes('a defect'))).toBe(true);
   });
 
-  test('does not lead to sources that are not allowed', async () => {
+  test('does not redirect to sources that are not allowed', async () => {
     await using strict = await startFrontend({
       policy: { decide: () => ({ allowed: false, reason: 'no' }) },
     });
@@ -316,7 +316,7 @@ describe('a fault of ours', () => {
   });
 });
 
-test('a client that goes away ends its wait', async () => {
+test('a client that disconnects aborts its wait', async () => {
   const asked = Promise.withResolvers<AbortSignal>();
   frontend.cacheManager.decide = ({ signal }) => {
     asked.resolve(signal);
@@ -333,7 +333,7 @@ test('a client that goes away ends its wait', async () => {
   await aborted;
 });
 
-test('an absolute request target is taken for its path', async () => {
+test('an absolute request target is matched by its path', async () => {
   frontend.cacheManager.decide = () => PRESENT;
   const answer = await rawRequest(
     frontend.address,
@@ -343,7 +343,7 @@ test('an absolute request target is taken for its path', async () => {
   expect(frontend.cacheManager.requests.at(-1)?.url.href).toBe(ORIGIN_URL);
 });
 
-test('the log names the object, and never its query', async () => {
+test('the log names the object without its query', async () => {
   frontend.cacheManager.decide = () => PRESENT;
   const requestId = 'log-of-this-request';
   const url = `${ORIGIN_URL}?token=s3cret`;

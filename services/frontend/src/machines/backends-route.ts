@@ -2,7 +2,7 @@ import { sendJson } from '@cloud-mirror/http-service';
 import type { Endpoint } from '../request-context.ts';
 import type { PartProbe } from './part-states.ts';
 
-/** `GET /v1/backends`: services and regions with their state. For everybody, so without any address or secret. */
+/** `GET /v1/backends`: services and regions with their state. Public, so it contains no address or secret. */
 export function backendsRoute(probe: PartProbe): Endpoint {
   return async (ctx) => {
     const { backends } = await probe.states();

@@ -6,9 +6,9 @@ import type { Logger } from '@cloud-mirror/program';
 import { Counter } from 'prom-client';
 import type { Registry } from 'prom-client';
 
-/** Between two warnings about one part, or one host: an outage fails with every request. */
+/** The minimum time between two warnings about one part or host, since an outage causes a failure per request. */
 const QUIET_MS = 30_000;
-/** Hosts whose last warning is remembered; the oldest is forgotten first. */
+/** The number of hosts whose last warning is remembered; the oldest is dropped first. */
 const MAX_HOSTS = 1_000;
 
 export interface CacheManagerEventsParts {
@@ -17,7 +17,7 @@ export interface CacheManagerEventsParts {
   readonly registry: Registry;
 }
 
-/** What happens inside the cache manager, counted and logged. */
+/** Counts and logs the events of the cache manager. */
 export function cacheManagerEvents({
   backends,
   logger,
@@ -32,24 +32,27 @@ export function cacheManagerEvents({
   });
   const backfills = new Counter({
     name: 'cloud_mirror_backfills_total',
-    help: 'Copies found in the store that no entry knew of',
+    help: 'Missing entries written for copies that were found in the store',
     labelNames: ['service', 'region'],
     registers,
   });
   const failures = new Counter({
     name: 'cloud_mirror_part_failures_total',
-    help: 'Calls of a front end that the entry store, the queue or the object store did not answer',
+    help: 'Failed calls of a front end to the entry store, the queue or the object store',
     labelNames: ['part'],
     registers,
   });
   const defects = new Counter({
     name: 'cloud_mirror_internal_errors_total',
-    help: 'Defects of the front end itself in work behind its requests',
+    help: 'Unexpected errors of the front end in background work of its requests',
     registers,
   });
   const unexpected = (error: unknown): void => {
     defects.inc();
-    logger.error({ outcome: 'internal_error', err: error }, 'work behind a request failed unexpectedly');
+    logger.error(
+      { outcome: 'internal_error', err: error },
+      'background work of a request failed unexpectedly',
+    );
   };
   const warnedAt = new Map<string, number>();
   const hostsWarnedAt = new Map<string, number>();
@@ -64,7 +67,7 @@ export function cacheManagerEvents({
       const now = performance.now();
       if (now - (warnedAt.get(key) ?? -Infinity) < QUIET_MS) return;
       warnedAt.set(key, now);
-      logger.warn({ part, backend, err: error }, 'a part does not answer; redirects go on without it');
+      logger.warn({ part, backend, err: error }, 'a part does not answer; redirects continue without it');
     },
     originUnreachable(text, error) {
       const url = new URL(text);

@@ -19,7 +19,7 @@ const PAGE = `<!doctype html>
 </html>
 `;
 
-/** `GET /`: what this is, for whoever meets the address in a log. */
+/** `GET /`: explains the service to people who find its address in a log. */
 export const frontPage: Endpoint = (ctx) => {
   sendText(ctx, 200, PAGE, {
     'Content-Type': 'text/html; charset=utf-8',

@@ -16,12 +16,12 @@ export function healthRoutes({
     /** `GET /v1/ping` */
     ping: (ctx) => sendJson(ctx, 200, { alive: true, uptime: process.uptime() }),
 
-    /** `GET /livez`: looks at nothing but this process. A restart mends no Redis. */
+    /** `GET /livez`: checks only this process, because a restart does not repair Redis. */
     livez: (ctx) => sendJson(ctx, 200, { status: 'alive' }),
 
     /** `GET /readyz` */
     readyz: async (ctx) => {
-      if (isDraining()) throw unready('draining', 'This process is about to end.');
+      if (isDraining()) throw unready('draining', 'This process is shutting down.');
       const readiness = readinessOf(await probe.states());
       if (readiness.status === 'unready')
         throw unready('no_store', `Not reachable: ${readiness.failing.join(', ')}.`, { ...readiness });
@@ -31,7 +31,7 @@ export function healthRoutes({
 }
 
 function unready(code: string, detail: string, extensions: Record<string, unknown> = {}): HttpProblem {
-  // `status` of a problem is the HTTP status; the word is in `code`.
-  const { status: _word, ...rest } = extensions;
-  return new HttpProblem(503, code, detail, { headers: { 'Retry-After': '5' }, extensions: rest });
+  // In a problem, `status` is the HTTP status, and `code` has the word.
+  const { status: _word, ...others } = extensions;
+  return new HttpProblem(503, code, detail, { headers: { 'Retry-After': '5' }, extensions: others });
 }

@@ -6,7 +6,7 @@ import type { CLIENT_GONE } from '@cloud-mirror/http-service';
 import type { RequestRecord } from '../request-record.ts';
 import type { PartProbe } from './part-states.ts';
 
-/** A redirect from memory takes less than a millisecond. One that waits takes up to `server.maxWaitSeconds`. */
+/** A remembered hit takes less than a millisecond; a request that waits may take `server.maxWaitSeconds`. */
 const DURATION_BUCKETS = [
   0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30,
 ];
@@ -17,29 +17,29 @@ export interface FrontendMetricsParts {
   readonly probe: PartProbe;
 }
 
-/** How a request was answered. */
+/** The response to a request. */
 export interface Answered {
   readonly method: string;
   readonly status: number | typeof CLIENT_GONE;
 }
 
-/** A counter of requests that have all labels in common. */
+/** The number of requests with the same labels. */
 export interface Tally {
   readonly requests: { readonly route: string; readonly method: string; readonly status: Answered['status'] };
-  /** `null` for any request but a redirect in a back end that exists. */
+  /** null unless the request is a redirect to a configured back end. */
   readonly redirect: { readonly service: string; readonly region: string; readonly outcome: string } | null;
   readonly duration: { readonly route: string };
-  /** Since the last scrape. */
+  /** The number of requests since the last scrape. */
   count: number;
 }
 
-/** The metrics of this process. Labels hold names from the configuration and of routes only, never a URL. */
+/** The metrics of a front end. Labels contain only names of the configuration and of routes, never a URL. */
 export class FrontendMetrics {
   readonly #backends: Backends;
   readonly #requests: Counter<'route' | 'method' | 'status'>;
   readonly #redirects: Counter<'service' | 'region' | 'outcome'>;
   readonly #durations: Histogram<'route'>;
-  /** Requests since the last scrape. To look the Prometheus counters up for each request took as long as to find its copy. */
+  /** Requests since the last scrape. Looking up the counters for each request took as long as finding its copy. */
   readonly #tallies = new Map<string, Tally>();
 
   constructor({ registry, cacheManager, probe }: FrontendMetricsParts) {
@@ -48,28 +48,28 @@ export class FrontendMetrics {
     const collect = (): void => this.#collect();
     this.#requests = new Counter({
       name: 'cloud_mirror_http_requests_total',
-      help: 'Requests by route, method and status; client_gone where the client left before it had the whole answer',
+      help: 'Requests by route, method and status; client_gone if the client disconnected before it had the whole response',
       labelNames: ['route', 'method', 'status'],
       registers,
       collect,
     });
     this.#redirects = new Counter({
       name: 'cloud_mirror_redirects_total',
-      help: 'Redirect requests, by back end and by what became of them',
+      help: 'Redirect requests by back end and outcome',
       labelNames: ['service', 'region', 'outcome'],
       registers,
       collect,
     });
     this.#durations = new Histogram({
       name: 'cloud_mirror_http_request_duration_seconds',
-      help: 'Time from the arrival of a request to the end of its answer',
+      help: 'Time from the arrival of a request to the end of its response',
       labelNames: ['route'],
       buckets: DURATION_BUCKETS,
       registers,
     });
     new Gauge({
       name: 'cloud_mirror_requests_waiting',
-      help: 'Requests that wait for a copy now',
+      help: 'Requests that are waiting for a copy',
       registers,
       collect() {
         this.set(cacheManager.waiting);
@@ -78,10 +78,10 @@ export class FrontendMetrics {
     registerPartGauges(registry, probe);
   }
 
-  /** The tally for requests with this record and this answer. It may be kept. */
+  /** The tally for requests with these labels. The caller may keep it for later requests. */
   tallyOf({ route, outcome = 'unknown', service = '', region = '' }: RequestRecord, answer: Answered): Tally {
     const { method, status } = answer;
-    // A name that a client made up must not become a label: the metrics would grow without bound.
+    // Labels with names that clients invent would grow without bound.
     const redirect =
       route === 'redirect' && this.#backends.has(backendName(service, region))
         ? { service, region, outcome }
@@ -109,12 +109,12 @@ export class FrontendMetrics {
   }
 }
 
-/** Read when Prometheus scrapes, from the cached result of the probe. */
+/** Gauges whose values come from the cached probe when Prometheus scrapes. */
 function registerPartGauges(registry: Registry, probe: PartProbe): void {
   const registers = [registry];
   new Gauge({
     name: 'cloud_mirror_queue_jobs',
-    help: 'Jobs in the queue of each back end, as the queue counts them',
+    help: 'Jobs in the queue of each back end, as counted by the queue',
     labelNames: ['service', 'region', 'state'],
     registers,
     async collect() {
@@ -130,7 +130,7 @@ function registerPartGauges(registry: Registry, probe: PartProbe): void {
   });
   new Gauge({
     name: 'cloud_mirror_part_up',
-    help: '1 where the part answers, else 0',
+    help: '1 if the part answers, else 0',
     labelNames: ['part', 'service', 'region'],
     registers,
     async collect() {

@@ -7,14 +7,14 @@ import type { StoreCapabilities } from '@cloud-mirror/storage-provider';
 import { runWithin, type RunLimits } from '@cloud-mirror/waiting';
 import { PublicReadProbe } from './public-read-probe.ts';
 
-/** Whether a part answers. Neither text has an address or another secret in it: everybody may read them. */
+/** Whether a part answers. Public, so neither string contains an address or a secret. */
 export type PartState =
   | { readonly status: 'ok' }
   | {
       readonly status: 'failing';
       /** A stable word. */
       readonly cause: string;
-      /** Why a part that answers refuses, and what to do: `WRONGPASS: …`. */
+      /** Why a part that answers refuses, and the remedy: `WRONGPASS: …`. */
       readonly detail?: string;
     };
 
@@ -22,9 +22,9 @@ export interface BackendState {
   readonly backend: Backend;
   readonly store: PartState;
   readonly queue: PartState;
-  /** `null` where the queue does not answer. */
+  /** null if the queue does not answer. */
   readonly depth: QueueDepth | null;
-  /** What is known of the store; `null` where its kind leaves nothing to know. */
+  /** The known capabilities of the store; null for a kind whose capabilities are fixed. */
   readonly capabilities: StoreCapabilities | null;
 }
 
@@ -40,8 +40,8 @@ const PROBE_LIMIT: RunLimits = {
 const FRESH_MS = 5_000;
 
 /**
- * Asks every part whether it answers, each within a time limit. Anybody may call for this, so one look serves all who
- * ask within some seconds.
+ * Checks whether every part answers, each within a time limit. Since the calls that need the result are public, one
+ * check serves all of them for some seconds.
  */
 export class PartProbe {
   readonly #entries: Pick<EntryStore, 'check'>;
@@ -57,7 +57,7 @@ export class PartProbe {
     this.#freshMs = freshMs;
   }
 
-  /** Never rejects: a part that cannot be asked is a state. */
+  /** Never rejects: a part that cannot be checked is reported as failing. */
   states(): Promise<PartStates> {
     const now = performance.now();
     if (this.#look === null || now - this.#lookedAtMs > this.#freshMs) {
@@ -100,7 +100,7 @@ async function capabilitiesOf({ store }: Backend): Promise<StoreCapabilities | n
   }
 }
 
-/** Clients that are redirected to the store get an error there. */
+/** Clients that are redirected to the store get an error from it. */
 class PublicReadRefused extends Error {
   readonly code = 'public_read_refused';
 }

@@ -3,26 +3,27 @@ import type { Backend } from '@cloud-mirror/mirrored-objects';
 import { isPubliclyRead } from '@cloud-mirror/storage-provider';
 import type { PublicRead } from '@cloud-mirror/storage-provider';
 
-/** How long a result holds, in milliseconds. A refusal is looked at with every probe, so that it is over when it is mended. */
+/** How long a result is used, in milliseconds. Each probe checks a refusal again, so that it ends with its cause. */
 const HOLDS_MS: Readonly<Record<PublicRead['state'], number>> = {
   readable: 300_000,
   untried: 20_000,
   refused: 0,
 };
-/** Longest time of a read with the calls before it. */
+/** The time limit of a read, including the calls that precede it. */
 const READ_LIMIT_MS = 15_000;
-/** How much of it a probe waits for: a public address that does not answer says nothing against the store. */
+/** How long a probe waits for a read. Short, because a public URL that does not answer is no fault of the store. */
 const WAIT_MS = 1_000;
 
 /**
- * Whether clients are refused what they are redirected to. One anonymous read of a copy serves all probes for minutes.
- * Only a refusal counts: where nothing can be tried, or the public address does not answer from here, clients may be better off.
+ * Checks whether a store refuses clients the copies to which they are redirected. The result of one anonymous read
+ * serves all probes for minutes. Only a refusal counts: if the read is impossible, or the public URL cannot be reached
+ * from here, clients may still succeed.
  */
 export class PublicReadProbe {
   readonly #results = new Map<string, { readonly state: PublicRead['state']; readonly atMs: number }>();
   readonly #reading = new Map<string, Promise<void>>();
 
-  /** @returns whether the last read that has ended was refused */
+  /** @returns whether the last completed read was refused */
   async isRefused(backend: Backend): Promise<boolean> {
     const { name, store } = backend;
     if (store.access !== 'public' || !isPubliclyRead(store)) return false;
@@ -41,7 +42,7 @@ export class PublicReadProbe {
       .checkPublicRead({ signal: AbortSignal.timeout(READ_LIMIT_MS) })
       .then(
         ({ state }) => state,
-        // The store itself does not answer, which the probe of the store tells.
+        // The store does not answer, which the probe of the store reports.
         () => 'untried' as const,
       )
       .then((state) => {

@@ -1,16 +1,16 @@
 import type { PartState, PartStates } from './part-states.ts';
 
 export interface Readiness {
-  /** `degraded`: something is lost, and clients are redirected all the same. */
+  /** `degraded`: a part fails, but redirects still work. */
   readonly status: 'ready' | 'degraded' | 'unready';
-  /** Names of the parts that fail. */
+  /** The names of the failing parts. */
   readonly failing: readonly string[];
   readonly parts: Readonly<Record<string, PartState>>;
 }
 
 /**
- * Whether a load balancer should send clients here. Without entries or a queue redirects still work, and so they do
- * while one store of several is lost. Where no store answers, this front end has nothing that the origin has not.
+ * Decides whether a load balancer should send clients to this front end. Redirects work without the entry store or a
+ * queue, and without one store of several. If no store answers, every redirect would lead to the origin.
  */
 export function readinessOf({ entries, backends }: PartStates): Readiness {
   const parts: Record<string, PartState> = { entries };

@@ -1,12 +1,12 @@
-/** Half open: `start` to `endExclusive`. */
+/** The bytes from `start` up to, but not including, `endExclusive`. */
 export interface ByteRange {
   readonly start: number;
   readonly endExclusive: number;
 }
 
 /**
- * The one range that a `Range` header names (RFC 9110, section 14.2).
- * @returns `null` where the header is to be ignored: malformed, of another unit, or several ranges
+ * Parses a `Range` header with a single range (RFC 9110, section 14.2).
+ * @returns null if the header must be ignored: malformed, another unit, or several ranges
  */
 export function parseByteRange(header: string, sizeBytes: number): ByteRange | 'unsatisfiable' | null {
   const [, first, last] = /^bytes=[ \t]*(\d*)-(\d*)[ \t]*$/i.exec(header) ?? [];
@@ -19,7 +19,7 @@ export function parseByteRange(header: string, sizeBytes: number): ByteRange | '
   return { start, endExclusive: Math.min(end, sizeBytes - 1) + 1 };
 }
 
-/** The last bytes; of a shorter object all of it. */
+/** The last `length` bytes, or the whole object if it is shorter. */
 function suffix(length: number, sizeBytes: number): ByteRange | 'unsatisfiable' {
   if (length === 0 || sizeBytes === 0) return 'unsatisfiable';
   return { start: Math.max(0, sizeBytes - length), endExclusive: sizeBytes };

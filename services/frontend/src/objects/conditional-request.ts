@@ -1,13 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
 export interface Validators {
-  /** With its quotes; `null` where there is none. */
+  /** With its quotes; null if there is none. */
   readonly etag: string | null;
   readonly lastModified: Date;
   readonly lastModifiedIsStrong: boolean;
 }
 
-/** Preconditions of a GET or HEAD in the order of RFC 9110, section 13.2.2. */
+/** Evaluates the preconditions of a GET or HEAD in the order of RFC 9110, section 13.2.2. */
 export function evaluatePreconditions(
   headers: IncomingHttpHeaders,
   validators: Validators,
@@ -28,7 +28,7 @@ export function evaluatePreconditions(
   return 'proceed';
 }
 
-/** Whether `Range` counts: `If-Range` names what is there, by a strong comparison (RFC 9110, section 13.1.5). */
+/** Whether `Range` applies: `If-Range` must match by strong comparison (RFC 9110, section 13.1.5). */
 export function rangeApplies(ifRange: string | undefined, validators: Validators): boolean {
   if (ifRange === undefined) return true;
   if (ifRange.includes('"')) return listsETag(ifRange, validators.etag, 'strong');
@@ -52,7 +52,7 @@ function httpDate(header: string | undefined): number | null {
   return Number.isNaN(time) ? null : Math.floor(time / 1000);
 }
 
-/** HTTP dates know no milliseconds. */
+/** HTTP dates have no milliseconds. */
 function wholeSeconds(date: Date): number {
   return Math.floor(date.getTime() / 1000);
 }

@@ -1,27 +1,27 @@
 import type { ServerResponse } from 'node:http';
 import { HttpProblem } from '@cloud-mirror/http-service';
 
-/** Each holds an open file and some hundred kilobytes that its client has not taken yet. */
+/** Each reader holds an open file and some hundred kilobytes that its client has not read yet. */
 const READERS_AT_ONCE = 2_000;
-/** A client that has taken nothing for so long makes room where others wait for it. */
+/** A client that reads nothing for this long is cut off if others wait for its slot. */
 const STALLED_MS = 5_000;
-/** How long others wait. */
+/** The time limit for a slot. */
 const LONGEST_WAIT_MS = 30_000;
 const LOOK_INTERVAL_MS = 500;
 
 export interface ObjectReader extends Disposable {
-  /** To be called whenever the client has taken something. */
+  /** The caller calls it whenever the client has read something. */
   progress(): void;
 }
 
 /**
- * Who reads copies from this host, so many at once and no more: clients that do not take what they asked for must cost
- * neither all memory nor all files. Others wait for their turn; a client that takes nothing meanwhile loses its own.
+ * Limits the number of clients that read copies from this host at the same time, so that slow readers exhaust neither
+ * memory nor open files. Further clients wait for a slot, and a stalled reader loses its slot to them.
  */
 export class ObjectReaders {
   readonly #most: number;
   readonly #stalledMs: number;
-  /** When each of them last took something, and whom to tell when it is cut off. */
+  /** When each client last read something, and the callback for cutting it off. */
   readonly #reading = new Map<ServerResponse, { progressAt: number; readonly onCut: () => void }>();
   readonly #waiting = new Set<() => void>();
   #look: NodeJS.Timeout | null = null;
@@ -33,7 +33,7 @@ export class ObjectReaders {
 
   /**
    * @param onCut called just before the response is destroyed because its client has stalled
-   * @throws HttpProblem 503 where no turn came
+   * @throws HttpProblem 503 if no slot becomes free in time
    */
   async enter(response: ServerResponse, onCut: () => void = () => undefined): Promise<ObjectReader> {
     if (this.#reading.size >= this.#most) await this.#turn(response);
@@ -91,7 +91,7 @@ export class ObjectReaders {
 }
 
 function busy(): HttpProblem {
-  return new HttpProblem(503, 'too_many_readers', 'Too many clients read copies from here at the moment.', {
+  return new HttpProblem(503, 'too_many_readers', 'Too many clients are reading copies from this host.', {
     headers: { 'Retry-After': '5' },
   });
 }

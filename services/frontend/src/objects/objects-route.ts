@@ -47,7 +47,7 @@ export function objectsRoute({ backends, logger }: ObjectsRouteParts) {
     const precondition = evaluatePreconditions(ctx.req.headers, validators);
     if (precondition === 'not_modified') return answerEmpty(ctx, 304);
     if (precondition === 'failed')
-      throw new HttpProblem(412, 'precondition_failed', 'The object is another one.');
+      throw new HttpProblem(412, 'precondition_failed', 'The copy does not match the precondition.');
 
     const { range: rangeHeader, 'if-range': ifRange } = ctx.req.headers;
     const asked =
@@ -67,14 +67,14 @@ export function objectsRoute({ backends, logger }: ObjectsRouteParts) {
   };
 }
 
-/** Reads no faster than the client does, and stops when it goes away. */
+/** Sends a copy with backpressure, and stops when the client disconnects. */
 async function stream(
   ctx: RequestContext,
   bytes: AsyncIterable<Uint8Array>,
   reader: ObjectReader,
   logger: Logger,
 ): Promise<void> {
-  // The length is announced: should reading fail now, cutting the connection is the only honest end.
+  // Content-Length is sent before the bytes. If reading fails, only a cut connection tells the client.
   ctx.respond = false;
   const { record, requestId } = ctx.state;
   try {
@@ -86,7 +86,7 @@ async function stream(
   }
 }
 
-/** Notes how reading ended before the response ends, which is when the request is logged. */
+/** Records how reading ended before the response ends, because the request is logged at its end. */
 async function* readFor(record: RequestRecord, bytes: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
   try {
     yield* bytes;
@@ -97,7 +97,7 @@ async function* readFor(record: RequestRecord, bytes: AsyncIterable<Uint8Array>)
   }
 }
 
-/** More is asked for when the client has taken what came before. */
+/** Reports progress for each chunk: the next one is requested only after the client has read the previous one. */
 async function* watched(bytes: AsyncIterable<Uint8Array>, reader: ObjectReader): AsyncIterable<Uint8Array> {
   for await (const chunk of bytes) {
     reader.progress();
@@ -122,7 +122,7 @@ function singleHeader(header: string | readonly string[] | undefined): string | 
 }
 
 function noSuchObject(): HttpProblem {
-  return new HttpProblem(404, 'no_such_object', 'There is no copy of this name here.');
+  return new HttpProblem(404, 'no_such_object', 'There is no copy with this name.');
 }
 
 function unsatisfiable(sizeBytes: number): HttpProblem {

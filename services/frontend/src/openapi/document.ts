@@ -3,7 +3,7 @@ import { operatorPaths } from './operator-paths.ts';
 import { redirectPaths } from './redirect-paths.ts';
 import { schemas } from './schemas.ts';
 
-/** OpenAPI 3.1 of every call. HEAD is described where clients use it; every other GET answers it as well. */
+/** The OpenAPI 3.1 document. Describes HEAD only where clients use it, although every GET also answers HEAD. */
 export function openApiDocument(publicUrl: string) {
   return {
     openapi: '3.1.0',
@@ -11,7 +11,7 @@ export function openApiDocument(publicUrl: string) {
       title: 'Cloud Mirror',
       version: '1',
       description:
-        'Redirects each client to a copy of an immutable artifact in its own region, and makes that copy when there is none. Every answer has X-Request-Id; every error is application/problem+json.',
+        'Redirects each client to a copy of an immutable artifact in its own region, and makes that copy if there is none. Every response has X-Request-Id; every error is application/problem+json.',
       license: { name: 'MPL-2.0', identifier: 'MPL-2.0' },
     },
     servers: [{ url: publicUrl }],

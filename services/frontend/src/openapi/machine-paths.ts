@@ -11,10 +11,10 @@ import { REGION, SERVICE } from './parameters.ts';
 const tags = ['machines'];
 
 const objectHeaders = {
-  ETag: header('Of the bytes.'),
-  'Last-Modified': header('When the copy was stored.'),
+  ETag: header('The entity tag of the bytes.'),
+  'Last-Modified': header("The origin's Last-Modified, or the time at which the copy was stored."),
   'Accept-Ranges': header('`bytes`'),
-  'Repr-Digest': header('RFC 9530, where the SHA-256 is known.'),
+  'Repr-Digest': header('The SHA-256 (RFC 9530), if it is known.'),
 };
 
 const bytes = { '*/*': { schema: { type: 'string', format: 'binary' } } };
@@ -26,23 +26,23 @@ const objects = {
   parameters: [
     SERVICE,
     REGION,
-    pathParameter('name', 'SHA-256 that names the copy, as `Location` has it.'),
-    { name: 'Range', in: 'header', description: 'One range of bytes.', schema: { type: 'string' } },
+    pathParameter('name', 'The SHA-256 that names the copy, as in `Location`.'),
+    { name: 'Range', in: 'header', description: 'A single byte range.', schema: { type: 'string' } },
     { name: 'If-None-Match', in: 'header', schema: { type: 'string' } },
   ],
   responses: {
-    200: { description: 'All of it.', headers: objectHeaders, content: bytes },
+    200: { description: 'The whole copy.', headers: objectHeaders, content: bytes },
     206: {
-      description: 'A part of it.',
+      description: 'The requested range.',
       headers: { ...objectHeaders, 'Content-Range': header('RFC 9110.') },
       content: bytes,
     },
-    304: { description: 'The client has it.' },
-    404: problem('No such copy.'),
-    412: problem('Another object than the client named.'),
+    304: { description: 'The copy matches the validators of the client.' },
+    404: problem('There is no such copy.'),
+    412: problem('The copy does not match the precondition.'),
     416: {
-      ...problem('The range begins after the end.'),
-      headers: { 'Content-Range': header('The length.') },
+      ...problem('The range begins after the end of the copy.'),
+      headers: { 'Content-Range': header('The length of the copy.') },
     },
   },
 };
@@ -52,42 +52,44 @@ function get(operationId: string, summary: string, responses: object) {
 }
 
 const NOT_READY = {
-  ...problem('Draining, or no store can be reached; the failing part is named.'),
+  ...problem('Draining, or no store can be reached. Names the failing parts.'),
   headers: RETRY_AFTER,
 };
 
 export const machinePaths = {
-  '/': get('frontPage', 'What this is', { 200: { description: 'A page.', content: { 'text/html': {} } } }),
+  '/': get('frontPage', 'Explains the service', {
+    200: { description: 'An HTML page.', content: { 'text/html': {} } },
+  }),
   '/v1/objects/{service}/{region}/{name}': { get: objects },
   '/v1/backends': get('backends', 'Services and regions, their state and queue depth', {
-    200: jsonAnswer('Every back end.', {
+    200: jsonAnswer('All back ends.', {
       type: 'object',
       required: ['backends'],
       properties: { backends: { type: 'array', items: ref('Backend') } },
     }),
   }),
   '/v1/ping': get('ping', 'Whether the process answers', {
-    200: jsonAnswer('It does.', {
+    200: jsonAnswer('The process answers.', {
       type: 'object',
       required: ['alive', 'uptime'],
       properties: { alive: { const: true }, uptime: { type: 'number', description: 'Seconds.' } },
     }),
   }),
-  '/livez': get('livez', 'Whether the process answers; looks at nothing else', {
-    200: jsonAnswer('It does.', {
+  '/livez': get('livez', 'Whether the process answers; checks no part', {
+    200: jsonAnswer('The process answers.', {
       type: 'object',
       required: ['status'],
       properties: { status: { const: 'alive' } },
     }),
   }),
   '/readyz': get('readyz', 'Whether a load balancer should send clients here', {
-    200: jsonAnswer('It should; what is lost is named.', ref('Readiness')),
+    200: jsonAnswer('Ready or degraded. Names the failing parts.', ref('Readiness')),
     503: NOT_READY,
   }),
-  '/metrics': get('metrics', 'Prometheus text', {
+  '/metrics': get('metrics', 'Metrics in the Prometheus text format', {
     200: { description: 'Metrics.', content: { 'text/plain': {} } },
   }),
-  '/v1/openapi.json': get('openApi', 'This description', {
-    200: { description: 'OpenAPI 3.1.', content: { 'application/json': {} } },
+  '/v1/openapi.json': get('openApi', 'This document', {
+    200: { description: 'An OpenAPI 3.1 document.', content: { 'application/json': {} } },
   }),
 };

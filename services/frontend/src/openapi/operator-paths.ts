@@ -10,23 +10,23 @@ import {
 import { ORIGIN_URL, REGION, REGION_OR_ALL, SERVICE } from './parameters.ts';
 
 const tags = ['operators'];
-const UNKNOWN = problem('No such service or region.');
-const DROPPED = jsonAnswer('Dropped.', {
+const UNKNOWN = problem('There is no such service or region.');
+const DROPPED = jsonAnswer('The jobs are dropped.', {
   type: 'object',
   required: ['backend', 'dropped'],
   properties: { backend: { type: 'string' }, dropped: { const: true } },
 });
-const TOO_SOON = { ...problem('The queue takes this once a minute.'), headers: RETRY_AFTER };
+const TOO_SOON = { ...problem('The queue allows this once a minute.'), headers: RETRY_AFTER };
 
 function flush(operationId: string, parameters: readonly object[]) {
   return {
     operationId,
     tags,
-    summary: 'Forgets entries; keeps objects and what was purged',
+    summary: 'Drops entries; keeps copies and purge markers',
     security: needsScope('flush'),
     parameters,
     responses: {
-      200: jsonAnswer('How many entries went.', {
+      200: jsonAnswer('The number of dropped entries.', {
         type: 'object',
         required: ['forgotten'],
         properties: { forgotten: { type: 'integer', minimum: 0 } },
@@ -51,17 +51,17 @@ function onQueue(operationId: string, summary: string, responses: object) {
 const purge = {
   operationId: 'purge',
   tags,
-  summary: 'Removes the copy and its entry; beats a copy in flight',
+  summary: 'Removes the copy and its entry; voids a copy in progress',
   security: needsScope('purge'),
   parameters: [SERVICE, REGION_OR_ALL, ORIGIN_URL],
   responses: {
     204: {
       description: 'The copy and its entry are gone.',
       headers: {
-        'Cloud-Mirror-Purged': header('`nothing`, where there was neither a copy nor an entry.'),
+        'Cloud-Mirror-Purged': header('`nothing` if there was neither a copy nor an entry.'),
       },
     },
-    200: jsonAnswer('Region `all`: gone everywhere.', {
+    200: jsonAnswer('Region `all`: the copy and its entry are gone in every region.', {
       type: 'object',
       required: ['results'],
       properties: { results: { type: 'array', items: ref('PurgeResult') } },
@@ -76,11 +76,11 @@ const purge = {
 const status = {
   operationId: 'status',
   tags,
-  summary: 'All that is known of an object; never starts a copy',
+  summary: 'The state of an object; never starts a copy',
   security: needsScope('read'),
   parameters: [SERVICE, REGION_OR_ALL, ORIGIN_URL],
   responses: {
-    200: jsonAnswer('One region, or each of them for `all`.', {
+    200: jsonAnswer('The report of one region, or of each region for `all`.', {
       oneOf: [
         ref('ObjectStatus'),
         {
@@ -97,16 +97,16 @@ const status = {
   },
 };
 
-const deadLetters = onQueue('deadLetters', 'Looks at jobs that gave up; counts as a receive', {
-  200: jsonAnswer('Up to ten of them.', {
+const deadLetters = onQueue('deadLetters', 'Lists dead letters; counts as a receive', {
+  200: jsonAnswer('Up to ten dead letters.', {
     type: 'object',
     required: ['backend', 'deadLetters'],
     properties: { backend: { type: 'string' }, deadLetters: { type: 'array', items: ref('DeadLetter') } },
   }),
 });
 
-const redrive = onQueue('redriveDeadLetters', 'Sends jobs that gave up back to the queue', {
-  200: jsonAnswer('How many.', {
+const redrive = onQueue('redriveDeadLetters', 'Sends dead letters back to the queue', {
+  200: jsonAnswer('The number of jobs.', {
     type: 'object',
     required: ['backend', 'redriven'],
     properties: { backend: { type: 'string' }, redriven: { type: 'integer', minimum: 0 } },
@@ -124,7 +124,7 @@ export const operatorPaths = {
   },
   '/v1/dead-letters/{service}/{region}': {
     get: deadLetters,
-    delete: onQueue('dropDeadLetters', 'Drops the jobs that gave up', { 200: DROPPED, 409: TOO_SOON }),
+    delete: onQueue('dropDeadLetters', 'Drops dead letters', { 200: DROPPED, 409: TOO_SOON }),
   },
   '/v1/dead-letters/{service}/{region}/redrive': { post: redrive },
 };

@@ -14,50 +14,53 @@ const PREFERENCES = [
   {
     name: 'Prefer',
     in: 'header',
-    description: 'RFC 7240: `wait=N`, seconds from arrival, and `respond-async`.',
+    description: 'RFC 7240: `wait=N` (seconds from arrival) and `respond-async`.',
     schema: { type: 'string' },
   },
   {
     name: 'Cache-Control',
     in: 'header',
-    description: '`no-cache`: look whether the copy is there before redirecting to it.',
+    description: '`no-cache`: check that the copy exists before redirecting to it.',
     schema: { type: 'string' },
   },
   {
     name: 'wait',
     in: 'query',
-    description: 'As `Prefer: wait=N`, which wins.',
+    description: 'Like `Prefer: wait=N`, which takes precedence.',
     schema: { type: 'integer', minimum: 0 },
   },
-  { name: 'async', in: 'query', description: 'As `Prefer: respond-async`.', schema: { enum: ['1'] } },
+  { name: 'async', in: 'query', description: 'Like `Prefer: respond-async`.', schema: { enum: ['1'] } },
 ];
 
 const responses = {
   302: {
-    ...jsonAnswer('To the copy, or to the origin where there is none within the wait.', ref('Redirect')),
+    ...jsonAnswer('To the copy, or to the origin if there is no copy within the wait.', ref('Redirect')),
     headers: {
-      Location: header('The copy or the origin URL.'),
+      Location: header('The URL of the copy, or the origin URL.'),
       'Cache-Control': header('`private, no-cache`, `private, max-age=N` or `no-store`.'),
-      'Cache-Status': header('RFC 9211: what became of the request.'),
-      'Cloud-Mirror-Sha256': header("SHA-256 of the copy's bytes in hex, where it is known."),
+      'Cache-Status': header('The outcome of the request (RFC 9211).'),
+      'Cloud-Mirror-Sha256': header("The SHA-256 of the copy's bytes in hex, if it is known."),
     },
   },
   202: {
     ...jsonAnswer(
-      'The copy is being made and the client asked not to be sent to the origin. A client that does not look at the status (`curl -f`) would save this body as if it were the artifact.',
+      'The copy is in progress, and the client asked not to be redirected to the origin. A client that does not check the status (`curl -f`) saves this body as if it were the artifact.',
       ref('Redirect'),
     ),
     headers: { ...RETRY_AFTER, 'Preference-Applied': header('RFC 7240.') },
   },
-  400: problem('The parameter cannot be decoded, or is no http(s) URL.'),
+  400: problem('The parameter cannot be decoded, or is not an http(s) URL.'),
   403: problem('The URL, or one that it redirects to, is not allowed.'),
-  404: problem('No such service or region; also where the origin says 404.'),
-  405: problem('Another method than GET and HEAD.'),
+  404: problem('There is no such service or region, or the origin answers 404.'),
+  405: problem('The method is neither GET nor HEAD.'),
   414: problem('The origin URL is too long.'),
-  429: { ...problem('This address asks too often; also where the origin says 429.'), headers: RETRY_AFTER },
-  502: problem('The origin redirects without end, or answers with a status that cannot be passed on.'),
+  429: {
+    ...problem('This client sends too many requests, or the origin answers 429.'),
+    headers: RETRY_AFTER,
+  },
+  502: problem('The origin redirects too often, or answers with a status that cannot be passed on.'),
   default: problem(
-    "The origin's own error, passed on; `originStatus` has its status. A 503 has the origin's `Retry-After`, where it gave one.",
+    "The origin's own error, passed on; `originStatus` is its status. A 503 has the origin's `Retry-After`, if there is one.",
   ),
 };
 
@@ -65,7 +68,7 @@ function redirect(method: 'Get' | 'Head', extra: readonly object[]) {
   return {
     operationId: `redirect${method}${extra.length > 0 ? 'Named' : ''}`,
     tags: ['clients'],
-    summary: 'Where the copy of an origin object is; makes that copy if there is none',
+    summary: 'Redirects to the copy of an origin object, and makes that copy if there is none',
     parameters: [SERVICE, REGION, ORIGIN_URL, ...extra, ...PREFERENCES],
     responses,
   };

@@ -8,8 +8,8 @@ const partState = {
   required: ['status'],
   properties: {
     status: { enum: ['ok', 'failing'] },
-    cause: { ...text, description: 'A stable word; there where the part fails.' },
-    detail: { ...text, description: 'Why a part that answers refuses, and what to do: `WRONGPASS: …`.' },
+    cause: { ...text, description: 'A stable word; present if the part fails.' },
+    detail: { ...text, description: 'Why a part that answers refuses, and the remedy: `WRONGPASS: …`.' },
   },
 };
 
@@ -30,16 +30,16 @@ export const schemas = {
       detail: text,
       code: { ...text, pattern: '^[a-z0-9_]+$' },
       requestId: text,
-      originStatus: { type: 'integer', description: "The origin's status, where `code` is `origin_status`." },
+      originStatus: { type: 'integer', description: "The origin's status, if `code` is `origin_status`." },
       known: {
         type: 'array',
         items: text,
-        description: 'Known back ends, where `code` is `unknown_backend`.',
+        description: 'The known back ends, if `code` is `unknown_backend`.',
       },
       results: {
         type: 'array',
         items: { $ref: '#/components/schemas/PurgeResult' },
-        description: 'What was purged and what was not, where `code` is `purge_incomplete`.',
+        description: 'The result of each region, if `code` is `purge_incomplete`.',
       },
     },
   },
@@ -59,7 +59,7 @@ export const schemas = {
       backend: text,
       purged: { type: 'boolean' },
       error: nullable('string'),
-      found: { const: false, description: 'Present where there was neither a copy nor an entry.' },
+      found: { const: false, description: 'Present if there was neither a copy nor an entry.' },
     },
   },
   ObjectStatus: {
@@ -72,8 +72,7 @@ export const schemas = {
       sha256: sourceDigest,
       entry: {
         type: 'object',
-        description:
-          'What the entry store knows; null where it knows nothing. Holds the stack of the last error.',
+        description: 'The entry; null if there is none. Contains the stack of the last error.',
         required: ['state'],
         properties: { state: { enum: ['pending', 'present', 'error'] } },
       },
@@ -83,7 +82,7 @@ export const schemas = {
       key: nullable('string'),
       object: {
         type: ['object', 'null'],
-        description: 'What was found in the store.',
+        description: 'The copy in the store; null if there is none.',
         properties: {
           sizeBytes: count,
           storedAt: { type: 'string', format: 'date-time' },
@@ -125,8 +124,7 @@ export const schemas = {
       store: partState,
       capabilities: {
         type: ['object', 'null'],
-        description:
-          'What the store can do beyond storing, as far as it was found out; absent for kind filesystem. See docs/stores.md.',
+        description: 'The known capabilities of the store; absent for kind filesystem. See docs/stores.md.',
         additionalProperties: { enum: ['yes', 'no', 'unknown'] },
       },
       queue: {

@@ -12,7 +12,7 @@ export interface CacheRouteParts {
 
 type Flushed = { readonly service?: string; readonly region?: string };
 
-/** `DELETE /v1/cache[/:service[/:region]]`: forgets entries; objects stay, and so does what was purged. */
+/** `DELETE /v1/cache[/:service[/:region]]`: drops entries; keeps copies and purge markers. */
 export function cacheRoute({ cacheManager, operatorCall }: CacheRouteParts) {
   const flush = (ctx: RequestContext, { service, region }: Flushed) =>
     operatorCall('flush', ctx, async () => {

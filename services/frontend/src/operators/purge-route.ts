@@ -14,8 +14,8 @@ export interface PurgeRouteParts {
 }
 
 /**
- * `DELETE /v1/purge/:service/:region/:b64url`. Sources that are no longer allowed can be purged all the same: that is
- * when one wants to. A URL of which there was nothing is 204 as well, with `Cloud-Mirror-Purged: nothing`.
+ * `DELETE /v1/purge/:service/:region/:b64url`. The source policy does not apply, so that objects of sources that are no
+ * longer allowed can be purged. If there was nothing to purge, the 204 has `Cloud-Mirror-Purged: nothing`.
  */
 export function purgeRoute({ cacheManager, maxUrlBytes, operatorCall }: PurgeRouteParts) {
   return async (ctx: RequestContext, { service, region, parameter }: ObjectPath): Promise<void> => {

@@ -16,9 +16,9 @@ export type QueueHandler = (
   path: { readonly service: string; readonly region: string },
 ) => Promise<void>;
 
-/** As many as one receive of SQS gives. */
+/** The limit of one SQS receive. */
 const DEAD_LETTERS_SHOWN = 10;
-/** Redriving sends each dead letter by itself. */
+/** Long, because redriving sends each dead letter separately. */
 const CALL_LIMIT_MS = 60_000;
 
 /** The calls on the queue of one back end. */
@@ -39,7 +39,7 @@ export function queueRoutes({ backends, operatorCall }: QueueRoutesParts) {
       await queue.purge({ signal });
       return { backend: name, dropped: true };
     }),
-    /** `GET /v1/dead-letters/:service/:region`: a receive, so counted as one. */
+    /** `GET /v1/dead-letters/:service/:region`: counts as a receive of each job. */
     lookAtDeadLetters: onQueue(async ({ name, queue }, signal) => {
       const deadLetters = await queue.deadLetters(DEAD_LETTERS_SHOWN, { signal });
       return { backend: name, deadLetters: deadLetters.map((letter) => shown(letter)) };

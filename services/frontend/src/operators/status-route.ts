@@ -13,7 +13,7 @@ export interface StatusRouteParts {
   readonly operatorCall: OperatorCall;
 }
 
-/** `GET /v1/status/:service/:region/:b64url`: all that is known of one object. Never starts a copy. */
+/** `GET /v1/status/:service/:region/:b64url`: the state of one object. Never starts a copy. */
 export function statusRoute({ cacheManager, maxUrlBytes, operatorCall }: StatusRouteParts) {
   return async (ctx: RequestContext, { service, region, parameter }: ObjectPath): Promise<void> => {
     if (ctx.req.method !== 'GET' && ctx.req.method !== 'HEAD') throw methodNotAllowed(['GET', 'HEAD']);

@@ -11,7 +11,7 @@ import type { JobQueue } from '@cloud-mirror/job-queue';
 import type { PubliclyRead, StorageProvider } from '@cloud-mirror/storage-provider';
 import type { FrontendCacheManager } from '../../src/index.ts';
 
-/** Decides as the test says, and remembers what it was asked: for what HTTP alone has to get right. */
+/** Makes the decisions that a test sets, and records requests. For tests of the HTTP layer alone. */
 export class FakeCacheManager implements FrontendCacheManager {
   readonly backends = new Map<string, Backend>();
   readonly requests: RedirectRequest[] = [];
@@ -29,7 +29,7 @@ export class FakeCacheManager implements FrontendCacheManager {
   purgeFindsNothing = false;
   flush = (_service?: string, _region?: string): Promise<number> => Promise.resolve(7);
 
-  /** Leaves every request to {@link redirect}. */
+  /** Returns null, so that every request goes to {@link redirect}. */
   objectOf(_service: string, _region: string, _url: URL): MirroredObject | null {
     return null;
   }
@@ -80,7 +80,7 @@ export class FakeCacheManager implements FrontendCacheManager {
 
 type FakeParts = { store?: Partial<StorageProvider & PubliclyRead>; queue?: Partial<JobQueue<Job>> };
 
-/** A back end whose store and queue answer what the test gives; everything else fails loudly. */
+/** A back end with the given methods of store and queue. Calling any other method throws a TypeError. */
 export function fakeBackend(name: string, { store = {}, queue = {} }: FakeParts = {}): Backend {
   const [service = '', region = ''] = name.split('/');
   return {

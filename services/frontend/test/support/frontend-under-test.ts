@@ -49,7 +49,7 @@ export const OPERATORS: readonly AdminToken[] = [
   { name: 'reader', sha256: sha256(TOKENS.readOnly), scopes: ['read'] },
 ];
 
-/** A front end on a port of its own, with a cache manager that does as the test says. */
+/** Starts a front end on a free TCP port, by default with a {@link FakeCacheManager}. */
 export async function startFrontend(options: FrontendOptions = {}): Promise<FrontendUnderTest> {
   const cacheManager = new FakeCacheManager();
   for (const backend of options.backends ?? [fakeBackend('s3/us-west-1'), fakeBackend('s3/eu-west-1')])

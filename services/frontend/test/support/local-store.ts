@@ -1,7 +1,7 @@
 import type { LocallyServed, MeasuredObject, OpenObject } from '@cloud-mirror/storage-provider';
 import type { StorageProvider } from '@cloud-mirror/storage-provider';
 
-/** Objects served from memory, in chunks, which tells how much was read and whether all was closed. */
+/** Serves objects from memory in chunks, and counts read bytes and open objects. */
 export class LocalStore implements LocallyServed {
   readonly access = 'public';
   readonly objects = new Map<string, { object: MeasuredObject; bytes: Buffer }>();

@@ -7,7 +7,7 @@ export interface RawAnswer {
   readonly body: string;
 }
 
-/** Sends bytes that no HTTP library would send, and reads until the server closes. */
+/** Sends raw bytes, which may be invalid HTTP, and reads until the server closes the connection. */
 export async function rawRequest(address: string, bytes: string): Promise<RawAnswer> {
   const { hostname, port } = new URL(address);
   const socket = connect(Number(port), hostname);
@@ -18,7 +18,7 @@ export async function rawRequest(address: string, bytes: string): Promise<RawAns
   return parseAnswer(Buffer.concat(chunks).toString('latin1'));
 }
 
-/** As {@link rawRequest}, on a connection that the server keeps: reads one answer, which tells the length of its body. */
+/** Like {@link rawRequest}, on a connection that stays open: reads one response by its Content-Length. */
 export async function keptRequest(address: string, bytes: string): Promise<RawAnswer> {
   const { hostname, port } = new URL(address);
   const socket = connect(Number(port), hostname);
