@@ -1,8 +1,8 @@
 import type { Cores } from './processes/cores.ts';
 
-/** One question, and the run that answers it. */
+/** One benchmark. */
 export interface Benchmark {
-  /** As named on the command line. */
+  /** Its name on the command line. */
   readonly name: string;
   readonly summary: string;
   readonly run: (context: BenchContext) => Promise<Findings>;
@@ -11,22 +11,22 @@ export interface Benchmark {
 export interface BenchContext {
   readonly sizes: BenchSizes;
   readonly cores: Cores;
-  /** Progress, for people. */
+  /** Reports progress on the terminal. */
   readonly say: (text: string) => void;
 }
 
-/** How much of everything; the flags of the command line. */
+/** Sizes of a run: the flags of the command line. */
 export interface BenchSizes {
   /** Turns of each competitor. */
   readonly rounds: number;
   /** Length of a turn of load. */
   readonly seconds: number;
   readonly connections: number;
-  /** Different URLs that hits are spread over. */
+  /** Number of different URLs of the hits. */
   readonly urls: number;
-  /** Entries in Redis, one measurement each. */
+  /** Numbers of entries in Redis; one measurement for each. */
   readonly entries: readonly number[];
-  /** Of the large object that is copied. */
+  /** Size of the large object that is copied. */
   readonly copyMib: number;
   readonly smallObjects: number;
   readonly simultaneous: number;
@@ -34,7 +34,7 @@ export interface BenchSizes {
   readonly queuedJobs: number;
 }
 
-/** Numbers of one competitor, the median of its turns; units are in the names. */
+/** The figures of one competitor: medians of its turns, with units in their names. */
 export interface Row {
   readonly what: string;
   readonly values: Readonly<Record<string, number | string>>;
@@ -51,6 +51,6 @@ export interface Ratio {
 export interface Findings {
   readonly rows: readonly Row[];
   readonly ratios: readonly Ratio[];
-  /** What was not measured, and why; what to keep in mind when reading. */
+  /** What was not measured and why, and how to read the results. */
   readonly notes: readonly string[];
 }

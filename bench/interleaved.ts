@@ -1,6 +1,6 @@
 import { median } from './statistics.ts';
 
-/** One of those that are compared: a turn measures it once. */
+/** One of the compared programs. A turn measures it once. */
 export interface Competitor<Values extends Readonly<Record<string, number>>> {
   readonly what: string;
   readonly turn: () => Promise<Values>;
@@ -9,8 +9,8 @@ export interface Competitor<Values extends Readonly<Record<string, number>>> {
 export type Medians<Values> = { readonly what: string; readonly values: Values };
 
 /**
- * Lets all take turns, A B A B, so that what slows the machine down for a while slows all of them down.
- * @returns for each competitor the median of each of its values
+ * Runs the competitors in turns, A B A B, so that a slow phase of the machine affects all of them.
+ * @returns the median of each value, for each competitor
  */
 export async function interleaved<Values extends Readonly<Record<string, number>>>(
   competitors: readonly Competitor<Values>[],
@@ -28,10 +28,10 @@ export async function interleaved<Values extends Readonly<Record<string, number>
   return [...turns].map(([what, values]) => ({ what, values: mediansOf(values) }));
 }
 
-/** @throws Error where there is no competitor of that name */
+/** @throws {Error} if there is no competitor with that name */
 export function valuesOf<Values>(medians: readonly Medians<Values>[], what: string): Values {
   const found = medians.find((one) => one.what === what);
-  if (found === undefined) throw new Error(`nothing was measured that is called ${what}`);
+  if (found === undefined) throw new Error(`there is no measurement called ${what}`);
   return found.values;
 }
 

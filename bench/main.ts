@@ -1,4 +1,4 @@
-/** `npm run bench -- [names]`: measures the mirror beside what somebody would use instead, on this machine. */
+/** `npm run bench -- [names]`: measures the mirror on this machine and compares it with alternatives. */
 import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import type { BenchSizes } from './benchmark.ts';
@@ -15,10 +15,10 @@ const program = new Command('npm run bench --')
   .option('--rounds <n>', 'turns of each competitor', wholeNumber, 3)
   .option('--seconds <n>', 'length of a turn of load', wholeNumber, 3)
   .option('--connections <n>', 'of a turn of load', wholeNumber, 64)
-  .option('--urls <n>', 'different URLs that hits are spread over', wholeNumber, 100_000)
+  .option('--urls <n>', 'number of different URLs of the hits', wholeNumber, 100_000)
   .option(
     '--entries <list>',
-    'entries in Redis, as 10000,1000000,10000000',
+    'numbers of entries in Redis, for example 10000,1000000,10000000',
     wholeNumbers,
     [10_000, 1_000_000],
   )
@@ -41,13 +41,13 @@ if (list === true) for (const { name, summary } of BENCHMARKS) print(`${name}: $
 else process.exitCode = await runAll();
 
 async function runAll(): Promise<number> {
-  // Credentials that every server of a benchmark takes; none of them asks a cloud's metadata server.
+  // The benchmarks' servers accept any credentials. With these, the SDK does not ask a cloud's metadata server.
   process.env.AWS_ACCESS_KEY_ID = process.env.AWS_SECRET_ACCESS_KEY = 'test';
   process.env.AWS_EC2_METADATA_DISABLED = 'true';
   const cores = await layOutCores();
   print(machineName());
   if (cores.measured === '')
-    print('One processor, or no taskset: nothing is pinned, and parts take time from each other.');
+    print('One processor, or no taskset: nothing is pinned, and the programs compete for processor time.');
   await fillCompileCache();
   let failures = 0;
   for (const { name, summary, run } of chosen) {
@@ -81,7 +81,7 @@ function print(text: string): void {
 }
 
 function wholeNumber(text: string): number {
-  if (!/^[1-9]\d*$/.test(text)) throw new InvalidArgumentError('a whole number above 0');
+  if (!/^[1-9]\d*$/.test(text)) throw new InvalidArgumentError('Expected a whole number above 0.');
   return Number(text);
 }
 

@@ -12,7 +12,7 @@ export interface Result extends Findings {
   readonly cores: Cores;
   readonly sizes: BenchSizes;
   readonly seconds: number;
-  /** What was told on the way: every single turn. */
+  /** The progress output: every single turn. */
   readonly said: readonly string[];
 }
 
@@ -31,7 +31,7 @@ export async function writeResult(folder: string, result: Result): Promise<strin
   return file;
 }
 
-/** What people read: the rows with aligned columns, then the ratios with their goals. */
+/** Formats the results for people: rows with aligned columns, then the ratios with their goals. */
 export function formatFindings({ rows, ratios, notes }: Findings): string {
   return [
     ...table(rows),

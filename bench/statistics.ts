@@ -1,4 +1,4 @@
-/** The middle of the values; of an even number, the mean of the two in the middle. @throws RangeError where there are none */
+/** The median; for an even number of values, the mean of the two in the middle. @throws {RangeError} without values */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const upper = sorted[Math.floor(sorted.length / 2)];
@@ -7,7 +7,7 @@ export function median(values: readonly number[]): number {
   return (lower + upper) / 2;
 }
 
-/** The value below which the share `share` (0 to 1) of all values is, by nearest rank. */
+/** The percentile `share` (0 to 1), by nearest rank. */
 export function percentile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b);
   const value = sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(share * sorted.length) - 1))];
@@ -15,7 +15,7 @@ export function percentile(values: readonly number[], share: number): number {
   return value;
 }
 
-/** Three significant digits: what differs in the fourth is noise. */
+/** Rounds to three significant digits, because the fourth is noise. */
 export function rounded(value: number): number {
   return value === 0 ? 0 : Number(value.toPrecision(3));
 }

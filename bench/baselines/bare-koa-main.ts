@@ -1,4 +1,4 @@
-/** One constant redirect by Koa and its router, with nothing else around it. */
+/** A constant redirect by Koa and its router, and nothing else. */
 import Router from '@koa/router';
 import Koa from 'koa';
 import type { AddressInfo } from 'node:net';

@@ -1,4 +1,4 @@
-/** The least that Node can do: one constant redirect. */
+/** The fastest that node:http can be: a constant redirect. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 

@@ -1,6 +1,6 @@
 /**
- * What somebody would write in an afternoon: GET from the origin, PUT to S3, in a process that is warm.
- * `POST /?concurrency=N` with origin addresses, one a line, copies them all and answers when the last is stored.
+ * The simplest alternative to the mirror: GET from the origin, PUT to S3, in a warm process. `POST /?concurrency=N` with
+ * origin addresses, one on each line, copies them all and answers when the last one is stored.
  * Arguments: endpoint and bucket.
  */
 import { createServer, type IncomingMessage } from 'node:http';

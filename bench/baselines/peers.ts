@@ -7,22 +7,22 @@ import { onPath } from '@cloud-mirror/testing/redis-server-path';
 import { eventually } from '@cloud-mirror/testing/eventually';
 import { startProcess } from '../processes/bench-process.ts';
 
-/** A server that somebody would use instead, answering each of the paths with a redirect. */
+/** An alternative to the mirror that answers each of the paths with a redirect. */
 export interface Peer extends AsyncDisposable {
   readonly address: string;
 }
 
 export interface PeerOptions {
   readonly cores: string;
-  /** Every request target with the address that it leads to. */
+  /** The redirect address of each request target. */
   readonly redirects: ReadonlyMap<string, string>;
-  /** `host:port`; nginx with Lua finds what `redirects` has under `nginx:<request target>` there. */
+  /** `host:port` of the Redis where nginx with Lua looks up `redirects`, under `nginx:<request target>`. */
   readonly redis: { readonly host: string; readonly port: number };
 }
 
 const MODULES = '/usr/share/nginx/modules';
 
-/** What is missing on this machine for comparisons, by Debian's names. */
+/** Debian packages that the comparisons need and this machine does not have. */
 export async function missingPackages(): Promise<ReadonlySet<string>> {
   const missing = new Set<string>();
   for (const name of ['nginx', 'haproxy', 'rclone', 'wrk'])
@@ -36,7 +36,7 @@ export async function startNginxConstant({ cores }: Pick<PeerOptions, 'cores'>):
   return startNginx(cores, () => `return 302 https://example.com/the/copy;`);
 }
 
-/** nginx with Lua that looks each request target up in Redis over kept-alive connections. */
+/** nginx with Lua that looks up each request target in Redis over keep-alive connections. */
 export async function startNginxLua({ cores, redis }: PeerOptions): Promise<Peer> {
   return startNginx(
     cores,
@@ -58,7 +58,7 @@ export async function startNginxLua({ cores, redis }: PeerOptions): Promise<Peer
   );
 }
 
-/** Writes an access log as the mirror does, buffered. */
+/** Writes a buffered access log, as the mirror does. */
 async function startNginx(cores: string, handler: () => string, modules = ''): Promise<Peer> {
   const folder = await mkdtemp(join(tmpdir(), 'bench-nginx-'));
   const port = await freePort();
@@ -82,7 +82,7 @@ http {
   return peerAt(port, nginx, folder);
 }
 
-/** haproxy with all redirects in a map in its memory. */
+/** haproxy with all redirects in a map in memory. */
 export async function startHaproxyMap({ cores, redirects }: PeerOptions): Promise<Peer> {
   const folder = await mkdtemp(join(tmpdir(), 'bench-haproxy-'));
   const port = await freePort();
@@ -124,7 +124,7 @@ async function peerAt(
   } catch (cause) {
     const said = await server.output();
     await stop();
-    throw new Error(`a peer did not answer at ${address}; it said:\n${said}`, { cause });
+    throw new Error(`a peer did not answer at ${address}; its output was:\n${said}`, { cause });
   }
   return { address, [Symbol.asyncDispose]: stop };
 }

@@ -10,11 +10,11 @@ import { eventually } from '@cloud-mirror/testing/eventually';
 const OBJECT_BYTES = 10_240;
 const AT_ONCE = 64;
 
-/** Queues full of jobs, and copiers that empty them. */
+/** How fast copiers work off queues full of jobs. */
 export const backlog: Benchmark = {
   name: 'backlog',
   summary:
-    'objects of 10 KiB that wait in the queue: how fast one copier and two copy them, and a copier before a long queue',
+    'jobs of 10 KiB objects that wait in the queue: how fast one copier and two copy them, and one copier with a long queue',
   run,
 };
 
@@ -65,17 +65,17 @@ async function run({ sizes, cores, say }: BenchContext): Promise<Findings> {
       { what: `objects/s before ${sizes.queuedJobs} jobs ÷ before ${sizes.smallObjects}`, value: long / one },
     ],
     notes: [
-      'From the start of the copiers, theirs included. Store, origin, queue, Redis and front end share what the copiers leave.',
+      'Times include the start of the copiers. Store, origin, queue, Redis and front end share the remaining processors.',
       ...(cores.secondIsShared
         ? [
-            'The second copier shares its processor with all of these: on fewer than four processors its ratio says little.',
+            'The second copier shares its processor with all of these, so on fewer than four processors its ratio says little.',
           ]
         : []),
     ],
   };
 }
 
-/** Jobs come about as in production: by requests that do not wait. */
+/** Creates jobs as in production: by requests that do not wait. */
 async function enqueue(requests: FirstRequests, origin: string, jobs: number): Promise<void> {
   const numbers = Array.from({ length: jobs }, (_, number) => number).values();
   const worker = async (): Promise<void> => {

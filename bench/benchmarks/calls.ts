@@ -10,17 +10,17 @@ import { createHash } from 'node:crypto';
 
 const HITS = 100;
 const TOGETHER = 100;
-/** Longer than any call takes that follows an answer: acknowledgements come after the client has left. */
+/** Longer than calls after an answer take: jobs are acknowledged after the client has its answer. */
 const SETTLE_MS = 1_500;
 const IDLE_SECONDS = 20;
-/** Long polls of a copier, which go on whether there are jobs or not. */
+/** Long polls, which a copier makes whether there are jobs or not. */
 const POLLING = 'ReceiveMessage';
 
-/** What each outcome of a request costs in calls that are billed, and in requests of the origin. */
+/** The cost of each outcome of a request, in billed calls and in requests to the origin. */
 export const calls: Benchmark = {
   name: 'calls',
   summary:
-    'calls of S3 and SQS, and requests of the origin, that each outcome costs; and what an idle mirror costs',
+    'the cost of each outcome in S3 and SQS calls and in requests to the origin; the cost of an idle mirror',
   run,
 };
 
@@ -107,8 +107,8 @@ async function run({ cores, say }: BenchContext): Promise<Findings> {
       },
     ],
     notes: [
-      'A message costs a send, a receive and a delete: the receive that brings it is one of those counted under receives, and is added to the figure of a miss.',
-      'Receives are long polls of 20 seconds at the most; an idle copier makes one after the other for each back end.',
+      'A message costs a send, a receive and a delete. The receive that delivers it is counted under receives and added to the figure of a miss.',
+      'Receives are long polls of at most 20 seconds; an idle copier makes one after the other for each back end.',
     ],
   };
 }

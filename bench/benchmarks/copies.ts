@@ -12,13 +12,13 @@ import { resetSink } from '../servers/server-counts.ts';
 import { rounded } from '../statistics.ts';
 
 const MEBIBYTE = 1024 * 1024;
-/** The protocol server of the tests keeps all in memory, and reads slowly. */
+/** The tests' protocol server keeps objects in memory and reads slowly. */
 const MOST_KEPT_MIB = 256;
 
 type Turn = { mbPerSecond: number; cpuSeconds: number; peakMB: number };
 
 interface Pair {
-  /** `http` or `https`, of origin and sink both. */
+  /** `http` or `https`, for both origin and sink. */
   readonly scheme: string;
   readonly running: RunningMirror;
   readonly requests: FirstRequests;
@@ -32,7 +32,7 @@ const rcloneVia = (scheme: string): string => `rclone copyurl, to a sink, ${sche
 export const copies: Benchmark = {
   name: 'copies',
   summary:
-    'a large object into a sink, beside rclone copyurl, and into the S3 protocol server: throughput, CPU seconds, peak memory',
+    'a large object into a sink, compared with rclone copyurl, and into the S3 protocol server: throughput, CPU seconds, peak memory',
   run,
 };
 
@@ -78,7 +78,7 @@ async function run({ sizes, cores, say }: BenchContext): Promise<Findings> {
     );
   } else
     notes.push(
-      `Not copied to the S3 protocol server: it keeps in memory what it gets, ${MOST_KEPT_MIB} MiB at the most here.`,
+      `Not copied to the S3 protocol server, which keeps objects in memory: at most ${MOST_KEPT_MIB} MiB here.`,
     );
   return { rows, ratios: pairs.flatMap(({ scheme }) => ratiosOf(medians, scheme, sizes.copyMib)), notes };
 }
@@ -89,7 +89,7 @@ function fresh({ origin }: RunningMirror, bytes: number): string {
 
 function notesOn(hasRclone: boolean, hasOpenssl: boolean): string[] {
   return [
-    'The mirror is warm, and measured from the request to its answer: queue, entry and verification included. rclone is one process a copy, its start included.',
+    'The mirror is warm. Its time is from request to answer, including queue, entry and verification. rclone is one process for each copy, including its start.',
     ...(hasRclone ? [] : ['Not compared with rclone: the package rclone is missing.']),
     ...(hasOpenssl ? [] : ['Not measured over https: the package openssl is missing.']),
   ];
@@ -139,7 +139,7 @@ async function copyOnce(
   return { mbPerSecond: sizeBytes / 1000 / answer.ms, cpuSeconds: spent, peakMB };
 }
 
-/** rclone as people call it: one process for the copy, with its own settings for parts. */
+/** rclone as people use it: one process for each copy, with its default upload parts. */
 async function rcloneOnce(
   running: RunningMirror,
   sizeBytes: number,
@@ -153,7 +153,7 @@ async function rcloneOnce(
   const copy = ['copyurl', fresh(running, sizeBytes), remote];
   const output = await runToEnd(
     [process.execPath, script, 'rclone', '--config', '/dev/null', ...trust, ...copy],
-    // rclone 1.60 refuses to start with a bundle of certificates, of which loopback needs none.
+    // rclone 1.60 refuses to start with a certificate bundle, and loopback needs none.
     { cores, env: { AWS_CA_BUNDLE: '' } },
   );
   await resetSink(store);

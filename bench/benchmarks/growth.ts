@@ -12,11 +12,11 @@ import { median, rounded } from '../statistics.ts';
 const DRAWS = 200_000;
 const WARM_UP_SECONDS = 2;
 
-/** Hits with more and more entries, and with a second front end. */
+/** Hits with a growing number of entries, and with a second front end. */
 export const growth: Benchmark = {
   name: 'growth',
   summary:
-    'hits with more and more entries in Redis, Redis memory for each of them, and hits through two front ends',
+    'hits with a growing number of entries in Redis, memory of Redis for each entry, and hits through two front ends',
   run,
 };
 
@@ -69,7 +69,7 @@ async function run({ sizes, cores, say }: BenchContext): Promise<Findings> {
     ],
     notes: cores.secondIsShared
       ? [
-          'The second front end shares its processor with load and Redis: on fewer than four processors its ratio says little.',
+          'The second front end shares its processor with load and Redis, so on fewer than four processors its ratio says little.',
         ]
       : [],
   };

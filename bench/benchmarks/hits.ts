@@ -14,9 +14,9 @@ import { cpuSeconds } from '../processes/process-usage.ts';
 import { rounded } from '../statistics.ts';
 
 const DRAWS = 200_000;
-/** Until each of the URLs has been asked for. */
+/** Long enough to request each of the URLs once. */
 const WARM_UP_SECONDS = 8;
-/** Of each turn, not measured: a server that was paused has to catch up. */
+/** Start of each turn that is not measured, because a server that was paused must catch up. */
 const SETTLE_SECONDS = 1;
 
 type Turn = { perSecond: number; p50Ms: number; p99Ms: number; cpuMicros: number };
@@ -28,11 +28,11 @@ const NODE = 'node:http, constant 302';
 const KOA = 'Koa + router, constant 302';
 const NGINX_LUA = 'nginx + Lua + Redis GET, Zipf';
 
-/** Redirects to copies that are there: the hit path, beside what somebody would use instead. */
+/** Redirects to existing copies: hits, compared with alternatives. */
 export const hits: Benchmark = {
   name: 'hits',
   summary:
-    'redirects to copies that are there, public and signed, beside node:http, Koa, nginx + Lua + Redis, haproxy',
+    'redirects to existing copies, public and signed, compared with node:http, Koa, nginx + Lua + Redis, haproxy',
   run,
 };
 
@@ -71,7 +71,7 @@ async function run(context: BenchContext): Promise<Findings> {
     return {
       what,
       turn: async () => {
-        // Node's collector tidies up when a program rests, on the processor that is measured: what has no turn is paused.
+        // An idle Node process collects garbage on the measured processor, so servers are paused outside their turns.
         server.resume?.();
         await load.run(server.address, SETTLE_SECONDS);
         const before = await cpuOf(server.pid);
@@ -102,7 +102,7 @@ async function run(context: BenchContext): Promise<Findings> {
 
   const missing = await missingPackages();
   const notes: string[] = [];
-  if (missing.has('wrk')) notes.push('wrk is missing: autocannon makes the load, which it limits itself.');
+  if (missing.has('wrk')) notes.push('wrk is missing: autocannon makes the load and is the bottleneck.');
   const redirects = new Map(
     targets.map((target, number) => [
       target,
@@ -130,7 +130,7 @@ async function run(context: BenchContext): Promise<Findings> {
   };
   const before = await hitsOf();
   const medians = await interleaved(competitors, sizes.rounds, say);
-  if ((await hitsOf()) === before) throw new Error('what was measured were no hits');
+  if ((await hitsOf()) === before) throw new Error('the measured requests were not hits');
   return { rows: medians.map(rowOf), ratios: ratiosOf(medians), notes };
 }
 

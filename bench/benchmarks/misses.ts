@@ -8,17 +8,17 @@ import { originCounts, resetOrigin, resetSink, sinkCounts } from '../servers/ser
 import { median, percentile, rounded } from '../statistics.ts';
 
 const KIBIBYTE = 1024;
-/** First requests of one turn, one after the other. */
+/** Sequential first requests of one turn. */
 const ONE_BY_ONE = 50;
-/** Turns of many at once before anything counts: V8 goes on compiling what so small an object takes for thousands of them. */
+/** Turns of many simultaneous requests before measuring: V8 optimizes the code for thousands of small objects. */
 const WARM_UPS = 6;
 const BY_HAND_CONCURRENCY = 64;
 
-/** Requests for objects of which there is no copy, each waiting for it. */
+/** Requests for objects without a copy, each waiting for its copy. */
 export const misses: Benchmark = {
   name: 'misses',
   summary:
-    'first requests of 1 KiB objects: one at a time, many different ones at once, many of one; beside GET + PUT by hand',
+    'first requests of 1 KiB objects: one at a time, many different ones at once, many for one object; compared with GET + PUT by hand',
   run,
 };
 
@@ -177,7 +177,7 @@ async function run({ sizes, cores, say }: BenchContext): Promise<Findings> {
       },
     ],
     notes: [
-      'Front end, copier and the copies by hand share one processor; store, origin, queue, Redis and clients another.',
+      'Front end, copier and the copies by hand share one processor; store, origin, queue, Redis and clients share another.',
     ],
   };
 }

@@ -13,18 +13,18 @@ const WATCHED_SECONDS = 5;
 const PACE = 50;
 const PATIENTLY = { timeoutMs: 120_000, intervalMs: 20 };
 
-/** Many requests that wait for copies, and what that does to the others. */
+/** Many requests that wait for copies, and their effect on other requests. */
 export const waiting: Benchmark = {
   name: 'waiting',
   summary:
-    'many requests that wait at once for copies that do not come: memory for each, and what hits take meanwhile',
+    'many requests that wait at once for copies that are never made: memory for each, and the time of hits meanwhile',
   run,
 };
 
 async function run({ sizes, cores, say }: BenchContext): Promise<Findings> {
   await using opened = new AsyncDisposableStack();
   const overrides = { server: { maxWaitSeconds: 300, maxWaiting: sizes.waiting + 1000, drainSeconds: 330 } };
-  // No copier: every wait lasts.
+  // There is no copier, so every request waits to the end.
   const running = opened.use(await startMirror({ cores, copiers: 0, store: 'sink', overrides }));
   await fillEntries(running.redisUrl, running.mirror.name, HITS);
   const { pid, address } = running.frontend;
@@ -53,7 +53,7 @@ async function run({ sizes, cores, say }: BenchContext): Promise<Findings> {
     socket.once('data', () => {
       answered += 1;
     });
-    // No faster than they are taken, so that no backlog of connections overflows.
+    // No faster than the server accepts them, so that the listen backlog does not overflow.
     if (number % PACE === PACE - 1)
       await eventually(async () => (await waitingAt(address)) + answered > number - 2 * PACE, PATIENTLY);
   }
@@ -83,7 +83,7 @@ async function run({ sizes, cores, say }: BenchContext): Promise<Findings> {
     ],
     ratios: [],
     notes: [
-      'Each waits for an object of its own; memory includes its connection and its look-ups before the wait.',
+      'Each request waits for a different object; memory includes its connection and its look-ups before the wait.',
     ],
   };
 }

@@ -1,4 +1,4 @@
-/** Load where wrk is not installed: `node autocannon-main.ts <address> <file of paths> <connections> <seconds>`. */
+/** Makes the load if wrk is not installed: `node autocannon-main.ts <address> <file of paths> <connections> <seconds>`. */
 import { readFile } from 'node:fs/promises';
 import autocannon from 'autocannon';
 

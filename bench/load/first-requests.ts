@@ -5,15 +5,15 @@ import { targetOf } from '../mirror/mirror-under-test.ts';
 export interface Answered {
   readonly ms: number;
   readonly status: number;
-  /** Where it leads. */
+  /** The target of the redirect. */
   readonly location: string;
-  /** `hit`, `stored`, or why the origin was given. */
+  /** `hit`, `stored`, or the reason for a redirect to the origin. */
   readonly cacheStatus: string;
 }
 
 const LIMIT_MS = 120_000;
 
-/** Asks the mirror at `address` for origin objects, each on a connection of its own, kept for the next. */
+/** Requests origin objects from the mirror at `address`, each on its own keep-alive connection. */
 export class FirstRequests implements AsyncDisposable {
   readonly #agent = new Agent({ pipelining: 1, headersTimeout: LIMIT_MS, bodyTimeout: LIMIT_MS });
   readonly #address: string;
@@ -42,7 +42,7 @@ export class FirstRequests implements AsyncDisposable {
     };
   }
 
-  /** All at once. @returns the answers, and the time until the last of them */
+  /** Sends all requests at once. @returns the answers, and the time until the last one */
   async atOnce(
     origins: readonly string[],
     headers: Readonly<Record<string, string>> = {},
@@ -57,18 +57,18 @@ export class FirstRequests implements AsyncDisposable {
   }
 }
 
-/** How many of the answers lead to a copy, made while they waited or a moment before they came. */
+/** How many of the answers lead to a copy. The copy may have been made just before the request arrived. */
 export function copiesIn(answers: readonly Answered[]): number {
   return answers.filter(({ cacheStatus }) => /; (?:hit|fwd=miss; stored)/.test(cacheStatus)).length;
 }
 
-/** @throws Error where the answer is no redirect to a copy that was made meanwhile */
+/** @throws {Error} unless the answer is a redirect to a copy that was made during the wait */
 export function mustBeStored(answer: Answered): void {
   if (!answer.cacheStatus.includes('stored'))
     throw new Error(`a first request got no copy: ${answer.status} ${answer.cacheStatus}`);
 }
 
-/** Why clients were sent to the origin, each reason with how often; empty where none was. */
+/** The reasons for redirects to the origin, each with its count; empty if there were none. */
 export function detoursOf(answers: readonly Answered[]): string {
   const counts = new Map<string, number>();
   for (const { status, cacheStatus } of answers) {

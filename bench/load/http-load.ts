@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { onPath } from '@cloud-mirror/testing/redis-server-path';
 import { runToEnd } from '../processes/bench-process.ts';
 
-/** What one turn of load saw. */
+/** The results of one turn of load. */
 export interface LoadSeen {
   readonly requests: number;
   readonly requestsPerSecond: number;
@@ -13,17 +13,17 @@ export interface LoadSeen {
 }
 
 export interface HttpLoadOptions {
-  /** Request targets, in the order in which they are asked for, again and again. */
+  /** Request targets, requested in this order, repeatedly. */
   readonly paths: readonly string[];
   readonly connections: number;
   readonly cores: string;
 }
 
-/** As many requests as fit through `connections` kept-alive connections, each waiting for its answer before the next. */
+/** Sends requests as fast as possible over `connections` keep-alive connections, without pipelining. */
 export class HttpLoad implements AsyncDisposable {
   readonly #options: HttpLoadOptions;
   readonly #folder: string;
-  /** The program that makes the load. */
+  /** The load generator. */
   readonly generator: 'wrk' | 'autocannon';
 
   private constructor(options: HttpLoadOptions, folder: string, generator: 'wrk' | 'autocannon') {
@@ -38,7 +38,7 @@ export class HttpLoad implements AsyncDisposable {
     return new HttpLoad(options, folder, (await onPath('wrk')) === null ? 'autocannon' : 'wrk');
   }
 
-  /** @throws Error where a request failed or had a status of 400 or more */
+  /** @throws {Error} if a request failed or had a status of 400 or more */
   async run(address: string, seconds: number): Promise<LoadSeen> {
     const output = await runToEnd(this.#command(address, seconds), { cores: this.#options.cores });
     const line = /^\{.*\}$/m.exec(output)?.[0] ?? '{}';

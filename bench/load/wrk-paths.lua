@@ -1,4 +1,4 @@
--- Requests the paths of a file, in their order and from a place of each thread's own; prints one line of JSON at the end.
+-- Requests the paths of a file in order; each thread starts at a different place. Prints one line of JSON at the end.
 local requests = {}
 local position = 0
 

@@ -1,7 +1,7 @@
 /**
- * Numbers from 0 to `size` − 1, the n-th drawn with a frequency in proportion to 1/n^exponent: requests to caches follow
+ * Draws numbers from 0 to `size` − 1, the n-th with a frequency proportional to 1/n^exponent. Requests to caches follow
  * such a law with exponents of 0.6 to 1 (Breslau et al., "Web Caching and Zipf-like Distributions", INFOCOM 1999).
- * The same draws for the same arguments.
+ * The same arguments give the same draws.
  */
 export function zipfDraws(size: number, draws: number, exponent = 0.9): number[] {
   const cumulative = new Float64Array(size);

@@ -10,8 +10,8 @@ const LIFE_MS = 20 * 3_600_000;
 const AT_ONCE = 20_000;
 
 /**
- * Puts a `present` entry for each of the first `count` artifacts into Redis. The entry store makes the first one; the
- * others are that one under their own keys, which takes a fraction of the time.
+ * Puts a `present` entry for each of the first `count` artifacts into Redis. The entry store makes the first one. The
+ * others are copies of it under their own keys, which takes a fraction of the time.
  */
 export async function fillEntries(
   redisUrl: string,
@@ -73,15 +73,14 @@ async function templateEntry(
   const redis = new Redis(redisUrl);
   try {
     const [key] = await redis.keys(`*${keyPrefix}*${sha256}*`);
-    if (key === undefined)
-      throw new Error('the entry store keeps its entries under other keys than this knows');
+    if (key === undefined) throw new Error('the entry store uses another format of keys than this benchmark');
     return { key, value: (await redis.get(key)) ?? '', sha256 };
   } finally {
     redis.disconnect();
   }
 }
 
-/** The Redis protocol's form of a command; all text here is ASCII. */
+/** Encodes a command in the Redis protocol. All text here is ASCII. */
 function command(parts: readonly string[]): string {
   return `*${parts.length}\r\n${parts.map((part) => `$${part.length}\r\n${part}\r\n`).join('')}`;
 }

@@ -11,21 +11,21 @@ import { addressIn, runToEnd, startUntilReady, type BenchProcess } from '../proc
 /** The back end of every benchmark. */
 export const SERVICE = 's3';
 export const REGION = 'bench';
-/** Hits are on objects of this origin, which nobody asks. */
+/** Hits are for objects of this origin, which gets no requests. */
 export const ARTIFACTS = 'https://artifacts.example.com/builds/';
 
 export interface MirrorServers {
   readonly redisUrl: string;
-  /** Of SQS; a queue is made there where one is given. */
+  /** Endpoint of SQS. If given, the queues are created there. */
   readonly queue: string | null;
   readonly store: string;
-  /** Origin that may be mirrored, beside {@link ARTIFACTS}. */
+  /** Another origin that may be mirrored, in addition to {@link ARTIFACTS}. */
   readonly origin?: string;
-  /** File with the certificate of origin and store, where it is the benchmark's own. */
+  /** File with the certificate of origin and store, if the benchmark made one. */
   readonly trusts?: string;
 }
 
-/** As in the project's npm scripts; why: docs/deploy/docker.md. */
+/** The flags of the project's npm scripts; docs/deploy/docker.md gives the reasons. */
 const FRONTEND_FLAGS = ['--heap-growing-percent=100'];
 const COPIER_FLAGS = ['--max-semi-space-size=2'];
 
@@ -87,7 +87,7 @@ export class MirrorUnderTest {
     );
   }
 
-  /** @returns the running program with its address */
+  /** @returns the running program and its address */
   async startFrontend(cores: string): Promise<BenchProcess & { readonly address: string }> {
     const config = merged(this.#config, { server: { port: await freePort() } });
     return startProgram([...FRONTEND_FLAGS, join(PROJECT_ROOT, FRONTEND)], config, { cores, env: this.#env });
@@ -101,21 +101,21 @@ export class MirrorUnderTest {
   }
 }
 
-/** `/v1/redirect/…` of an origin address in the benchmarks' back end. */
+/** The request target `/v1/redirect/…` for an origin address in the benchmarks' back end. */
 export function targetOf(origin: string): string {
   return redirectPath(SERVICE, REGION, origin);
 }
 
 /**
- * Addresses such as build systems publish, of equal length. They differ in the middle of a request, which is one of the
- * few places that the string hash of wrk's LuaJIT looks at: otherwise it takes minutes to read them.
+ * Addresses like those of build systems, of equal length. They differ in the middle of the request, which is one of the
+ * few places that the string hash of wrk's LuaJIT uses: otherwise wrk needs minutes to read them.
  */
 export function artifactUrl(number: number): string {
   const revision = createHash('sha1').update(String(number)).digest('hex');
   return `${ARTIFACTS}${revision}/x86_64-linux/target.tar.zst`;
 }
 
-/** Fills the compile cache, as the first run of a program does: benchmarks measure the later ones. */
+/** Fills the compile cache, so that benchmarks do not measure the first run of a program. */
 export async function fillCompileCache(): Promise<void> {
   for (const program of [FRONTEND, COPIER])
     await runToEnd([process.execPath, join(PROJECT_ROOT, program), '--version'], {
@@ -132,7 +132,7 @@ async function startProgram(
   const folder = await mkdtemp(join(tmpdir(), 'bench-config-'));
   try {
     const file = join(folder, 'config.yaml');
-    // JSON is YAML.
+    // JSON is a subset of YAML.
     await writeFile(file, JSON.stringify(config));
     const command = [process.execPath, ...program, '--config', file];
     const env = {

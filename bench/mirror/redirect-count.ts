@@ -1,4 +1,4 @@
-/** How many redirects a front end answered by now with `outcome`, as its own metrics say. */
+/** The number of a front end's redirects with `outcome` so far, from its own metrics. */
 export async function redirectCount(frontend: string, outcome: string): Promise<number> {
   const text = await (await fetch(`${frontend}/metrics`)).text();
   const line = new RegExp(

@@ -7,28 +7,28 @@ import type { ConfigObject } from '@cloud-mirror/testing/mirror-config';
 
 type Addressed = BenchProcess & { readonly address: string };
 
-/** A mirror with all the servers around it, each in a process of its own. Disposing ends everything. */
+/** A mirror with all its servers, each in a separate process. Disposing ends everything. */
 export interface RunningMirror extends AsyncDisposable {
   readonly mirror: MirrorUnderTest;
   readonly frontend: Addressed;
-  /** As many as were asked for. */
+  /** The requested number of copiers. */
   readonly copiers: readonly Addressed[];
   readonly origin: string;
   readonly store: string;
   readonly queue: string;
   readonly redisUrl: string;
-  /** Starts another; ended with the rest. */
+  /** Starts another one, which ends with the others. */
   startCopier(cores: string): Promise<Addressed>;
 }
 
 export interface RunningMirrorOptions {
   readonly cores: Cores;
   readonly copiers: number;
-  /** `sink`: uploads are thrown away; `protocol`: the tests' S3 server, which keeps them. */
+  /** `sink`: discards uploads; `protocol`: the tests' S3 server, which keeps them. */
   readonly store: 'sink' | 'protocol';
   readonly frontendCores?: string;
   readonly overrides?: ConfigObject;
-  /** Origin and sink speak TLS with it. */
+  /** The certificate with which origin and sink speak TLS. */
   readonly certificate?: LoopbackCertificate;
 }
 

@@ -5,20 +5,20 @@ import { join } from 'node:path';
 import { endWithParent } from '@cloud-mirror/testing/end-with-parent';
 import { eventually } from '@cloud-mirror/testing/eventually';
 
-/** A process of a benchmark. Disposing ends it: SIGTERM, SIGKILL after ten seconds. */
+/** A process of a benchmark. Disposing ends it: SIGTERM, then SIGKILL after ten seconds. */
 export interface BenchProcess extends AsyncDisposable {
   readonly pid: number;
-  /** All that it printed so far. */
+  /** Everything that it has printed so far. */
   output(): Promise<string>;
-  /** Resolves when it has ended, with its exit status or the name of its signal. */
+  /** Resolves when it has ended, with its exit status or the name of the signal. */
   readonly exit: Promise<string>;
-  /** Stops it where it is, until {@link resume} or its end. */
+  /** Pauses it until {@link resume} or its end. */
   pause(): void;
   resume(): void;
 }
 
 export interface BenchProcessOptions {
-  /** Processors, as taskset takes them; empty: any. */
+  /** Processors in taskset's notation; empty: any. */
   readonly cores: string;
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -27,8 +27,8 @@ const READY_MS = 60_000;
 const STOP_MS = 10_000;
 
 /**
- * Starts a program. What it prints goes to a file, as under a supervisor that writes logs to disk: reading it here would
- * take the processor of the load.
+ * Starts a program. Its output goes to a file, as with a supervisor that writes logs to disk. Reading the output here
+ * would take processor time from the load.
  */
 export async function startProcess(
   command: readonly string[],
@@ -61,7 +61,7 @@ export async function startProcess(
   };
 }
 
-/** Starts a program and waits until `find` finds in its output what it says when it is ready. */
+/** Starts a program and waits until `find` finds the ready message in its output. */
 export async function startUntilReady<T>(
   command: readonly string[],
   options: BenchProcessOptions,
@@ -83,11 +83,11 @@ export async function startUntilReady<T>(
   } catch (cause) {
     const said = (await started.output()).slice(-2_000);
     await started[Symbol.asyncDispose]();
-    throw new Error(`${command.join(' ')} did not start; it said:\n${said}`, { cause });
+    throw new Error(`${command.join(' ')} did not start; its output was:\n${said}`, { cause });
   }
 }
 
-/** Starts a script below this folder, which prints its address in a line of JSON. */
+/** Starts a script of `bench`, which prints its address in a line of JSON. */
 export async function startScript(
   script: string,
   options: BenchProcessOptions & { readonly args?: readonly string[] },
@@ -102,7 +102,7 @@ export function addressIn(output: string): string | null {
   return /"address":"([^"]+)"/.exec(output)?.[1] ?? null;
 }
 
-/** Runs a program to its end. @throws Error where it does not exit with 0 */
+/** Runs a program to its end. @throws {Error} if it does not exit with 0 */
 export async function runToEnd(command: readonly string[], options: BenchProcessOptions): Promise<string> {
   await using started = await startProcess(command, options);
   const how = await started.exit;

@@ -1,13 +1,13 @@
 import { availableParallelism } from 'node:os';
 import { onPath } from '@cloud-mirror/testing/redis-server-path';
 
-/** Which processors the parts run on, so that what is measured has one to itself. Empty: not pinned. */
+/** Assigns processors, so that the measured program has one to itself. Empty: not pinned. */
 export interface Cores {
-  /** Of what is measured. */
+  /** For the measured program. */
   readonly measured: string;
-  /** Of a second process of the same kind. */
+  /** For a second process of the same kind. */
   readonly second: string;
-  /** Of all that stands around it: load, Redis, stores, origins. */
+  /** For everything else: load, Redis, stores, origins. */
   readonly around: string;
   /** Whether `second` and `around` share a processor. */
   readonly secondIsShared: boolean;

@@ -1,4 +1,4 @@
-/** Runs the command of its arguments to its end and prints how long it took, its processor time and its peak memory. */
+/** Runs the command in its arguments and prints its duration, processor time and peak memory. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cpuSeconds, peakResidentMB } from './process-usage.ts';
@@ -11,7 +11,7 @@ const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'inherit'] });
 const pid = child.pid ?? 0;
 let cpu = 0;
 let peakMB = 0;
-// Both only grow, so that the last look is the result but for its last moments.
+// Both values only grow, so the last sample misses only the last moments.
 const looking = setInterval(() => {
   void Promise.all([cpuSeconds(pid), peakResidentMB(pid)]).then(
     ([seconds, megabytes]) => {

@@ -1,22 +1,22 @@
 import { readFile, writeFile } from 'node:fs/promises';
 
-/** Linux's unit of process times (USER_HZ), 100 a second on every architecture that Node runs on. */
+/** Linux's unit of process times (USER_HZ): 100 ticks a second on every architecture that Node supports. */
 const TICKS_PER_SECOND = 100;
 
-/** Processor time of a process with all its threads, user and system. */
+/** Processor time of a process with all its threads, user and system together. */
 export async function cpuSeconds(pid: number): Promise<number> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-  // proc_pid_stat(5): the name in parentheses may hold spaces; utime and stime are fields 14 and 15.
+  // proc_pid_stat(5): the name in parentheses may contain spaces; utime and stime are fields 14 and 15.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }
 
-/** Resident memory now, in MB (10^6 bytes). */
+/** Current resident memory, in MB (10^6 bytes). */
 export async function residentMB(pid: number): Promise<number> {
   return statusMB(pid, 'VmRSS');
 }
 
-/** Greatest resident memory since the start, or since {@link forgetPeak}, in MB. */
+/** Peak resident memory since the start, or since {@link forgetPeak}, in MB. */
 export async function peakResidentMB(pid: number): Promise<number> {
   return statusMB(pid, 'VmHWM');
 }

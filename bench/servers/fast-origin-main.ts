@@ -1,6 +1,6 @@
 /**
- * An origin that costs little: `/bytes/<size>/<anything>` has so many bytes, `/slow/<anything>` never answers. Requests
- * are counted: `GET /.origin` tells by method, `DELETE /.origin` forgets.
+ * An origin that needs little processor time: `/bytes/<size>/<anything>` has that many bytes, `/slow/<anything>` never
+ * answers. It counts requests: `GET /.origin` returns the counts by method, `DELETE /.origin` resets them.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { serveOnLoopback } from './loopback-server.ts';
@@ -40,7 +40,7 @@ async function answer(
   response.end();
 }
 
-/** Leaves no listener behind: a large object has thousands of waits. */
+/** Removes its listeners, because a large object waits thousands of times. */
 async function drainedOrClosed(response: ServerResponse): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const settle = (): void => resolve();

@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { onPath } from '@cloud-mirror/testing/redis-server-path';
 import { runToEnd } from '../processes/bench-process.ts';
 
-/** Files in PEM for servers on 127.0.0.1; who connects is told to trust the certificate. Disposing removes them. */
+/** PEM files for servers on 127.0.0.1. Clients must be configured to trust the certificate. Disposing removes the files. */
 export interface LoopbackCertificate extends AsyncDisposable {
   readonly key: string;
   readonly certificate: string;
 }
 
-/** @returns `null` where there is no openssl to make one with */
+/** @returns `null` if openssl is missing */
 export async function loopbackCertificate(): Promise<LoopbackCertificate | null> {
   if ((await onPath('openssl')) === null) return null;
   const folder = await mkdtemp(join(tmpdir(), 'bench-tls-'));

@@ -4,8 +4,8 @@ import { createServer as createHttps } from 'node:https';
 import type { AddressInfo } from 'node:net';
 
 /**
- * Serves on a free port of 127.0.0.1 and says in a line of JSON where. With the program's arguments `KEY CERTIFICATE`,
- * files in PEM, over TLS.
+ * Serves on a free port of 127.0.0.1 and prints the address in a line of JSON. With the program arguments
+ * `KEY CERTIFICATE`, two PEM files, it serves over TLS.
  */
 export function serveOnLoopback(listener: RequestListener): Server {
   const [key, certificate] = process.argv.slice(2);

@@ -1,6 +1,6 @@
 /**
- * Speaks as much of S3 as uploads need, keeps headers and sizes, and throws the bytes away unread: what is measured is who
- * sends them. `GET /.sink` tells what came, `DELETE /.sink` forgets it.
+ * Speaks as much of S3 as uploads need, keeps headers and sizes, and discards the bytes unread, so that the sender is
+ * measured. `GET /.sink` returns what was received, `DELETE /.sink` resets it.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { operationOf } from '@cloud-mirror/testing/aws-operation';
@@ -25,7 +25,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   if (pathname === '/.sink') return control(method, response);
   const operation = operationOf(method, url, request.headers);
   calls[operation] = (calls[operation] ?? 0) + 1;
-  // aws-chunked bodies are longer than what they carry.
+  // An aws-chunked body is longer than its payload.
   const sizeBytes = Number(request.headers['x-amz-decoded-content-length'] ?? received);
   switch (operation) {
     case 'PutObject':

@@ -1,4 +1,4 @@
-/** The tests' server for the SQS and S3 protocols, in a process of its own. */
+/** The tests' server for the SQS and S3 protocols, in a separate process. */
 import { startProtocolServer } from '@cloud-mirror/testing/protocol-server';
 
 const server = await startProtocolServer();

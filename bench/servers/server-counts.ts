@@ -1,9 +1,9 @@
 import { Agent, fetch } from 'undici';
 
-/** These servers are the benchmark's own, some with a certificate that nobody knows. */
+/** Accepts any certificate: these servers belong to the benchmark, and some have a self-signed one. */
 const options = { dispatcher: new Agent({ connect: { rejectUnauthorized: false } }) };
 
-/** What an object sink or a fast origin counted; `{}` where nothing came. */
+/** The counts of an object sink or a fast origin; `{}` if there were no requests. */
 export interface SinkCounts {
   readonly calls: Readonly<Record<string, number>>;
   readonly objects: number;
@@ -14,12 +14,12 @@ export async function sinkCounts(address: string): Promise<SinkCounts> {
   return (await (await fetch(`${address}/.sink`, options)).json()) as SinkCounts;
 }
 
-/** Also forgets every object. */
+/** Also removes every object. */
 export async function resetSink(address: string): Promise<void> {
   await fetch(`${address}/.sink`, { ...options, method: 'DELETE' });
 }
 
-/** Requests by method. */
+/** Number of requests by method. */
 export async function originCounts(address: string): Promise<Readonly<Record<string, number>>> {
   return (await (await fetch(`${address}/.origin`, options)).json()) as Record<string, number>;
 }
