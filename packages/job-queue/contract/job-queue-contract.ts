@@ -11,7 +11,7 @@ export interface ContractOptions {
   readonly visibilityTimeoutSeconds: number;
 }
 
-/** Long enough that nothing comes back by itself within a test. */
+/** Long enough that no visibility ends during a test. */
 const LONG_SECONDS = 60;
 const SHORT_SECONDS = 1;
 const WAIT_SECONDS = 20;
@@ -20,10 +20,10 @@ export function someJob(job: Partial<TestJob> = {}): TestJob {
   return { url: `https://origin.example/${randomUUID()}?é=%20`, token: randomUUID(), ...job };
 }
 
-/** One delivery; waits for it as long as a long poll does. */
+/** Receives one delivery by a long poll; throws if there is none. */
 export async function receiveOne(queue: JobQueue<TestJob>): Promise<Delivery> {
   const [delivery] = await queue.receive({ max: 1, waitSeconds: WAIT_SECONDS });
-  if (delivery === undefined) throw new Error(`nothing came within ${WAIT_SECONDS} seconds`);
+  if (delivery === undefined) throw new Error(`no job was delivered within ${WAIT_SECONDS} seconds`);
   return delivery;
 }
 
@@ -31,7 +31,7 @@ async function until(holds: () => Promise<boolean>): Promise<void> {
   while (!(await holds())) await delay(20);
 }
 
-/** Every sentence of the port, for any adapter. `open` gives a queue of its own to each test. */
+/** Tests the contract of the port for an adapter. `open` returns a separate queue for each test. */
 export function describeJobQueue(
   name: string,
   open: (options: ContractOptions) => Promise<JobQueue<TestJob>>,
@@ -52,12 +52,12 @@ export function describeJobQueue(
     });
     afterEach(() => opened.disposeAsync());
 
-    const nothing = async (of: JobQueue<TestJob>): Promise<void> => {
+    const expectNoJobs = async (of: JobQueue<TestJob>): Promise<void> => {
       expect(await of.receive({ max: 10, waitSeconds: 0 })).toEqual([]);
     };
 
     describe('enqueue and receive', () => {
-      test('a job arrives as it was sent, and is counted', async () => {
+      test('a job is delivered as sent, with its receive count', async () => {
         const before = Math.floor(Date.now() / 1_000) * 1_000;
         const job = someJob();
         await queue.enqueue(job);
@@ -72,43 +72,43 @@ export function describeJobQueue(
       test('a delivery is invisible to others', async () => {
         await queue.enqueue(someJob());
         await receiveOne(queue);
-        await nothing(queue);
+        await expectNoJobs(queue);
       });
 
-      test('an empty queue answers with nothing', async () => {
-        await nothing(queue);
+      test('an empty queue delivers nothing', async () => {
+        await expectNoJobs(queue);
         expect(await queue.receive({ max: 10, waitSeconds: 1 })).toEqual([]);
       });
 
-      test('at most max come, and ten at the most', async () => {
+      test('a receive returns at most max deliveries, and never more than ten', async () => {
         for (let sent = 0; sent < 14; sent += 1) await queue.enqueue(someJob());
         expect(await queue.receive({ max: 3, waitSeconds: 0 })).toHaveLength(3);
         expect(await queue.receive({ max: 100, waitSeconds: 0 })).toHaveLength(10);
         expect(await queue.receive({ max: 10, waitSeconds: 0 })).toHaveLength(1);
       });
 
-      test('a long poll ends when a job comes', async () => {
+      test('a long poll ends when a job arrives', async () => {
         const waiting = receiveOne(queue);
         const job = someJob();
         await queue.enqueue(job);
         expect(parseJob((await waiting).body)).toEqual({ ok: true, job });
       });
 
-      test('of many that wait, each gets jobs of its own', async () => {
+      test('concurrent long polls receive different jobs', async () => {
         const waiting = Array.from({ length: 8 }, () => receiveOne(queue));
         await Promise.all(Array.from({ length: 8 }, () => queue.enqueue(someJob())));
         const ids = (await Promise.all(waiting)).map((delivery) => delivery.id);
         expect(new Set(ids).size).toBe(8);
       });
 
-      test('long polls do not keep jobs from being sent', async () => {
+      test('long polls do not block sends', async () => {
         const waiting = Array.from({ length: 60 }, () => queue.receive({ max: 1, waitSeconds: 20 }));
         await Promise.all(Array.from({ length: 60 }, () => queue.enqueue(someJob())));
         const received = (await Promise.all(waiting)).flat();
         expect(received.length).toBeGreaterThan(0);
       });
 
-      test('a job that nobody would take is refused', async () => {
+      test('an invalid job is refused', async () => {
         await expect(queue.enqueue(someJob({ url: 'nothing' }))).rejects.toMatchObject({
           code: 'queue_rejected',
           retryable: false,
@@ -116,30 +116,30 @@ export function describeJobQueue(
       });
     });
 
-    describe('many at once', () => {
+    describe('concurrent calls', () => {
       const COUNT = 23;
 
       async function receiveAll(count: number): Promise<Delivery[]> {
         const received: Delivery[] = [];
         while (received.length < count) {
-          const come = await queue.receive({ max: 10, waitSeconds: WAIT_SECONDS });
-          if (come.length === 0) throw new Error(`${received.length} of ${count} came`);
-          received.push(...come);
+          const deliveries = await queue.receive({ max: 10, waitSeconds: WAIT_SECONDS });
+          if (deliveries.length === 0) throw new Error(`${received.length} of ${count} jobs were delivered`);
+          received.push(...deliveries);
         }
         return received;
       }
 
-      test('all are sent, long ones as well, and each comes once', async () => {
+      test('send all jobs, even large ones, and each is delivered once', async () => {
         const long = `https://origin.example/${'x'.repeat(32_000)}`;
         const jobs = Array.from({ length: COUNT }, (_, index) => someJob({ url: long + index }));
         await Promise.all(jobs.map((job) => queue.enqueue(job)));
         const received = await receiveAll(COUNT);
         const urls = received.map(({ body }) => (JSON.parse(body) as TestJob).url);
         expect(urls.sort()).toEqual(jobs.map(({ url }) => url).sort());
-        await nothing(queue);
+        await expectNoJobs(queue);
       });
 
-      test('one that nobody would take, and one whose caller goes away, are not sent, the others are', async () => {
+      test('send the valid jobs, but neither an invalid one nor one whose caller aborts', async () => {
         const gone = new AbortController();
         const sent = [
           queue.enqueue(someJob()),
@@ -151,12 +151,12 @@ export function describeJobQueue(
         const outcomes = await Promise.allSettled(sent);
         expect(outcomes.map(({ status }) => status).slice(0, 2)).toEqual(['fulfilled', 'rejected']);
         expect(outcomes[3]?.status).toBe('fulfilled');
-        // A job may have been taken although its call was given up.
-        const taken = outcomes[2]?.status === 'fulfilled' ? 3 : 2;
-        expect((await receiveAll(2)).length).toBeLessThanOrEqual(taken);
+        // The aborted call may have sent its job already.
+        const accepted = outcomes[2]?.status === 'fulfilled' ? 3 : 2;
+        expect((await receiveAll(2)).length).toBeLessThanOrEqual(accepted);
       });
 
-      test('acknowledged, none comes again', async () => {
+      test('acknowledge all jobs, and none is delivered again', async () => {
         const short = await openWith({ visibilityTimeoutSeconds: SHORT_SECONDS });
         queue = short;
         await Promise.all(Array.from({ length: COUNT }, () => queue.enqueue(someJob())));
@@ -165,22 +165,22 @@ export function describeJobQueue(
         expect(await queue.depth()).toEqual({ waiting: 0, inFlight: 0, deadLetters: 0 });
       });
 
-      test('retried, all come again', async () => {
+      test('retry all jobs, and each is delivered again', async () => {
         await Promise.all(Array.from({ length: COUNT }, () => queue.enqueue(someJob())));
         const received = await receiveAll(COUNT);
         await Promise.all(received.map((delivery) => delivery.retry(0)));
         for (const again of await receiveAll(COUNT)) expect(again.receiveCount).toBe(2);
       });
 
-      test('one that somebody else has by now is lost alone', async () => {
+      test('fail alone if another consumer has the job', async () => {
         queue = await openWith({ visibilityTimeoutSeconds: SHORT_SECONDS });
         await queue.enqueue(someJob());
         const lost = await receiveOne(queue);
         const stolen = await receiveOne(queue);
         await stolen.acknowledge();
         await Promise.all([queue.enqueue(someJob()), queue.enqueue(someJob())]);
-        const ours = await receiveAll(2);
-        const outcomes = await Promise.allSettled([lost, ...ours].map((delivery) => delivery.extend(30)));
+        const held = await receiveAll(2);
+        const outcomes = await Promise.allSettled([lost, ...held].map((delivery) => delivery.extend(30)));
         expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'fulfilled']);
         expect(outcomes[0]).toMatchObject({ reason: { code: 'delivery_lost' } });
       });
@@ -209,7 +209,7 @@ export function describeJobQueue(
         await outcome;
       });
 
-      test('a queue that is closed ends its long polls and takes no calls', async () => {
+      test('a closed queue ends its long polls and refuses calls', async () => {
         await queue.depth();
         const waiting = Promise.allSettled([queue.receive({ max: 1, waitSeconds: 20 })]);
         await queue[Symbol.asyncDispose]();
@@ -219,7 +219,7 @@ export function describeJobQueue(
     });
 
     describe('a delivery', () => {
-      test('acknowledged never comes again', async () => {
+      test('that is acknowledged is not repeated', async () => {
         queue = await openWith({ visibilityTimeoutSeconds: SHORT_SECONDS });
         await queue.enqueue(someJob());
         await (await receiveOne(queue)).acknowledge();
@@ -227,7 +227,7 @@ export function describeJobQueue(
         expect(await queue.depth()).toEqual({ waiting: 0, inFlight: 0, deadLetters: 0 });
       });
 
-      test('never settled comes back by itself, and is counted', async () => {
+      test('that is not settled is repeated, and counted', async () => {
         queue = await openWith({ visibilityTimeoutSeconds: SHORT_SECONDS });
         await queue.enqueue(someJob());
         const first = await receiveOne(queue);
@@ -236,14 +236,14 @@ export function describeJobQueue(
         expect(second.sentAt).toEqual(first.sentAt);
       });
 
-      test('retried at once comes at once', async () => {
+      test('that is retried without delay is repeated at once', async () => {
         await queue.enqueue(someJob());
         const first = await receiveOne(queue);
         await first.retry(0);
         expect(await receiveOne(queue)).toMatchObject({ id: first.id, receiveCount: 2 });
       });
 
-      test('retried at once wakes a long poll', async () => {
+      test('that is retried without delay wakes a long poll', async () => {
         await queue.enqueue(someJob());
         const first = await receiveOne(queue);
         const waiting = receiveOne(queue);
@@ -251,21 +251,21 @@ export function describeJobQueue(
         expect(await waiting).toMatchObject({ id: first.id });
       });
 
-      test('retried later comes later', async () => {
+      test('that is retried with a delay is repeated after it', async () => {
         await queue.enqueue(someJob());
         const first = await receiveOne(queue);
         await first.retry(SHORT_SECONDS);
-        await nothing(queue);
+        await expectNoJobs(queue);
         expect(await receiveOne(queue)).toMatchObject({ id: first.id, receiveCount: 2 });
       });
 
-      test('may be retried in twelve hours, and no later', async () => {
+      test('is retried after at most twelve hours', async () => {
         await queue.enqueue(someJob());
         await (await receiveOne(queue)).retry(1_000_000);
         expect(await queue.depth()).toMatchObject({ waiting: 0, inFlight: 1 });
       });
 
-      test('extended stays invisible past its first visibility', async () => {
+      test('that is extended stays invisible past its first visibility', async () => {
         queue = await openWith({ visibilityTimeoutSeconds: SHORT_SECONDS });
         await queue.enqueue(someJob());
         const delivery = await receiveOne(queue);
@@ -274,7 +274,7 @@ export function describeJobQueue(
         await delivery.acknowledge();
       });
 
-      test('extended by a little comes back after it', async () => {
+      test('that is extended briefly is repeated after that time', async () => {
         await queue.enqueue(someJob());
         const first = await receiveOne(queue);
         await first.extend(SHORT_SECONDS);
@@ -285,7 +285,7 @@ export function describeJobQueue(
         ['extend', (delivery: Delivery) => delivery.extend(10)],
         ['retry', (delivery: Delivery) => delivery.retry(10)],
         ['deadLetter', (delivery: Delivery) => delivery.deadLetter('too late')],
-      ])('that somebody else has by now is lost: %s', async (_name, settle) => {
+      ])('that another consumer has received is lost: %s', async (_name, settle) => {
         queue = await openWith({ visibilityTimeoutSeconds: SHORT_SECONDS });
         await queue.enqueue(someJob());
         const first = await receiveOne(queue);
@@ -295,7 +295,7 @@ export function describeJobQueue(
         expect(await queue.depth()).toEqual({ waiting: 0, inFlight: 1, deadLetters: 0 });
       });
 
-      test('that is acknowledged too late takes nothing from whoever has it', async () => {
+      test('that is acknowledged too late does not affect the consumer that has the job', async () => {
         queue = await openWith({ visibilityTimeoutSeconds: SHORT_SECONDS });
         await queue.enqueue(someJob());
         const first = await receiveOne(queue);
@@ -308,7 +308,7 @@ export function describeJobQueue(
     });
 
     describe('dead letters', () => {
-      /** Sends one job and has it given up for `reason`. */
+      /** Sends one job and makes it a dead letter with `reason`. */
       async function buried(reason: string): Promise<TestJob> {
         const job = someJob();
         await queue.enqueue(job);
@@ -316,7 +316,7 @@ export function describeJobQueue(
         return job;
       }
 
-      test('a job becomes one after so many deliveries', async () => {
+      test('a job becomes a dead letter after maxReceiveCount deliveries', async () => {
         const job = someJob();
         await queue.enqueue(job);
         for (const count of [1, 2, 3]) {
@@ -324,17 +324,17 @@ export function describeJobQueue(
           expect(delivery.receiveCount).toBe(count);
           await delivery.retry(0);
         }
-        await nothing(queue);
+        await expectNoJobs(queue);
         const [letter, ...others] = await queue.deadLetters(10);
         expect(others).toEqual([]);
         expect(letter).toMatchObject({ reason: null });
         expect(parseJob(letter?.body ?? '')).toEqual({ ok: true, job });
       });
 
-      test('a delivery given up is one at once, with the reason', async () => {
+      test('deadLetter makes a job a dead letter at once, with the reason', async () => {
         const reason = 'malformed: \u0000 <&> é \ud83d\ude00';
         const job = await buried(reason);
-        await nothing(queue);
+        await expectNoJobs(queue);
         const [letter] = await queue.deadLetters(10);
         expect(parseJob(letter?.body ?? '')).toEqual({ ok: true, job });
         expect(letter?.reason).toMatch(/^malformed: . <&> é \u{1f600}$/su);
@@ -343,13 +343,13 @@ export function describeJobQueue(
         expect(await queue.depth()).toEqual({ waiting: 0, inFlight: 0, deadLetters: 1 });
       });
 
-      test('the longest reason is taken, cut, and an empty one as well', async () => {
+      test('a long reason is truncated, and an empty one is accepted', async () => {
         await buried('x'.repeat(300_000));
         await buried('');
         expect(await queue.deadLetters(10)).toHaveLength(2);
       });
 
-      test('looking removes none, and counts', async () => {
+      test('reading dead letters does not remove them, and counts as a delivery', async () => {
         await buried('one');
         const [first] = await queue.deadLetters(10);
         const [second] = await queue.deadLetters(10);
@@ -357,7 +357,7 @@ export function describeJobQueue(
         expect(second?.receiveCount).toBe((first?.receiveCount ?? 0) + 1);
       });
 
-      test('looking at some shows so many', async () => {
+      test('at most the requested number of dead letters is returned', async () => {
         for (let count = 0; count < 13; count += 1) await buried(`reason ${count}`);
         expect(await queue.deadLetters(2)).toHaveLength(2);
         expect(await queue.deadLetters(0)).toEqual([]);
@@ -365,7 +365,7 @@ export function describeJobQueue(
         expect(new Set(letters.map((letter) => letter.id)).size).toBe(13);
       });
 
-      test('redriven, all are jobs again', async () => {
+      test('a redrive makes all of them jobs again', async () => {
         const jobs: TestJob[] = [];
         for (let count = 0; count < 13; count += 1) jobs.push(await buried('again'));
         expect(await queue.redriveDeadLetters()).toBe(13);
@@ -381,7 +381,7 @@ export function describeJobQueue(
         expect(await queue.redriveDeadLetters()).toBe(0);
       });
 
-      test('purged, they are gone and jobs are not', async () => {
+      test('a purge of the dead letters leaves the jobs', async () => {
         await buried('one');
         await queue.enqueue(someJob());
         await queue.purgeDeadLetters();
@@ -390,7 +390,7 @@ export function describeJobQueue(
     });
 
     describe('operators', () => {
-      test('see what waits, what is in flight and what gave up', async () => {
+      test('see the numbers of waiting jobs, jobs in flight and dead letters', async () => {
         for (let sent = 0; sent < 4; sent += 1) await queue.enqueue(someJob());
         await receiveOne(queue);
         await (await receiveOne(queue)).deadLetter('given up');
@@ -398,16 +398,16 @@ export function describeJobQueue(
         expect(await queue.depth()).toEqual({ waiting: 2, inFlight: 1, deadLetters: 1 });
       });
 
-      test('purge what waits and not what gave up', async () => {
+      test('purge the waiting jobs and not the dead letters', async () => {
         await queue.enqueue(someJob());
         await (await receiveOne(queue)).deadLetter('given up');
         await queue.enqueue(someJob());
         await queue.purge();
-        await nothing(queue);
+        await expectNoJobs(queue);
         expect(await queue.depth()).toMatchObject({ waiting: 0, deadLetters: 1 });
       });
 
-      test('prepare again and nothing changes', async () => {
+      test('change nothing by a second prepare', async () => {
         await queue.prepare();
         expect(await queue.prepare()).toEqual([]);
       });

@@ -1,14 +1,14 @@
 import { QueueError } from '../src/job-queue.ts';
 
-/** What the suite sends. A queue knows no more of a job than how to write it. */
+/** The job of the suite. A queue knows only how to serialize a job. */
 export interface TestJob {
   readonly url: string;
   readonly token: string;
 }
 
-/** @throws QueueError `queue_rejected` where the URL is none */
+/** @throws QueueError `queue_rejected` if the URL is invalid */
 export function serializeJob(job: TestJob): string {
-  if (!URL.canParse(job.url)) throw new QueueError('queue_rejected', 'this is no job: url: not a URL');
+  if (!URL.canParse(job.url)) throw new QueueError('queue_rejected', 'not a valid job: url: not a URL');
   return JSON.stringify(job);
 }
 

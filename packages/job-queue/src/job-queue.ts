@@ -1,66 +1,67 @@
 /**
- * Carries jobs from those who send them to those who do them: one queue, with its dead-letter queue. What a job is, and
- * how it is written, is its users' affair: an adapter is given a function that serializes one.
+ * The port to a job queue and its dead-letter queue. It is generic over the job: the caller gives the adapter a
+ * function that serializes one.
  *
- * Delivery is at least once, in no order. Every method may be called concurrently, and rejects with a
+ * Delivery is at least once and unordered. Every method may be called concurrently, and rejects with a
  * {@link QueueError}, or with the signal's reason once `signal` is aborted.
  */
 export interface JobProducer<Job> {
-  /** Resolves once the queue has taken the job. Where it rejects, the job may nevertheless have been taken. */
+  /** Resolves once the queue has accepted the job. After a rejection the job may have been accepted nevertheless. */
   enqueue(job: Job, options?: QueueCallOptions): Promise<void>;
 }
 
 /**
- * What a queue hands to a connection that has broken, or to a worker that dies at once, is given to another so soon, and not
- * only when the whole visibility timeout is over.
+ * Visibility of a new delivery. It is short, so that a job that is delivered over a broken connection, or to a worker
+ * that dies at once, is soon delivered again, without waiting for the whole visibility timeout.
  */
 export const FIRST_VISIBILITY_SECONDS = 15;
 
 export interface JobConsumer {
   /**
-   * Waits for jobs, at most `options.waitSeconds` (20 at the most, as SQS long polls do).
-   * A delivery is invisible to others until its visibility ends, at first in {@link FIRST_VISIBILITY_SECONDS} at the most:
-   * who works longer extends it. It must be settled exactly once, by `acknowledge`, `retry` or `deadLetter`. One never settled comes back by itself, and after `maxReceiveCount` deliveries the queue
-   * moves it to the dead letters.
-   * @returns at most `options.max` deliveries (10 at the most), none where nothing came in time
+   * Waits for jobs, at most `options.waitSeconds` (limit: 20, as for SQS long polls).
+   * A delivery is invisible to other consumers until its visibility ends, at first after at most
+   * {@link FIRST_VISIBILITY_SECONDS}; a consumer that needs longer extends it. The consumer must settle it exactly
+   * once, by `acknowledge`, `retry` or `deadLetter`. The queue delivers an unsettled job again, and moves it to the
+   * dead letters after `maxReceiveCount` deliveries.
+   * @returns at most `options.max` deliveries (limit: 10); empty if no job arrived in time
    */
   receive(options: ReceiveOptions): Promise<readonly Delivery[]>;
 }
 
 export interface Delivery {
   readonly id: string;
-  /** As sent, unparsed. */
+  /** The serialized job, as sent. */
   readonly body: string;
-  /** How often it was delivered, this time included. */
+  /** Number of deliveries of the job, including this one. */
   readonly receiveCount: number;
   /** When the job was sent. */
   readonly sentAt: Date;
-  /** Done: never deliver it again. */
+  /** The job is done and is not delivered again. */
   acknowledge(options?: QueueCallOptions): Promise<void>;
-  /** Deliver it again after `delaySeconds` (0: at once; 43,200 at the most). */
+  /** Gives the job back: it is delivered again after `delaySeconds` (0 for at once; limit: 43,200). */
   retry(delaySeconds: number, options?: QueueCallOptions): Promise<void>;
-  /** Keep it invisible for `seconds` from now. Rejects with `delivery_lost` where somebody else may have it by now. */
+  /** Keeps it invisible for `seconds` from now. Rejects with `delivery_lost` if another consumer may have it. */
   extend(seconds: number, options?: QueueCallOptions): Promise<void>;
-  /** Give up: to the dead-letter queue at once, with `reason` beside it. */
+  /** Moves the job to the dead letters at once, with `reason`. */
   deadLetter(reason: string, options?: QueueCallOptions): Promise<void>;
 }
 
-/** What operators do with the queue of a back end. */
+/** The operators' calls for the queue of a back end. */
 export interface JobQueueAdmin {
-  /** Approximate counts, as the queue gives them. */
+  /** Approximate counts. */
   depth(options?: QueueCallOptions): Promise<QueueDepth>;
   /**
    * Drops waiting jobs.
-   * @throws QueueError `purge_in_progress` with `retryAfterSeconds`, where the queue takes this once a minute (SQS)
+   * @throws QueueError `purge_in_progress` with `retryAfterSeconds`, because SQS allows one purge a minute
    */
   purge(options?: QueueCallOptions): Promise<void>;
-  /** Looks at dead letters without removing them. Looking counts as a delivery. */
+  /** Returns dead letters without removing them. This counts as a delivery of each. */
   deadLetters(max: number, options?: QueueCallOptions): Promise<readonly DeadLetter[]>;
   /** Sends every dead letter back to the queue. @returns how many */
   redriveDeadLetters(options?: QueueCallOptions): Promise<number>;
   /** Drops every dead letter. @throws QueueError `purge_in_progress` as `purge` does */
   purgeDeadLetters(options?: QueueCallOptions): Promise<void>;
-  /** Makes the queue and its dead-letter queue where missing. @returns one line for each thing made or changed */
+  /** Creates the queue and its dead-letter queue if they are missing. @returns one line for each change */
   prepare(options?: QueueCallOptions): Promise<readonly string[]>;
 }
 
@@ -97,8 +98,8 @@ export type QueueErrorCode =
   | 'queue_forbidden'
   | 'queue_missing' // there is no such queue
   | 'purge_in_progress'
-  | 'delivery_lost' // the delivery is no longer ours
-  | 'queue_rejected'; // the queue refuses the request; `retryable` tells whether it may take it later
+  | 'delivery_lost' // the visibility ended, so another consumer may have the job
+  | 'queue_rejected'; // the queue refuses the request; `retryable`: it may accept it later
 
 /** Every failure of a JobQueue. */
 export class QueueError extends Error {

@@ -16,7 +16,7 @@ export interface MemoryJobQueueOptions<Job> {
   readonly maxReceiveCount: number;
   /** How long a delivery is hidden from others. */
   readonly visibilityTimeoutSeconds: number;
-  /** Jobs that may wait or be in flight; beyond it `enqueue` rejects. 100,000 where none is given. */
+  /** Limit of the jobs that are waiting or in flight; beyond it `enqueue` rejects. 100,000 by default. */
   readonly maxJobs?: number | undefined;
 }
 
@@ -27,10 +27,10 @@ interface Message {
   receiveCount: number;
 }
 
-/** A message that is hidden: delivered, or given back for later. */
+/** An invisible message: in flight, or given back with a delay. */
 interface Hidden {
   readonly message: Message;
-  /** Ends the hiding. */
+  /** Makes the message visible again. */
   readonly timer: NodeJS.Timeout;
 }
 
@@ -42,14 +42,14 @@ interface Waiter {
 const MOST_MESSAGES = 10;
 const LONGEST_WAIT_SECONDS = 20;
 const LONGEST_HIDDEN_SECONDS = 43_200;
-/** The oldest dead letters go first. */
+/** Beyond it, the oldest dead letter is dropped. */
 const MAX_DEAD_LETTERS = 10_000;
 
-/** Jobs in this process's memory, for a front end and a copier that are one process. A restart loses them. */
+/** A job queue in memory, for a front end and a copier in one process. A restart loses the jobs. */
 export class MemoryJobQueue<Job> implements JobQueue<Job> {
   readonly #options: MemoryJobQueueOptions<Job>;
   readonly #waiting = new Map<string, Message>();
-  /** By the receipt of the delivery that hides it. */
+  /** Keyed by the receipt of the delivery that hides the message. */
   readonly #hidden = new Map<string, Hidden>();
   readonly #deadLetters = new Map<string, DeadLetter>();
   readonly #waiters = new Set<Waiter>();
@@ -63,7 +63,7 @@ export class MemoryJobQueue<Job> implements JobQueue<Job> {
     this.#open(options);
     const maxJobs = this.#options.maxJobs ?? 100_000;
     if (this.#waiting.size + this.#hidden.size >= maxJobs)
-      throw new QueueError('queue_unavailable', `${maxJobs} jobs are waiting, there is no room for more`);
+      throw new QueueError('queue_unavailable', `the queue is full: ${maxJobs} jobs are waiting`);
     this.#send(this.#options.serialize(job));
   }
 
@@ -193,7 +193,7 @@ export class MemoryJobQueue<Job> implements JobQueue<Job> {
       receiveCount,
       acknowledge: async (options = {}) => {
         this.#open(options);
-        // As SQS does: a job that came back and that nobody else has yet is done as well.
+        // As in SQS, this also removes a job that is visible again, unless another consumer has received it.
         if (!this.#unhide(receipt) && message.receiveCount === receiveCount) this.#waiting.delete(id);
       },
       retry: async (delaySeconds, options = {}) => {

@@ -7,7 +7,7 @@ describeJobQueue(
   async (options) => new MemoryJobQueue({ ...options, serialize: serializeJob }),
 );
 
-test('MemoryJobQueue takes no more jobs than it may hold', async () => {
+test('MemoryJobQueue refuses jobs beyond maxJobs', async () => {
   await using queue = new MemoryJobQueue({
     serialize: serializeJob,
     maxReceiveCount: 3,

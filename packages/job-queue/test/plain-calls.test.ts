@@ -29,7 +29,7 @@ beforeEach(() => {
 });
 afterEach(() => opened.disposeAsync());
 
-/** A server that answers calls of SQS as the test says, and a queue there. */
+/** A queue on a server that answers SQS calls according to `script`. */
 async function open(script: Script, options: Partial<SqsJobQueueOptions<TestJob>> = {}) {
   const calls: Call[] = [];
   const server = createServer((request, response) => {
@@ -84,8 +84,8 @@ function messageOf(id: string, body = JOB, md5OfBody = md5(body)): object {
   return { MessageId: id, ReceiptHandle: `r-${id}`, Body: body, MD5OfBody: md5OfBody, Attributes };
 }
 
-describe('a call about a queue after the first one', () => {
-  test('goes without the SDK, to the same address with the same content', async () => {
+describe('a later call for a queue', () => {
+  test('bypasses the SDK, and has the same address and content', async () => {
     const { queue, calls, withoutSdk } = await open(() => OK);
     await queue.enqueue(A_JOB);
     expect(withoutSdk()).toBe(0);
@@ -100,34 +100,34 @@ describe('a call about a queue after the first one', () => {
     );
   });
 
-  test('tells the same of what was received', async () => {
+  test('returns the same deliveries as the SDK', async () => {
     const { queue, withoutSdk } = await open(() => ({
       body: { Messages: [messageOf('a'), messageOf('b')] },
     }));
-    const tell = async () =>
+    const receive = async () =>
       (await queue.receive({ max: 2, waitSeconds: 0 })).map(({ id, body, receiveCount, sentAt }) => ({
         id,
         body,
         receiveCount,
         sentAt,
       }));
-    const bySdk = await tell();
+    const bySdk = await receive();
     expect(bySdk).toMatchObject([{ id: 'a', body: JOB, receiveCount: 2 }, { id: 'b' }]);
-    expect(await tell()).toEqual(bySdk);
+    expect(await receive()).toEqual(bySdk);
     expect(withoutSdk()).toBe(1);
   });
 
-  test('takes an empty answer for one, as deletions have it', async () => {
+  test('accepts the empty answer to a deletion', async () => {
     const { queue, withoutSdk } = await open(({ operation }) => ({
       body: operation === 'ReceiveMessage' ? { Messages: [messageOf('a')] } : '',
     }));
     for (let time = 1; time <= 2; time += 1)
       for (const delivery of await queue.receive({ max: 1, waitSeconds: 0 })) await delivery.acknowledge();
-    // The first receive, and the first deletion on its connections.
+    // The second receive and the second deletion. The first ones go through the SDK.
     expect(withoutSdk()).toBe(2);
   });
 
-  test('leaves out a message that was damaged on its way: it comes again', async () => {
+  test('ignores a message that was damaged in transit', async () => {
     let damaged = false;
     const { queue } = await open(() => ({
       body: { Messages: [messageOf('a'), ...(damaged ? [messageOf('b', JOB, md5('other'))] : [])] },
@@ -142,7 +142,7 @@ describe('a call about a queue after the first one', () => {
     ['a refusal', REFUSED, 'queue_forbidden'],
     ['503', { status: 503, body: '' } as const, 'queue_unavailable'],
     ['a connection that breaks', 'reset' as const, 'queue_unavailable'],
-  ])('leaves %s to the SDK, and what it means', async (_what, answer, code) => {
+  ])('is repeated by the SDK after %s', async (_what, answer, code) => {
     let broken = false;
     const { queue, withoutSdk } = await open(() => (broken ? answer : OK));
     await queue.enqueue(A_JOB);
@@ -151,7 +151,7 @@ describe('a call about a queue after the first one', () => {
     expect(withoutSdk()).toBe(1);
   });
 
-  test('lets a server alone that takes the SDK’s calls only', async () => {
+  test('goes through the SDK if the server accepts only the SDK’s calls', async () => {
     const { queue, calls, withoutSdk } = await open((call) => (isSdks(call) ? OK : REFUSED));
     for (let time = 1; time <= 4; time += 1) await queue.enqueue(A_JOB);
     expect([calls.length, withoutSdk()]).toEqual([5, 1]);
@@ -171,19 +171,19 @@ describe('a call about a queue after the first one', () => {
 
 describe('after the credentials file was rewritten', () => {
   test.each(['ExpiredToken', 'InvalidClientTokenId', 'com.amazonaws.sqs#ExpiredTokenException'])(
-    'a call that %s refuses is made with the new ones, and the next ones go without the SDK',
+    'a call that fails with %s is repeated with the new credentials, and later calls bypass the SDK',
     async (__type) => {
       const file = opened.use(await useCredentialsFile(profileText('default', 'old')));
-      let taken = 'old';
+      let accepted = 'old';
       const { queue, calls } = await open(
         ({ headers }) =>
-          headers.authorization?.includes(`Credential=${taken}/`) === true
+          headers.authorization?.includes(`Credential=${accepted}/`) === true
             ? OK
             : { status: 400, body: { __type } },
         { credentials: 'chain' },
       );
       for (let time = 1; time <= 2; time += 1) await queue.enqueue(A_JOB);
-      taken = 'new';
+      accepted = 'new';
       await file.write(profileText('default', 'new'));
       for (let time = 1; time <= 2; time += 1) await queue.enqueue(A_JOB);
       const last = calls.at(-1);
@@ -193,7 +193,7 @@ describe('after the credentials file was rewritten', () => {
   );
 });
 
-test('a server that throttles is asked again after a pause, and not left alone', async () => {
+test('a throttled call is repeated after a pause, and later calls still bypass the SDK', async () => {
   const at: number[] = [];
   let throttled = false;
   const { queue, calls } = await open(() => {
@@ -206,7 +206,7 @@ test('a server that throttles is asked again after a pause, and not left alone',
   throttled = true;
   await queue.enqueue(A_JOB);
   expect(calls).toHaveLength(3);
-  // Half of the pause is the least; timers may be early by a millisecond.
+  // The pause is at least half of its limit. Timers may fire a millisecond early.
   expect((at[2] ?? 0) - (at[1] ?? 0)).toBeGreaterThanOrEqual(99);
   await queue.enqueue(A_JOB);
   const last = calls.at(-1);

@@ -17,7 +17,7 @@ function unmodeled(name: string, httpStatusCode: number, message = 'as the serve
   return new SQSServiceException({ name, $fault: 'client', ...answer(httpStatusCode), message });
 }
 
-test('a refusal that nobody knows may pass; one of the request itself does not', () => {
+test('an unknown refusal is retryable, an invalid request is not', () => {
   expect(queueError('SendMessage', unmodeled('SomethingNew', 400))).toMatchObject({
     code: 'queue_rejected',
     retryable: true,

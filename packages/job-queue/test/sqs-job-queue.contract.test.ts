@@ -47,7 +47,7 @@ function open(options: Partial<SqsJobQueueOptions<TestJob>> = {}): SqsJobQueue<T
   return opened.use(queueWith(options));
 }
 
-/** The operator's own client. */
+/** A client for the operator, independent of the queue under test. */
 function operator(): SQSClient {
   const client = new SQSClient({
     region: sqsRegion,
@@ -65,7 +65,7 @@ async function remove(name: string): Promise<void> {
   await client.send(new DeleteQueueCommand({ QueueUrl }));
 }
 
-/** Every call of the port that needs the queues to be there. */
+/** Every call of the port that needs existing queues. */
 function callsOf(queue: JobQueue<TestJob>): readonly Promise<unknown>[] {
   return [
     queue.enqueue(someJob()),
@@ -98,12 +98,12 @@ describeJobQueue('SqsJobQueue', async (options) => {
 });
 
 describe('SqsJobQueue whose queues are missing', () => {
-  test('says so where it is not to make them', async () => {
+  test('rejects with queue_missing if it must not create them', async () => {
     const queue = open({ create: false });
     await expectAllToFail(queue, 'queue_missing');
   });
 
-  test('makes them with the first call, whichever it is, and once for many', async () => {
+  test('creates them at the first call of any kind, and once for concurrent calls', async () => {
     const queue = open();
     await Promise.all(Array.from({ length: 20 }, () => queue.enqueue(someJob())));
     expect(await queue.depth()).toEqual({ waiting: 20, inFlight: 0, deadLetters: 0 });
@@ -111,7 +111,7 @@ describe('SqsJobQueue whose queues are missing', () => {
     expect(await open().receive({ max: 1, waitSeconds: 0 })).toEqual([]);
   });
 
-  test('makes them so that jobs become dead letters', async () => {
+  test('creates them with a redrive policy', async () => {
     const queue = open({ maxReceiveCount: 1 });
     await queue.enqueue(someJob());
     await (await receiveOne(queue)).retry(0);
@@ -119,7 +119,7 @@ describe('SqsJobQueue whose queues are missing', () => {
     expect(await queue.depth()).toMatchObject({ deadLetters: 1 });
   });
 
-  test('makes them anew where somebody deleted them, and finds them where somebody made them', async () => {
+  test('creates them again after somebody deleted them, and finds them after somebody created them', async () => {
     const name = `test-${randomUUID()}`;
     const queue = open({ name, deadLetterName: `${name}_dead` });
     const stranger = open({ name, deadLetterName: `${name}_dead`, create: false });
@@ -132,7 +132,7 @@ describe('SqsJobQueue whose queues are missing', () => {
     expect(await queue.depth()).toMatchObject({ waiting: 2 });
   });
 
-  test('prepare tells what it made, and mends what leads nowhere', async () => {
+  test('reports what prepare created, and corrects the redrive policy', async () => {
     const name = `test-${randomUUID()}`;
     const options = { name, deadLetterName: `${name}_dead`, create: false };
     await operator().send(new CreateQueueCommand({ QueueName: name }));
@@ -149,7 +149,7 @@ describe('SqsJobQueue whose queues are missing', () => {
 });
 
 describe('SqsJobQueue whose server fails', () => {
-  test('rejects where nothing listens, and works once something does', async () => {
+  test('rejects while nothing listens, and works once a server does', async () => {
     const port = await freePort();
     const queue = open({ endpoint: `http://127.0.0.1:${port}` });
     await expectAllToFail(queue, 'queue_unavailable', [...callsOf(queue), queue.prepare()]);
@@ -158,7 +158,7 @@ describe('SqsJobQueue whose server fails', () => {
     expect(await receiveOne(queue)).toMatchObject({ receiveCount: 1 });
   });
 
-  test('rejects within the limit where a server takes connections and says nothing', async () => {
+  test('rejects within the time limit if a server accepts connections but never answers', async () => {
     const sockets = new Set<Socket>();
     const server = createServer((socket) => {
       sockets.add(socket);
@@ -176,13 +176,13 @@ describe('SqsJobQueue whose server fails', () => {
     await expectAllToFail(queue, 'queue_unavailable', [...callsOf(queue), queue.prepare()]);
   });
 
-  test('gives a long poll its own wait besides the limit', async () => {
+  test('adds the wait of a long poll to the time limit', async () => {
     const queue = open({ requestTimeoutMs: 1_000 });
     await queue.prepare();
     expect(await queue.receive({ max: 1, waitSeconds: 2 })).toEqual([]);
   });
 
-  test('gives what nobody has extended to another long before the visibility timeout is over', async () => {
+  test('delivers an unextended job again long before the visibility timeout is over', async () => {
     const queue = open({ visibilityTimeoutSeconds: 3_600 });
     await queue.enqueue(someJob());
     await receiveOne(queue);
@@ -190,7 +190,7 @@ describe('SqsJobQueue whose server fails', () => {
     expect(again).toMatchObject({ receiveCount: 2 });
   });
 
-  test('rejects where the server does, again and again', async () => {
+  test('rejects if the server keeps failing', async () => {
     const server = opened.use(await startProtocolServer());
     const queue = open({ endpoint: server.endpoint });
     await queue.prepare();
@@ -202,7 +202,7 @@ describe('SqsJobQueue whose server fails', () => {
     });
   });
 
-  test('tries again by itself what failed once', async () => {
+  test('retries a call that failed once', async () => {
     const server = opened.use(await startProtocolServer());
     const queue = open({ endpoint: server.endpoint });
     await queue.prepare();
@@ -212,8 +212,8 @@ describe('SqsJobQueue whose server fails', () => {
   });
 });
 
-describe('SqsJobQueue asked for many things at once', () => {
-  test('makes one call for ten of them, and a plain one for a single one', async () => {
+describe('SqsJobQueue with concurrent calls', () => {
+  test('makes one batch call for ten of them, and a single call for one', async () => {
     const server = opened.use(await startProtocolServer());
     const queue = open({ endpoint: server.endpoint });
     await queue.prepare();
@@ -226,7 +226,7 @@ describe('SqsJobQueue asked for many things at once', () => {
     expect(server.count('DeleteMessageBatch')).toBe(1);
   });
 
-  test('tells each caller what became of its own job', async () => {
+  test('gives each caller the result of its own job', async () => {
     const server = opened.use(await startProtocolServer());
     const queue = open({ endpoint: server.endpoint });
     await queue.prepare();
@@ -243,12 +243,12 @@ describe('SqsJobQueue asked for many things at once', () => {
       { status: 'fulfilled' },
       { status: 'rejected', reason: { code: 'queue_rejected', retryable: false } },
       { status: 'rejected', reason: { code: 'queue_unavailable', retryable: true } },
-      // Neither done nor failed: the server said nothing of it.
+      // The server mentions this entry neither as successful nor as failed.
       { status: 'rejected', reason: { code: 'queue_unavailable' } },
     ]);
   });
 
-  test('tells all of them where the call fails', async () => {
+  test('rejects all of them if the batch call fails', async () => {
     const server = opened.use(await startProtocolServer());
     const queue = open({ endpoint: server.endpoint });
     await queue.prepare();
@@ -260,7 +260,7 @@ describe('SqsJobQueue asked for many things at once', () => {
     );
     await Promise.all([queue.enqueue(someJob()), queue.enqueue(someJob())]);
     const received = await queue.receive({ max: 10, waitSeconds: 0 });
-    // The SDK asks again where a call without it was refused.
+    // Two failures, because the SDK repeats a call that was refused without it.
     server.failNext('DeleteMessageBatch', 403, 2);
     const acknowledged = received.map((delivery) => delivery.acknowledge());
     expect(acknowledged).toHaveLength(2);

@@ -8,12 +8,12 @@ import { text } from 'node:stream/consumers';
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import { SignatureV4 } from '@smithy/signature-v4';
 
-/** How long a server is left alone that takes the SDK's requests and not these, in milliseconds. */
-const REST_MS = 60_000;
-/** What is signed as it stands, whatever is made of other characters. */
+/** How long only the SDK is used after a server accepted its request but not an equal one of this class. */
+const PAUSE_MS = 60_000;
+/** Paths that are signed unchanged. Signers encode other characters in different ways. */
 const PLAIN_PATH = /^[\w/.~-]*$/;
 
-/** What the SDK builds for the wire. */
+/** The HTTP request that the SDK builds. */
 interface SdkRequest {
   readonly protocol: string;
   readonly hostname: string;
@@ -22,32 +22,32 @@ interface SdkRequest {
   readonly query?: Readonly<Record<string, unknown>>;
 }
 
-/** The answer; `unclear`: nothing is known; `throttled`: nothing is known and the server asks for a pause. */
-export type PlainAnswer = object | 'unclear' | 'throttled';
+/** The answer, or `unknown` if the SDK must make the call, or `throttled` if it must do so after a pause. */
+export type PlainAnswer = object | 'unknown' | 'throttled';
 
 export interface PlainCallsOptions {
   readonly client: SQSClient;
-  /** The client's, whose connections are shared. */
+  /** The client's agents, so that both share their connections. */
   readonly agents: readonly [HttpAgent, HttpsAgent];
-  /** In milliseconds; the caller's signal bounds the rest. */
+  /** In milliseconds. The caller's signal bounds the whole call. */
   readonly connectTimeoutMs: number;
 }
 
 /**
- * Calls of SQS's JSON protocol without the SDK, whose middleware takes half a millisecond of processor time for each: three
- * calls of a copy took more than everything else about it. They know plain answers alone: whatever else happens is for the
- * SDK to find out, with its errors, tries and correction of clocks.
+ * Makes calls of SQS's JSON protocol without the SDK, whose middleware costs half a millisecond of CPU time per call:
+ * the three calls of a copy cost more than everything else in it. This class handles plain successful answers only.
+ * After anything else the SDK repeats the call, with its error handling, retries and clock-skew correction.
  *
- * The SDK asks first for each queue. Where it sends its calls may depend on environment, profile and the queue's address, so
- * others go without it only to where one of its own went.
+ * The first call for each queue goes through the SDK, because the environment, the profile and the queue's address may
+ * determine where it sends requests. Later calls go to the same address.
  */
 export class PlainCalls {
   readonly #options: PlainCallsOptions;
   readonly #signer: SignatureV4;
-  /** By queue; `null` where its calls cannot be made here. */
+  /** Keyed by queue URL; `null` if calls for the queue need the SDK. */
   readonly #addresses = new Map<string, SdkRequest | null>();
-  /** By `performance.now()`. */
-  #restsUntilMs = -Infinity;
+  /** On the clock of `performance.now()`. */
+  #pausedUntilMs = -Infinity;
 
   constructor(options: PlainCallsOptions) {
     const { client } = options;
@@ -68,34 +68,34 @@ export class PlainCalls {
     );
   }
 
-  /** Whether it knows where to ask about the queue, and is not at rest. */
-  knows(input: object): boolean {
-    const known = this.#addresses.get(queueOf(input)) ?? null;
-    return known !== null && performance.now() >= this.#restsUntilMs;
+  /** Whether calls for the queue of `input` can be made without the SDK now. */
+  canCall(input: object): boolean {
+    const address = this.#addresses.get(queueOf(input)) ?? null;
+    return address !== null && performance.now() >= this.#pausedUntilMs;
   }
 
   /**
-   * @param operation SQS's name of it, `SendMessage` say
-   * @returns the answer by the SDK's names, or why the SDK has to ask
-   * @throws only what `signal` was aborted for
+   * @param operation the name of the SQS action, such as `SendMessage`
+   * @returns the answer with the SDK's field names, or why the SDK must make the call
+   * @throws only the reason of `signal`
    */
-  async ask(operation: string, input: object, signal: AbortSignal): Promise<PlainAnswer> {
+  async call(operation: string, input: object, signal: AbortSignal): Promise<PlainAnswer> {
     const address = this.#addresses.get(queueOf(input)) ?? null;
-    if (address === null) return 'unclear';
+    if (address === null) return 'unknown';
     try {
       const answer = await this.#send(address, operation, JSON.stringify(input), signal);
       const body = await text(answer);
-      if (answer.statusCode === 200 && answer.complete) return readAnswer(body) ?? 'unclear';
-      return isThrottled(answer.statusCode ?? 0, body) ? 'throttled' : 'unclear';
+      if (answer.statusCode === 200 && answer.complete) return readAnswer(body) ?? 'unknown';
+      return isThrottled(answer.statusCode ?? 0, body) ? 'throttled' : 'unknown';
     } catch {
       signal.throwIfAborted();
-      return 'unclear';
+      return 'unknown';
     }
   }
 
-  /** Tells that the SDK had a plain answer where this had none. */
-  rest(): void {
-    this.#restsUntilMs = performance.now() + REST_MS;
+  /** To be called when the SDK succeeded with a call that failed here: uses the SDK only for a while. */
+  pause(): void {
+    this.#pausedUntilMs = performance.now() + PAUSE_MS;
   }
 
   async #send(
@@ -150,14 +150,14 @@ export class PlainCalls {
   }
 }
 
-/** 429 and 5xx, and the codes with which SQS throttles with status 400 or 403. */
+/** Whether the status is 429 or 5xx, or a 400 or 403 has a code with which SQS throttles. */
 function isThrottled(status: number, body: string): boolean {
   if (status >= 500 || status === 429) return true;
   const code = /"__type"\s*:\s*"([^"]*)"/.exec(body)?.[1] ?? '';
   return /Throttl|OverLimit|RequestLimitExceeded/.test(code);
 }
 
-/** The queue's URL, empty where the call names none. */
+/** The queue's URL; empty if the call has none. */
 function queueOf(input: object): string {
   return 'QueueUrl' in input && typeof input.QueueUrl === 'string' ? input.QueueUrl : '';
 }
@@ -167,14 +167,14 @@ interface ReceivedMessage {
   readonly MD5OfBody?: string;
 }
 
-/** `undefined` where the SDK would find it wrong. */
+/** The parsed answer; `undefined` if the SDK would refuse it. */
 function readAnswer(body: string): object | undefined {
   if (body === '') return {};
   const answer = JSON.parse(body) as { readonly Messages?: readonly ReceivedMessage[] | null } | null;
   if (typeof answer !== 'object' || answer === null) return undefined;
-  // What is sent is signed, and what is received is not: a job that was damaged on its way is left to come again.
+  // Requests are signed, answers are not. A damaged message is ignored, and SQS delivers it again.
   const Messages = answer.Messages?.filter(({ Body = '', MD5OfBody }) => MD5OfBody === hash('md5', Body));
-  // All of them: more likely a server that tells no digests, or others. The SDK says what it thinks of that.
+  // If all of them look damaged, the server probably sends no digests, or other ones. The SDK decides about that.
   if (Messages?.length === 0 && answer.Messages?.length !== 0) return undefined;
   return { ...answer, Messages };
 }

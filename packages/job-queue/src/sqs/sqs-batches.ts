@@ -2,34 +2,34 @@ import type { QueueCallOptions, QueueError } from '../job-queue.ts';
 
 /** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-batch-api-actions.html */
 const MOST_ENTRIES = 10;
-/** Of all bodies of a batch. SQS takes four times as many today; servers that speak its protocol may not. */
+/** Limit for all bodies of a batch together. SQS now allows four times as many; compatible servers may not. */
 const MOST_BYTES = 262_144;
 
 export interface SqsBatchesOptions<Item> {
-  /** How long an item may wait for others, in milliseconds. 0: to the end of this turn of the event loop. */
+  /** How long an item may wait for others, in milliseconds. 0 means until the end of this turn of the event loop. */
   readonly lingerMs: number;
-  /** What the item adds to the size of a batch. */
+  /** The item's share of the batch size. */
   readonly bytesOf: (item: Item) => number;
   /**
-   * Makes one call for up to ten items.
-   * @returns for each item why the queue did not take it; `null` where it did. Rejects where the call failed for all
+   * Sends up to ten items in one call.
+   * @returns for each item the error, or `null` if the queue accepted it. Rejects if the whole call failed
    */
   readonly send: (items: readonly Item[]) => Promise<readonly (QueueError | null)[]>;
 }
 
-interface Asked<Item> {
+interface PendingItem<Item> {
   readonly item: Item;
   readonly resolve: () => void;
   readonly reject: (reason: unknown) => void;
 }
 
 /**
- * Gathers calls of one kind that are asked for nearly together, since SQS bills and answers ten of them as one. Each
- * caller hears of its own: the failure of another is not its own, that of the whole call is.
+ * Batches calls of one kind, because SQS bills and answers ten of them as one. Each caller gets the result of its own
+ * item; if the whole call fails, all of them do.
  */
 export class SqsBatches<Item> {
   readonly #options: SqsBatchesOptions<Item>;
-  #waiting: Asked<Item>[] = [];
+  #waiting: PendingItem<Item>[] = [];
   #bytes = 0;
   #timer: NodeJS.Timeout | NodeJS.Immediate | null = null;
 
@@ -38,13 +38,14 @@ export class SqsBatches<Item> {
   }
 
   /**
-   * Resolves once the queue has taken `item`. Once `signal` is aborted it rejects, and an item still waiting is not sent.
+   * Resolves once the queue has accepted `item`. If `signal` is aborted, rejects, and does not send an item that is
+   * still waiting.
    * @throws QueueError
    */
-  ask(item: Item, { signal }: QueueCallOptions = {}): Promise<void> {
+  send(item: Item, { signal }: QueueCallOptions = {}): Promise<void> {
     return new Promise((resolve, reject) => {
       const settled = (): void => signal?.removeEventListener('abort', onAbort);
-      const asked: Asked<Item> = {
+      const pending: PendingItem<Item> = {
         item,
         resolve: () => {
           settled();
@@ -57,19 +58,19 @@ export class SqsBatches<Item> {
         },
       };
       const onAbort = (): void => {
-        this.#withdraw(asked);
-        asked.reject(signal?.reason);
+        this.#withdraw(pending);
+        pending.reject(signal?.reason);
       };
       if (signal?.aborted === true) return onAbort();
       signal?.addEventListener('abort', onAbort);
-      this.#add(asked);
+      this.#add(pending);
     });
   }
 
-  #add(asked: Asked<Item>): void {
-    const bytes = this.#options.bytesOf(asked.item);
+  #add(pending: PendingItem<Item>): void {
+    const bytes = this.#options.bytesOf(pending.item);
     if (this.#bytes + bytes > MOST_BYTES) this.#flush();
-    this.#waiting.push(asked);
+    this.#waiting.push(pending);
     this.#bytes += bytes;
     if (this.#waiting.length === MOST_ENTRIES) return this.#flush();
     const { lingerMs } = this.#options;
@@ -77,11 +78,11 @@ export class SqsBatches<Item> {
     this.#timer ??= lingerMs === 0 ? setImmediate(flush) : setTimeout(flush, lingerMs);
   }
 
-  #withdraw(asked: Asked<Item>): void {
-    const index = this.#waiting.indexOf(asked);
+  #withdraw(pending: PendingItem<Item>): void {
+    const index = this.#waiting.indexOf(pending);
     if (index === -1) return;
     this.#waiting.splice(index, 1);
-    this.#bytes -= this.#options.bytesOf(asked.item);
+    this.#bytes -= this.#options.bytesOf(pending.item);
   }
 
   #flush(): void {

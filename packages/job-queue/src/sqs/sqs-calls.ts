@@ -13,23 +13,23 @@ import { codeNameOf, queueError } from './sqs-errors.ts';
 
 export interface SqsCallsOptions {
   readonly region: string;
-  /** Of an SQS-compatible server; `null` for AWS. */
+  /** Endpoint of an SQS-compatible server; `null` for AWS. */
   readonly endpoint: string | null;
-  /** Longest time of a call, its repetitions included, in milliseconds; a long poll has its own wait besides. */
+  /** Time limit of a call, including retries, in milliseconds. A long poll may take its wait in addition. */
   readonly requestTimeoutMs: number;
-  /** The SDK's own chain where none are given. */
+  /** The SDK's own provider chain by default. */
   readonly credentials?: CredentialsSource | undefined;
 }
 
 export interface CallLimits {
   readonly signal?: AbortSignal | undefined;
-  /** A long poll's own wait. */
+  /** The wait of a long poll. */
   readonly waitMs?: number | undefined;
 }
 
-/** The SDK repeats what failed at once; the time limit of the call bounds all of it. */
+/** Attempts of the SDK, all within the time limit of the call. */
 const MAX_ATTEMPTS = 3;
-/** Before the SDK asks what a throttled call without it left open; half of it at least. */
+/** Longest pause, with jitter, before the SDK repeats a call that was throttled without it. */
 const THROTTLED_PAUSE_MS = 200;
 const LONGEST_POLL_MS = 20_000;
 const MAX_SENDING_SOCKETS = 50;
@@ -40,7 +40,7 @@ const SILENT = {
   error: () => undefined,
 };
 
-/** What every copy needs: these go without the SDK where they can, see {@link PlainCalls}. */
+/** Operations that every copy needs. They bypass the SDK if possible; see {@link PlainCalls}. */
 const PLAIN_OPERATIONS: ReadonlySet<string> = new Set([
   'SendMessage',
   'SendMessageBatch',
@@ -59,7 +59,7 @@ type SqsCommand<Input extends ServiceInputTypes, Output extends ServiceOutputTyp
   ServiceOutputTypes
 >;
 
-/** Sends single commands, as the SDK's client does. */
+/** Sends commands like the SDK's client. */
 export interface SqsSender {
   send<Input extends ServiceInputTypes, Output extends ServiceOutputTypes>(
     command: SqsCommand<Input, Output>,
@@ -68,13 +68,13 @@ export interface SqsSender {
 }
 
 /**
- * Calls to SQS, each within its time limit. Long polls have connections of their own: they hold them for 20 seconds,
- * and nothing else may wait for them.
+ * Calls SQS, each call within its time limit. Long polls use separate connections, because they occupy them for 20
+ * seconds and must not block other calls.
  */
 export class SqsCalls implements Disposable {
   readonly #requestTimeoutMs: number;
-  readonly #sending: Connected;
-  readonly #polling: Connected;
+  readonly #sending: SqsConnection;
+  readonly #polling: SqsConnection;
   readonly #closed = new AbortController();
 
   constructor(options: SqsCallsOptions) {
@@ -88,7 +88,7 @@ export class SqsCalls implements Disposable {
   /**
    * Runs `call`, which may be several requests, within one time limit.
    *
-   * @throws QueueError or the signal's reason, also where the SDK itself would not come back
+   * @throws QueueError or the signal's reason, even if the SDK itself hangs
    */
   async within<T>(
     what: string,
@@ -103,7 +103,7 @@ export class SqsCalls implements Disposable {
     try {
       limit.signal.throwIfAborted();
       const client = waitMs === undefined ? this.#sending : this.#polling;
-      // Parts of the SDK do not look at signals.
+      // Some code of the SDK ignores signals.
       return await orAborted(call(client, limit.signal), limit.signal);
     } catch (error) {
       if (signal?.aborted === true) throw signal.reason;
@@ -119,10 +119,10 @@ export class SqsCalls implements Disposable {
 }
 
 /**
- * A client of the SDK, and the calls that share its connections. A call that was refused for its credentials has not been
- * carried out: it is repeated once where loading them anew gives others.
+ * An SDK client, and the calls that bypass it but share its connections. A call that was refused because of its
+ * credentials had no effect, so it is retried once if reloading the credentials gives different ones.
  */
-class Connected implements SqsSender {
+class SqsConnection implements SqsSender {
   readonly #client: SQSClient;
   readonly #credentials: RenewableCredentials;
   readonly #plain: PlainCalls;
@@ -138,15 +138,15 @@ class Connected implements SqsSender {
     { abortSignal }: { readonly abortSignal: AbortSignal },
   ): Promise<Omit<Output, '$metadata'>> {
     const operation = command.constructor.name.replace(/Command$/, '');
-    if (!PLAIN_OPERATIONS.has(operation) || !this.#plain.knows(command.input))
+    if (!PLAIN_OPERATIONS.has(operation) || !this.#plain.canCall(command.input))
       return this.#bySdk(command, abortSignal);
     const used = this.#credentials.current;
-    const plain = await this.#plain.ask(operation, command.input, abortSignal);
+    const plain = await this.#plain.call(operation, command.input, abortSignal);
     if (typeof plain === 'object') return plain as Output;
     if (plain === 'throttled') await sleep(jittered(THROTTLED_PAUSE_MS), undefined, { signal: abortSignal });
     const answer = await this.#bySdk(command, abortSignal);
-    // A server that throttles, or took other credentials only, has nothing against calls without the SDK.
-    if (plain === 'unclear' && this.#credentials.current === used) this.#plain.rest();
+    // Throttling and renewed credentials do not mean that the server refuses calls without the SDK.
+    if (plain === 'unknown' && this.#credentials.current === used) this.#plain.pause();
     return answer;
   }
 
@@ -173,14 +173,14 @@ function connect(
   credentials: RenewableCredentials,
   requestTimeout: number,
   maxSockets: number,
-): Connected {
+): SqsConnection {
   const agent = { keepAlive: true, maxSockets };
   const [httpAgent, httpsAgent] = [new HttpAgent(agent), new HttpsAgent(agent)];
   const client = new SQSClient({
     region: options.region,
     maxAttempts: MAX_ATTEMPTS,
     credentials: credentials.provider,
-    // Servers other than AWS name hosts in queue URLs that do not resolve everywhere: the endpoint is the truth then.
+    // Queue URLs of SQS-compatible servers may have hosts that do not resolve here, so the endpoint is used instead.
     ...(options.endpoint !== null && { endpoint: options.endpoint, useQueueUrlAsEndpoint: false }),
     requestHandler: new NodeHttpHandler({
       connectionTimeout: options.requestTimeoutMs,
@@ -191,7 +191,7 @@ function connect(
       logger: SILENT,
     }),
   });
-  return new Connected(
+  return new SqsConnection(
     client,
     credentials,
     new PlainCalls({ client, agents: [httpAgent, httpsAgent], connectTimeoutMs: options.requestTimeoutMs }),

@@ -12,18 +12,18 @@ import type { DeadLetter, Delivery, QueueCallOptions } from '../job-queue.ts';
 import type { SqsCalls } from './sqs-calls.ts';
 import type { SqsQueueAddress } from './sqs-queue-address.ts';
 
-/** Attributes of a dead letter that this program sent. Letters that SQS itself moved have none. */
+/** Message attributes of a dead letter that this program sent. Letters that SQS moved itself do not have them. */
 const REASON = 'reason';
 const RECEIVE_COUNT = 'receive-count';
 const MAX_REASON_LENGTH = 1_000;
 
-/** Letters looked at are hidden from others meanwhile; they come back by themselves where this process dies. */
+/** Visibility timeout of the letters while they are collected. They become visible again if this process dies. */
 const HIDDEN_SECONDS = 30;
 const BATCH = 10;
-/** A poll that waits asks every server of SQS; one that does not may find nothing where there is something. */
+/** A long poll queries all servers of SQS. A short poll queries a sample, and may miss messages. */
 const WAIT_SECONDS = 1;
 
-/** The dead-letter queue: a queue like any other, of which messages are looked at, moved, or added. */
+/** Reads, redrives and adds messages of a dead-letter queue. */
 export class SqsDeadLetters {
   readonly #calls: SqsCalls;
   readonly #address: SqsQueueAddress;
@@ -51,46 +51,46 @@ export class SqsDeadLetters {
     );
   }
 
-  /** Letters that are hidden while they are gathered, so that none comes twice, and shown again at the end. */
+  /** Hides the letters while it collects them, so that none is returned twice, and shows them again at the end. */
   async look(max: number, options: QueueCallOptions): Promise<readonly DeadLetter[]> {
-    const gathered: Message[] = [];
-    // Those gathered first come back by themselves after a while.
+    const collected: Message[] = [];
+    // Stops before the visibility timeout of the first letters ends.
     const until = performance.now() + (HIDDEN_SECONDS / 2) * 1_000;
     try {
-      while (gathered.length < max && performance.now() < until) {
-        const messages = await this.#receive(Math.min(BATCH, max - gathered.length), options);
+      while (collected.length < max && performance.now() < until) {
+        const messages = await this.#receive(Math.min(BATCH, max - collected.length), options);
         if (messages.length === 0) break;
-        gathered.push(...messages);
+        collected.push(...messages);
       }
     } finally {
-      // Also for a caller who went away. A failure delays the letters, and no more.
-      await this.#show(gathered).catch(() => undefined);
+      // Even if the caller aborted. If this fails, the letters stay hidden until their visibility timeout ends.
+      await this.#show(collected).catch(() => undefined);
     }
-    return gathered.map(deadLetterOf);
+    return collected.map(deadLetterOf);
   }
 
   /**
-   * Sends each letter to `queue`, then deletes it: one that is met twice was sent back to the dead letters meanwhile,
-   * or doubled, and is left there. By receiving and sending rather than StartMessageMoveTask, which not every server
-   * has, which does not say how many it moved, and which works on after it answered.
+   * Sends each letter to `queue`, then deletes it. A letter that is received twice failed again meanwhile, or is a
+   * duplicate, and stays. Does not use StartMessageMoveTask, because not every server supports it, it does not report
+   * how many messages it moved, and it is asynchronous.
    *
-   * @returns how many were sent
+   * @returns how many letters were sent
    */
   async redriveTo(queue: SqsQueueAddress, options: QueueCallOptions): Promise<number> {
     const moved = new Set<string>();
-    const left: Message[] = [];
+    const repeated: Message[] = [];
     let count = 0;
     try {
       for (;;) {
         const messages = await this.#receive(BATCH, options);
         const fresh = messages.filter((message) => !moved.has(identityOf(message)));
-        left.push(...messages.filter((message) => !fresh.includes(message)));
+        repeated.push(...messages.filter((message) => !fresh.includes(message)));
         if (fresh.length === 0) return count;
         count += await this.#move(fresh, queue, options);
         for (const message of fresh) moved.add(identityOf(message));
       }
     } finally {
-      await this.#show(left).catch(() => undefined);
+      await this.#show(repeated).catch(() => undefined);
     }
   }
 
@@ -114,7 +114,7 @@ export class SqsDeadLetters {
     if (done.length > 0) await this.#delete(done, options);
     const [failure] = sent.Failed ?? [];
     if (failure !== undefined)
-      throw new QueueError('queue_unavailable', `SQS did not take a message: ${failure.Code ?? 'unknown'}`);
+      throw new QueueError('queue_unavailable', `SQS did not accept a message: ${failure.Code ?? 'unknown'}`);
     return done.length;
   }
 
@@ -186,7 +186,7 @@ function deadLetterOf(message: Message): DeadLetter {
 }
 
 /**
- * SQS takes the characters of XML 1.0 only, and no empty value
+ * SQS accepts only the characters of XML 1.0, and no empty value
  * (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html).
  */
 function sendableText(text: string): string {

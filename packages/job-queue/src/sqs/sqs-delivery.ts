@@ -5,11 +5,11 @@ import type { SqsDeadLetters } from './sqs-dead-letters.ts';
 import type { SqsSettlements } from './sqs-settlements.ts';
 
 /**
- * A message can be hidden for 12 hours from when it was received, all extensions included
+ * The longest time for which a message can be hidden, from its receipt and including all extensions
  * (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html).
  */
 const LONGEST_HIDDEN_SECONDS = 43_200;
-/** Time to send the dead letter before the job comes back. */
+/** Keeps the job invisible while its dead letter is sent. */
 const DEAD_LETTER_SECONDS = 60;
 
 export interface SqsDeliveryContext {
@@ -40,24 +40,24 @@ export class SqsDelivery implements Delivery {
   }
 
   async retry(delaySeconds: number, options: QueueCallOptions = {}): Promise<void> {
-    await this.#hide(Math.max(0, Math.min(Math.ceil(delaySeconds), this.#hideableSeconds())), options);
+    await this.#hide(Math.max(0, Math.min(Math.ceil(delaySeconds), this.#remainingSeconds())), options);
   }
 
   async extend(seconds: number, options: QueueCallOptions = {}): Promise<void> {
-    const hideable = this.#hideableSeconds();
-    if (hideable <= 0)
-      throw new QueueError('delivery_lost', 'SQS hides a message for 12 hours at the most, which are over');
-    await this.#hide(Math.max(1, Math.min(Math.ceil(seconds), hideable)), options);
+    const remaining = this.#remainingSeconds();
+    if (remaining <= 0)
+      throw new QueueError('delivery_lost', 'SQS can hide a message for 12 hours at most, and they are over');
+    await this.#hide(Math.max(1, Math.min(Math.ceil(seconds), remaining)), options);
   }
 
   async deadLetter(reason: string, options: QueueCallOptions = {}): Promise<void> {
-    // Whoever has it by now decides over it: a dead letter beside a job at work would be one too many.
+    // Rejects if another worker has the job already: it must not become a dead letter while that worker runs it.
     await this.extend(DEAD_LETTER_SECONDS, options);
     await this.#context.deadLetters.add(this, reason, options);
     await this.acknowledge(options);
   }
 
-  #hideableSeconds(): number {
+  #remainingSeconds(): number {
     return Math.floor(LONGEST_HIDDEN_SECONDS - (performance.now() - this.#receivedAtMs) / 1_000);
   }
 

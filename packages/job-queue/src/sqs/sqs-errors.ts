@@ -3,12 +3,12 @@ import { namesRefusedCredentials } from '@cloud-mirror/aws';
 import { QueueError } from '../job-queue.ts';
 import type { QueueErrorCode } from '../job-queue.ts';
 
-/** PurgeQueue is taken once a minute (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_PurgeQueue.html). */
+/** SQS allows one PurgeQueue a minute (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_PurgeQueue.html). */
 const PURGE_INTERVAL_SECONDS = 60;
 
 /**
- * Error names of the JSON protocol; older servers put `AWS.SimpleQueueService.` before them. Names that are not here go by
- * their status.
+ * Error names of the JSON protocol; older servers prefix them with `AWS.SimpleQueueService.`. For other names the HTTP
+ * status decides.
  * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html and the errors of each action
  */
 const CODES: Readonly<Record<string, QueueErrorCode>> = {
@@ -41,8 +41,8 @@ const CODES: Readonly<Record<string, QueueErrorCode>> = {
   ThrottlingException: 'queue_unavailable',
 };
 
-/** The request itself is wrong, and is refused every time. Other 4xx may pass. */
-const LASTING: ReadonlySet<string> = new Set([
+/** Errors of an invalid request, which are permanent. Other 4xx are retryable. */
+const PERMANENT: ReadonlySet<string> = new Set([
   'BatchEntryIdsNotDistinct',
   'BatchRequestTooLong',
   'EmptyBatchRequest',
@@ -67,14 +67,14 @@ const LASTING: ReadonlySet<string> = new Set([
   'ValidationException',
 ]);
 
-/** What an SDK call rejected with, in the port's words. `what` names the call, for operators. */
+/** Converts the error of an SDK call to a {@link QueueError}. `what` names the call, for operators. */
 export function queueError(what: string, cause: unknown): QueueError {
   if (cause instanceof QueueError) return cause;
   const code = codeOf(cause);
   const reason = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);
   return new QueueError(code, `${what}: ${reason}`, {
     cause,
-    ...(code === 'queue_rejected' && { retryable: !LASTING.has(codeNameOf(cause)) }),
+    ...(code === 'queue_rejected' && { retryable: !PERMANENT.has(codeNameOf(cause)) }),
     ...(code === 'purge_in_progress' && { retryAfterSeconds: PURGE_INTERVAL_SECONDS }),
   });
 }
@@ -85,8 +85,8 @@ interface BatchAnswer {
 }
 
 /**
- * What a batch call, which succeeds as a whole, says of its `count` entries, whose identifiers are their indexes.
- * @returns for each why it failed; `null` where it did not
+ * Reads the results of the `count` entries, whose identifiers are their indexes, from the answer to a batch call.
+ * @returns for each entry its error; `null` if it succeeded
  */
 export function entryFailures(what: string, count: number, answer: BatchAnswer): (QueueError | null)[] {
   const done = new Set(answer.Successful?.map(({ Id }) => Id));
@@ -94,7 +94,8 @@ export function entryFailures(what: string, count: number, answer: BatchAnswer):
     const id = String(index);
     if (done.has(id)) return null;
     const failed = answer.Failed?.find(({ Id }) => Id === id);
-    if (failed === undefined) return new QueueError('queue_unavailable', `${what}: no word of an entry`);
+    if (failed === undefined)
+      return new QueueError('queue_unavailable', `${what}: the answer does not mention an entry`);
     const { Code = 'Error', Message = '', SenderFault } = failed;
     const cause = Object.assign(new Error(Message), {
       name: Code,
@@ -104,8 +105,8 @@ export function entryFailures(what: string, count: number, answer: BatchAnswer):
   });
 }
 
-/** Whether another made the queue meanwhile, or somebody made it with other attributes. */
-export function isQueueThereAlready(cause: unknown): boolean {
+/** Whether the queue was created meanwhile, perhaps with other attributes. */
+export function isExistingQueue(cause: unknown): boolean {
   return ['QueueNameExists', 'QueueAlreadyExists'].includes(codeNameOf(cause));
 }
 
@@ -114,18 +115,18 @@ function codeOf(cause: unknown): QueueErrorCode {
   const named = CODES[name];
   if (named !== undefined) return named;
   if (namesRefusedCredentials(name)) return 'queue_forbidden';
-  // An expired handle is but an invalid parameter to SQS.
+  // SQS reports an expired receipt handle as an invalid parameter.
   if (cause instanceof Error && /receipt ?handle.*(?:expired|invalid)/is.test(cause.message))
     return 'delivery_lost';
   const status = statusOf(cause);
   if (status === 401 || status === 403) return 'queue_forbidden';
-  // Without a status nothing answered, or not in time.
+  // Without a status there was no answer, or not in time.
   if (status === null || status < 400 || status >= 500 || [408, 409, 429].includes(status))
     return 'queue_unavailable';
   return 'queue_rejected';
 }
 
-/** The error code that a call was refused with, without prefixes; empty where there is none. */
+/** The error code of a refused call, without prefixes; empty if there is none. */
 export function codeNameOf(cause: unknown): string {
   return cause instanceof Error ? cause.name.replace(/^.*[.#]/, '') : '';
 }

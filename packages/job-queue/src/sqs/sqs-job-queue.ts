@@ -29,7 +29,7 @@ import { SqsSettlements } from './sqs-settlements.ts';
 
 export interface SqsJobQueueOptions<Job> extends SqsCallsOptions, SqsQueueNames {
   readonly serialize: SerializeJob<Job>;
-  /** Whether a queue that is missing is made by the call that needs it. `prepare` makes it in either case. */
+  /** Whether the first call that needs a missing queue creates it. `prepare` always does. */
   readonly create: boolean;
 }
 
@@ -37,9 +37,9 @@ const MOST_MESSAGES = 10;
 const LONGEST_WAIT_SECONDS = 20;
 
 /**
- * Jobs in Amazon SQS, or in a server that speaks its protocol: one standard queue and its dead-letter queue. May be
- * made before SQS can be reached. `redriveDeadLetters`, `deadLetters` and `prepare` are many requests, each of which
- * keeps to the time limit; every other call keeps to it as a whole, its look-ups aside.
+ * A job queue in Amazon SQS or a compatible server: one standard queue and its dead-letter queue. The constructor does
+ * not need SQS to be reachable. The time limit applies to each request of `redriveDeadLetters`, `deadLetters` and
+ * `prepare`, and to every other call as a whole, not counting look-ups of queue URLs.
  */
 export class SqsJobQueue<Job> implements JobQueue<Job> {
   readonly #options: SqsJobQueueOptions<Job>;
@@ -65,7 +65,7 @@ export class SqsJobQueue<Job> implements JobQueue<Job> {
       create ? makeDeadLetters : null,
     );
     this.#deadLetters = new SqsDeadLetters(this.#calls, this.#deadLetterAddress);
-    // No longer than to the end of the turn: clients wait for the copy.
+    // Jobs are batched only within one turn of the event loop, because clients wait for the copies.
     this.#sends = new SqsBatches({
       lingerMs: 0,
       bytesOf: (body) => Buffer.byteLength(body),
@@ -74,7 +74,7 @@ export class SqsJobQueue<Job> implements JobQueue<Job> {
   }
 
   async enqueue(job: Job, options: QueueCallOptions = {}): Promise<void> {
-    await this.#sends.ask(this.#options.serialize(job), options);
+    await this.#sends.send(this.#options.serialize(job), options);
   }
 
   async receive(options: ReceiveOptions): Promise<readonly Delivery[]> {
@@ -147,7 +147,7 @@ export class SqsJobQueue<Job> implements JobQueue<Job> {
     );
   }
 
-  /** A queue made anew may have another address, and receipts are for the one that gave them. */
+  /** Receipts are valid only for the queue that issued them, and a recreated queue may have another URL. */
   #settlementsAt(url: string): SqsSettlements {
     if (this.#settlements?.url !== url) this.#settlements = new SqsSettlements(this.#calls, url);
     return this.#settlements;
@@ -188,7 +188,7 @@ export class SqsJobQueue<Job> implements JobQueue<Job> {
   }
 }
 
-/** SQS takes whole numbers, and refuses those out of bounds. */
+/** SQS requires integers, and refuses those out of range. */
 function clamp(value: number, least: number, most: number): number {
   return Math.max(least, Math.min(Math.floor(value), most));
 }

@@ -5,8 +5,8 @@ import type { SqsCalls } from './sqs-calls.ts';
 import { queueError } from './sqs-errors.ts';
 
 /**
- * The URL of a queue by its name: looked up with the first call that needs it, once for all callers, and forgotten
- * when the queue turns out to be missing.
+ * Looks up the URL of a queue by its name: at the first call that needs it, single flight, and again after the queue
+ * turned out to be missing.
  */
 export class SqsQueueAddress {
   readonly name: string;
@@ -14,14 +14,14 @@ export class SqsQueueAddress {
   readonly #make: (() => Promise<string>) | null;
   #url: Promise<string> | null = null;
 
-  /** @param make makes the queue where it is missing, and returns its URL; `null`: a missing queue is an error */
+  /** @param make creates a missing queue and returns its URL; with `null`, a missing queue is an error */
   constructor(calls: SqsCalls, name: string, make: (() => Promise<string>) | null) {
     this.name = name;
     this.#calls = calls;
     this.#make = make;
   }
 
-  /** @throws QueueError `queue_missing` where there is no such queue and none is to be made */
+  /** @throws QueueError `queue_missing` if the queue does not exist and must not be created */
   url(): Promise<string> {
     this.#url ??= this.#lookUp().catch((error: unknown) => {
       this.forget();
@@ -30,7 +30,7 @@ export class SqsQueueAddress {
     return this.#url;
   }
 
-  /** @returns `null` where there is no such queue */
+  /** @returns the queue's URL; `null` if the queue does not exist */
   async find(options: QueueCallOptions = {}): Promise<string | null> {
     try {
       return await this.#calls.within(`GetQueueUrl of ${this.name}`, options, (client, abortSignal) =>
@@ -49,8 +49,8 @@ export class SqsQueueAddress {
   }
 
   /**
-   * Runs `use` with the queue's URL; where the queue is gone by then, once more with a queue made anew.
-   * @throws whatever `use` rejects with
+   * Runs `use` with the queue's URL. If the queue has been deleted, creates it again and retries once.
+   * @throws the error of `use`
    */
   async with<T>(use: (url: string) => Promise<T>): Promise<T> {
     try {

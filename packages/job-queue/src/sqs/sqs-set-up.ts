@@ -7,7 +7,7 @@ import type { QueueAttributeName } from '@aws-sdk/client-sqs';
 import { QueueError } from '../job-queue.ts';
 import type { QueueCallOptions } from '../job-queue.ts';
 import type { SqsCalls } from './sqs-calls.ts';
-import { isQueueThereAlready } from './sqs-errors.ts';
+import { isExistingQueue } from './sqs-errors.ts';
 import { SqsQueueAddress } from './sqs-queue-address.ts';
 
 export interface SqsQueueNames {
@@ -22,13 +22,14 @@ type Attributes = Partial<Record<QueueAttributeName, string>>;
 
 const DAY_SECONDS = 86_400;
 /**
- * A dead letter's age counts from when the job was sent, so dead letters are kept longer than jobs, and as long as SQS
- * can (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html).
+ * The age of a dead letter counts from when the job was sent, so the retention of dead letters must be longer than that
+ * of jobs. It is the longest that SQS allows
+ * (https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html).
  */
 const JOB_RETENTION = String(4 * DAY_SECONDS);
 const DEAD_LETTER_RETENTION = String(14 * DAY_SECONDS);
 
-/** Makes the queue and its dead-letter queue, and sees to it that one leads to the other. */
+/** Creates the queue and its dead-letter queue, and sets the redrive policy of the queue. */
 export class SqsSetUp {
   readonly #calls: SqsCalls;
   readonly #names: SqsQueueNames;
@@ -38,7 +39,7 @@ export class SqsSetUp {
     this.#names = names;
   }
 
-  /** @returns one line for each thing made or changed */
+  /** @returns one line for each change */
   async prepare(options: QueueCallOptions = {}): Promise<readonly string[]> {
     const lines: string[] = [];
     const deadLetters = await this.makeDeadLetters(options, lines);
@@ -46,13 +47,13 @@ export class SqsSetUp {
     return lines;
   }
 
-  /** @returns the URL of the queue of jobs, made where it was missing */
+  /** Creates the job queue if it is missing. @returns its URL */
   async makeJobs(options: QueueCallOptions = {}): Promise<string> {
     const lines: string[] = [];
     return this.#makeJobs(await this.makeDeadLetters(options, lines), options, lines);
   }
 
-  /** @returns the URL of the dead-letter queue, made where it was missing */
+  /** Creates the dead-letter queue if it is missing. @returns its URL */
   async makeDeadLetters(options: QueueCallOptions = {}, lines: string[] = []): Promise<string> {
     const attributes = { MessageRetentionPeriod: DEAD_LETTER_RETENTION };
     return (await this.#make(this.#names.deadLetterName, attributes, options, lines)).url;
@@ -75,7 +76,7 @@ export class SqsSetUp {
       options,
       lines,
     );
-    if (!made) await this.#mendRedrive(url, RedrivePolicy, options, lines);
+    if (!made) await this.#correctRedrivePolicy(url, RedrivePolicy, options, lines);
     return url;
   }
 
@@ -86,24 +87,24 @@ export class SqsSetUp {
     lines: string[],
   ): Promise<{ url: string; made: boolean }> {
     const address = new SqsQueueAddress(this.#calls, name, null);
-    const there = await address.find(options);
-    if (there !== null) return { url: there, made: false };
+    const existing = await address.find(options);
+    if (existing !== null) return { url: existing, made: false };
     try {
       const { QueueUrl } = await this.#calls.within(`CreateQueue ${name}`, options, (client, abortSignal) =>
         client.send(new CreateQueueCommand({ QueueName: name, Attributes: attributes }), { abortSignal }),
       );
       if (QueueUrl === undefined)
-        throw new QueueError('queue_unavailable', `CreateQueue ${name} gave no URL`);
+        throw new QueueError('queue_unavailable', `CreateQueue ${name} returned no URL`);
       lines.push(`made the queue ${name}`);
       return { url: QueueUrl, made: true };
     } catch (error) {
-      if (!(error instanceof QueueError) || !isQueueThereAlready(error.cause)) throw error;
+      if (!(error instanceof QueueError) || !isExistingQueue(error.cause)) throw error;
       return { url: await address.url(), made: false };
     }
   }
 
-  /** A queue that is there already may lead nowhere, or to other dead letters, or give up at another count. */
-  async #mendRedrive(
+  /** An existing queue may have no redrive policy, another dead-letter queue or another `maxReceiveCount`. */
+  async #correctRedrivePolicy(
     url: string,
     RedrivePolicy: string,
     options: QueueCallOptions,
@@ -140,7 +141,7 @@ export class SqsSetUp {
 function samePolicy(one: string, other: string): boolean {
   const [first, second] = [one, other].map((policy) => {
     const { deadLetterTargetArn, maxReceiveCount } = JSON.parse(policy) as Record<string, unknown>;
-    // SQS gives the count as a number or as text, by who set it.
+    // SQS returns the count as a number or a string, depending on how it was set.
     return `${String(deadLetterTargetArn)} ${String(maxReceiveCount)}`;
   });
   return first === second;

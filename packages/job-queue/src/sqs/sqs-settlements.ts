@@ -10,42 +10,46 @@ import type { SqsCalls } from './sqs-calls.ts';
 import { entryFailures } from './sqs-errors.ts';
 
 /**
- * Nobody waits for an acknowledgement: copies made one after the other share one as well. A worker that dies meanwhile
- * leaves jobs that come again and find their copies there.
+ * Nothing waits for an acknowledgement, so those of successive copies are batched. If the worker dies before, the jobs
+ * are delivered again and find their copies in the store.
  */
 const ACKNOWLEDGE_LINGER_MS = 50;
 
-interface Hiding {
+interface VisibilityChange {
   readonly receipt: string | undefined;
   readonly seconds: number;
 }
 
-/** What becomes of the messages that were received at one address: several at once where they come together. */
+/** Acknowledges, hides and shows the messages of one queue, in batches where possible. */
 export class SqsSettlements {
   readonly url: string;
   readonly #calls: SqsCalls;
-  readonly #done: SqsBatches<string | undefined>;
-  readonly #hidden: SqsBatches<Hiding>;
+  readonly #acknowledgements: SqsBatches<string | undefined>;
+  readonly #visibilityChanges: SqsBatches<VisibilityChange>;
 
   constructor(calls: SqsCalls, url: string) {
     this.url = url;
     this.#calls = calls;
     const bytesOf = (): number => 0;
-    this.#done = new SqsBatches({
+    this.#acknowledgements = new SqsBatches({
       lingerMs: ACKNOWLEDGE_LINGER_MS,
       bytesOf,
       send: (receipts) => this.#delete(receipts),
     });
-    this.#hidden = new SqsBatches({ lingerMs: 0, bytesOf, send: (hidings) => this.#hide(hidings) });
+    this.#visibilityChanges = new SqsBatches({
+      lingerMs: 0,
+      bytesOf,
+      send: (changes) => this.#changeVisibility(changes),
+    });
   }
 
   acknowledge(receipt: string | undefined, options: QueueCallOptions): Promise<void> {
-    return this.#done.ask(receipt, options);
+    return this.#acknowledgements.send(receipt, options);
   }
 
   /** Makes the message visible again after `seconds`, a whole number. */
   hide(receipt: string | undefined, seconds: number, options: QueueCallOptions): Promise<void> {
-    return this.#hidden.ask({ receipt, seconds }, options);
+    return this.#visibilityChanges.send({ receipt, seconds }, options);
   }
 
   #delete(receipts: readonly (string | undefined)[]): Promise<readonly (QueueError | null)[]> {
@@ -63,9 +67,9 @@ export class SqsSettlements {
     });
   }
 
-  #hide(hidings: readonly Hiding[]): Promise<readonly (QueueError | null)[]> {
+  #changeVisibility(changes: readonly VisibilityChange[]): Promise<readonly (QueueError | null)[]> {
     const QueueUrl = this.url;
-    const entries = hidings.map(({ receipt, seconds }) => ({
+    const entries = changes.map(({ receipt, seconds }) => ({
       ReceiptHandle: receipt,
       VisibilityTimeout: seconds,
     }));
