@@ -103,6 +103,8 @@ const DAMAGED: readonly [name: string, text: () => string][] = [
       [pending, { leaseEnd: '1' }],
       [failed, { code: 'not a word' }],
       [failed, { originStatus: 7 }],
+      [failed, { originStatus: 302 }],
+      [failed, { originRetryAfterSeconds: 3_601 }],
       [failed, { originHost: 'a\nb' }],
       [failed, { originRetryAfterSeconds: '1\r\n' }],
     ] as const
