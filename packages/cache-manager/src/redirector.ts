@@ -1,50 +1,28 @@
 import { settleWithin } from '@cloud-mirror/waiting';
-import type { CacheManagerOptions } from './cache-manager-options.ts';
 import type { ChangeWaiters } from './change-waiters.ts';
-import {
-  lookUpGeneration,
-  copyKey,
-  freshToken,
-  type Copy,
-  type MirroredObject,
-} from '@cloud-mirror/mirrored-objects';
+import { Claims, type ClaimedMiss, type ClaimsParts } from './claims.ts';
+import { lookUpGeneration, copyKey, type Copy, type MirroredObject } from '@cloud-mirror/mirrored-objects';
 import { EntryStoreError, type Entry, type ErrorEntry, type PresentEntry } from '@cloud-mirror/entry-store';
-import { TooManyLookUps, type DirectLookUps } from './direct-lookups.ts';
+import { TooManyLookUps } from './direct-lookups.ts';
 import type { EntryMemory } from './entry-memory.ts';
 import { refusalOf, toOrigin } from './fallback.ts';
 import type { MarkerLists } from './marker-lists.ts';
 import { reportPartFailure } from './internal-error.ts';
-import { claimLeaseMs, type Miss } from './miss.ts';
+import type { MissResult } from './miss.ts';
 import type { FallbackReason, RedirectOutcome, RedirectRequest } from './redirect.ts';
-import {
-  beginProgress,
-  LAST_LOOK_MS,
-  LOOK_MS,
-  lookMs,
-  remainingMs,
-  type Progress,
-} from './request-progress.ts';
+import { beginProgress, LOOK_MS, lookMs, remainingMs, type Progress } from './request-progress.ts';
 import { decideByEntry, decideWithoutEntries, notNow, type Wishes } from './request-decision.ts';
 import { storeFailureOf } from './store-failure.ts';
-import { releaseUnanswered } from './unanswered-claim.ts';
+import { withinRequest } from './within-request.ts';
 
 /** Looks at one entry without any wait between them, before something must be wrong. */
 const LOOKS_AT_ONCE = 25;
-const LEAST_MISSES_AT_ONCE = 1000;
-const LATE = Symbol('late');
 
-export interface RedirectorParts {
-  readonly options: CacheManagerOptions;
+export interface RedirectorParts extends ClaimsParts {
   /** `null`: entries are read anew for each request. */
   readonly memory: EntryMemory | null;
   readonly waiters: ChangeWaiters;
   readonly markers: MarkerLists;
-  readonly miss: Miss;
-  readonly direct: DirectLookUps;
-  /** Aborted when the process ends. */
-  readonly ended: AbortSignal;
-  /** Keeps work going that outlives the request which began it. */
-  readonly background: <T>(work: Promise<T>) => Promise<T>;
 }
 
 /** An answer, or that the entry is worth another look. */
@@ -53,14 +31,11 @@ type Step = RedirectOutcome | 'look_again';
 /** Decides where one request goes: the rules of a request, in their order. */
 export class Redirector {
   readonly #parts: RedirectorParts;
-  readonly #missesAtOnce: number;
-  /** Claims being resolved. They outlive requests that do not wait, so those that wait do not bound them. */
-  #misses = 0;
+  readonly #claims: Claims;
 
   constructor(parts: RedirectorParts) {
     this.#parts = parts;
-    const { missesAtOnce, maxWaiting } = parts.options;
-    this.#missesAtOnce = missesAtOnce ?? Math.max(maxWaiting, LEAST_MISSES_AT_ONCE);
+    this.#claims = new Claims(parts);
   }
 
   async redirect(object: MirroredObject, request: RedirectRequest): Promise<RedirectOutcome> {
@@ -84,7 +59,7 @@ export class Redirector {
     const epoch = entries.epoch;
     let entry: Entry | null;
     try {
-      entry = await this.#inTime(progress, this.#entryFor(progress));
+      entry = await withinRequest(progress, this.#entryFor(progress));
     } catch (error) {
       this.#entriesFailed(error);
       return this.#withoutEntries(progress);
@@ -163,7 +138,7 @@ export class Redirector {
   async #forget(progress: Progress, token: string): Promise<Step> {
     this.#parts.memory?.forget(progress.object.id);
     try {
-      await this.#inTime(progress, this.#parts.options.entries.drop(progress.object.id, token));
+      await withinRequest(progress, this.#parts.options.entries.drop(progress.object.id, token));
     } catch (error) {
       this.#entriesFailed(error);
     }
@@ -171,56 +146,36 @@ export class Redirector {
   }
 
   async #claim(progress: Progress, overdue: ErrorEntry | null): Promise<Step> {
-    const { options, miss, direct, background, ended } = this.#parts;
-    const { object, request } = progress;
-    if (this.#misses >= this.#missesAtOnce) return this.#toOrigin(progress, 'too_many_waiting');
-    const token = freshToken();
-    const epoch = options.entries.epoch;
-    try {
-      const claiming = options.entries.claim(object.id, {
-        token,
-        leaseMs: claimLeaseMs(options.times),
-        copyingLeaseMs: options.times.copyingLeaseSeconds * 1000,
-      });
-      const result = await this.#inTime(progress, claiming);
-      if (!result.claimed) {
-        // By the entry store's clock, which decides, it is not overdue yet.
-        const notYet = overdue !== null && result.entry.token === overdue.token;
-        return notYet ? this.#toOrigin(progress, 'copy_failed', 'error', overdue.cause) : 'look_again';
-      }
-    } catch (error) {
-      this.#entriesFailed(error);
-      // The claim may have been made although its answer was lost, and nobody would send a job for it.
-      void background(releaseUnanswered(options.entries, object, token, ended));
-      return this.#withoutEntries(progress);
+    const claim = await this.#claims.claim(progress, overdue);
+    switch (claim.kind) {
+      case 'won':
+        return this.#awaitMiss(progress, claim);
+      case 'taken':
+        return 'look_again';
+      case 'too_many':
+        return this.#toOrigin(progress, 'too_many_waiting');
+      case 'not_due':
+        return this.#toOrigin(progress, 'copy_failed', 'error', claim.cause);
+      case 'entries_failed':
+        this.#entriesFailed(claim.error);
+        return this.#withoutEntries(progress);
     }
-    const notStored = Promise.withResolvers<'late'>();
-    // The job of an overdue failure is lost.
-    const sentGeneration = overdue === null ? progress.sentGeneration : null;
-    const claim = { token, epoch, requestId: request.requestId, sentGeneration };
-    this.#misses += 1;
-    const resolving = miss.resolve(object, claim, ended, () => notStored.resolve('late'));
-    const work = background(
-      resolving
-        .then((result) => {
-          if (result.kind === 'queued') direct.noteJob(object);
-          return result;
-        })
-        .finally(() => {
-          this.#misses -= 1;
-        }),
-    );
-    void background(miss.keepQueued(object, claim, resolving, ended));
+  }
+
+  /** A request that does not wait still gets a copy that is in the store, but does not wait for the origin's answer. */
+  async #awaitMiss(progress: Progress, miss: ClaimedMiss): Promise<Step> {
     const waits = this.#takesPlace(progress);
-    // Who does not wait still learns of a copy that is there, but not of what the origin says.
-    const wanted = waits ? work : Promise.race([work, notStored.promise]);
+    const late = 'late' as const;
+    const wanted = waits ? miss.result : Promise.race([miss.result, miss.notStored.then(() => late)]);
     const limit = waits ? lookMs(progress) : Math.min(LOOK_MS, lookMs(progress));
-    const result = await settleWithin(wanted, limit, 'late' as const, request.signal);
-    if (result === 'late') {
-      work.catch((error: unknown) => options.events?.unexpected?.(error));
-      const wantedTo = !waits && remainingMs(progress) > 0;
-      return wantedTo ? this.#toOrigin(progress, 'too_many_waiting') : this.#notNow(progress);
-    }
+    const result = await settleWithin(wanted, limit, late, progress.request.signal);
+    if (result !== late) return this.#stepAfter(progress, result);
+    miss.result.catch((error: unknown) => this.#parts.options.events?.unexpected?.(error));
+    const wantedTo = !waits && remainingMs(progress) > 0;
+    return wantedTo ? this.#toOrigin(progress, 'too_many_waiting') : this.#notNow(progress);
+  }
+
+  #stepAfter(progress: Progress, result: MissResult): Step | Promise<Step> {
     switch (result.kind) {
       case 'found':
         return this.#toCopy(progress, result.copy);
@@ -332,17 +287,6 @@ export class Redirector {
     message?: string,
   ): RedirectOutcome {
     return toOrigin(progress.request.url, reason, state, message);
-  }
-
-  /**
-   * Asks the entry store within the request's time, of which there may be less than the entry store's own limit.
-   * @throws EntryStoreError where it is over
-   */
-  async #inTime<T>(progress: Progress, asked: Promise<T>): Promise<T> {
-    const limit = Math.max(LAST_LOOK_MS, lookMs(progress));
-    const answer = await settleWithin<T, typeof LATE>(asked, limit, LATE);
-    if (answer === LATE) throw new EntryStoreError('no answer within the time of the request');
-    return answer;
   }
 
   /** Asks the object store within the request's time. */

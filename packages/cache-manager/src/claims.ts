@@ -1,0 +1,108 @@
+import { EntryStoreError, type ErrorEntry } from '@cloud-mirror/entry-store';
+import { freshToken } from '@cloud-mirror/mirrored-objects';
+import type { CacheManagerOptions } from './cache-manager-options.ts';
+import type { DirectLookUps } from './direct-lookups.ts';
+import { claimLeaseMs, type Miss, type MissResult } from './miss.ts';
+import type { Progress } from './request-progress.ts';
+import { releaseUnanswered } from './unanswered-claim.ts';
+import { withinRequest } from './within-request.ts';
+
+const LEAST_MISSES_AT_ONCE = 1000;
+
+export interface ClaimsParts {
+  readonly options: CacheManagerOptions;
+  readonly miss: Miss;
+  readonly direct: DirectLookUps;
+  /** Aborted when the process ends. */
+  readonly ended: AbortSignal;
+  /** Keeps work alive that outlives the request which began it. */
+  readonly background: <T>(work: Promise<T>) => Promise<T>;
+}
+
+/** The miss of a claim that was won. Its work goes on when the request that began it has been answered. */
+export interface ClaimedMiss {
+  readonly kind: 'won';
+  /** What the miss comes to. */
+  readonly result: Promise<MissResult>;
+  /** Resolves as soon as the store has said that there is no copy, before the origin has answered. */
+  readonly notStored: Promise<void>;
+}
+
+export type ClaimOutcome =
+  | ClaimedMiss
+  /** This process resolves as many misses as it may. */
+  | { readonly kind: 'too_many' }
+  /** Somebody else has the claim, or the entry has changed: look at it again. */
+  | { readonly kind: 'taken' }
+  /** The entry store's clock decides, and by that clock the failure is not overdue yet. */
+  | { readonly kind: 'not_due'; readonly cause: string }
+  | { readonly kind: 'entries_failed'; readonly error: EntryStoreError };
+
+/** Claims entries for requests, and resolves the miss of each claim that is won: single flight for each object. */
+export class Claims {
+  readonly #parts: ClaimsParts;
+  readonly #missesAtOnce: number;
+  /** Misses being resolved. They outlive requests that do not wait, so the limit of waiting requests does not bound them. */
+  #misses = 0;
+
+  constructor(parts: ClaimsParts) {
+    this.#parts = parts;
+    const { missesAtOnce, maxWaiting } = parts.options;
+    this.#missesAtOnce = missesAtOnce ?? Math.max(maxWaiting, LEAST_MISSES_AT_ONCE);
+  }
+
+  /**
+   * Claims the entry of the request's object and, if the claim is won, begins to resolve the miss.
+   * @param overdue the failure whose next try never came, if the entry has one
+   */
+  async claim(progress: Progress, overdue: ErrorEntry | null): Promise<ClaimOutcome> {
+    if (this.#misses >= this.#missesAtOnce) return { kind: 'too_many' };
+    const { options, background, ended } = this.#parts;
+    const { entries, times } = options;
+    const token = freshToken();
+    const { epoch } = entries;
+    try {
+      const claiming = entries.claim(progress.object.id, {
+        token,
+        leaseMs: claimLeaseMs(times),
+        copyingLeaseMs: times.copyingLeaseSeconds * 1000,
+      });
+      const result = await withinRequest(progress, claiming);
+      if (!result.claimed) {
+        const notYet = overdue !== null && result.entry.token === overdue.token;
+        return notYet ? { kind: 'not_due', cause: overdue.cause } : { kind: 'taken' };
+      }
+    } catch (error) {
+      if (!(error instanceof EntryStoreError)) throw error;
+      // The claim may have been made although its answer was lost, and nobody would send a job for it.
+      void background(releaseUnanswered(entries, progress.object, token, ended));
+      return { kind: 'entries_failed', error };
+    }
+    // The job of an overdue failure is lost.
+    const sentGeneration = overdue === null ? progress.sentGeneration : null;
+    return this.#resolveMiss(progress, { token, epoch, sentGeneration });
+  }
+
+  #resolveMiss(
+    { object, request }: Progress,
+    won: { readonly token: string; readonly epoch: number; readonly sentGeneration: string | null },
+  ): ClaimedMiss {
+    const { miss, direct, background, ended } = this.#parts;
+    const claim = { ...won, requestId: request.requestId };
+    const notStored = Promise.withResolvers<void>();
+    this.#misses += 1;
+    const resolving = miss.resolve(object, claim, ended, () => notStored.resolve());
+    const result = background(
+      resolving
+        .then((resolved) => {
+          if (resolved.kind === 'queued') direct.noteJob(object);
+          return resolved;
+        })
+        .finally(() => {
+          this.#misses -= 1;
+        }),
+    );
+    void background(miss.keepQueued(object, claim, resolving, ended));
+    return { kind: 'won', result, notStored: notStored.promise };
+  }
+}
