@@ -1,4 +1,13 @@
+export { CallsBesideSdk, learnAddresses } from './calls-beside-sdk.ts';
+export type { FirstTry, SdkRequest } from './calls-beside-sdk.ts';
 export { RenewableCredentials } from './credentials/renewable-credentials.ts';
 export type { CredentialsProvider } from './credentials/renewable-credentials.ts';
 export type { CredentialsSource } from './credentials/credentials-source.ts';
 export { namesRefusedCredentials } from './credentials/refused-credentials.ts';
+export type { PlainAnswer } from './plain-request.ts';
+export { answered, NOT_SENT, unclear } from './plain-try.ts';
+export type { PlainTry } from './plain-try.ts';
+export { encodeText, Presigner } from './presigner.ts';
+export type { SigningCredentials, UnsignedAddress } from './presigner.ts';
+export { sdkEndpoint } from './sdk-endpoint.ts';
+export type { SdkEndpoint } from './sdk-endpoint.ts';

@@ -1,7 +1,8 @@
 import { HeadObjectCommand } from '@aws-sdk/client-s3';
-import { getEndpointFromInstructions } from '@smithy/core/endpoints';
+import type { SdkEndpoint } from '@cloud-mirror/aws';
+import { sdkEndpoint } from '@cloud-mirror/aws';
 import { StorageError } from '@cloud-mirror/storage-provider';
-import { encodeText } from './presigner.ts';
+import { encodeText } from '@cloud-mirror/aws';
 import type { S3Calls } from './s3-calls.ts';
 
 /** Where a bucket is, and for which region requests to it are signed. */
@@ -11,12 +12,7 @@ export interface BucketEndpoint {
   readonly signingRegion: string;
 }
 
-/**
- * Asks the SDK where it sends requests about a bucket's objects, so that addresses for clients and requests without the
- * SDK go to the same host: it heeds `endpoint`, `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, endpoints of a profile, FIPS
- * and dual-stack settings, and the domains of the AWS partitions.
- * https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
- */
+/** Where the SDK sends requests about a bucket's objects; see {@link sdkEndpoint}. */
 export class BucketEndpoints {
   readonly #calls: S3Calls;
   #known: BucketEndpoint | null = null;
@@ -40,7 +36,7 @@ export class BucketEndpoints {
     const { bucket, client } = this.#calls;
     try {
       const input = { Bucket: bucket, Key: 'key' };
-      const found = await getEndpointFromInstructions(input, HeadObjectCommand, { ...client.config });
+      const found = await sdkEndpoint(input, HeadObjectCommand, { ...client.config });
       return toBucketEndpoint(found, bucket);
     } catch (error) {
       if (error instanceof StorageError) throw error;
@@ -53,19 +49,15 @@ export class BucketEndpoints {
   }
 }
 
-function toBucketEndpoint(
-  { url, properties }: { readonly url: URL; readonly properties?: Record<string, unknown> | undefined },
-  bucket: string,
-): BucketEndpoint {
-  const [scheme] = (properties?.['authSchemes'] ?? []) as { name?: string; signingRegion?: string }[];
-  if (scheme?.name !== 'sigv4' || scheme.signingRegion === undefined)
+function toBucketEndpoint({ url, scheme, signingRegion }: SdkEndpoint, bucket: string): BucketEndpoint {
+  if (scheme !== 'sigv4' || signingRegion === undefined)
     throw new StorageError(
       'store_rejected',
       `bucket ${bucket} is of a kind that is not supported (directory buckets and multi-region access points are not): use a general purpose bucket`,
     );
   const base = new URL(url);
   base.pathname = base.pathname.replace(/\/*$/, '/');
-  return { base, signingRegion: scheme.signingRegion };
+  return { base, signingRegion };
 }
 
 /** Path of an object as the SDK addresses it: the key's segments below the bucket's own address. */

@@ -1,7 +1,7 @@
 import { StorageError } from '@cloud-mirror/storage-provider';
 import type { BucketEndpoint, BucketEndpoints } from './bucket-endpoint.ts';
 import { objectPath } from './bucket-endpoint.ts';
-import { encodeText, Presigner } from './presigner.ts';
+import { encodeText, Presigner } from '@cloud-mirror/aws';
 import type { S3Calls } from './s3-calls.ts';
 
 /** Addresses of public copies: the key as one segment below `publicUrl`, or else below the bucket's own address. */

@@ -6,7 +6,7 @@ import { RenewableCredentials } from '@cloud-mirror/aws';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { StorageError } from '@cloud-mirror/storage-provider';
 import { orAborted, TimeLimit } from '@cloud-mirror/waiting';
-import type { PlainTry } from './plain-try.ts';
+import type { PlainTry } from '@cloud-mirror/aws';
 import { UnclearTry, withRetries } from './retry.ts';
 import { credentialsRefused, toStorageError } from './s3-error.ts';
 import type { S3StorageProviderOptions } from './s3-storage-provider-options.ts';

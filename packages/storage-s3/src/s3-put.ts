@@ -53,7 +53,7 @@ async function putWhole(
   payload: Buffer,
   options: PutOptions,
 ): Promise<StoredObject> {
-  const { calls, signed, conditions, verification } = writing;
+  const { calls, beside, conditions, verification } = writing;
   const metadata = options.metadata();
   const send = async (form: WriteForm, condition: WriteCondition) => {
     const put = {
@@ -66,7 +66,7 @@ async function putWhole(
     };
     const command = new PutObjectCommand({ Bucket: calls.bucket, ContentLength: payload.length, ...put });
     // Where one try is allowed it is the SDK's, as in every call: see S3Calls.send.
-    const plainTry = signed.begin(put);
+    const plainTry = beside.put(put);
     const { signal, attempts } = options;
     const sent = await calls.send(command, { what: 'PUT of an object', signal, attempts }, plainTry.send);
     plainTry.settledBySdk();

@@ -35,9 +35,7 @@ import type { Writing } from './writing.ts';
 import { putObject } from './s3-put.ts';
 import { createWriting } from './writing.ts';
 import type { S3StorageProviderOptions } from './s3-storage-provider-options.ts';
-import { SdkBypass } from './sdk-bypass.ts';
-import { SignedHead } from './signed-head.ts';
-import { SignedPut } from './signed-put.ts';
+import { ObjectCallsBesideSdk } from './object-calls-beside-sdk.ts';
 import { toStoredObject } from './stored-object.ts';
 
 /** Copies in one bucket of S3, or of a store that speaks its protocol. */
@@ -52,7 +50,7 @@ export class S3StorageProvider
   readonly #writing: Writing;
   readonly #publicAddresses: PublicAddresses;
   readonly #signedAddresses: SignedAddresses;
-  readonly #signedHead: SignedHead;
+  readonly #beside: ObjectCallsBesideSdk;
   readonly #capabilities = new S3Capabilities();
   readonly #record: CapabilityRecord;
 
@@ -63,16 +61,15 @@ export class S3StorageProvider
     const endpoints = new BucketEndpoints(this.#calls);
     this.#publicAddresses = new PublicAddresses(endpoints, options.publicUrl);
     this.#signedAddresses = new SignedAddresses(this.#calls, endpoints, options.signedUrlSeconds);
-    const bypass = new SdkBypass(this.#calls, endpoints);
+    this.#beside = new ObjectCallsBesideSdk(this.#calls, endpoints);
     this.#record = new CapabilityRecord(
       (key, call) => headObject(this.#calls, key, call),
       this.#capabilities,
     );
-    this.#signedHead = new SignedHead(this.#calls, endpoints, bypass);
     this.#writing = createWriting(options, {
       calls: this.#calls,
       capabilities: this.#capabilities,
-      signed: new SignedPut(this.#calls, bypass),
+      beside: this.#beside,
     });
   }
 
@@ -89,7 +86,7 @@ export class S3StorageProvider
   async head(key: string, options: CallOptions = {}): Promise<StoredObject | null> {
     this.#assertKey(key);
     const head = await this.#explained(key, options, () =>
-      headObject(this.#calls, key, options, this.#signedHead),
+      headObject(this.#calls, key, options, this.#beside),
     );
     return head === null ? null : toStoredObject(head);
   }

@@ -7,12 +7,12 @@ import type { S3Calls } from './s3-calls.ts';
 import type { S3Capabilities } from './s3-capabilities.ts';
 import type { S3StorageProviderOptions } from './s3-storage-provider-options.ts';
 import { DEFAULT_PART_BYTES, DEFAULT_PARTS_IN_FLIGHT } from './s3-storage-provider-options.ts';
-import type { SignedPut } from './signed-put.ts';
+import type { ObjectCallsBesideSdk } from './object-calls-beside-sdk.ts';
 
 /** What all writes of one provider share. */
 export interface Writing {
   readonly calls: S3Calls;
-  readonly signed: SignedPut;
+  readonly beside: ObjectCallsBesideSdk;
   readonly partBytes: number;
   readonly partsInFlight: number;
   readonly checksums: ChecksumKind;
@@ -24,13 +24,13 @@ export interface Writing {
 
 export function createWriting(
   options: S3StorageProviderOptions,
-  { calls, signed, capabilities }: Pick<Writing, 'calls' | 'signed' | 'capabilities'>,
+  { calls, beside, capabilities }: Pick<Writing, 'calls' | 'beside' | 'capabilities'>,
 ): Writing {
   const partBytes = options.partBytes ?? DEFAULT_PART_BYTES;
   const partsInFlight = options.partsInFlight ?? DEFAULT_PARTS_IN_FLIGHT;
   return {
     calls,
-    signed,
+    beside,
     partBytes,
     partsInFlight,
     checksums: options.checksums ?? 'when_supported',

@@ -138,15 +138,14 @@ class SqsConnection implements SqsSender {
     { abortSignal }: { readonly abortSignal: AbortSignal },
   ): Promise<Omit<Output, '$metadata'>> {
     const operation = command.constructor.name.replace(/Command$/, '');
-    if (!PLAIN_OPERATIONS.has(operation) || !this.#plain.canCall(command.input))
-      return this.#bySdk(command, abortSignal);
-    const used = this.#credentials.current;
-    const plain = await this.#plain.call(operation, command.input, abortSignal);
-    if (typeof plain === 'object') return plain as Output;
-    if (plain === 'throttled') await sleep(jittered(THROTTLED_PAUSE_MS), undefined, { signal: abortSignal });
+    if (!PLAIN_OPERATIONS.has(operation)) return this.#bySdk(command, abortSignal);
+    const plain = this.#plain.call(operation, command.input);
+    const tried = await plain.send(abortSignal);
+    if (tried.kind === 'answered') return tried.answer as Output;
+    if (tried.kind === 'unclear' && tried.pause)
+      await sleep(jittered(THROTTLED_PAUSE_MS), undefined, { signal: abortSignal });
     const answer = await this.#bySdk(command, abortSignal);
-    // Throttling and renewed credentials do not mean that the server refuses calls without the SDK.
-    if (plain === 'unknown' && this.#credentials.current === used) this.#plain.pause();
+    plain.settledBySdk();
     return answer;
   }
 
@@ -194,6 +193,11 @@ function connect(
   return new SqsConnection(
     client,
     credentials,
-    new PlainCalls({ client, agents: [httpAgent, httpsAgent], connectTimeoutMs: options.requestTimeoutMs }),
+    new PlainCalls({
+      client,
+      credentials,
+      agents: [httpAgent, httpsAgent],
+      connectTimeoutMs: options.requestTimeoutMs,
+    }),
   );
 }

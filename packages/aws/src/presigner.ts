@@ -7,15 +7,19 @@ export interface SigningCredentials {
   readonly sessionToken?: string | undefined;
 }
 
-/** What is signed: nothing but the host binds whoever follows the address. */
+/** What is signed. Whoever follows the address is bound to its method, path and query, the host, and `headers`. */
 export interface UnsignedAddress {
-  readonly method: 'GET' | 'HEAD';
+  readonly method: 'GET' | 'HEAD' | 'PUT' | 'DELETE' | 'POST';
   /** With its port where that is not the scheme's own. */
   readonly host: string;
   /** Percent-encoded, segment by segment. */
   readonly path: string;
   /** How long the address works from `date`. */
   readonly seconds: number;
+  /** Sub-resources and other parameters, not encoded: `{ uploadId: 'x', partNumber: '1' }`, `{ uploads: '' }`. */
+  readonly query?: Readonly<Record<string, string>> | undefined;
+  /** Headers that have to be sent with just these values, beside `host`. Names in lower case. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
 interface Unsigned {
@@ -25,6 +29,7 @@ interface Unsigned {
   readonly seconds: number;
   /** The very ones: providers give new ones when they change. */
   readonly credentials: SigningCredentials;
+  /** All parameters but `X-Amz-SignedHeaders`. */
   readonly query: string;
   readonly time: string;
   readonly scope: string;
@@ -48,14 +53,17 @@ export class Presigner {
     this.#region = region;
   }
 
-  /** The query, without its `?`. */
+  /** The query, without its `?`. It includes `query` of the address. */
   sign(
-    { method, host, path, seconds }: UnsignedAddress,
+    { method, host, path, seconds, query: own = {}, headers = {} }: UnsignedAddress,
     credentials: SigningCredentials,
     date: Date,
   ): string {
-    const { query, time, scope, hmac } = this.#unsigned(credentials, date, seconds);
-    const request = `${method}\n${path}\n${query}\nhost:${host}\n\nhost\nUNSIGNED-PAYLOAD`;
+    const { query: common, time, scope, hmac } = this.#unsigned(credentials, date, seconds);
+    const signed: readonly (readonly [string, string])[] = [['host', host], ...Object.entries(headers)];
+    const isPlain = signed.length === 1 && Object.keys(own).length === 0;
+    const query = isPlain ? `${common}&X-Amz-SignedHeaders=host` : withOwn(common, own, signed);
+    const request = `${method}\n${path}\n${query}\n${canonicalHeaders(signed)}\nUNSIGNED-PAYLOAD`;
     const signature = hmac.hex(`${ALGORITHM}\n${time}\n${scope}\n${hash('sha256', request)}`);
     return `${query}&X-Amz-Signature=${signature}`;
   }
@@ -77,7 +85,6 @@ export class Presigner {
       `X-Amz-Date=${time}`,
       `X-Amz-Expires=${seconds}`,
       ...(sessionToken === undefined ? [] : [`X-Amz-Security-Token=${encodeText(sessionToken)}`]),
-      'X-Amz-SignedHeaders=host',
     ].join('&');
     const hmac = this.#signing(day, secretAccessKey);
     return (this.#last = { second, seconds, credentials, query, time, scope, hmac });
@@ -92,6 +99,36 @@ export class Presigner {
     }
     return this.#key.hmac;
   }
+}
+
+/** All parameters in the order of their names, which is the one that is signed. */
+function withOwn(
+  common: string,
+  own: Readonly<Record<string, string>>,
+  headers: readonly (readonly [string, string])[],
+): string {
+  const parameters = [
+    ...common.split('&').map((parameter) => parameter.split('=') as [string, string]),
+    ['X-Amz-SignedHeaders', encodeText(namesOf(headers))] as const,
+    ...Object.entries(own).map(([name, value]) => [encodeText(name), encodeText(value)] as const),
+  ];
+  return parameters
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, value]) => `${name}=${value}`)
+    .join('&');
+}
+
+/** https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html */
+function canonicalHeaders(headers: readonly (readonly [string, string])[]): string {
+  const lines = headers.map(([name, value]) => `${name}:${value.trim().replace(/\s+/g, ' ')}\n`);
+  return `${lines.sort().join('')}\n${namesOf(headers)}`;
+}
+
+function namesOf(headers: readonly (readonly [string, string])[]): string {
+  return headers
+    .map(([name]) => name)
+    .sort()
+    .join(';');
 }
 
 const BLOCK_BYTES = 64;

@@ -3,33 +3,33 @@ import type { Agent as HttpAgent, IncomingHttpHeaders } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { Agent as HttpsAgent } from 'node:https';
 
-/** As for requests of the SDK. */
-const CONNECT_TIMEOUT_MS = 5_000;
+/** Longest body of an answer: SQS gives ten messages of 1 MiB together. */
+const MOST_BODY_BYTES = 16 * 1024 * 1024;
 
 export interface PlainRequest {
   /** Scheme and host of it. */
   readonly base: URL;
   /** With its query. Sent as it is: another form of it, as URLs are brought into, would not be what was signed. */
   readonly path: string;
-  readonly method: 'HEAD' | 'PUT';
+  readonly method: 'HEAD' | 'PUT' | 'POST';
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: Buffer;
+  readonly body?: Buffer | string;
   readonly signal: AbortSignal;
 }
 
 export interface PlainAnswer {
   readonly statusCode: number | undefined;
   readonly headers: IncomingHttpHeaders;
-  /** Whether a body came, which was thrown away. */
-  readonly hasBody: boolean;
+  readonly body: string;
 }
 
 /**
- * An answer that came whole. Rejects where there is none, or `signal` is aborted before its end: one that stalls in its
- * middle would hold its connection for good, with nobody left to end it.
+ * The whole of an answer. Rejects where there is none, or `signal` is aborted before its end: an answer that stalls in the
+ * middle would hold its connection for good.
  */
 export function plainRequest(
   [httpAgent, httpsAgent]: readonly [HttpAgent, HttpsAgent],
+  connectTimeoutMs: number,
   { base, path, method, headers, body, signal }: PlainRequest,
 ): Promise<PlainAnswer> {
   const { promise, resolve, reject } = Promise.withResolvers<PlainAnswer>();
@@ -42,20 +42,25 @@ export function plainRequest(
       ? httpsRequest({ ...options, agent: httpsAgent })
       : httpRequest({ ...options, agent: httpAgent });
   request.once('response', (response) => {
-    let hasBody = false;
-    response.on('data', () => {
-      hasBody = true;
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    response.on('data', (chunk: Buffer) => {
+      chunks.push(chunk);
+      bytes += chunk.length;
+      if (bytes > MOST_BODY_BYTES) response.destroy(new Error('the answer is too long'));
     });
     response.on('error', reject);
     // The connection is free only once the answer was read.
-    response.once('end', () =>
-      resolve({ statusCode: response.statusCode, headers: response.headers, hasBody }),
-    );
+    response.once('end', () => {
+      const { statusCode, headers: received, complete } = response;
+      if (!complete) return reject(new Error('the answer was cut'));
+      resolve({ statusCode, headers: received, body: Buffer.concat(chunks).toString() });
+    });
   });
   request.on('error', reject);
   request.once('socket', (socket) => {
     if (!socket.connecting) return;
-    const timer = setTimeout(() => socket.destroy(new Error('no connection')), CONNECT_TIMEOUT_MS);
+    const timer = setTimeout(() => socket.destroy(new Error('no connection')), connectTimeoutMs);
     const end = (): void => clearTimeout(timer);
     socket.once('connect', end).once('close', end);
   });

@@ -16,7 +16,7 @@ export function answered<Answer>(answer: Answer): PlainTry<Answer> {
   return { kind: 'answered', answer };
 }
 
-/** @param status none where no answer came */
+/** @param status `undefined` where no answer came */
 export function unclear(status?: number): PlainTry<never> {
   return { kind: 'unclear', pause: status !== undefined && (status >= 500 || status === 429) };
 }
