@@ -6,7 +6,7 @@ import { rewriteUrl } from '../src/index.ts';
 
 const where = { mirror: 'https://mirror.example.com', service: 's3', region: 'us-west-1' };
 
-/** The function that docs/clients.md gives to shells. */
+/** The shell function in docs/clients.md. */
 async function documentedFunction(): Promise<string> {
   const page = await readFile(new URL('../../../docs/clients.md', import.meta.url), 'utf8');
   const found = /```sh\n(# mirrored .*?)```/s.exec(page)?.[1];
@@ -16,10 +16,10 @@ async function documentedFunction(): Promise<string> {
 
 test.each([
   'https://artifacts.example.com/builds/1/app.tar.gz',
-  // Of this one base64 has a + and a /, padding, and more than one line.
+  // Its base64 has a + and a /, padding, and more than one line.
   `https://example.com/~~~???/${'long/'.repeat(40)}ü`,
   'https://example.com/a%20b?c=d&e=100%#fragment',
-])('the documented shell function makes the address of %s', async (origin) => {
+])('the documented shell function returns the mirrored address of %s', async (origin) => {
   const script = `${await documentedFunction()}\nmirrored "$1"`;
   const { stdout } = await promisify(execFile)('bash', ['-c', script, 'bash', origin], {
     env: { PATH: process.env['PATH'], MIRROR: where.mirror, SERVICE: where.service, REGION: where.region },

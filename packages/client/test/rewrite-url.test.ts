@@ -17,7 +17,7 @@ function faultOf(run: () => unknown): RewriteError {
   throw new Error('nothing was thrown');
 }
 
-/** Text without what an origin URL may not hold: white space, control characters, backslashes, lone surrogates. */
+/** Text without what an origin URL must not contain: white space, control characters, backslashes, lone surrogates. */
 const urlText = fc
   .string({ unit: 'grapheme', maxLength: 60 })
   .map((text) => text.replace(/[\s\p{Cc}\\#]/gu, '~'))
@@ -25,7 +25,7 @@ const urlText = fc
 
 describe('rewriteUrl', () => {
   test('puts the unpadded base64url of the URL into the path', () => {
-    // Of RFC 4648's alphabets this URL tells: `?` and `>` meet their `_` and `-`.
+    // This URL distinguishes the two alphabets of RFC 4648: `?` and `>` encode to characters that differ.
     const origin = 'https://example.com/a?b=~~>>??c';
     const address = rewriteUrl(origin, where);
     expect(address).toBe(prefix + Buffer.from(origin).toString('base64url'));
@@ -37,7 +37,7 @@ describe('rewriteUrl', () => {
     expect(decodeMirroredUrl(rewriteUrl(`${origin}#part`, where)).originUrl).toBe(origin);
   });
 
-  test('comes back from decodeMirroredUrl, whatever the URL', () => {
+  test('is inverted by decodeMirroredUrl for every URL', () => {
     fc.assert(
       fc.property(
         fc.webUrl({ withQueryParameters: true }),
@@ -62,7 +62,7 @@ describe('rewriteUrl', () => {
     );
   });
 
-  test('agrees with what a shell makes by base64 and tr', async () => {
+  test('agrees with base64 and tr in a shell', async () => {
     const origin = 'https://example.com/builds/~~~???/ü';
     const script = `printf %s "$1" | base64 | tr '+/' '-_' | tr -d '=\\n'`;
     const { stdout } = await promisify(execFile)('bash', ['-c', script, 'bash', origin]);
@@ -76,7 +76,7 @@ describe('rewriteUrl', () => {
       'https://example.com/mirror/v1/redirect/',
     ],
     ['a mirror with a port', 'http://127.0.0.1:8080', 'http://127.0.0.1:8080/v1/redirect/'],
-  ])('takes %s', (_, mirror, expected) => {
+  ])('accepts %s', (_, mirror, expected) => {
     expect(rewriteUrl('https://example.com/x', { ...where, mirror }).startsWith(expected)).toBe(true);
   });
 
@@ -113,7 +113,7 @@ describe('rewriteUrl', () => {
     },
   );
 
-  test.each(['', '.', '..'])('refuses the region %j, which is no path segment', (region) => {
+  test.each(['', '.', '..'])('refuses the region %j, which is not a path segment', (region) => {
     const error = faultOf(() => rewriteUrl('https://example.com/x', { ...where, region }));
     expect(error.code).toBe('not_a_path_segment');
   });
@@ -128,7 +128,7 @@ describe('fileName', () => {
     ['https://example.com/a/download', 'download.bin'],
     ['https://example.com/a/', 'artifact.bin'],
     ['https://example.com', 'artifact.bin'],
-  ])('true takes the name of %s', (origin, name) => {
+  ])('is the name in the URL for true: %s', (origin, name) => {
     expect(
       rewriteUrl(origin, { ...where, fileName: true })
         .split('/')
@@ -136,12 +136,12 @@ describe('fileName', () => {
     ).toBe(name);
   });
 
-  test.each(['noDot', '', '.', '..', 'a/b.c', 'a\\b.c', 'a\n.c'])('refuses %j', (fileName) => {
+  test.each(['noDot', '', '.', '..', 'a/b.c', 'a\\b.c', 'a\n.c'])('must not be %j', (fileName) => {
     const error = faultOf(() => rewriteUrl('https://example.com/x', { ...where, fileName }));
     expect(error.code).toBe('file_name_unusable');
   });
 
-  test('of a URL without one is null', () => {
+  test('is null for a URL without a file name', () => {
     expect(fileNameOfUrl('https://example.com/a/')).toBeNull();
     expect(fileNameOfUrl('https://example.com/a/%2e%2e')).toBeNull();
     expect(fileNameOfUrl('https://example.com/a/x')).toBe('x');
@@ -163,12 +163,12 @@ describe('decodeMirroredUrl', () => {
       `${prefix}${Buffer.from('https://example.com/').toString('base64url').replace(/8$/, '9')}`,
     ],
     ['bytes that are not UTF-8', prefix + Buffer.from([0x68, 0xff]).toString('base64url')],
-    ['no URL', prefix + Buffer.from('hello').toString('base64url')],
+    ['a parameter that is not a URL', prefix + Buffer.from('hello').toString('base64url')],
     ['credentials', prefix + Buffer.from('https://u:p@example.com/').toString('base64url')],
     ['a fragment', prefix + Buffer.from('https://example.com/#a').toString('base64url')],
     ['a second segment without a dot', `${prefix}${encoded}/name`],
     ['a region that cannot be decoded', `https://m.example/v1/redirect/s3/%ff/${encoded}`],
-    ['no URL at all', 'v1/redirect'],
+    ['an address that is not a URL', 'v1/redirect'],
   ])('refuses %s', (_, address) => {
     expect(faultOf(() => decodeMirroredUrl(address)).code).toBe('not_a_mirrored_url');
   });

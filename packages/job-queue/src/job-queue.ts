@@ -96,7 +96,7 @@ export interface DeadLetter {
 export type QueueErrorCode =
   | 'queue_unavailable' // cannot be reached, 5xx, throttled, time limit
   | 'queue_forbidden'
-  | 'queue_missing' // there is no such queue
+  | 'queue_missing' // the queue does not exist
   | 'purge_in_progress'
   | 'delivery_lost' // the visibility ended, so another consumer may have the job
   | 'queue_rejected'; // the queue refuses the request; `retryable`: it may accept it later

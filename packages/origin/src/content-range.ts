@@ -1,4 +1,7 @@
-/** A byte Content-Range (RFC 9110, 14.4; unit names are case-insensitive, 14.1). Positions start at 0, `last` is inclusive, `size` is the complete length. */
+/**
+ * A byte Content-Range (RFC 9110, 14.4; unit names are case-insensitive, 14.1). Positions start at 0, `last` is
+ * inclusive, `size` is the complete length.
+ */
 export type ContentRange =
   | {
       readonly kind: 'satisfied';

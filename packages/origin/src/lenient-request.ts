@@ -27,8 +27,8 @@ export interface LenientResponse {
 /**
  * Sends one request with Node's HTTP client and its lenient parser. It accepts answers that undici refuses although RFC
  * 9110 and 9112 let a client accept them: an unrequested 100 (Continue) (RFC 9110, 15.2), lines that end with a bare LF
- * (RFC 9112, 2.2), folded header lines (5.2), Content-Length together with Transfer-Encoding, and Content-Length repeated
- * with one value (6.3).
+ * (RFC 9112, 2.2), folded header lines (5.2), Content-Length together with Transfer-Encoding, and Content-Length
+ * repeated with equal values (6.3).
  *
  * Lenient parsing allows response smuggling if a connection carries more than one answer. So each request has its own
  * connection: nothing was sent on it before, and it is closed after the answer.
@@ -40,7 +40,7 @@ export async function requestLeniently(options: LenientRequest): Promise<Lenient
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const head = new AnswerHead(maxHeaderBytes);
   const connection = Duplex.from({ writable: socket, readable: socket.pipe(head) });
-  // The request reports errors while it listens. Later ones have no reader.
+  // Until the answer ends, the request reports these errors. Without a listener, later ones would be uncaught.
   for (const stream of [socket, head, connection]) stream.on('error', ignore);
   const request = httpRequest({
     createConnection: () => connection,
@@ -61,7 +61,7 @@ export async function requestLeniently(options: LenientRequest): Promise<Lenient
   const response = await promise;
   response.once('close', () => socket.destroy());
   try {
-    if (DOUBTFUL_CODING.test(head.text))
+    if (AMBIGUOUS_CODING.test(head.text))
       throw new UnreadableAnswerError('has a Transfer-Encoding that can be read in two ways');
     return { status: response.statusCode ?? 0, headers: headersOf(response), body: response };
   } catch (error) {
@@ -89,7 +89,7 @@ function headersOf({ rawHeaders }: IncomingMessage): Record<string, string[]> {
  * A tab or a fold in Transfer-Encoding stops the parser from decoding the chunks, but Node reports the value without
  * it. The chunk framing would become part of the object.
  */
-const DOUBTFUL_CODING = /^transfer-encoding[\t ]*:(?:[^\r\n]*\t|[^\n]*\n[\t ])/im;
+const AMBIGUOUS_CODING = /^transfer-encoding[\t ]*:(?:[^\r\n]*\t|[^\n]*\n[\t ])/im;
 
 /** Replaces each fold with a space (RFC 9112, 5.2) and refuses control characters (RFC 9110, 5.5). */
 function fieldValue(raw: string): string {

@@ -5,7 +5,8 @@ import { localOrigin, readAll, serveHttp, serveRaw } from './support/local-origi
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody';
 const CHUNKED = '4\r\nbody\r\n0\r\n\r\n';
 
-function twice(fields: string): string {
+/** An answer with the given Content-Length fields, of which there are several. */
+function withLengths(fields: string): string {
   return `HTTP/1.1 200 OK\r\n${fields}\r\nETag: "a"\r\n\r\nbody`;
 }
 
@@ -42,16 +43,16 @@ describe('an answer that RFC 9110 and 9112 let a client accept is accepted', () 
     ['in HTTP/1.0', 'HTTP/1.0 200 OK\r\nContent-Length: 4\r\n\r\nbody'],
     ['in a later HTTP/1.x', 'HTTP/1.2 200 OK\r\nContent-Length: 4\r\n\r\nbody'],
     ['with folded headers', 'HTTP/1.1 200 OK\r\nX-Long: a\r\n  b\r\nContent-Length: 4\r\n\r\nbody'],
-    ['with Content-Length twice', twice('Content-Length: 4\r\nContent-Length: 4')],
+    ['with Content-Length twice', withLengths('Content-Length: 4\r\nContent-Length: 4')],
     [
       'with Content-Length three times',
-      twice('content-length:4\r\nX: y\r\nCONTENT-LENGTH: \t4 \r\nContent-Length: 4'),
+      withLengths('content-length:4\r\nX: y\r\nCONTENT-LENGTH: \t4 \r\nContent-Length: 4'),
     ],
-    ['with a list of equal Content-Lengths', twice('Content-Length: 4, 4')],
-    ['with two lists of equal Content-Lengths', twice('Content-Length: 4,4\r\nContent-Length: 4')],
+    ['with a list of equal Content-Lengths', withLengths('Content-Length: 4, 4')],
+    ['with two lists of equal Content-Lengths', withLengths('Content-Length: 4,4\r\nContent-Length: 4')],
     [
       'with Content-Length twice after a 100',
-      `HTTP/1.1 100 Continue\r\n\r\n${twice('Content-Length: 4\r\nContent-Length: 4')}`,
+      `HTTP/1.1 100 Continue\r\n\r\n${withLengths('Content-Length: 4\r\nContent-Length: 4')}`,
     ],
     [
       'with Content-Length twice and bare line feeds',
@@ -118,7 +119,7 @@ describe('an answer that RFC 9110 and 9112 let a client accept is accepted', () 
       (length: number) => `Content-Length: ${length}\r\nContent-Length: ${length}`,
     ],
     ['with a list', (length: number) => `Content-Length: ${length}, ${length}`],
-  ])('in full, whatever its size, %s, in packets of any length', async (_, fields) => {
+  ])('in full, %s, if it is large and arrives in packets of any length', async (_, fields) => {
     const bytes = Buffer.alloc(900_000, 'abcdefghij');
     await using server = await serveRaw((socket) => {
       socket.setNoDelay(true);
@@ -147,7 +148,7 @@ describe('an answer that RFC 9110 and 9112 let a client accept is accepted', () 
     );
   });
 
-  test('and is named if its connection is reset', async () => {
+  test('but is an error that names the reset if its connection is reset', async () => {
     await using server = await serveRaw((socket) => {
       socket.write('HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 10\r\n', () =>
         socket.resetAndDestroy(),
@@ -222,7 +223,7 @@ describe('the error for an unreadable answer says what is wrong with it', () => 
       'has a Content-Length that is not one number',
     ],
     [
-      'Content-Length twice beside a Transfer-Encoding',
+      'Content-Length twice and a Transfer-Encoding',
       `HTTP/1.1 200 OK\r\nContent-Length: 4\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n${CHUNKED}`,
       'has more than one Content-Length',
     ],
