@@ -22,12 +22,12 @@ import { sourceRefusal } from './request-decision.ts';
 import { reportStatus } from './status.ts';
 
 const MARKER_LIST_MS = 60_000;
-/** How long work that nobody waits for may go on when the process ends, in milliseconds. */
+/** The drain limit for background work when the process ends, in milliseconds. */
 const LAST_WORK_MS = 5_000;
 
 /**
- * Knows where copies are and sees to it that missing ones are made. One for each front end process; keeps a
- * subscription and the purge markers while it lives, so dispose of it.
+ * Finds copies and has missing ones made. Each front end process has one. It holds a subscription and reads the purge
+ * markers at an interval, so it must be disposed.
  */
 export class CacheManager implements AsyncDisposable {
   readonly backends: Backends;
@@ -48,7 +48,7 @@ export class CacheManager implements AsyncDisposable {
       options.events?.partFailed?.('store', backend, error),
     );
     const parts = { ...options, markers: this.#markers };
-    // Before all other subscriptions: who is told of a change and looks again must not be shown what was remembered.
+    // The memory must subscribe first: a request that a change wakes must not find the remembered entry.
     this.#memory = options.remembersHits === true ? new EntryMemory(options) : null;
     this.#hits =
       this.#memory === null
@@ -68,14 +68,14 @@ export class CacheManager implements AsyncDisposable {
     this.#markers.start(options.markerListMs ?? MARKER_LIST_MS, () => options.entries.epoch);
   }
 
-  /** Requests that wait for a copy now. */
+  /** Number of requests that are waiting for a copy. */
   get waiting(): number {
     return this.#waiters.count;
   }
 
   /**
-   * Answers where a client finds its artifact, within the time that it wants to wait. A part that fails is an answer
-   * too, never an exception.
+   * Decides where to redirect a client, within the time that it wants to wait. The failure of a part gives an outcome, not
+   * an exception.
    */
   async redirect(request: RedirectRequest): Promise<RedirectOutcome> {
     if (request.object) return this.#redirector.redirect(request.object, request);
@@ -87,8 +87,8 @@ export class CacheManager implements AsyncDisposable {
   }
 
   /**
-   * The object that requests for `url` are about, for {@link recallHit}, {@link findHit} and {@link redirect}; may be kept.
-   * `null` where `redirect` has another answer to them than a copy.
+   * The object of requests for `url`, for {@link recallHit}, {@link findHit} and {@link redirect}. Callers may keep it.
+   * `null` if the back end is unknown or the URL is not allowed.
    */
   objectOf(service: string, region: string, url: URL): MirroredObject | null {
     const backend = this.backends.get(backendName(service, region));
@@ -96,14 +96,14 @@ export class CacheManager implements AsyncDisposable {
     return mirroredObject(backend, url.href);
   }
 
-  /** The copy that `redirect` leads to, where memory alone says so; `null`: ask further. */
+  /** A remembered hit: the copy to which `redirect` would lead. `null` if memory alone cannot decide. */
   recallHit(object: MirroredObject): Copy | null {
     return this.#hits?.recall(object) ?? null;
   }
 
   /**
-   * The copy that `redirect` leads to, where one read of the entry says so; else ask `redirect`, and tell it where the entry
-   * was `missing`.
+   * A hit found by one read of the entry: the copy to which `redirect` would lead. In every other case call `redirect`, with
+   * `missing` set if the result is `missing`.
    */
   async findHit(object: MirroredObject): Promise<Copy | 'missing' | null> {
     return this.#hits?.find(object) ?? null;
@@ -119,19 +119,19 @@ export class CacheManager implements AsyncDisposable {
   }
 
   /**
-   * Forgets the entries of every back end, of a service, or of one of its regions. Objects and purge markers stay.
-   * @returns how many entries went
+   * Drops the entries of every back end, of a service, or of one of its regions. Objects and purge markers stay.
+   * @returns the number of entries dropped
    * @throws UnknownBackendError, EntryStoreError
    */
   async flush(service?: string, region?: string): Promise<number> {
     const backends =
       service === undefined ? [...this.backends.values()] : this.backendsOf(service, region ?? 'all');
-    const forgotten = await this.#options.entries.flush(backends.map(({ name }) => name));
+    const dropped = await this.#options.entries.flush(backends.map(({ name }) => name));
     this.#memory?.forgetAll();
-    return forgotten;
+    return dropped;
   }
 
-  /** Tells what is known of an object in one back end. @throws UnknownBackendError */
+  /** The state of an object in one back end. @throws UnknownBackendError */
   async status(service: string, region: string, url: URL): Promise<StatusReport> {
     const [backend] = this.backendsOf(service, region);
     if (backend === undefined) throw new UnknownBackendError(service, region, [...this.backends.keys()]);
@@ -139,7 +139,7 @@ export class CacheManager implements AsyncDisposable {
     return reportStatus(object, { ...this.#options, markers: this.#markers }, this.#ended.signal);
   }
 
-  /** The back ends that operators name by `service` and `region`, or `all` regions. @throws UnknownBackendError */
+  /** The back ends of `service` and `region`, or of all its regions if `region` is `all`. @throws UnknownBackendError */
   backendsOf(service: string, region: string): Backend[] {
     const found = [...this.backends.values()].filter(
       (backend) => backend.service === service && (region === 'all' || backend.region === region),
@@ -157,7 +157,7 @@ export class CacheManager implements AsyncDisposable {
     await Promise.allSettled(this.#background);
   }
 
-  /** Watches work that may outlive the request it was begun for. */
+  /** Keeps track of work that may outlive the request that began it. */
   #keep<T>(work: Promise<T>): Promise<T> {
     this.#background.add(work);
     work.then(
@@ -168,7 +168,7 @@ export class CacheManager implements AsyncDisposable {
   }
 }
 
-/** The configuration names no such service or region. */
+/** The configuration has no such service or region. */
 export class UnknownBackendError extends Error {
   override readonly name = 'UnknownBackendError';
   readonly code = 'unknown_backend';

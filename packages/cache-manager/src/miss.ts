@@ -17,27 +17,27 @@ import { publicCause } from './public-cause.ts';
 import { stackWithCauses } from './stack-with-causes.ts';
 import { storeFailureOf, type StoreFailure } from './store-failure.ts';
 
-/** Until a claim is kept whose job was sent, in milliseconds. */
+/** Delay between sending the job of a claim and extending the claim's lease, in milliseconds. */
 const KEEP_AFTER_MS = 500;
 
-/** The claim that this process won for an object. */
+/** A claim that this process won for an object. */
 export interface WonClaim {
   readonly token: string;
   /** Number of the entry store's connection when the claim was made. */
   readonly epoch: number;
   readonly requestId: string;
   /**
-   * Generation of a job that the request has sent under an earlier claim, which was lost with the entry store's contents;
-   * `null`: it sent none. That job takes the new claim as well.
+   * Generation of the job that the request sent under an earlier claim, which the entry store has lost; `null` if it sent
+   * none. That job can take the new claim too.
    */
   readonly sentGeneration: string | null;
 }
 
 export type MissResult =
   | { readonly kind: 'found'; readonly copy: Copy }
-  /** A job is on its way. `sent`: for this claim, and not for an earlier one. */
+  /** A job is in the queue. `sent` is true if it was sent for this claim, false if for an earlier one. */
   | { readonly kind: 'queued'; readonly generation: string; readonly sent: boolean }
-  /** What was found out cannot be trusted or written down: look at the entry again. */
+  /** The result cannot be trusted or written to the entry store. The request must read the entry again. */
   | { readonly kind: 'start_over' }
   | { readonly kind: 'origin_failed'; readonly error: OriginError }
   | { readonly kind: 'store_failed'; readonly reason: StoreFailure }
@@ -47,7 +47,7 @@ type MissOptions = Pick<CacheManagerOptions, 'entries' | 'origin' | 'times' | 'e
   readonly markers: MarkerLists;
 };
 
-/** What the winner of a claim does with it: look in the store and at the origin, side by side, then send the job. */
+/** Resolves a miss for the winner of a claim: looks in the store and asks the origin in parallel, then sends the job. */
 export class Miss {
   readonly #options: MissOptions;
 
@@ -56,8 +56,9 @@ export class Miss {
   }
 
   /**
-   * Never rejects but by a programming error. `onNotStored` is called as soon as the store has said that there is no
-   * copy. `ended` ends the work when the process does, not when a client goes away.
+   * Rejects only because of a programming error.
+   * @param ended ends the work when the process ends, not when a client disconnects
+   * @param onNotStored called as soon as the store has answered that there is no copy
    */
   async resolve(
     object: MirroredObject,
@@ -65,7 +66,7 @@ export class Miss {
     ended: AbortSignal,
     onNotStored: () => void,
   ): Promise<MissResult> {
-    // One of its own: a signal that listens for thousands of misses looks through all of them for each one more.
+    // A separate signal for each miss: adding a listener to a signal takes time in proportion to the listeners it has.
     const signal = AbortSignal.any([ended]);
     const inspection = new AbortController();
     const inspected = this.#inspect(object, AbortSignal.any([signal, inspection.signal]));
@@ -84,7 +85,7 @@ export class Miss {
       inspection.abort();
       return this.#commit(object, claim, lookup.copy);
     }
-    // A HEAD does not tell an absent object from an absent bucket: both are 404.
+    // A HEAD cannot distinguish an absent object from an absent bucket: both answer 404.
     if (await this.#options.markers.isStoreMissing(object.id.backend, claim.epoch)) {
       inspection.abort();
       await this.#release(object, claim);
@@ -93,7 +94,7 @@ export class Miss {
     onNotStored();
     const answer = await inspected;
     if (signal.aborted) {
-      // This process ends: that says nothing about the origin, so nothing is remembered against it.
+      // The process is ending, so the failure says nothing about the origin and is not remembered.
       await this.#release(object, claim);
       return { kind: 'start_over' };
     }
@@ -107,7 +108,7 @@ export class Miss {
     return this.#enqueue(object, claim, { lookup, originBytes: answer.sizeBytes }, signal);
   }
 
-  /** What the origin says of the object, or why it will not give it. */
+  /** The origin's description of the object, or the reason why there is none. */
   async #inspect(
     object: MirroredObject,
     signal: AbortSignal,
@@ -117,7 +118,7 @@ export class Miss {
     } catch (error) {
       if (error instanceof OriginError) return error;
       if (!signal.aborted && isDefect(error)) return new InternalError(error);
-      return new OriginError('origin_unreachable', 'the origin could not be asked', { cause: error });
+      return new OriginError('origin_unreachable', 'the request to the origin failed', { cause: error });
     }
   }
 
@@ -130,7 +131,7 @@ export class Miss {
         copy,
         entryLifeMs(copy, times, Date.now()),
       );
-      // A replaced connection may lead to an entry store with older contents: nothing begun before it is trusted.
+      // A new connection may lead to an entry store with older contents, so no result from before it is trusted.
       if (!committed || entries.epoch !== claim.epoch) return { kind: 'start_over' };
       events?.backfilled?.(object.backend.name);
       return { kind: 'found', copy };
@@ -180,9 +181,9 @@ export class Miss {
   }
 
   /**
-   * The job of a claim may wait for as long as jobs may. Refused where a worker has taken it by now, and so not done at once:
-   * most jobs wait for a moment, in which there is enough to do. A claim without a job of its own is not kept: should that of
-   * the earlier claim be lost, the next request sends another one.
+   * Extends the lease of a claim whose job was sent to the time that a job may wait in the queue. It is delayed, because
+   * other calls are more urgent at first. If a worker has taken the job meanwhile, the entry store refuses the extension.
+   * A claim that relies on the job of an earlier claim is not extended: if that job is lost, the next request sends another.
    */
   async keepQueued(
     object: MirroredObject,
@@ -191,7 +192,7 @@ export class Miss {
     ended: AbortSignal,
   ): Promise<void> {
     const { entries, times } = this.#options;
-    // Whoever waits for it hears of its faults.
+    // The caller that awaits `resolving` handles its errors.
     const result = await resolving.catch(() => null);
     if (result?.kind !== 'queued' || !result.sent) return;
     const pauseMs = Math.min(KEEP_AFTER_MS, claimLeaseMs(times) / 3);
@@ -218,8 +219,8 @@ export class Miss {
 }
 
 /**
- * What an `error` entry says of a failure, to the public and in private; how long it is kept and whether a job will
- * come again is the caller's.
+ * The fields of an `error` entry for a failure: the public cause, and the stack for operators. The caller adds how long the
+ * entry is kept and whether a job will retry.
  */
 export function describeFailure(
   error: Error & {
@@ -243,8 +244,8 @@ export function describeFailure(
 }
 
 /**
- * Length of a claim until its job is sent, in milliseconds: that of a sign of life. A process that dies in between must not
- * keep everybody waiting for as long as a job may be queued.
+ * Lease of a claim until its job is sent, in milliseconds. It is as short as a copier's lease, so that a process that dies
+ * before it sends the job does not block the object for as long as a job may wait in the queue.
  */
 export function claimLeaseMs({ queuedLeaseSeconds, copyingLeaseSeconds }: EntryTimes): number {
   return Math.min(queuedLeaseSeconds, copyingLeaseSeconds) * 1000;
