@@ -6,13 +6,13 @@ const ONE = { backend: 'local/here', sha256: urlSha256('one') };
 const OTHER = { backend: 'local/here', sha256: urlSha256('other') };
 const ELSEWHERE = { ...ONE, backend: 'local/there' };
 
-/** Whether a promise is settled by now, without waiting for it. */
+/** Whether a promise has settled. Does not wait for it. */
 async function settled(promise: Promise<void>): Promise<boolean> {
   const pending = Symbol('pending');
   return (await Promise.race([promise, Promise.resolve(pending)])) !== pending;
 }
 
-test('a change wakes everybody who waits for that object, and nobody else', async () => {
+test('a change wakes every waiter of that object and no other', async () => {
   const waiters = new ChangeWaiters();
   using first = waiters.listen(ONE);
   using second = waiters.listen(ONE);
@@ -24,7 +24,7 @@ test('a change wakes everybody who waits for that object, and nobody else', asyn
   expect(await settled(elsewhere.changed)).toBe(false);
 });
 
-test('a copy that is begun, or goes on, wakes nobody: its end will', async () => {
+test('a change to pending wakes no waiter, and the next change does', async () => {
   const waiters = new ChangeWaiters();
   using waiter = waiters.listen(ONE);
   waiters.notify({ type: 'changed', id: ONE, pending: true });
@@ -33,7 +33,7 @@ test('a copy that is begun, or goes on, wakes nobody: its end will', async () =>
   await waiter.changed;
 });
 
-test.each(['flushed', 'lost'] as const)('%s wakes everybody', async (type) => {
+test.each(['flushed', 'lost'] as const)('%s wakes every waiter', async (type) => {
   const waiters = new ChangeWaiters();
   using one = waiters.listen(ONE);
   using elsewhere = waiters.listen(ELSEWHERE);
@@ -41,7 +41,7 @@ test.each(['flushed', 'lost'] as const)('%s wakes everybody', async (type) => {
   await Promise.all([one.changed, elsewhere.changed]);
 });
 
-test('counts those that wait, each once, until they stop', () => {
+test('counts each waiter once until it is disposed', () => {
   const waiters = new ChangeWaiters();
   const first = waiters.listen(ONE);
   const second = waiters.listen(ONE);
@@ -53,7 +53,7 @@ test('counts those that wait, each once, until they stop', () => {
   expect(waiters.count).toBe(0);
 });
 
-test('who begins to wait after the last one stopped is woken', async () => {
+test('a waiter that registers after the last one was disposed is woken', async () => {
   const waiters = new ChangeWaiters();
   waiters.listen(ONE)[Symbol.dispose]();
   using later = waiters.listen(ONE);
@@ -61,7 +61,7 @@ test('who begins to wait after the last one stopped is woken', async () => {
   await later.changed;
 });
 
-test('who stops while all are woken harms nobody', async () => {
+test('a waiter that is disposed during a wake-up does not affect the others', async () => {
   const waiters = new ChangeWaiters();
   const first = waiters.listen(ONE);
   using second = waiters.listen(ONE);

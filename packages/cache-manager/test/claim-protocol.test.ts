@@ -17,7 +17,7 @@ beforeEach(async () => {
 afterEach(() => mirror[Symbol.asyncDispose]());
 
 describe('the claim', () => {
-  test('comes before the look into the store', async () => {
+  test('is made before the look-up in the store', async () => {
     using claiming = mirror.gate.pause({ part: 'entries', method: 'claim' });
     const requested = mirror.redirect(PATH, { waitMs: 0 });
     await claiming.reached;
@@ -27,7 +27,7 @@ describe('the claim', () => {
     expect(mirror.gate.order({ part: 'entries', method: 'claim' })).toBeLessThan(mirror.gate.order(HEAD));
   });
 
-  test('that a purge has dropped is good for nothing: what was found under it is not answered', async () => {
+  test('does not count after a purge dropped it: the copy found under it is not answered', async () => {
     await mirror.store(PATH);
     using found = mirror.gate.pause({ ...HEAD, subject: rawKey }, 'answer');
     const waiting = mirror.redirect(PATH);
@@ -35,13 +35,13 @@ describe('the claim', () => {
     await mirror.purgeElsewhere(PATH);
     const generation = await mirror.generationOf(PATH);
     found.resume();
-    // It starts over: the next look-up is of the new generation, and finds nothing there.
+    // The request starts over: the next look-up is for the new generation and finds no copy.
     expect((await mirror.copyNext()).generation).toBe(generation);
     expect(await waiting).toMatchObject({ location: await mirror.address(PATH, generation) });
     expect(mirror.gate.count({ part: 'entries', method: 'claim' })).toBe(2);
   });
 
-  test('that a flush has dropped is made anew; an absent entry takes no commit', async () => {
+  test('is made again after a flush dropped it, because an absent entry refuses a commit', async () => {
     await mirror.store(PATH);
     using committing = mirror.gate.pause(COMMIT);
     const requested = mirror.redirect(PATH);
@@ -57,7 +57,7 @@ describe('the claim', () => {
     });
   });
 
-  test('made on a connection that was replaced meanwhile is not trusted, though the commit was accepted', async () => {
+  test('is not trusted if the connection was replaced, although the commit was accepted', async () => {
     await mirror.store(PATH);
     const replica = new MemoryEntryStore();
     const elsewhere = mirror.otherManager({ entries: replica });
@@ -65,7 +65,7 @@ describe('the claim', () => {
     using committed = mirror.gate.pause(COMMIT, 'answer');
     const waiting = mirror.redirect(PATH);
     await found.reached;
-    // The purge is done where others are connected to; the server that we know takes our commit still.
+    // The purge reaches only the other server. The server of this connection still accepts the commit.
     const [purged] = await elsewhere.purge('local', 'here', new URL(mirror.origin.url(PATH)));
     expect(purged).toMatchObject({ purged: true });
     found.resume();
@@ -77,7 +77,7 @@ describe('the claim', () => {
     expect(await waiting).toMatchObject({ location: await mirror.address(PATH, generation) });
   });
 
-  test('is read anew where the connection was replaced during the look at the entry', async () => {
+  test('follows a new read if the connection was replaced during the read of the entry', async () => {
     await mirror.store(PATH);
     await mirror.redirect(PATH);
     using read = mirror.gate.pause(GET, 'answer');
@@ -87,13 +87,13 @@ describe('the claim', () => {
     mirror.entries.replace(new MemoryEntryStore());
     read.resume();
     await requested;
-    // Again for the replaced connection, and again after the marker list was read.
+    // Read once more for the new connection, and once more after the marker list was read.
     expect(mirror.gate.count(GET)).toBe(before + 3);
   });
 
-  test('goes on at most so often before the client is sent to the origin', async () => {
+  test('is retried a limited number of times before the client is redirected to the origin', async () => {
     await mirror.store(PATH);
-    // Each commit comes to a server that was replaced under it.
+    // The connection is replaced during each commit.
     using _flapping = mirror.gate.fail(COMMIT, () => {
       mirror.entries.replace(new MemoryEntryStore());
       return new EntryStoreError('the connection was replaced');
@@ -103,7 +103,7 @@ describe('the claim', () => {
 });
 
 describe('messages of changes', () => {
-  test('are no facts: whatever they say the entry is read again, and the wait goes on', async () => {
+  test('only cause a new read of the entry, and the wait continues', async () => {
     const waiting = mirror.redirect(PATH);
     while (mirror.manager.waiting < 1) await new Promise(setImmediate);
     const { id } = mirror.object(PATH);
@@ -122,7 +122,7 @@ describe('messages of changes', () => {
     expect(await waiting).toMatchObject({ kind: 'present', location: await mirror.address(PATH) });
   });
 
-  test('of a copy whose generation was purged by now lead nowhere', async () => {
+  test('for a copy whose generation was purged meanwhile do not end the wait', async () => {
     const waiting = mirror.redirect(PATH);
     await mirror.gate.seen({ part: 'queue here', method: 'enqueue' });
     while (mirror.manager.waiting < 1) await new Promise(setImmediate);
@@ -139,13 +139,13 @@ describe('messages of changes', () => {
 });
 
 describe('look-ups without the entry store', () => {
-  test('are not shared with who comes after their marker was read: a purge may lie between', async () => {
+  test('are not joined by requests that arrive after the marker was read, because of a purge in between', async () => {
     await mirror.store(PATH);
     using _down = mirror.gate.fail({ part: 'entries' }, () => new EntryStoreError('down'));
     using found = mirror.gate.pause({ ...HEAD, subject: rawKey }, 'answer');
     const before = mirror.redirect(PATH);
     await found.reached;
-    // Others reach the entry store.
+    // Other processes still reach the entry store.
     await mirror.purgeElsewhere(PATH);
     const generation = await mirror.generationOf(PATH);
     await mirror.store(PATH, generation);

@@ -5,7 +5,7 @@ import { openMirror, TIMES } from '@cloud-mirror/testing/mirror-fixture';
 
 const PATH = '/bytes/100';
 
-test('the end of a process ends all waits and listens to nobody any more', async () => {
+test('disposal ends all waits and the subscription', async () => {
   await using mirror = await openMirror();
   const waiting = [mirror.redirect(PATH), mirror.redirect(PATH, { respondAsync: true })];
   while (mirror.manager.waiting < 2) await new Promise(setImmediate);
@@ -18,7 +18,7 @@ test('the end of a process ends all waits and listens to nobody any more', async
   expect(mirror.entries.listening).toBe(0);
 });
 
-test('work that was begun for a client that did not wait is finished first', async () => {
+test('disposal waits for the background work of clients that did not wait', async () => {
   await using mirror = await openMirror();
   using enqueuing = mirror.gate.pause({ part: 'queue here', method: 'enqueue' });
   await mirror.redirect(PATH, { waitMs: 0 });
@@ -29,7 +29,7 @@ test('work that was begun for a client that did not wait is finished first', asy
   expect(await mirror.waitingJobs()).toBe(1);
 });
 
-test('a look at the origin that the end of the process cuts off is not held against the origin', async () => {
+test('a request to the origin that disposal aborts is not remembered as the origin’s failure', async () => {
   await using mirror = await openMirror();
   const object = mirror.object('/head-405/100');
   await using markers = new MarkerLists(new Map([[mirror.here.name, mirror.here]]), () => undefined);
@@ -45,7 +45,7 @@ test('a look at the origin that the end of the process cuts off is not held agai
   expect(await mirror.entries.get(object.id)).toBeNull();
 });
 
-test('the marker lists are read no more', async () => {
+test('disposal stops the reading of the marker lists', async () => {
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
   try {
     await using mirror = await openMirror();

@@ -13,7 +13,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** A front end's connections to Redis, and its memory over them. */
+/** The connections of a front end to Redis, and its memory on top of them. */
 async function openFrontend(url: string, keyPrefix: string, opened: AsyncDisposableStack) {
   const entries = opened.use(
     new RedisEntryStore({ connection: { url }, keyPrefix, commandTimeoutMs: 10_000 }),
@@ -25,7 +25,7 @@ async function openFrontend(url: string, keyPrefix: string, opened: AsyncDisposa
     changes.push(change);
     heard.resolve();
   });
-  // The subscription stands once it has said that it may have missed something.
+  // A subscription reports a gap once it is established.
   await heard.promise;
   await entries.check();
   return { entries, memory, changes };
@@ -44,7 +44,7 @@ async function commit(entries: RedisEntryStore): Promise<void> {
   expect(await entries.commit(ID, 'a', copy, 3_600_000)).toBe(true);
 }
 
-test('an entry dropped by one front end leaves the memory of another one, by way of Redis alone', async () => {
+test('an entry that one front end drops leaves the memory of another through Redis alone', async () => {
   await using opened = new AsyncDisposableStack();
   const keyPrefix = `test-${randomUUID()}`;
   const one = await openFrontend(redisUrl, keyPrefix, opened);
@@ -54,7 +54,7 @@ test('an entry dropped by one front end leaves the memory of another one, by way
     () => expect(other.changes.filter(({ type }) => type === 'changed')).toHaveLength(2),
     20_000,
   );
-  // No memory ends by its age any more.
+  // With a fake clock, no entry reaches its age limit.
   vi.useFakeTimers({ toFake: ['performance'] });
   expect(await other.memory.read(ID)).toMatchObject({ state: 'present' });
   expect(other.memory.recall(ID)).not.toBeNull();
@@ -62,7 +62,7 @@ test('an entry dropped by one front end leaves the memory of another one, by way
   await vi.waitFor(() => expect(other.memory.recall(ID)).toBeNull(), 20_000);
 });
 
-test('a subscription that breaks empties the memory', async () => {
+test('a broken subscription empties the memory', async () => {
   await using opened = new AsyncDisposableStack();
   const keyPrefix = `test-${randomUUID()}`;
   const { hostname, port } = new URL(redisUrl);
@@ -79,7 +79,7 @@ test('a subscription that breaks empties the memory', async () => {
   await vi.waitFor(() => expect(proxied.memory.recall(ID)).toBeNull(), 20_000);
 });
 
-test('an entry dropped by one front end leaves the memory of another one that is told of nothing', async () => {
+test('an entry that one front end drops leaves the memory of another that receives no messages', async () => {
   await using opened = new AsyncDisposableStack();
   const keyPrefix = `test-${randomUUID()}`;
   const one = await openFrontend(redisUrl, keyPrefix, opened);
@@ -98,7 +98,7 @@ test('an entry dropped by one front end leaves the memory of another one that is
       times: TIMES,
     }),
   );
-  // Looks go on, by timers; nothing ends by its age.
+  // The checks of the seal continue by timers. With a fake clock, no entry reaches its age limit.
   vi.useFakeTimers({ toFake: ['performance'] });
   await vi.waitFor(async () => {
     await memory.look();

@@ -17,7 +17,7 @@ beforeEach(() => {
   vi.useFakeTimers({ toFake: ['Date', 'performance'] });
   entries = new ReplaceableEntryStore(new MemoryEntryStore());
   gate = new CallGate();
-  // Tests look by themselves.
+  // The tests check the seal themselves.
   memory = new EntryMemory({ entries: new GatedEntryStore(entries, gate), times: TIMES, lookEveryMs: 1e6 });
 });
 afterEach(async () => {
@@ -32,7 +32,7 @@ function objectOf(number: number): ObjectId {
 
 const ID = objectOf(1);
 
-/** A `present` entry, as a copier leaves it. */
+/** Writes a `present` entry, as a copier does. */
 async function commit(id: ObjectId, copy: Partial<Copy> = {}, ttlMs = 3_600_000): Promise<void> {
   const token = `token of ${id.sha256}`;
   await entries.drop(id);
@@ -48,8 +48,8 @@ async function commit(id: ObjectId, copy: Partial<Copy> = {}, ttlMs = 3_600_000)
   await entries.commit(id, token, { ...fields, ...copy }, ttlMs);
 }
 
-describe('hits in memory', () => {
-  test('a present entry is known for a moment after it was read, without another read', async () => {
+describe('remembered entries', () => {
+  test('a present entry is remembered after it was read, until its age limit', async () => {
     await commit(ID);
     expect(memory.recall(ID)).toBeNull();
     const read = await memory.read(ID);
@@ -59,7 +59,7 @@ describe('hits in memory', () => {
     expect(gate.count(GET)).toBe(1);
   });
 
-  test('its age counts from the start of the read, however long the answer takes', async () => {
+  test('the age counts from the start of the read, however long the answer takes', async () => {
     await commit(ID);
     using pause = gate.pause(GET, 'answer');
     const reading = memory.read(ID);
@@ -72,13 +72,13 @@ describe('hits in memory', () => {
     expect(memory.recall(ID)).toBeNull();
   });
 
-  test('entries that are not present are read each time', async () => {
+  test('an entry that is not present is not remembered', async () => {
     await entries.claim(ID, { token: 'a', leaseMs: 60_000, copyingLeaseMs: 60_000 });
     expect(await memory.read(ID)).toMatchObject({ state: 'pending' });
     expect(memory.recall(ID)).toBeNull();
   });
 
-  test('no entry is known beyond the life of its copy', async () => {
+  test('no entry is remembered beyond the life of its copy', async () => {
     await commit(ID, { expiresAt: Date.now() + TIMES.expiryMarginSeconds * 1000 + 300 });
     await memory.read(ID);
     vi.advanceTimersByTime(299);
@@ -87,7 +87,7 @@ describe('hits in memory', () => {
     expect(memory.recall(ID)).toBeNull();
   });
 
-  test('no entry is known beyond its own life', async () => {
+  test('no entry is remembered beyond its own life', async () => {
     await commit(ID);
     vi.advanceTimersByTime(TIMES.ttlSeconds * 1000 - 300);
     await memory.read(ID);
@@ -96,7 +96,7 @@ describe('hits in memory', () => {
     expect(memory.recall(ID)).toBeNull();
   });
 
-  test('a change that any process makes takes the entry away, and no other', async () => {
+  test('a change by any process removes that entry and no other', async () => {
     const other = objectOf(2);
     for (const id of [ID, other]) {
       await commit(id);
@@ -107,14 +107,14 @@ describe('hits in memory', () => {
     expect(memory.recall(other)).not.toBeNull();
   });
 
-  test.each(['lost', 'flushed'] as const)('changes that were %s take everything away', async (type) => {
+  test.each(['lost', 'flushed'] as const)('the message %s removes every entry', async (type) => {
     await commit(ID);
     await memory.read(ID);
     entries.tell({ type });
     expect(memory.recall(ID)).toBeNull();
   });
 
-  test('another connection takes everything away, whatever was told', async () => {
+  test('a new connection removes every entry, even without a message', async () => {
     await commit(ID);
     await memory.read(ID);
     entries.deaf = true;
@@ -126,7 +126,7 @@ describe('hits in memory', () => {
     expect(await memory.read(ID)).toBeNull();
   });
 
-  test('what was read across a change of the connection is not remembered', async () => {
+  test('an entry is not remembered if the connection changed during its read', async () => {
     await commit(ID);
     using pause = gate.pause(GET, 'answer');
     const reading = memory.read(ID);
@@ -138,7 +138,7 @@ describe('hits in memory', () => {
   });
 
   test.each(['changed', 'flushed', 'lost'] as const)(
-    'what was read while a change was told (%s) is not remembered, but what is read afterwards',
+    'an entry is not remembered if a message (%s) arrived during its read, but a later read is',
     async (type) => {
       await commit(ID);
       using pause = gate.pause(GET, 'answer');
@@ -153,7 +153,7 @@ describe('hits in memory', () => {
     },
   );
 
-  test('a change of another object takes nothing away from a read under way', async () => {
+  test('an entry is remembered although another object changed during its read', async () => {
     await commit(ID);
     using pause = gate.pause(GET, 'answer');
     const reading = memory.read(ID);
@@ -164,7 +164,7 @@ describe('hits in memory', () => {
     expect(memory.recall(ID)).not.toBeNull();
   });
 
-  test('room is made for what was read last', async () => {
+  test('the oldest entries are dropped when the memory is full', async () => {
     const count = 135_000;
     for (let number = 1; number <= count; number += 1) {
       await commit(objectOf(number));
@@ -175,8 +175,8 @@ describe('hits in memory', () => {
   });
 });
 
-describe('hits under an unbroken seal', () => {
-  /** In memory, and under a seal. */
+describe('remembered entries under an unbroken seal', () => {
+  /** Remembers the entry under a seal. */
   async function remember(id: ObjectId = ID): Promise<void> {
     await commit(id);
     await memory.look();
@@ -195,7 +195,7 @@ describe('hits under an unbroken seal', () => {
     expect(gate.count(GET)).toBe(1);
   });
 
-  test('go with the first look after a drop that nobody told of', async () => {
+  test('are removed by the first check after a drop without a message', async () => {
     await remember();
     await memory.look();
     entries.deaf = true;
@@ -203,12 +203,12 @@ describe('hits under an unbroken seal', () => {
     expect(memory.recall(ID)).not.toBeNull();
     await memory.look();
     expect(memory.recall(ID)).toBeNull();
-    // One that is learnt now says nothing of what was read before.
+    // A seal that is learnt now does not vouch for earlier reads.
     await memory.look();
     expect(memory.recall(ID)).toBeNull();
   });
 
-  test('go with their age after a drop, where the seal cannot be looked at', async () => {
+  test('end at their age limit after a drop if the seal cannot be read', async () => {
     await remember();
     entries.deaf = true;
     await entries.drop(ID);
@@ -218,7 +218,7 @@ describe('hits under an unbroken seal', () => {
     expect(memory.recall(ID)).toBeNull();
   });
 
-  test('count from the start of the look, however long its answer takes', async () => {
+  test('count their age from the start of the check, however long its answer takes', async () => {
     await remember();
     vi.advanceTimersByTime(GREATEST_MEMORY_AGE_MS / 2);
     using pause = gate.pause(SEAL, 'answer');
@@ -234,7 +234,7 @@ describe('hits under an unbroken seal', () => {
     expect(memory.recall(ID)).toBeNull();
   });
 
-  test('are none where the seal was learnt while they were read', async () => {
+  test('are not kept if the seal was learnt during their read', async () => {
     await commit(ID);
     using pause = gate.pause(GET, 'answer');
     const reading = memory.read(ID);
@@ -248,7 +248,7 @@ describe('hits under an unbroken seal', () => {
     expect(memory.recall(ID)).toBeNull();
   });
 
-  test('are none where the connection was replaced during the look', async () => {
+  test('are not kept if the connection was replaced during the check', async () => {
     await remember();
     using pause = gate.pause(SEAL, 'answer');
     const looking = memory.look();
@@ -263,7 +263,7 @@ describe('hits under an unbroken seal', () => {
     expect(memory.recall(ID)).toBeNull();
   });
 
-  test('are read again after half the margin of their copies: the entry store has a clock of its own', async () => {
+  test('are read again after half the expiry margin, because the entry store has a different clock', async () => {
     await remember();
     let known = 0;
     while (known < 600_000) {
@@ -275,7 +275,7 @@ describe('hits under an unbroken seal', () => {
     expect(known).toBe((TIMES.expiryMarginSeconds * 1000) / 2 - GREATEST_MEMORY_AGE_MS / 2);
   });
 
-  test('are looked after by the memory itself', async () => {
+  test('are checked at an interval until the memory is disposed', async () => {
     memory[Symbol.dispose]();
     memory = new EntryMemory({ entries: new GatedEntryStore(entries, gate), times: TIMES, lookEveryMs: 1 });
     await gate.seen(SEAL, 3);

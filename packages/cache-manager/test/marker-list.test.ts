@@ -20,14 +20,14 @@ afterEach(() => mirror[Symbol.asyncDispose]());
 const none = { known: true, generation: '' };
 const unknown = { known: false };
 
-/** What a HEAD of the marker says now. */
+/** The marker as a HEAD returns it now. */
 async function readMarker(): Promise<{ generation: string; etag: string | null }> {
   const marker = await mirror.here.objects.head(mirror.object(PATH).markerKey);
   return { generation: await mirror.generationOf(PATH), etag: marker?.etag ?? null };
 }
 
 describe('the marker list', () => {
-  test('is trusted for the connection that it was read for, and for no other one', async () => {
+  test('is trusted only for the connection for which it was read', async () => {
     expect(list.trusts(1)).toBe(false);
     await list.load(1);
     expect(list.trusts(1)).toBe(true);
@@ -36,7 +36,7 @@ describe('the marker list', () => {
     expect(list.trusts(2)).toBe(true);
   });
 
-  test('names what was purged, whose generation is unknown until a HEAD told it', async () => {
+  test('contains a purged object, whose generation is unknown until a HEAD reads it', async () => {
     await list.load(1);
     expect(list.generationOf(sha256)).toEqual(none);
     await mirror.purgeElsewhere(PATH);
@@ -48,7 +48,7 @@ describe('the marker list', () => {
     expect(list.generationOf(sha256)).toEqual({ known: true, generation: marker.generation });
   });
 
-  test('keeps a generation while the marker stays the same, and forgets it when it is written again', async () => {
+  test('keeps a generation until the marker is written again', async () => {
     await mirror.purgeElsewhere(PATH);
     const marker = await readMarker();
     await list.load(1);
@@ -60,7 +60,7 @@ describe('the marker list', () => {
     expect(list.generationOf(sha256)).toEqual(unknown);
   });
 
-  test('a listing that began before a marker was written does not hide it', async () => {
+  test('keeps a marker that was written after the listing began', async () => {
     using listed = mirror.gate.pause(LIST, 'answer');
     const loading = list.load(1);
     await listed.reached;
@@ -70,7 +70,7 @@ describe('the marker list', () => {
     expect(list.generationOf(sha256)).toEqual({ known: true, generation: 'newer' });
   });
 
-  test('a HEAD that began before a listing does not hide what that one found', async () => {
+  test('ignores a HEAD that began before the listing that found the marker', async () => {
     const early = list.beginReading();
     await mirror.purgeElsewhere(PATH);
     await list.load(1);
@@ -78,7 +78,7 @@ describe('the marker list', () => {
     expect(list.generationOf(sha256)).toEqual(unknown);
   });
 
-  test('a marker that ended is forgotten', async () => {
+  test('forgets a deleted marker', async () => {
     await mirror.purgeElsewhere(PATH);
     await list.load(1);
     list.note(sha256, await readMarker(), list.beginReading());
@@ -89,7 +89,7 @@ describe('the marker list', () => {
     expect(list.generationOf(sha256)).toEqual(none);
   });
 
-  test('is read once for all who ask for the same connection, anew for another one', async () => {
+  test('is read once for concurrent calls for the same connection, and again for another one', async () => {
     const before = mirror.gate.count(LIST);
     await Promise.all([list.load(1), list.load(1), list.load(1)]);
     expect(mirror.gate.count(LIST)).toBe(before + 1);
@@ -98,7 +98,7 @@ describe('the marker list', () => {
     expect(list.trusts(2)).toBe(true);
   });
 
-  test('a reading for a connection that is gone does not take the trust from its successor', async () => {
+  test('stays trusted when a reading for an earlier connection ends later', async () => {
     using slow = mirror.gate.pause(LIST, 'answer');
     const first = list.load(1);
     await slow.reached;
@@ -108,7 +108,7 @@ describe('the marker list', () => {
     expect(list.trusts(2)).toBe(true);
   });
 
-  test('that cannot be read is not trusted, and stays what it was', async () => {
+  test('is not trusted and keeps its contents if it cannot be read', async () => {
     await mirror.purgeElsewhere(PATH);
     await list.load(1);
     using _down = mirror.gate.fail(LIST, () => new StorageError('store_unavailable', 'down'));
@@ -118,7 +118,7 @@ describe('the marker list', () => {
   });
 });
 
-test('a marker that this process wrote is known at once, also where a reading was under way', async () => {
+test('a marker that this process wrote is known at once, even during a reading of the list', async () => {
   await using lists = new MarkerLists(new Map([[mirror.here.name, mirror.here]]), () => undefined);
   const object = mirror.object(PATH);
   using listed = mirror.gate.pause(LIST, 'answer');

@@ -13,7 +13,7 @@ beforeEach(async () => {
 });
 afterEach(() => mirror[Symbol.asyncDispose]());
 
-/** An entry store that says what this one says now, as a replica that gets nothing new any more. */
+/** An entry store with the current contents of this one, like a replica that gets no more updates. */
 async function snapshot(): Promise<{ replica: MemoryEntryStore; entry: PresentEntry }> {
   const { id } = mirror.object(PATH);
   const entry: Entry | null = await mirror.entries.get(id);
@@ -24,19 +24,19 @@ async function snapshot(): Promise<{ replica: MemoryEntryStore; entry: PresentEn
   return { replica, entry };
 }
 
-/** A copy that was purged by another process, and an entry store that knows nothing of the purge. */
+/** A copy that another process purged, and an entry store that missed the purge. */
 async function purgedAndForgotten(): Promise<{ replica: MemoryEntryStore; generation: string }> {
   await mirror.store(PATH);
   expect(await mirror.redirect(PATH)).toMatchObject({ kind: 'present' });
   const { replica } = await snapshot();
   await mirror.purgeElsewhere(PATH);
-  // A copier that was frozen brings the bytes back under the old key.
+  // A frozen copier wakes up and writes the bytes to the old key again.
   await mirror.store(PATH);
   return { replica, generation: await mirror.generationOf(PATH) };
 }
 
 describe('an entry store that lost its newest writes', () => {
-  test('cannot bring back what was purged: the markers are listed before its connection is trusted', async () => {
+  test('cannot bring a purged copy back, because the markers are listed before its connection is trusted', async () => {
     const { replica, generation } = await purgedAndForgotten();
     const lists = mirror.gate.count(LIST);
     mirror.entries.replace(replica);
@@ -52,7 +52,7 @@ describe('an entry store that lost its newest writes', () => {
     mirror.entries.replace(replica);
     const requests = [mirror.redirect(PATH), mirror.redirect(PATH)];
     await listed.reached;
-    // The first one that is answered waits for the list.
+    // The first request waits for the list before its answer.
     await new Promise(setImmediate);
     expect(mirror.gate.count({ part: 'store here', method: 'urlFor' })).toBe(1);
     listed.resume();
@@ -61,7 +61,7 @@ describe('an entry store that lost its newest writes', () => {
       expect(outcome).toMatchObject({ location: await mirror.address(PATH, generation) });
   });
 
-  test('is not trusted where the markers cannot be listed: the object store itself is asked', async () => {
+  test('is not trusted if the markers cannot be listed, and the object store decides', async () => {
     const { replica, generation } = await purgedAndForgotten();
     using _forbidden = mirror.gate.fail(LIST, () => new StorageError('store_forbidden', '403'));
     mirror.entries.replace(replica);
@@ -73,14 +73,14 @@ describe('an entry store that lost its newest writes', () => {
     });
   });
 
-  test('unnoticed is found out by the listing that comes once a minute', async () => {
+  test('without a new connection is noticed by the periodic listing', async () => {
     await using often = await openMirror({ markerListMs: 2 });
     const before = mirror;
     mirror = often;
     try {
       const { replica, generation } = await purgedAndForgotten();
       mirror.entries.replace(replica, 'quietly');
-      // Readings do not overlap: when the next but one begins, one that began after the purge has ended.
+      // Readings do not overlap. When the second one from now begins, one that began after the purge has ended.
       await mirror.gate.seen(LIST, mirror.gate.count(LIST) + 2);
       const waiting = mirror.redirect(PATH);
       expect((await mirror.copyNext()).generation).toBe(generation);
@@ -90,7 +90,7 @@ describe('an entry store that lost its newest writes', () => {
     }
   });
 
-  test('cannot bring back what this very process purged', async () => {
+  test('cannot bring back a copy that this process purged', async () => {
     await mirror.store(PATH);
     await mirror.redirect(PATH);
     const { replica } = await snapshot();
@@ -103,7 +103,7 @@ describe('an entry store that lost its newest writes', () => {
     expect(await waiting).toMatchObject({ location: await mirror.address(PATH, generation) });
   });
 
-  test('and whose list says nothing new is trusted without another HEAD', async () => {
+  test('is trusted without another HEAD if the list has no new marker', async () => {
     await mirror.store(PATH);
     await mirror.redirect(PATH);
     const { replica } = await snapshot();
@@ -114,8 +114,8 @@ describe('an entry store that lost its newest writes', () => {
   });
 });
 
-describe('an entry of a generation that this process has not heard of', () => {
-  test('is confirmed by one HEAD of the marker, and by memory from then on', async () => {
+describe('an entry of a generation that this process does not know', () => {
+  test('is confirmed by one HEAD of the marker, and from memory after that', async () => {
     await mirror.redirect(PATH, { waitMs: 0 });
     await mirror.purgeElsewhere(PATH);
     const generation = await mirror.generationOf(PATH);

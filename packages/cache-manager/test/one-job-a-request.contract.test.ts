@@ -39,31 +39,31 @@ beforeEach(async () => {
 });
 afterEach(() => opened.disposeAsync());
 
-/** A request whose job was sent, and which waits. */
+/** A waiting request whose job was sent. */
 async function waitingRequest() {
   const outcome = mirror.redirect(PATH);
   await mirror.gate.seen(ENQUEUE);
   return { outcome };
 }
 
-test('Redis dies while the request waits: it goes to the origin without another job', async () => {
+test('a request whose Redis dies during the wait is redirected to the origin without another job', async () => {
   const { outcome } = await waitingRequest();
   redis.signal('SIGKILL');
   await redis.exit;
   expect(await outcome).toMatchObject({ kind: 'origin', reason: 'entries_unavailable' });
-  // Nor do others of this process send one in the next minute.
+  // Other requests of this process send no job within the next minute either.
   expect(await mirror.redirect(PATH, { requestId: 'request-2' })).toMatchObject({ kind: 'origin' });
   expect(mirror.gate.count(ENQUEUE)).toBe(1);
 });
 
-test('Redis loses its contents while the request waits: the job under way makes the copy', async () => {
+test('a request whose Redis loses its data during the wait gets the copy of the job already sent', async () => {
   const { outcome } = await waitingRequest();
   const { id } = mirror.object(PATH);
   const before = await entries.get(id);
   const operator = new Redis(redis.url);
   await operator.flushall();
   operator.disconnect();
-  // The request claims the object anew, since nothing is known of it any more.
+  // The request claims the object again, because its entry is gone.
   await expect
     .poll(async () => {
       const now = await entries.get(id);
@@ -85,7 +85,7 @@ test('Redis loses its contents while the request waits: the job under way makes 
   expect(mirror.gate.count(ENQUEUE)).toBe(1);
 });
 
-test('a purge while the request waits: the job of the former generation is not enough', async () => {
+test('a request whose object is purged during the wait sends a job for the new generation', async () => {
   const { outcome } = await waitingRequest();
   await mirror.nextJob();
   await mirror.gate.seen(ENQUEUE);

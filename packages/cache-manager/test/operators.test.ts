@@ -19,7 +19,7 @@ function status(path = PATH): Promise<StatusReport> {
   return mirror.manager.status('local', 'here', new URL(mirror.origin.url(path)));
 }
 
-/** Makes the entry `pending`, or `error` with the failure given. */
+/** Makes the entry `error` with the given failure, or `pending` without one. */
 async function entryWith(failure: OriginError | null): Promise<void> {
   const { id } = mirror.object(PATH);
   await mirror.entries.claim(id, { token: 'token', leaseMs: 60_000, copyingLeaseMs: 60_000 });
@@ -29,7 +29,7 @@ async function entryWith(failure: OriginError | null): Promise<void> {
 }
 
 describe('the status', () => {
-  test('of an object that nothing is known of', async () => {
+  test('of an object without entry and copy', async () => {
     const { sha256 } = mirror.object(PATH).id;
     expect(await status()).toEqual({
       service: 'local',
@@ -47,7 +47,7 @@ describe('the status', () => {
     });
   });
 
-  test('asks nobody to copy and changes nothing', async () => {
+  test('starts no copy and changes nothing', async () => {
     await status();
     expect(mirror.gate.count({ part: 'queue here' })).toBe(0);
     expect(mirror.gate.count({ part: 'origin' })).toBe(0);
@@ -57,7 +57,7 @@ describe('the status', () => {
     ).toEqual([]);
   });
 
-  test('of a copy that no entry knows of yet', async () => {
+  test('of a copy without an entry', async () => {
     await mirror.store(PATH);
     expect(await status()).toMatchObject({
       entry: null,
@@ -66,7 +66,7 @@ describe('the status', () => {
     });
   });
 
-  test('of a copy that is present, its address without the signature', async () => {
+  test('of a present copy has its address without the signature', async () => {
     await mirror.store(PATH);
     await mirror.redirect(PATH);
     const location = await mirror.address(PATH);
@@ -81,7 +81,7 @@ describe('the status', () => {
     expect(report.leaseSeconds).toBeGreaterThan(0);
   });
 
-  test('of an entry whose object is gone', async () => {
+  test('of an entry whose copy was deleted', async () => {
     await mirror.store(PATH);
     await mirror.redirect(PATH);
     await mirror.here.objects.delete(copyKey(mirror.object(PATH), ''));
@@ -91,7 +91,7 @@ describe('the status', () => {
     });
   });
 
-  test('of an entry whose generation was purged is that of an object nothing is known of', async () => {
+  test('of an entry of a purged generation predicts a new copy', async () => {
     await mirror.store(PATH);
     await mirror.redirect(PATH);
     const { id, markerKey } = mirror.object(PATH);
@@ -109,7 +109,7 @@ describe('the status', () => {
     expect(await mirror.entries.get(id)).not.toBeNull();
   });
 
-  test('of a copy under way', async () => {
+  test('of a copy in progress', async () => {
     await entryWith(null);
     await mirror.store(PATH);
     const report = await status();
@@ -121,7 +121,7 @@ describe('the status', () => {
     expect(report.leaseSeconds).toBeLessThanOrEqual(60);
   });
 
-  test('of an origin that refused, with the stack for operators', async () => {
+  test('of a refusal by the origin has the stack for operators', async () => {
     await entryWith(new OriginError('origin_status', 'origin answered 404', { status: 404, host: 'origin' }));
     expect(await status()).toMatchObject({
       entry: {
@@ -134,7 +134,7 @@ describe('the status', () => {
     });
   });
 
-  test('of an origin that cannot be reached, with the whole chain of causes', async () => {
+  test('of an unreachable origin has the full chain of causes', async () => {
     const reset = Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
     const refused = Object.assign(new Error('connect ECONNREFUSED 10.0.0.5:443'), { code: 'ECONNREFUSED' });
     const addresses = new AggregateError([refused, reset], 'every address failed');
@@ -152,7 +152,7 @@ describe('the status', () => {
   });
 
   test.each(['not_allowed', 'origin_redirects'] as const)(
-    'of what requests are refused for: %s',
+    'of a failure for which requests are refused: %s',
     async (code) => {
       await entryWith(new OriginError(code, 'that is why'));
       expect(await status()).toMatchObject({
@@ -161,14 +161,14 @@ describe('the status', () => {
     },
   );
 
-  test('of a copy that failed', async () => {
+  test('of a failed copy', async () => {
     await entryWith(new OriginError('origin_interrupted', 'the origin broke off'));
     expect(await status()).toMatchObject({
       redirect: { to: 'origin', location: mirror.origin.url(PATH), why: 'the origin broke off' },
     });
   });
 
-  test('names the parts that could not be asked, and foresees the rest', async () => {
+  test('lists the parts that failed and predicts the redirect without them', async () => {
     await mirror.store(PATH);
     await mirror.redirect(PATH);
     const storeDown = { part: 'store here', method: 'head' };
@@ -207,7 +207,7 @@ describe('a flush', () => {
     expect(await mirror.redirect(PATH)).toMatchObject({ kind: 'present' });
   });
 
-  test('brings nothing back that was purged', async () => {
+  test('does not bring a purged copy back', async () => {
     await mirror.manager.purge('local', 'here', new URL(mirror.origin.url(PATH)));
     await mirror.store(PATH);
     await mirror.manager.flush();
@@ -217,7 +217,7 @@ describe('a flush', () => {
     expect(await waiting).toMatchObject({ location: await mirror.address(PATH, generation) });
   });
 
-  test('of what nobody knows is refused with what is known', async () => {
+  test('of an unknown service or region is refused with the known ones', async () => {
     await expect(mirror.manager.flush('other')).rejects.toMatchObject({
       code: 'unknown_backend',
       known: ['local/here', 'local/there'],
@@ -230,7 +230,7 @@ describe('a flush', () => {
     );
   });
 
-  test('that the entry store cannot do is not claimed to be done', async () => {
+  test('rejects if the entry store fails', async () => {
     using _down = mirror.gate.fail({ part: 'entries' }, () => new EntryStoreError('down'));
     await expect(mirror.manager.flush()).rejects.toThrow(EntryStoreError);
   });

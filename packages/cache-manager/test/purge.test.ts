@@ -29,14 +29,14 @@ async function purgeHere(): Promise<PurgeResult | undefined> {
 const stored = async (generation: string): Promise<boolean> =>
   (await mirror.here.objects.head(copyKey(mirror.object(PATH), generation))) !== null;
 
-/** Nonces of the markers that were to be written. */
+/** The nonces of all attempts to write a marker. */
 function nonces(part?: string): (string | undefined)[] {
   const puts = mirror.gate.of({ method: 'put', ...(part === undefined ? {} : { part }) });
   return puts.map(({ options }) => (options as PutOptions).metadata()['generation']);
 }
 
 describe('a purge', () => {
-  test('removes copy and entry; the next request gets a new copy under another address', async () => {
+  test('removes copy and entry, and the next request gets a new copy at another address', async () => {
     await mirror.store(PATH);
     await mirror.redirect(PATH);
     expect(await purgeHere()).toEqual({ backend: 'local/here', purged: true, error: null });
@@ -50,7 +50,7 @@ describe('a purge', () => {
 
   test.each([
     ['a URL that was never mirrored', () => undefined, false],
-    ['a copy that no entry knows of', () => mirror.store(PATH), true],
+    ['a copy without an entry', () => mirror.store(PATH), true],
     [
       'an entry without a copy',
       async () => {
@@ -84,9 +84,9 @@ describe('a purge', () => {
     expect(await purgeHere()).toEqual({ backend: 'local/here', purged: true, error: null, ...nothing });
   });
 
-  test('holds where the store cannot say whether there was anything', async () => {
+  test('succeeds if the store cannot answer whether there was a copy', async () => {
     let heads = 0;
-    // The marker is read first.
+    // The first HEAD reads the marker.
     using _down = mirror.gate.fail({ ...STORE, method: 'head', subject: mirror.origin.url(PATH) }, () => {
       heads += 1;
       return storeDown();
@@ -95,7 +95,7 @@ describe('a purge', () => {
     expect(heads).toBe(1);
   });
 
-  test('writes its marker, drops the entry, and only then deletes', async () => {
+  test('writes its marker, drops the entry and then deletes the copies', async () => {
     await mirror.store(PATH);
     await mirror.redirect(PATH);
     await purgeHere();
@@ -104,7 +104,7 @@ describe('a purge', () => {
     expect(order).toEqual([...order].sort((a, b) => a - b));
   });
 
-  test('tells the change before anything is deleted', async () => {
+  test('announces the change before it deletes anything', async () => {
     const changes: Change[] = [];
     using _listening = mirror.entries.subscribe((change) => changes.push(change));
     using deleting = mirror.gate.pause(DELETE);
@@ -115,7 +115,7 @@ describe('a purge', () => {
     await purging;
   });
 
-  test('tries its marker once, under a nonce of its own each time', async () => {
+  test('tries once to write its marker, with a new nonce for each call', async () => {
     {
       using _down = mirror.gate.fail({ ...STORE, method: 'put' }, storeDown);
       expect(await purgeHere()).toMatchObject({ purged: false });
@@ -133,7 +133,7 @@ describe('a purge', () => {
     for (const nonce of nonces()) expect(nonce).toMatch(/^[0-9A-Za-z_-]{22}$/);
   });
 
-  test('deletes the raw key and the key of the generation before, and nothing else', async () => {
+  test('deletes only the keys of the empty and the previous generation', async () => {
     await purgeHere();
     const first = await mirror.generationOf(PATH);
     await mirror.store(PATH, '');
@@ -151,13 +151,13 @@ describe('a purge', () => {
     expect(await mirror.generationOf(PATH)).not.toBe(first);
   });
 
-  test('waits, between entry and objects, for as long as a look at the entry may take', async () => {
+  test('waits between drop and deletion for as long as a read of the entry may take', async () => {
     mirror.entries.timeLimitMs = 60_000;
     await using markers = new MarkerLists(new Map([[mirror.here.name, mirror.here]]), () => undefined);
     const given = new AbortController();
     const purging = purge([mirror.object(PATH)], { entries: mirror.gatedEntries, markers }, given.signal);
     await mirror.gate.seen(DROP);
-    // Whatever would follow the drop without a wait has come by then.
+    // Without the wait, the deletion would have begun after these turns of the event loop.
     for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
     given.abort();
     expect(await purging).toMatchObject([{ purged: false }]);
@@ -169,7 +169,7 @@ describe('a purge', () => {
     ['the marker cannot be written', { ...STORE, method: 'put' }, storeDown],
     ['the entry cannot be dropped', DROP, () => new EntryStoreError('the entry store is down')],
     ['the objects cannot be deleted', DELETE, storeDown],
-  ])('is not done where %s; calling again is safe', async (_, match, error) => {
+  ])('fails if %s, and calling again is safe', async (_, match, error) => {
     await mirror.store(PATH);
     {
       using _down = mirror.gate.fail(match, error);
@@ -184,13 +184,13 @@ describe('a purge', () => {
 });
 
 describe('a purge of all regions', () => {
-  test('has one nonce, and writes all markers before it drops or deletes anything', async () => {
+  test('uses one nonce and writes all markers before it drops or deletes anything', async () => {
     using marked = mirror.gate.pause({ part: 'store here', method: 'put' }, 'answer');
     using marking = mirror.gate.pause({ part: 'store there', method: 'put' });
     const purging = mirror.manager.purge('local', 'all', url);
     await Promise.all([marked.reached, marking.reached]);
     marked.resume();
-    // Whatever would follow the first marker by itself has come by then.
+    // A drop that waits for one marker only would have begun after these turns of the event loop.
     for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
     expect(mirror.gate.count(DROP)).toBe(0);
     expect(mirror.gate.count({ method: 'delete' })).toBe(0);
@@ -203,7 +203,7 @@ describe('a purge of all regions', () => {
     expect(nonces('store here')).toEqual(nonces('store there'));
   });
 
-  test('tells of each one; what fails in one does not stop the others', async () => {
+  test('reports each region, and a failure in one does not stop the others', async () => {
     using _down = mirror.gate.fail({ part: 'store there', method: 'put' }, storeDown);
     expect(await mirror.manager.purge('local', 'all', url)).toMatchObject([
       { backend: 'local/here', purged: true },
@@ -212,19 +212,21 @@ describe('a purge of all regions', () => {
     expect(mirror.gate.count({ part: 'store there', method: 'delete' })).toBe(0);
   });
 
-  test('tells the rough cause only; what names hosts and buckets goes to the log', async () => {
+  test('returns only the public cause, and logs the error with its hosts and buckets', async () => {
     const failures: unknown[] = [];
-    await using told = await openMirror({ events: { partFailed: (...failure) => failures.push(failure) } });
+    await using observed = await openMirror({
+      events: { partFailed: (...failure) => failures.push(failure) },
+    });
     const failure = new StorageError('store_unavailable', 'connect ECONNREFUSED 10.1.2.3:443');
-    using _down = told.gate.fail({ part: 'store there', method: 'put' }, () => failure);
-    const results = await told.manager.purge('local', 'all', new URL(told.origin.url(PATH)));
+    using _down = observed.gate.fail({ part: 'store there', method: 'put' }, () => failure);
+    const results = await observed.manager.purge('local', 'all', new URL(observed.origin.url(PATH)));
     expect(JSON.stringify(results)).not.toContain('10.1.2.3');
     expect(failures).toEqual([['store', 'local/there', failure]]);
   });
 });
 
-describe('purges and requests at once', () => {
-  test('two purges racing leave nothing that leads to what was purged', async () => {
+describe('concurrent purges and requests', () => {
+  test('two concurrent purges leave nothing that leads to the purged copy', async () => {
     await mirror.store(PATH);
     await mirror.redirect(PATH);
     const other = mirror.otherManager();
@@ -235,7 +237,7 @@ describe('purges and requests at once', () => {
     expect(await waiting).toMatchObject({ location: await mirror.address(PATH, generation) });
   });
 
-  test('a purger killed after its marker leaves nothing that leads to the copy from before', async () => {
+  test('a purge that dies after writing its marker leaves nothing that leads to the old copy', async () => {
     await mirror.store(PATH);
     await mirror.redirect(PATH);
     {

@@ -23,7 +23,7 @@ async function untilWaiting(count: number): Promise<void> {
 }
 
 describe('an origin that refuses', () => {
-  test('is asked once, and its status answered to all who wait and to who comes soon after', async () => {
+  test('is asked once, and its status answers all waiting requests and those soon after', async () => {
     const host = new URL(mirror.origin.baseUrl).host;
     using inspecting = mirror.gate.pause(INSPECT);
     const requests = Array.from({ length: 20 }, () => mirror.redirect('/status/404'));
@@ -40,7 +40,7 @@ describe('an origin that refuses', () => {
     expect(mirror.gate.count(ENQUEUE)).toBe(0);
   });
 
-  test('is asked again when the time is over for which its answer is remembered', async () => {
+  test('is asked again when its answer is no longer remembered', async () => {
     mirror.origin.remove('later');
     expect(await mirror.redirect('/mutable/later')).toMatchObject({ kind: 'origin_status', status: 404 });
     mirror.origin.set('later', Buffer.from('here now'));
@@ -51,7 +51,7 @@ describe('an origin that refuses', () => {
     expect(await waiting).toMatchObject({ kind: 'present', how: 'stored' });
   });
 
-  test('is asked again at once for who asks to revalidate', async () => {
+  test('is asked again at once for a revalidation', async () => {
     expect(await mirror.redirect('/mutable/new')).toMatchObject({ kind: 'origin_status', status: 404 });
     mirror.origin.set('new', Buffer.from('here now'));
     const waiting = mirror.redirect('/mutable/new', { revalidate: true });
@@ -59,28 +59,25 @@ describe('an origin that refuses', () => {
     expect(await waiting).toMatchObject({ kind: 'present' });
   });
 
-  test.each([401, 410, 500, 503])('is heard with status %d', async (status) => {
+  test.each([401, 410, 500, 503])('gives the client its status %d', async (status) => {
     expect(await mirror.redirect(`/status/${status}`)).toMatchObject({ kind: 'origin_status', status });
     expect(mirror.gate.count(ENQUEUE)).toBe(0);
   });
 
-  test.each(['/loop', '/redirect-nowhere', '/redirect/9'])(
-    'by redirects that lead nowhere: %s',
-    async (path) => {
-      expect(await mirror.redirect(path)).toMatchObject({ kind: 'origin_redirects' });
-      expect(await mirror.redirect(path)).toMatchObject({ kind: 'origin_redirects' });
-      expect(mirror.gate.count(INSPECT)).toBe(1);
-    },
-  );
+  test.each(['/loop', '/redirect-nowhere', '/redirect/9'])('gives origin_redirects for %s', async (path) => {
+    expect(await mirror.redirect(path)).toMatchObject({ kind: 'origin_redirects' });
+    expect(await mirror.redirect(path)).toMatchObject({ kind: 'origin_redirects' });
+    expect(mirror.gate.count(INSPECT)).toBe(1);
+  });
 
-  test('by a redirect to what is not allowed', async () => {
+  test('gives not_allowed if it redirects to a URL that is not allowed', async () => {
     const path = `/redirect-to?url=${encodeURIComponent('http://169.254.169.254/latest')}`;
     expect(await mirror.redirect(path)).toMatchObject({ kind: 'not_allowed' });
     expect(await mirror.redirect(path)).toMatchObject({ kind: 'not_allowed' });
     expect(mirror.gate.count(ENQUEUE)).toBe(0);
   });
 
-  test('by an object that is too large sends the client there at once', async () => {
+  test('the client is redirected to the origin at once if the object is too large', async () => {
     const path = `/bytes/${MAX_OBJECT_BYTES + 1}`;
     for (let time = 0; time < 2; time++)
       expect(await mirror.redirect(path)).toMatchObject({
@@ -92,7 +89,7 @@ describe('an origin that refuses', () => {
     expect(mirror.gate.count(ENQUEUE)).toBe(0);
   });
 
-  test('an origin that cannot be reached from here may be reached by the client', async () => {
+  test('the client is redirected to the origin if the mirror cannot reach it', async () => {
     const url = new URL('http://127.0.0.1:9/closed');
     for (let time = 0; time < 2; time++)
       expect(await mirror.redirect('', { url })).toMatchObject({
@@ -104,14 +101,14 @@ describe('an origin that refuses', () => {
     expect(mirror.gate.count(INSPECT)).toBe(1);
   });
 
-  test('an origin that refuses HEAD is asked for its first byte', async () => {
+  test('is asked for its first byte if it refuses HEAD', async () => {
     const waiting = mirror.redirect('/head-405/100');
     await mirror.copyNext();
     expect(await waiting).toMatchObject({ kind: 'present' });
   });
 });
 
-describe('an origin that asks for a pause', () => {
+describe('an origin that sends Retry-After', () => {
   const path = (header: string, status = 429): string =>
     `/answers/10?head=${status}&get=${status}&header=${encodeURIComponent(`Retry-After: ${header}`)}`;
   const outcome = (status: number, retryAfterSeconds: number) => ({
@@ -120,7 +117,7 @@ describe('an origin that asks for a pause', () => {
     retryAfterSeconds,
   });
 
-  test.each([429, 503])('with %i is asked once, not again before, and then again', async (status) => {
+  test.each([429, 503])('with status %i is asked again only after that time', async (status) => {
     const url = path('37', status);
     expect(await mirror.redirect(url)).toMatchObject(outcome(status, 37));
     expect(mirror.origin.count(null)).toBe(1);
@@ -133,7 +130,7 @@ describe('an origin that asks for a pause', () => {
     expect(mirror.origin.count(null)).toBe(2);
   });
 
-  test('of more than five minutes is asked again after those, and clients are told the whole', async () => {
+  test('of more than five minutes is asked again after five minutes, and clients get the full time', async () => {
     const url = path('1000');
     expect(await mirror.redirect(url)).toMatchObject(outcome(429, 1000));
     mirror.clock.aheadMs = 299_000;
@@ -144,11 +141,11 @@ describe('an origin that asks for a pause', () => {
     expect(mirror.origin.count(null)).toBe(2);
   });
 
-  test('of more than an hour: clients are told an hour', async () => {
+  test('of more than an hour: clients get one hour', async () => {
     expect(await mirror.redirect(path('86400'))).toMatchObject(outcome(429, 3600));
   });
 
-  test('tells later clients what is left of it', async () => {
+  test('gives later clients the remaining time', async () => {
     mirror.clock.aheadMs = -20_000;
     expect(await mirror.redirect(path('100'))).toMatchObject(outcome(429, 100));
     const later = await mirror.redirect(path('100'));
@@ -157,16 +154,16 @@ describe('an origin that asks for a pause', () => {
     expect(later.retryAfterSeconds).toBeGreaterThan(0);
   });
 
-  test.each(['0', 'soon', 'Thu, 15 Jan 2015 12:00:00 GMT'])('by %j asks for none', async (header) => {
+  test.each(['0', 'soon', 'Thu, 15 Jan 2015 12:00:00 GMT'])('of %j has no effect', async (header) => {
     expect(await mirror.redirect(path(header))).toMatchObject({ status: 429, retryAfterSeconds: null });
     mirror.clock.aheadMs = TIMES.originAnswerSeconds * 1000 + 1;
     await mirror.redirect(path(header));
-    // A HEAD and a GET, twice.
+    // Two requests, each with a HEAD and a GET.
     expect(mirror.origin.count(null)).toBe(4);
   });
 });
 
-describe('an origin whose answer is not for copying', () => {
+describe('an origin whose answer cannot be copied', () => {
   const cases = [
     ['not_copyable', '/answers/10?head=204&get=204'],
     ['not_copyable', '/answers/10?head=300&get=300'],
@@ -180,7 +177,7 @@ describe('an origin whose answer is not for copying', () => {
   ] as const;
 
   test.each(cases)(
-    '%s: %s: the client gets the origin, and no job is sent for minutes',
+    '%s: %s: the client gets the origin, and no job is sent for five minutes',
     async (reason, path) => {
       const left = { kind: 'origin', reason, state: 'error', location: mirror.origin.url(path) };
       expect(await mirror.redirect(path)).toMatchObject(left);
@@ -196,7 +193,7 @@ describe('an origin whose answer is not for copying', () => {
     },
   );
 
-  test('is asked anew for who asks to revalidate', async () => {
+  test('is asked again at once for a revalidation', async () => {
     const path = '/answers/10?head=204&get=204';
     await mirror.redirect(path);
     const asked = mirror.origin.count(null);
@@ -218,7 +215,7 @@ describe('an origin whose answer is not for copying', () => {
 
 describe('a copy that failed after a good HEAD', () => {
   const PATH = '/bytes/100';
-  /** Takes the job that the waiting request sent, as a copier does, and fails it. */
+  /** Takes the job of the waiting request, as a copier does, and records a failure. */
   async function failCopy(
     error: OriginError | StorageError,
     plan: { willRetry: boolean; retryAfterMs: number },
@@ -241,14 +238,14 @@ describe('a copy that failed after a good HEAD', () => {
   });
   const broken = new OriginError('origin_interrupted', 'the origin broke off');
 
-  test('with a status of the origin: who waits gets that status', async () => {
+  test('with a status of the origin gives the waiting request that status', async () => {
     const waiting = mirror.redirect(PATH);
     await failCopy(answered503, { willRetry: true, retryAfterMs: 4000 });
     expect(await waiting).toMatchObject({ kind: 'origin_status', status: 503, host: 'origin' });
     expect(await mirror.redirect(PATH)).toMatchObject({ kind: 'origin_status', status: 503 });
   });
 
-  test('and that will be tried again within the wait is waited for', async () => {
+  test('is waited for if the next try is due within the wait', async () => {
     const waiting = mirror.redirect(PATH);
     await failCopy(broken, { willRetry: true, retryAfterMs: 2000 });
     await mirror.gate.seen({ part: 'entries', method: 'get' }, 4);
@@ -257,7 +254,7 @@ describe('a copy that failed after a good HEAD', () => {
     expect(await waiting).toMatchObject({ kind: 'present', how: 'stored' });
   });
 
-  test('and that will not be tried again within the wait is not', async () => {
+  test('is not waited for if the next try is due after the wait', async () => {
     const waiting = mirror.redirect(PATH);
     await failCopy(broken, { willRetry: true, retryAfterMs: 60_000 });
     expect(await waiting).toMatchObject({
@@ -268,7 +265,7 @@ describe('a copy that failed after a good HEAD', () => {
     });
   });
 
-  test('and that will be tried again stays promised to who asked for that', async () => {
+  test('stays promised to a client that prefers an asynchronous answer if it will be tried again', async () => {
     const waiting = mirror.redirect(PATH);
     await failCopy(broken, { willRetry: true, retryAfterMs: 60_000 });
     await waiting;
@@ -277,7 +274,7 @@ describe('a copy that failed after a good HEAD', () => {
     });
   });
 
-  test('because of the store is told by its rough cause, without the address and the policies of the bucket', async () => {
+  test('because of the store is answered with its public cause, without addresses and policies', async () => {
     const waiting = mirror.redirect(PATH);
     const denied = new StorageError(
       'store_forbidden',
@@ -290,9 +287,9 @@ describe('a copy that failed after a good HEAD', () => {
     });
   });
 
-  test('and that nobody tried again in time is claimed anew', async () => {
+  test('is claimed again if no job retried it in time', async () => {
     const waiting = mirror.redirect(PATH);
-    // Seen from now the retry time and a copying lease have passed.
+    // By the real clock, the retry time and a copying lease have passed.
     mirror.clock.aheadMs = -200_000;
     await failCopy(broken, { willRetry: true, retryAfterMs: 1000 });
     mirror.clock.aheadMs = 0;
@@ -302,7 +299,7 @@ describe('a copy that failed after a good HEAD', () => {
     expect(await waiting).toMatchObject({ kind: 'present', how: 'stored', collapsed: false });
   });
 
-  test('and that is overdue by this clock but not by the one of the entry store is left alone', async () => {
+  test('is not claimed if it is overdue by this process’s clock but not by the entry store’s', async () => {
     const waiting = mirror.redirect(PATH, { waitMs: 0 });
     mirror.clock.aheadMs = -200_000;
     await failCopy(broken, { willRetry: true, retryAfterMs: 1000 });

@@ -19,7 +19,7 @@ beforeEach(async () => {
   mirror = await openMirror({
     events: { partFailed: (part, backend) => failures.push(`${part} ${backend ?? 'all'}`) },
   });
-  // The first request waits for the marker list; these tests are about what comes after it.
+  // The first request waits for the marker list. These tests are about later requests.
   await mirror.redirect('/status/404');
 });
 afterEach(() => mirror[Symbol.asyncDispose]());
@@ -29,8 +29,8 @@ const entry = (): ReturnType<MirrorFixture['entries']['get']> => mirror.entries.
 describe('without the object store', () => {
   test.each([
     ['down', storeDown],
-    ['forbidden, which is never "absent"', forbidden],
-  ])('%s: the client gets the origin, the claim is released', async (_, error) => {
+    ['forbidden, which never counts as absent', forbidden],
+  ])('%s: the client gets the origin and the claim is released', async (_, error) => {
     {
       using _down = mirror.gate.fail({ ...STORE, method: 'head' }, error);
       expect(await mirror.redirect(PATH)).toMatchObject({
@@ -47,7 +47,7 @@ describe('without the object store', () => {
     expect(await mirror.redirect(PATH)).toMatchObject({ kind: 'present' });
   });
 
-  test('a store that does not answer costs the wait and no more', async () => {
+  test('a store that does not answer delays a request no longer than its wait', async () => {
     using _hung = mirror.gate.pause(STORE);
     expect(await mirror.redirect(PATH, { waitMs: 50 })).toMatchObject({
       kind: 'origin',
@@ -55,7 +55,7 @@ describe('without the object store', () => {
     });
   });
 
-  test('parts that are slow one after the other have one time for all of it: no look begins after that', async () => {
+  test('several slow parts share one time limit, and no look-up begins after it', async () => {
     await mirror.store(PATH);
     using _slow = mirror.gate.fail({ part: 'entries', method: 'get' }, entriesDown);
     const begun = mirror.gate.count({ ...STORE, method: 'head' });
@@ -67,25 +67,25 @@ describe('without the object store', () => {
     expect(mirror.gate.count({ ...STORE, method: 'head' })).toBe(begun);
   });
 
-  test('an entry that is present is answered all the same', async () => {
+  test('a present entry is still answered', async () => {
     await mirror.store(PATH);
     await mirror.redirect(PATH);
     using _down = mirror.gate.fail({ ...STORE, method: 'head' }, storeDown);
     expect(await mirror.redirect(PATH)).toMatchObject({ kind: 'present', how: 'hit' });
   });
 
-  test('an address that cannot be made sends the client to the origin', async () => {
+  test('the client gets the origin if no address can be made', async () => {
     await mirror.store(PATH);
     using _down = mirror.gate.fail({ ...STORE, method: 'urlFor' }, storeDown);
     expect(await mirror.redirect(PATH)).toMatchObject({ kind: 'origin', reason: 'store_unavailable' });
   });
 });
 
-describe('where the bucket or folder itself is not there', () => {
+describe('without the bucket or folder', () => {
   const LIST = { ...STORE, method: 'list' };
   const missing = (): Error => new StorageError('store_missing', 'there is no bucket');
 
-  /** Lists markers all the time. HEADs of its store say 404, as those of S3 do, whose answers have no code. */
+  /** Lists markers continually. HEADs get a 404 without a code, as from S3. */
   async function withoutBucket(): Promise<MirrorFixture & { readonly bucketMade: () => void }> {
     const often = await openMirror({ markerListMs: 2 });
     await often.redirect('/status/404');
@@ -95,28 +95,28 @@ describe('where the bucket or folder itself is not there', () => {
     return { ...often, bucketMade: () => failing[Symbol.dispose]() };
   }
 
-  test('the client is told, and no job is sent', async () => {
+  test('the client gets the origin with the reason, and no job is sent', async () => {
     await using bare = await withoutBucket();
     expect(await bare.redirect(PATH)).toMatchObject({ kind: 'origin', reason: 'store_missing' });
     expect(bare.gate.count(ENQUEUE)).toBe(0);
     expect(await bare.entries.get(bare.object(PATH).id)).toBeNull();
   });
 
-  test('so it is where no list was ever read', async () => {
+  test('the same holds before any list was read', async () => {
     using _missing = mirror.gate.fail(LIST, missing);
     mirror.entries.replace(new MemoryEntryStore());
     expect(await mirror.redirect(PATH)).toMatchObject({ kind: 'origin', reason: 'store_missing' });
     expect(mirror.gate.count(ENQUEUE)).toBe(0);
   });
 
-  test('so it is without the entry store', async () => {
+  test('the same holds without the entry store', async () => {
     await using bare = await withoutBucket();
     using _down = bare.gate.fail({ part: 'entries' }, entriesDown);
     expect(await bare.redirect(PATH)).toMatchObject({ kind: 'origin', reason: 'store_missing' });
     expect(bare.gate.count(ENQUEUE)).toBe(0);
   });
 
-  test('its status says so', async () => {
+  test('the status states the reason', async () => {
     await using bare = await withoutBucket();
     const report = await bare.manager.status('local', 'here', new URL(bare.origin.url(PATH)));
     expect(report.redirect).toMatchObject({
@@ -125,7 +125,7 @@ describe('where the bucket or folder itself is not there', () => {
     });
   });
 
-  test('the first request after it was made has its copy', async () => {
+  test('the first request after the bucket was created gets its copy', async () => {
     await using bare = await withoutBucket();
     expect(await bare.redirect(PATH)).toMatchObject({ reason: 'store_missing' });
     bare.bucketMade();
@@ -136,7 +136,7 @@ describe('where the bucket or folder itself is not there', () => {
 });
 
 describe('without the queue', () => {
-  test('the claim is released and the client gets the origin; a later request tries again', async () => {
+  test('the claim is released, the client gets the origin, and a later request tries again', async () => {
     {
       using _down = mirror.gate.fail(ENQUEUE, queueDown);
       expect(await mirror.redirect(PATH)).toMatchObject({
@@ -153,16 +153,19 @@ describe('without the queue', () => {
   });
 });
 
-describe('an entry store whose own time limit is longer than what is left of the request', () => {
-  test.each(['get', 'claim'])('%s: the client has its answer, and nothing stays claimed', async (method) => {
-    using slow = mirror.gate.pause({ part: 'entries', method });
-    expect(await mirror.redirect(PATH, { waitMs: 0 })).toMatchObject({
-      kind: 'origin',
-      reason: expect.stringMatching(/_unavailable$/) as string,
-    });
-    slow.resume();
-    await expect.poll(entry).toBeNull();
-  });
+describe('an entry store whose time limit is longer than the remaining time of the request', () => {
+  test.each(['get', 'claim'])(
+    'a slow %s: the client gets its answer in time, and no claim remains',
+    async (method) => {
+      using slow = mirror.gate.pause({ part: 'entries', method });
+      expect(await mirror.redirect(PATH, { waitMs: 0 })).toMatchObject({
+        kind: 'origin',
+        reason: expect.stringMatching(/_unavailable$/) as string,
+      });
+      slow.resume();
+      await expect.poll(entry).toBeNull();
+    },
+  );
 });
 
 describe('without the entry store', () => {
@@ -181,7 +184,7 @@ describe('without the entry store', () => {
     expect(failures).toContain('entries all');
   });
 
-  test('a missing copy is the origin, and one job a minute for each object', async () => {
+  test('a missing copy leads to the origin and to one job a minute for each object', async () => {
     for (let time = 0; time < 5; time++)
       expect(await mirror.redirect(PATH)).toMatchObject({
         kind: 'origin',
@@ -209,18 +212,18 @@ describe('without the entry store', () => {
     expect((await mirror.nextJob()).job.url).toBe(mirror.origin.url(PATH));
   });
 
-  test('who asked for that is promised the copy', async () => {
+  test('a client that prefers an asynchronous answer is promised the copy', async () => {
     expect(await mirror.redirect(PATH, { respondAsync: true, waitMs: 0 })).toMatchObject({
       kind: 'accepted',
     });
   });
 
-  test('nor the object store, the client gets the origin', async () => {
+  test('the client gets the origin if the object store does not answer either', async () => {
     using _down = mirror.gate.fail(STORE, storeDown);
     expect(await mirror.redirect(PATH)).toMatchObject({ kind: 'origin', reason: 'store_unavailable' });
   });
 
-  test('a store that does not answer holds nobody for longer than the wait', async () => {
+  test('a store that does not answer delays a request no longer than its wait', async () => {
     using _hung = mirror.gate.pause(STORE);
     expect(await mirror.redirect(PATH, { waitMs: 50 })).toMatchObject({
       kind: 'origin',
@@ -228,7 +231,7 @@ describe('without the entry store', () => {
     });
   });
 
-  test('requests of one object share look-ups; of many, no more run at once than the store bears', async () => {
+  test('requests for one object share look-ups, and the number of concurrent look-ups is limited', async () => {
     await mirror.store(PATH);
     using first = mirror.gate.pause({ ...STORE, method: 'head', subject: mirror.object(PATH).markerKey });
     const before = mirror.gate.count({ ...STORE, method: 'head' });
@@ -236,7 +239,7 @@ describe('without the entry store', () => {
     await first.reached;
     first.resume();
     for (const outcome of await Promise.all(requests)) expect(outcome).toMatchObject({ kind: 'present' });
-    // The look-up that ran and the one that all others share, of two HEADs each.
+    // The running look-up and the one that all other requests share take two HEADs each.
     expect(mirror.gate.count({ ...STORE, method: 'head' }) - before).toBe(4);
 
     const paths = Array.from({ length: 257 }, (_, index) => `/bytes/${index + 1000}`);
@@ -249,7 +252,7 @@ describe('without the entry store', () => {
     await Promise.all(outcomes);
   });
 
-  test('everything is as before when it is back', async () => {
+  test('requests are answered as before when it is back', async () => {
     await mirror.redirect(PATH);
     await (await mirror.nextJob()).delivery.acknowledge();
     down[Symbol.dispose]();
@@ -259,8 +262,8 @@ describe('without the entry store', () => {
   });
 });
 
-describe('where the entry store goes away in the middle', () => {
-  test.each(['claim', 'commit'])('at the %s: the store is asked', async (method) => {
+describe('an entry store that fails during a request', () => {
+  test.each(['claim', 'commit'])('at the %s: the object store decides', async (method) => {
     await mirror.store(PATH);
     using away = new DisposableStack();
     using _failing = mirror.gate.fail({ part: 'entries', method }, () => {
@@ -276,13 +279,13 @@ describe('where the entry store goes away in the middle', () => {
     expect(await mirror.redirect(PATH)).toMatchObject({ kind: 'origin', reason: 'queue_unavailable' });
   });
 
-  test('when the origin’s answer is to be remembered: it is answered', async () => {
+  test('when the origin’s answer should be remembered: the client gets that answer', async () => {
     using _entries = mirror.gate.fail({ part: 'entries', method: 'fail' }, entriesDown);
     expect(await mirror.redirect('/status/410')).toMatchObject({ kind: 'origin_status', status: 410 });
   });
 });
 
-describe('an unforeseen error of a part is no answer, it is a defect that shows', () => {
+describe('an unexpected error of a part rejects the request as a defect', () => {
   test.each([
     ['entries', 'get'],
     ['entries', 'claim'],
@@ -294,7 +297,7 @@ describe('an unforeseen error of a part is no answer, it is a defect that shows'
       using _defect = mirror.gate.fail({ part, method }, () => new TypeError('a defect'));
       await expect(mirror.redirect(PATH)).rejects.toThrow('a defect');
     }
-    // Nobody waits for a claim that it left behind.
+    // It leaves no claim behind.
     expect(await mirror.entries.get(mirror.object(PATH).id)).toBeNull();
   });
 

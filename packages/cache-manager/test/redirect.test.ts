@@ -12,13 +12,13 @@ beforeEach(async () => {
 });
 afterEach(() => mirror[Symbol.asyncDispose]());
 
-/** Lets `count` requests come to where they wait for the entry to change. */
+/** Waits until `count` requests wait for a change of the entry. */
 async function untilWaiting(count: number): Promise<void> {
   while (mirror.manager.waiting < count) await new Promise(setImmediate);
 }
 
 describe('a copy that is in the store', () => {
-  test('is found by HEAD where no entry knows of it, and by the entry from then on', async () => {
+  test('is found by HEAD if it has no entry, and by the entry after that', async () => {
     await mirror.store(PATH);
     const expected: RedirectOutcome = {
       kind: 'present',
@@ -35,7 +35,7 @@ describe('a copy that is in the store', () => {
     expect(mirror.gate.count(ENQUEUE)).toBe(0);
   });
 
-  test('is under the key of its generation where the object was purged once', async () => {
+  test('is at the key of its generation if the object was purged', async () => {
     await mirror.purgeElsewhere(PATH);
     const generation = await mirror.generationOf(PATH);
     await mirror.store(PATH, '');
@@ -47,7 +47,7 @@ describe('a copy that is in the store', () => {
   });
 
   test.each([{ waitMs: 0 }, { waitMs: 0, respondAsync: true }])(
-    'is the answer also to who does not want to wait: %o',
+    'is the answer even to a client that does not want to wait: %o',
     async (options) => {
       await mirror.store(PATH);
       expect(await mirror.redirect(PATH, options)).toMatchObject({ kind: 'present', how: 'hit' });
@@ -55,7 +55,7 @@ describe('a copy that is in the store', () => {
     },
   );
 
-  test.each(['GET', 'HEAD'] as const)('has an address that is signed for %s', async (method) => {
+  test.each(['GET', 'HEAD'] as const)('has an address that is signed for the method %s', async (method) => {
     await mirror.store(PATH);
     mirror.here.objects.access = 'signed';
     const found = await mirror.redirect(PATH, { method });
@@ -69,7 +69,7 @@ describe('a copy that is in the store', () => {
   });
 });
 
-describe('a copy that is not there', () => {
+describe('a missing copy', () => {
   test('is made while the client waits', async () => {
     const waiting = mirror.redirect(PATH);
     const job = await mirror.copyNext();
@@ -82,7 +82,7 @@ describe('a copy that is not there', () => {
     });
   });
 
-  test('counts as stored also where it was made before the first look that would have waited', async () => {
+  test('counts as stored even if it was made before the request began to wait', async () => {
     using enqueued = mirror.gate.pause(ENQUEUE, 'answer');
     const waiting = mirror.redirect(PATH);
     await enqueued.reached;
@@ -91,7 +91,7 @@ describe('a copy that is not there', () => {
     expect(await waiting).toMatchObject({ kind: 'present', how: 'stored', collapsed: false });
   });
 
-  test('is asked for once by five hundred simultaneous first requests, which all get it', async () => {
+  test('is requested by one job for five hundred concurrent first requests, which all get it', async () => {
     const requests = Array.from({ length: 500 }, () => mirror.redirect(PATH));
     await untilWaiting(500);
     await mirror.copyNext();
@@ -106,7 +106,7 @@ describe('a copy that is not there', () => {
     expect(mirror.manager.waiting).toBe(0);
   });
 
-  test('is asked for all the same where the client does not wait', async () => {
+  test('is requested by a job even if the client does not wait', async () => {
     expect(await mirror.redirect(PATH, { waitMs: 0 })).toMatchObject({
       kind: 'origin',
       location: mirror.origin.url(PATH),
@@ -117,14 +117,14 @@ describe('a copy that is not there', () => {
     expect(await mirror.redirect(PATH, { waitMs: 0 })).toMatchObject({ kind: 'present', how: 'hit' });
   });
 
-  test('who does not wait is not held up by the origin', async () => {
+  test('does not keep a client that does not wait until the origin answers', async () => {
     using inspecting = mirror.gate.pause({ part: 'origin' });
     expect(await mirror.redirect(PATH, { waitMs: 0 })).toMatchObject({ reason: 'not_waiting' });
     await inspecting.reached;
     expect(await mirror.redirect(PATH, { waitMs: 0 })).toMatchObject({ reason: 'not_waiting' });
   });
 
-  test('is promised to who asked for that', async () => {
+  test('is promised to a client that prefers an asynchronous answer', async () => {
     expect(await mirror.redirect(PATH, { waitMs: 0, respondAsync: true })).toMatchObject({
       kind: 'accepted',
       retryAfterSeconds: expect.any(Number) as number,
@@ -136,14 +136,14 @@ describe('a copy that is not there', () => {
     expect(mirror.gate.count(ENQUEUE)).toBe(1);
   });
 
-  test('sends the client to the origin when the wait is over, and is made without it', async () => {
+  test('redirects the client to the origin when the wait is over, and is still made', async () => {
     const first = await mirror.redirect(PATH, { waitMs: 300 });
     expect(first).toMatchObject({ kind: 'origin', state: 'pending', reason: 'wait_over' });
     await mirror.copyNext();
     expect(await mirror.redirect(PATH)).toMatchObject({ kind: 'present' });
   });
 
-  test('is made also for a client that went away', async () => {
+  test('is still made for a client that disconnected', async () => {
     const client = new AbortController();
     const waiting = mirror.redirect(PATH, { signal: client.signal });
     await untilWaiting(1);
@@ -154,7 +154,7 @@ describe('a copy that is not there', () => {
     expect(await mirror.redirect(PATH)).toMatchObject({ kind: 'present' });
   });
 
-  test('is waited for by as many as may wait; the others get the origin at once', async () => {
+  test('is waited for by at most maxWaiting requests, and the others get the origin at once', async () => {
     await using small = await openMirror({ maxWaiting: 1 });
     const waiting = small.redirect(PATH);
     while (small.manager.waiting < 1) await new Promise(setImmediate);
@@ -168,7 +168,7 @@ describe('a copy that is not there', () => {
     expect(await waiting).toMatchObject({ kind: 'present' });
   });
 
-  test('is waited for by as many as may wait also while its origin is asked; it is made for the others too', async () => {
+  test('is waited for by at most maxWaiting requests even before the origin answers, and is made for the others too', async () => {
     await using small = await openMirror({ maxWaiting: 1 });
     using asking = small.gate.pause({ part: 'origin', method: 'inspect' });
     const waiting = small.redirect('/bytes/1');
@@ -183,7 +183,7 @@ describe('a copy that is not there', () => {
     expect(await small.redirect('/bytes/2')).toMatchObject({ kind: 'present' });
   });
 
-  test('is not begun while so many others are that origins and stores are busy enough', async () => {
+  test('is not requested beyond the limit of concurrent misses', async () => {
     await using small = await openMirror({ missesAtOnce: 1 });
     using asking = small.gate.pause({ part: 'origin', method: 'inspect' });
     const first = small.redirect('/bytes/1');
@@ -198,7 +198,7 @@ describe('a copy that is not there', () => {
     expect(await second).toMatchObject({ kind: 'present' });
   });
 
-  test('is found although it was made between the look at the entry and the waiting', async () => {
+  test('is found even if it was made between the read of the entry and the wait', async () => {
     await mirror.redirect(PATH, { waitMs: 0 });
     using read = mirror.gate.pause({ part: 'entries', method: 'get' }, 'answer');
     const waiting = mirror.redirect(PATH);
@@ -208,7 +208,7 @@ describe('a copy that is not there', () => {
     expect(await waiting).toMatchObject({ kind: 'present', how: 'stored', collapsed: true });
   });
 
-  test('is found by the slow poll where the message of the change got lost', async () => {
+  test('is found by the slow poll if the change message was lost', async () => {
     await using deaf = await openMirror({ pollMs: 5 });
     deaf.entries.deaf = true;
     const waiting = deaf.redirect(PATH);
@@ -223,14 +223,14 @@ test('another region is another object', async () => {
   expect(await mirror.redirect(PATH, { waitMs: LONG_MS })).toMatchObject({ kind: 'present' });
 });
 
-test('an unknown service or region is told with the known ones, before anything is asked', async () => {
+test('an unknown service or region is refused with the known ones, without any call', async () => {
   const known = ['local/here', 'local/there'];
   expect(await mirror.redirect(PATH, { region: 'nowhere' })).toEqual({ kind: 'unknown_backend', known });
   expect(await mirror.redirect(PATH, { service: 'other' })).toEqual({ kind: 'unknown_backend', known });
   expect(mirror.gate.count({ part: 'entries' })).toBe(0);
 });
 
-test('a URL that is no allowed source is refused before anything is asked', async () => {
+test('a URL that is not an allowed source is refused without any call', async () => {
   const url = new URL('http://elsewhere.example/x');
   expect(await mirror.redirect(PATH, { url })).toMatchObject({
     kind: 'not_allowed',

@@ -8,7 +8,7 @@ const GET = { part: 'entries', method: 'get' };
 const CLAIM = { part: 'entries', method: 'claim' };
 
 let mirror: MirrorFixture;
-/** Another front end, which remembers as well. */
+/** Another front end that remembers hits. */
 let elsewhere: CacheManager;
 beforeEach(async () => {
   mirror = await openMirror({ remembersHits: true });
@@ -20,12 +20,12 @@ afterEach(async () => {
   await mirror[Symbol.asyncDispose]();
 });
 
-/** No memory ends by its age any more. */
+/** With a fake clock, no remembered hit reaches its age limit. */
 const stopTheClock = (): unknown => vi.useFakeTimers({ toFake: ['performance'] });
 
 const url = (): URL => new URL(mirror.origin.url(PATH));
 
-/** Until `manager` has the object in its memory: the first request makes the entry, the next one reads it. */
+/** Sends requests until `manager` remembers the object: the first one writes the entry, the next one reads it. */
 async function remember(manager: CacheManager): Promise<void> {
   do await manager.redirect(mirror.request(PATH));
   while (manager.recallHit(mirror.object(PATH)) === null);
@@ -40,7 +40,7 @@ describe('a front end that remembers hits', () => {
     expect(mirror.gate.count(GET)).toBe(reads);
   });
 
-  test('finds a hit by one read where it remembers none', async () => {
+  test('finds a hit that it does not remember by one read', async () => {
     stopTheClock();
     await remember(elsewhere);
     const object = mirror.object(PATH);
@@ -50,7 +50,7 @@ describe('a front end that remembers hits', () => {
     expect(mirror.manager.recallHit(object)).toMatchObject({ generation: '' });
   });
 
-  test('a purge reaches the memory of every other front end as soon as the entry is dropped', async () => {
+  test('forgets a hit as soon as another front end purges it', async () => {
     stopTheClock();
     await remember(mirror.manager);
     await remember(elsewhere);
@@ -63,7 +63,7 @@ describe('a front end that remembers hits', () => {
     await purging;
   });
 
-  test('a purge outlasts the memory of a front end that hears of no change', async () => {
+  test('forgets a purged hit before the purge returns, even without messages', async () => {
     await remember(elsewhere);
     mirror.entries.deaf = true;
     const [result] = await mirror.manager.purge('local', 'here', url());
@@ -71,7 +71,7 @@ describe('a front end that remembers hits', () => {
     expect(elsewhere.recallHit(mirror.object(PATH))).toBeNull();
   });
 
-  test('a purge deletes nothing that a front end may still lead to', async () => {
+  test('never leads to a copy that a purge has already deleted', async () => {
     await remember(elsewhere);
     mirror.entries.deaf = true;
     using deleting = mirror.gate.pause({ part: 'store here', method: 'delete' });
@@ -82,7 +82,7 @@ describe('a front end that remembers hits', () => {
     await purging;
   });
 
-  test('what this front end purged is not remembered, though its marker list alone knows so', async () => {
+  test('has no hit that it purged itself, even if only its marker list shows the purge', async () => {
     stopTheClock();
     await remember(mirror.manager);
     mirror.entries.deaf = true;
@@ -94,7 +94,7 @@ describe('a front end that remembers hits', () => {
     await purging;
   });
 
-  test('a flush is felt at once by who asked for it', async () => {
+  test('forgets all hits at once when it flushes', async () => {
     stopTheClock();
     await remember(mirror.manager);
     mirror.entries.deaf = true;
@@ -102,7 +102,7 @@ describe('a front end that remembers hits', () => {
     expect(mirror.manager.recallHit(mirror.object(PATH))).toBeNull();
   });
 
-  test('a request that wants a check reads the entry, and mends what was remembered', async () => {
+  test('reads the entry for a revalidation and forgets a hit that is wrong', async () => {
     stopTheClock();
     await remember(mirror.manager);
     mirror.entries.deaf = true;
@@ -112,7 +112,7 @@ describe('a front end that remembers hits', () => {
     expect(mirror.manager.recallHit(mirror.object(PATH))).toBeNull();
   });
 
-  test('does not read again an entry of which it was told that it is missing', async () => {
+  test('does not read an entry again that the request reports as missing', async () => {
     expect(await mirror.manager.findHit(mirror.object(PATH))).toBe('missing');
     const reads = mirror.gate.count(GET);
     expect(await mirror.redirect(PATH, { missing: true })).toMatchObject({ kind: 'present', how: 'hit' });
@@ -120,13 +120,13 @@ describe('a front end that remembers hits', () => {
     expect(mirror.gate.count(CLAIM)).toBe(1);
   });
 
-  test('finds an entry all the same that was made since it was missing', async () => {
+  test('finds an entry that was written after the request found it missing', async () => {
     await remember(elsewhere);
     expect(await mirror.redirect(PATH, { missing: true })).toMatchObject({ kind: 'present', how: 'hit' });
     expect(mirror.gate.count({ part: 'store here', method: 'head' })).toBe(0);
   });
 
-  test('nothing is a hit before the purge markers were read', async () => {
+  test('has no hits before the purge markers are read', async () => {
     await remember(elsewhere);
     using listing = mirror.gate.pause({ part: 'store here', method: 'list' });
     const fresh = mirror.otherManager({ remembersHits: true, backends: mirror.manager.backends });
@@ -135,16 +135,16 @@ describe('a front end that remembers hits', () => {
     expect(fresh.recallHit(mirror.object(PATH))).toBeNull();
   });
 
-  test('what the policy refuses, and unknown regions, are no objects', () => {
+  test('returns no object for a URL that is not allowed or a region that is unknown', () => {
     expect(mirror.manager.objectOf('local', 'here', url())).toMatchObject({ url: url().href });
     expect(mirror.manager.objectOf('local', 'nowhere', url())).toBeNull();
     expect(mirror.manager.objectOf('local', 'here', new URL('http://127.0.0.2/'))).toBeNull();
   });
 
-  test('an object that was judged once is not judged again', async () => {
+  test('does not check the URL of an object again', async () => {
     await remember(mirror.manager);
     const object = mirror.manager.objectOf('local', 'here', url());
-    // The object says which back end and which URL it is. Nothing looks these names up again.
+    // The object has its back end and URL, so these names are not looked up.
     const otherNames = { service: 'nowhere', url: new URL('http://127.0.0.2/') };
     expect(await mirror.redirect(PATH, otherNames)).toMatchObject({ kind: 'unknown_backend' });
     expect(await mirror.redirect(PATH, { ...otherNames, object })).toMatchObject({
@@ -153,7 +153,7 @@ describe('a front end that remembers hits', () => {
     });
   });
 
-  test('a process that ends has no hits', async () => {
+  test('has no hits after disposal', async () => {
     await remember(elsewhere);
     await elsewhere[Symbol.asyncDispose]();
     expect(elsewhere.recallHit(mirror.object(PATH))).toBeNull();

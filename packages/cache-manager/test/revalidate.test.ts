@@ -32,7 +32,7 @@ describe('revalidation', () => {
     await mirror.redirect(PATH);
   });
 
-  test('of a copy that is there costs two HEADs and changes nothing', async () => {
+  test('of an existing copy costs two HEADs and changes nothing', async () => {
     const entry = await presentEntry();
     const before = mirror.gate.count(HEAD);
     expect(await mirror.redirect(PATH, { revalidate: true })).toMatchObject({ kind: 'present', how: 'hit' });
@@ -40,7 +40,7 @@ describe('revalidation', () => {
     expect(await presentEntry()).toEqual(entry);
   });
 
-  test('of a copy that is gone has it made again', async () => {
+  test('of a deleted copy has it made again', async () => {
     await mirror.here.objects.delete(copyKey(mirror.object(PATH), ''));
     expect(await mirror.redirect(PATH)).toMatchObject({ kind: 'present', how: 'hit' });
     const waiting = mirror.redirect(PATH, { revalidate: true });
@@ -48,7 +48,7 @@ describe('revalidation', () => {
     expect(await waiting).toMatchObject({ kind: 'present', how: 'stored' });
   });
 
-  test('of a copy that is another one by now mends the entry', async () => {
+  test('of a replaced copy corrects the entry', async () => {
     const before = await presentEntry();
     await mirror.store(PATH, '', 'other content');
     expect(await mirror.redirect(PATH, { revalidate: true })).toMatchObject({ kind: 'present', how: 'hit' });
@@ -57,7 +57,7 @@ describe('revalidation', () => {
     expect(after.etag).not.toBe(before.etag);
   });
 
-  test('drops no entry that somebody has replaced meanwhile', async () => {
+  test('does not drop an entry that was replaced meanwhile', async () => {
     await mirror.here.objects.delete(copyKey(mirror.object(PATH), ''));
     using dropping = mirror.gate.pause({ part: 'entries', method: 'drop' });
     const revalidating = mirror.redirect(PATH, { revalidate: true });
@@ -73,7 +73,7 @@ describe('revalidation', () => {
     expect(await revalidating).toMatchObject({ kind: 'present', how: 'stored', collapsed: true });
   });
 
-  test('finds the purge that an entry does not know of', async () => {
+  test('notices a purge that the entry has missed', async () => {
     const stale = await presentEntry();
     await mirror.purgeElsewhere(PATH);
     const { id } = mirror.object(PATH);
@@ -87,7 +87,7 @@ describe('revalidation', () => {
     });
   });
 
-  test('that the store cannot answer sends the client to the origin and keeps the entry', async () => {
+  test('redirects to the origin and keeps the entry if the store does not answer', async () => {
     const entry = await presentEntry();
     using _down = mirror.gate.fail(HEAD, () => new StorageError('store_unavailable', 'down'));
     expect(await mirror.redirect(PATH, { revalidate: true })).toMatchObject({
@@ -98,7 +98,7 @@ describe('revalidation', () => {
   });
 });
 
-describe('an object of another length than its metadata says', () => {
+describe('an object whose length differs from the one in its metadata', () => {
   const key = (): string => copyKey(mirror.object(PATH), '');
 
   async function storeShort(): Promise<string | null> {
@@ -119,19 +119,19 @@ describe('an object of another length than its metadata says', () => {
     expect(await waiting).toMatchObject({ kind: 'present', how: 'stored' });
   }
 
-  test('is no copy for a request, and its job replaces it', async () => {
+  test('counts as absent for a request, whose job replaces it', async () => {
     const etag = await storeShort();
     await replacedBy(mirror.redirect(PATH), etag);
   });
 
-  test('is no copy for revalidation', async () => {
+  test('counts as absent for a revalidation', async () => {
     await mirror.store(PATH);
     await mirror.redirect(PATH);
     const etag = await storeShort();
     await replacedBy(mirror.redirect(PATH, { revalidate: true }), etag);
   });
 
-  test('that was committed before is found out by revalidation', async () => {
+  test('is noticed by a revalidation if it was committed before', async () => {
     const etag = await storeShort();
     const stored = await mirror.here.objects.head(key());
     if (stored === null) throw new Error('nothing is stored');
@@ -142,7 +142,7 @@ describe('an object of another length than its metadata says', () => {
     await replacedBy(mirror.redirect(PATH, { revalidate: true }), etag);
   });
 
-  test('is no copy for operators', async () => {
+  test('counts as absent in the status', async () => {
     await storeShort();
     const { object, redirect } = await mirror.manager.status(
       'local',
@@ -153,15 +153,15 @@ describe('an object of another length than its metadata says', () => {
     expect(redirect.to).toBe('wait');
   });
 
-  test('is no copy without the entry store', async () => {
+  test('counts as absent without the entry store', async () => {
     await storeShort();
     using _down = mirror.gate.fail({ part: 'entries' }, () => new EntryStoreError('down'));
     expect(await mirror.redirect(PATH)).toMatchObject({ kind: 'origin', reason: 'entries_unavailable' });
   });
 });
 
-describe('an object past its life', () => {
-  test('counts as absent, and the job says which one is to be replaced', async () => {
+describe('an expired object', () => {
+  test('counts as absent, and the job has the ETag to replace', async () => {
     await mirror.store(PATH, '', 'old');
     const etag = await mirror.here.objects.expire(copyKey(mirror.object(PATH), ''));
     const waiting = mirror.redirect(PATH);
@@ -175,7 +175,7 @@ describe('an object past its life', () => {
     expect((await presentEntry()).sizeBytes).toBe('new'.length);
   });
 
-  test('the entry of one ends before it does', async () => {
+  test('has an entry that ends before the object', async () => {
     await mirror.store(PATH);
     await mirror.redirect(PATH);
     const { expiresAt } = await presentEntry();

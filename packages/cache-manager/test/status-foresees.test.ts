@@ -8,7 +8,7 @@ import { openMirror, TIMES, type MirrorFixture } from '@cloud-mirror/testing/mir
 
 const PATH = '/bytes/100';
 const NOT_ALLOWED = new URL('https://elsewhere.example/file.zip');
-/** Long enough to be a wait, short enough for it to be over soon: nobody copies anything here. */
+/** A short wait, because no copier runs and every wait ends without a copy. */
 const WAIT_MS = 200;
 
 let mirror: MirrorFixture;
@@ -19,9 +19,9 @@ interface FailureOf {
   readonly status?: number;
   readonly retryAfterMs?: number;
   readonly willRetry?: boolean;
-  /** How long ago it failed. */
+  /** Time since the failure, in milliseconds. */
   readonly ageMs?: number;
-  /** The clock of the entries stays at the time of the failure. */
+  /** Whether the clock of the entry store stays at the time of the failure. */
   readonly clockStops?: boolean;
 }
 
@@ -64,18 +64,18 @@ const noEntries = () => fail({ part: 'entries' }, () => new EntryStoreError('no 
 type To = StatusReport['redirect']['to'];
 const overdueMs = TIMES.copyingLeaseSeconds * 1000 + 60_000;
 
-/** A state, and where a request is sent that may wait and one that may not. */
+/** A state, and the outcome of a request that may wait and of one that may not. */
 const STATES: readonly [
   state: string,
   arrange: () => Promise<unknown> | void,
   waiting: To,
   notWaiting: To,
 ][] = [
-  ['nothing is known', () => undefined, 'wait', 'origin'],
-  ['a copy that no entry knows of', () => mirror.store(PATH), 'copy', 'copy'],
+  ['no entry and no copy', () => undefined, 'wait', 'origin'],
+  ['a copy without an entry', () => mirror.store(PATH), 'copy', 'copy'],
   ['present', present, 'copy', 'copy'],
   [
-    'present, its object gone',
+    'present, but the copy is deleted',
     async () => {
       await present();
       await mirror.here.objects.delete(copyKey(mirror.object(PATH), ''));
@@ -84,7 +84,7 @@ const STATES: readonly [
     'copy',
   ],
   [
-    'present, purged by another process',
+    'present, but purged by another process',
     async () => {
       await present();
       await mirror.purgeElsewhere(PATH);
@@ -93,7 +93,7 @@ const STATES: readonly [
     'origin',
   ],
   [
-    'present, the store silent',
+    'present, but the store does not answer',
     async () => {
       await present();
       noStore();
@@ -104,20 +104,20 @@ const STATES: readonly [
   ['pending', () => claim(), 'wait', 'origin'],
   ['404 remembered', () => failed({ status: 404, willRetry: false }), 'origin_status', 'origin_status'],
   [
-    '503 remembered, its job comes again',
+    '503 remembered, and a job will retry',
     () => failed({ code: 'origin_status', status: 503 }),
     'origin_status',
     'origin_status',
   ],
   [
-    '503 no longer remembered, its job comes again later',
+    '503 no longer remembered, and a job will retry later',
     () => failed({ code: 'origin_status', status: 503, ageMs: 20_000, retryAfterMs: 3_000_000 }),
     'origin',
     'origin',
   ],
-  ['overdue, its job lost', () => failed({ ageMs: overdueMs, retryAfterMs: 1 }), 'wait', 'origin'],
+  ['overdue after its job was lost', () => failed({ ageMs: overdueMs, retryAfterMs: 1 }), 'wait', 'origin'],
   [
-    'overdue, a copy in the store',
+    'overdue, but a copy is in the store',
     async () => {
       await failed({ ageMs: overdueMs, retryAfterMs: 1 });
       await mirror.store(PATH);
@@ -126,31 +126,26 @@ const STATES: readonly [
     'copy',
   ],
   [
-    'failed, tried again within the wait',
-    // On a busy machine, its time would come before the status is asked for.
+    'failed, and the next try is due within the wait',
+    // With a running clock, the retry could be due before the status is read on a busy machine.
     () => failed({ retryAfterMs: 1, clockStops: true }),
     'wait',
     'origin',
   ],
-  ['failed, tried again later', () => failed({ retryAfterMs: 60_000 }), 'origin', 'origin'],
+  ['failed, and the next try is due later', () => failed({ retryAfterMs: 60_000 }), 'origin', 'origin'],
   [
     'a redirect that is not allowed',
     () => failed({ code: 'not_allowed', willRetry: false }),
     'refused',
     'refused',
   ],
-  [
-    'redirects in a circle',
-    () => failed({ code: 'origin_redirects', willRetry: false }),
-    'refused',
-    'refused',
-  ],
+  ['a redirect loop', () => failed({ code: 'origin_redirects', willRetry: false }), 'refused', 'refused'],
   ['too large', () => failed({ code: 'too_large', willRetry: false }), 'origin', 'origin'],
   ['unreachable', () => failed({ code: 'origin_unreachable', willRetry: false }), 'origin', 'origin'],
-  ['nothing is known, the store silent', noStore, 'origin', 'origin'],
-  ['the entry store silent', noEntries, 'origin', 'origin'],
+  ['no entry, and the store does not answer', noStore, 'origin', 'origin'],
+  ['the entry store does not answer', noEntries, 'origin', 'origin'],
   [
-    'the entry store silent, a copy in the store',
+    'the entry store does not answer, but a copy is in the store',
     async () => {
       await mirror.store(PATH);
       noEntries();
@@ -165,7 +160,7 @@ async function claim(): Promise<void> {
   await mirror.entries.claim(id, { token: 'token', leaseMs: 60_000, copyingLeaseMs: 60_000 });
 }
 
-/** What a client saw of an outcome, in the words of a status. */
+/** The word of a status for the outcome of a redirect. */
 function toOf(outcome: RedirectOutcome): To {
   switch (outcome.kind) {
     case 'present':
@@ -183,7 +178,7 @@ function toOf(outcome: RedirectOutcome): To {
   }
 }
 
-describe('the status foresees what a redirect does', () => {
+describe('the status predicts the outcome of a redirect', () => {
   describe.each([WAIT_MS, 0])('with a wait of %d ms', (waitMs) => {
     beforeEach(async () => {
       mirror = await openMirror({ maxWaitMs: waitMs });

@@ -12,21 +12,21 @@ beforeEach(async () => {
 });
 afterEach(() => mirror[Symbol.asyncDispose]());
 
-test('a claim that was made although its answer was lost does not hold the object for a whole lease', async () => {
+test('a claim whose answer was lost does not block the object for a whole lease', async () => {
   const object = mirror.object(PATH);
   await mirror.entries.claim(object.id, CLAIM);
   await releaseUnanswered(mirror.entries, object, CLAIM.token, new AbortController().signal);
   expect(await mirror.entries.get(object.id)).toBeNull();
 });
 
-test("nobody else's claim is released", async () => {
+test('the claim of another writer is not released', async () => {
   const object = mirror.object(PATH);
   await mirror.entries.claim(object.id, { ...CLAIM, token: 'somebody' });
   await releaseUnanswered(mirror.entries, object, CLAIM.token, new AbortController().signal);
   expect(await mirror.entries.get(object.id)).toMatchObject({ state: 'pending', token: 'somebody' });
 });
 
-test('a request whose claim is not answered releases it behind the answer', async () => {
+test('a request whose claim is not answered releases it in the background', async () => {
   await mirror.redirect('/status/404');
   using _lost = mirror.gate.fail(
     { part: 'entries', method: 'claim' },
@@ -37,7 +37,7 @@ test('a request whose claim is not answered releases it behind the answer', asyn
   await expect.poll(() => mirror.gate.count({ part: 'entries', method: 'release' })).toBe(releases + 1);
 });
 
-test('an entry store that stays away ends the tries with the process', async () => {
+test('the attempts end with the process if the entry store stays unavailable', async () => {
   const ended = new AbortController();
   const store = {
     release: () => {
