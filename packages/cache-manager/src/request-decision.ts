@@ -78,6 +78,8 @@ function decideByError(wishes: Wishes, { times, nowMs }: Knowledge, entry: Error
   }
   // Overdue: the job that should have retried was lost, or there never was one.
   if (nowMs > entry.retryAt + times.copyingLeaseSeconds * 1000) return { kind: 'claim', overdue: entry };
+  if (isForOperators(entry.code))
+    return { kind: 'answer', outcome: toOrigin(url, entry.code, 'error', entry.cause) };
   if (entry.willRetry && entry.retryAt - nowMs < remainingMs) {
     if (remainingMs <= 0) return { kind: 'answer', outcome: notNow(wishes) };
     return { kind: 'wait', why: `the last try failed; the next one is due within the wait: ${entry.cause}` };
@@ -85,6 +87,11 @@ function decideByError(wishes: Wishes, { times, nowMs }: Knowledge, entry: Error
   if (entry.willRetry && respondAsync) return { kind: 'answer', outcome: accepted() };
   const reason = entry.code === 'internal_error' ? 'internal_error' : 'copy_failed';
   return { kind: 'answer', outcome: toOrigin(url, reason, 'error', entry.cause) };
+}
+
+/** Failures of a copy that no further try within a request's wait can mend, since an operator has to act. */
+function isForOperators(code: string): code is 'store_missing' | 'store_key_refused' {
+  return code === 'store_missing' || code === 'store_key_refused';
 }
 
 function leftOfRetryAfter({ since, originRetryAfterSeconds }: ErrorEntry, nowMs: number): number | null {

@@ -287,6 +287,19 @@ describe('a copy that failed after a good HEAD', () => {
     });
   });
 
+  test.each(['store_missing', 'store_key_refused'] as const)(
+    'that only an operator can fix is named and not waited for: %s',
+    async (code) => {
+      const waiting = mirror.redirect(PATH);
+      const retry = { willRetry: true, retryAfterMs: 1000 };
+      await failCopy(new StorageError(code, 'PUT to 10.1.2.3 failed'), retry);
+      const expected = { kind: 'origin', state: 'error', reason: code };
+      expect(await waiting).toMatchObject(expected);
+      expect(await mirror.redirect(PATH)).toMatchObject(expected);
+      expect(await mirror.redirect(PATH, { waitMs: 0, respondAsync: true })).toMatchObject(expected);
+    },
+  );
+
   test('is claimed again if no job retried it in time', async () => {
     const waiting = mirror.redirect(PATH);
     // By the real clock, the retry time and a copying lease have passed.
