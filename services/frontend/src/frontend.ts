@@ -64,6 +64,7 @@ export function createFrontend(parts: FrontendParts): Frontend {
     isDraining,
     metrics,
     accessLog: new AccessLog(logger),
+    logger,
     application(req, res, request) {
       received.set(req, request);
       void koa(req, res);

@@ -36,20 +36,18 @@ type OperatorCallName = Exclude<ObjectCallName, 'redirect'>;
 /** `/v1/purge/…` or `/v1/status/…`. The route decodes the parameter, after it has checked the operator's token. */
 export interface OperatorObjectCall {
   readonly kind: 'operator';
-  readonly target: RequestTarget;
   readonly path: ObjectPath & { readonly call: OperatorCallName };
 }
 
 /** Any other path: the router's. */
 export interface RoutedCall {
   readonly kind: 'routed';
-  readonly target: RequestTarget;
+  readonly rawPath: string;
 }
 
 /** Whatever was asked for, the answer is `problem`. */
 export interface RefusedCall {
   readonly kind: 'refused';
-  readonly target: RequestTarget;
   readonly problem: HttpProblem;
 }
 
@@ -60,12 +58,13 @@ export interface CallParserParts {
 
 /** Never throws: a fault in the path is part of the parsed call, for the route to answer in its turn. */
 export function parseCall(target: RequestTarget, parts: CallParserParts): ParsedCall {
-  const call = objectCallOf(target.rawPath);
-  if (call === null) return { kind: 'routed', target };
+  const { rawPath } = target;
+  const call = objectCallOf(rawPath);
+  if (call === null) return { kind: 'routed', rawPath };
   // A path that ends too early names no object. Its route checks the method first all the same.
-  const path = parseObjectPath(target.rawPath) ?? { call, service: '', region: '', parameter: '' };
+  const path = parseObjectPath(rawPath) ?? { call, service: '', region: '', parameter: '' };
   if (call === 'redirect') return parseRedirect(target, path, parts);
-  return { kind: 'operator', target, path: { ...path, call } };
+  return { kind: 'operator', path: { ...path, call } };
 }
 
 export function isObjectRedirect(call: ParsedCall): call is ObjectRedirectCall {

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { CacheManager } from '@cloud-mirror/cache-manager';
 import type { Config } from '@cloud-mirror/mirror';
+import type { Logger } from '@cloud-mirror/program';
 import {
   AccessLog,
   ClientBudgets,
@@ -12,15 +13,12 @@ import {
   takesWholeMessages,
 } from '@cloud-mirror/http-service';
 import type { FrontendMetrics } from './machines/metrics.ts';
-import { isObjectRedirect, parseCall, type ParsedCall } from './parsed-call.ts';
+import { isObjectRedirect, parseCall, type ParsedCall, type RefusedCall } from './parsed-call.ts';
 import { MessageStart, REDIRECTED } from './redirect/hit-message.ts';
 import { recordObject } from './redirect/object-record.ts';
 import { asksForRevalidation } from './redirect/prefer.ts';
-import {
-  RememberedAnswers,
-  type RememberedAnswer,
-  type RememberedCall,
-} from './redirect/remembered-answers.ts';
+import { RememberedAnswers } from './redirect/remembered-answers.ts';
+import type { RememberedAnswer, RememberedCall } from './redirect/remembered-call.ts';
 import { ReceivedRequest } from './request-context.ts';
 
 export interface RequestPipelineParts {
@@ -30,8 +28,9 @@ export interface RequestPipelineParts {
   >;
   readonly cacheManager: Pick<CacheManager, 'objectOf' | 'recallHit' | 'findHit'>;
   readonly isDraining: () => boolean;
-  readonly metrics: FrontendMetrics;
+  readonly metrics: Pick<FrontendMetrics, 'countRequest' | 'tallyOf'>;
   readonly accessLog: AccessLog;
+  readonly logger: Logger;
   /** Answers whatever memory does not. */
   readonly application: (req: IncomingMessage, res: ServerResponse, request: ReceivedRequest) => void;
 }
@@ -63,6 +62,14 @@ export class RequestPipeline {
   }
 
   handle(req: IncomingMessage, res: ServerResponse): void {
+    try {
+      this.#handle(req, res);
+    } catch (error) {
+      this.#fail(res, error);
+    }
+  }
+
+  #handle(req: IncomingMessage, res: ServerResponse): void {
     const arrivedAtMs = performance.now();
     const requestId = requestIdOf(req.headers['x-request-id']);
     const line = req.url ?? '/';
@@ -75,7 +82,13 @@ export class RequestPipeline {
     const remembered = known ?? this.#answers.keep(line, call);
     const answer = this.#answers.recall(remembered);
     if (answer !== null) return this.#send(res, request, remembered, answer);
-    this.#find(req, res, request, remembered).catch(() => res.destroy());
+    this.#find(req, res, request, remembered).catch((error: unknown) => this.#fail(res, error));
+  }
+
+  /** A defect of this program costs one connection, not the process. */
+  #fail(res: ServerResponse, error: unknown): void {
+    this.#parts.logger.error({ err: error }, 'a request could not be handled');
+    res.destroy();
   }
 
   /** The call of a request that may go on, or its refusal. Parses only what may go on and is not known. */
@@ -85,12 +98,10 @@ export class RequestPipeline {
     known: RememberedCall | undefined,
     arrivedAtMs: number,
   ): ParsedCall {
-    const target = known === undefined ? parseRequestTarget(line) : known.call.target;
-    const isProbe = known === undefined && UNLIMITED_PATHS.has(target.rawPath);
-    const budgets = isProbe ? null : this.#budgets;
-    const problem = requestRefusal(req) ?? budgets?.take(req, arrivedAtMs) ?? null;
-    if (problem !== null) return { kind: 'refused', target, problem };
-    return known === undefined ? parseCall(target, this.#parts) : known.call;
+    if (known !== undefined) return refusalOf(req, this.#budgets, arrivedAtMs) ?? known;
+    const target = parseRequestTarget(line);
+    const budgets = UNLIMITED_PATHS.has(target.rawPath) ? null : this.#budgets;
+    return refusalOf(req, budgets, arrivedAtMs) ?? parseCall(target, this.#parts);
   }
 
   /**
@@ -147,6 +158,15 @@ export class RequestPipeline {
     metrics.countRequest(metrics.tallyOf(record, { method: req.method ?? 'unknown', status }), durationMs);
     accessLog.tell(req, res, { requestId, record: AccessLog.recordOf(record), durationMs });
   }
+}
+
+function refusalOf(
+  req: IncomingMessage,
+  budgets: ClientBudgets | null,
+  arrivedAtMs: number,
+): RefusedCall | null {
+  const problem = requestRefusal(req) ?? budgets?.take(req, arrivedAtMs) ?? null;
+  return problem === null ? null : { kind: 'refused', problem };
 }
 
 /** For a client that disconnected before the application saw its request. */

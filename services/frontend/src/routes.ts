@@ -124,7 +124,8 @@ export function routerOf(routes: readonly OrdinaryRoute[]): FrontendRouter {
 /** Answers what no route took: 405 where the path has a route, else 404. The router's own answers are not problem+json. */
 export function unrouted(router: FrontendRouter): Endpoint {
   return (ctx) => {
-    const layers = router.stack.filter((layer) => layer.match(ctx.state.call.target.rawPath));
+    const { call } = ctx.state;
+    const layers = call.kind === 'routed' ? router.stack.filter((layer) => layer.match(call.rawPath)) : [];
     if (layers.length > 0)
       throw methodNotAllowed([...new Set(layers.flatMap(({ methods }) => methods))].sort());
     throw new HttpProblem(404, 'no_such_route', 'There is nothing here; see /v1/openapi.json.');

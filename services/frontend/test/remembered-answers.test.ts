@@ -158,6 +158,15 @@ test.each(['nothing', 'by_entry'] as const)(
   },
 );
 
+test('a fault of memory is left to the application, also where the answer was remembered', async () => {
+  const frontend = await startKnowing(opened);
+  for (const knows of ['in_memory', 'a_fault', 'in_memory'] as const) {
+    frontend.manager.knows = knows;
+    expect((await ask(frontend)).headers['cache-status']).toBe('cloud-mirror; hit');
+  }
+  expect(frontend.manager.requests).toHaveLength(1);
+});
+
 test('a wait counts from the arrival, not from when memory was asked in vain', async () => {
   const frontend = await startKnowing(opened);
   frontend.manager.knows = 'nothing';

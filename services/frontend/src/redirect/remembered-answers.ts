@@ -6,33 +6,15 @@ import type { FrontendMetrics } from '../machines/metrics.ts';
 import type { ObjectRedirectCall } from '../parsed-call.ts';
 import type { HitReport } from '../request-context.ts';
 import type { RequestRecord } from '../request-record.ts';
-import { inOnePiece, messageTail, REDIRECTED, type MessageTail } from './hit-message.ts';
+import { inOnePiece, messageTail, REDIRECTED } from './hit-message.ts';
 import { recordObject } from './object-record.ts';
 import { presentAnswer } from './redirect-answer.ts';
+import { RememberedCall, type RememberedAnswer } from './remembered-call.ts';
 
 export interface RememberedAnswersParts {
   readonly server: Pick<Config['server'], 'redirectMaxAgeSeconds'>;
   readonly cacheManager: Pick<CacheManager, 'recallHit' | 'findHit'>;
   readonly metrics: Pick<FrontendMetrics, 'tallyOf'>;
-}
-
-/** Answers a hit. */
-export interface RememberedAnswer {
-  /** The copy that it leads to. Compared by identity: an entry in memory stays the same object for as long as it is current. */
-  readonly copy: Copy;
-  /** The second in which a signed address was signed; `null` where the address is not signed and stays good. */
-  readonly signedFor: number | null;
-  readonly tail: MessageTail;
-}
-
-/** A call with what its hits have in common, and the last answer to it. */
-export interface RememberedCall extends HitReport {
-  readonly object: MirroredObject;
-  readonly call: ObjectRedirectCall;
-  /** The answer to the last hit, where the next one may get the same. */
-  last: RememberedAnswer | null;
-  /** `signedFor` of the last answer, kept or not. */
-  signedFor: number | null;
 }
 
 /** Calls that are kept. Most take two kilobytes, with the last answer. Longer ones weigh more. */
@@ -61,8 +43,7 @@ export class RememberedAnswers {
   }
 
   keep(target: string, call: ObjectRedirectCall): RememberedCall {
-    const { logged, tally } = this.#reportOf(call);
-    const remembered = { object: call.object, last: null, logged, tally, signedFor: null, call };
+    const remembered = new RememberedCall(target, call.object, this.#reportOf(call));
     if (target.length <= LONGEST_KEPT_TARGET) this.#calls.set(target, remembered);
     return remembered;
   }
@@ -70,7 +51,12 @@ export class RememberedAnswers {
   /** The answer, where memory alone has it; `null`: {@link find} it. */
   recall({ object, last }: RememberedCall): RememberedAnswer | null {
     if (last === null || !isSignedNow(last, object)) return null;
-    return this.#parts.cacheManager.recallHit(object) === last.copy ? last : null;
+    try {
+      return this.#parts.cacheManager.recallHit(object) === last.copy ? last : null;
+    } catch {
+      // As in find: the application answers this fault.
+      return null;
+    }
   }
 
   /**

@@ -39,6 +39,7 @@ export class KnowingCacheManager extends FakeCacheManager {
   }
 
   override recallHit(): Copy | null {
+    if (this.knows === 'a_fault') throw new Error('a fault of this program');
     return this.knows === 'in_memory' ? this.copy : null;
   }
 
