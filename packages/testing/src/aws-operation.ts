@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
 /**
- * Which AWS operation a request asks for. SQS names it in `x-amz-target`; S3's follows from method, path and query
+ * The AWS operation of a request. SQS names it in `x-amz-target`; for S3 it follows from method, path and query
  * (https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations.html).
  */
 export function operationOf(method: string, path: string, headers: IncomingHttpHeaders): string {

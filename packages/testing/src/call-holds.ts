@@ -1,17 +1,17 @@
 import type { ProtocolCall } from './protocol-call.ts';
 
 export interface HoldOptions {
-  /** `before` it is done, or `after` it was; `before` where not given. */
+  /** Whether to hold the call `before` or `after` the server handles it. Default: `before`. */
   readonly when?: 'before' | 'after';
-  /** Only a call whose path contains this. */
+  /** Holds only a call whose path contains this. */
   readonly path?: string;
-  /** Only a call that was signed with this access key. */
+  /** Holds only a call that is signed with this access key. */
   readonly accessKeyId?: string;
 }
 
-/** A call that is kept back until `release`, which also happens at the end of a `using` block. */
+/** Holds one call until `release` or disposal. */
 export interface CallHold extends Disposable {
-  /** Resolves when a call has come to that place. */
+  /** Resolves when a call is held. */
   readonly arrived: Promise<void>;
   release(): void;
 }
@@ -24,7 +24,7 @@ interface Held {
   readonly open: () => void;
 }
 
-/** Calls that are kept back, each once. */
+/** Holds calls of a server, one call per hold. */
 export class CallHolds {
   readonly #waiting = new Set<Held>();
   readonly #open = new Set<() => void>();
@@ -49,7 +49,7 @@ export class CallHolds {
     return { arrived: arrived.promise, release, [Symbol.dispose]: release };
   }
 
-  /** Resolves when the call may go on; `null` where it may at once. */
+  /** Resolves when the call may continue; null if it is not held. */
   pass(call: ProtocolCall, when: 'before' | 'after'): Promise<void> | null {
     const one = [...this.#waiting].find(
       ({ operation, options }) =>

@@ -18,14 +18,14 @@ export interface Running {
 export interface CommandLineOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  /** Options of Node itself. */
+  /** Command-line options of Node. */
   readonly nodeOptions?: readonly string[];
   readonly launcher?: string;
 }
 
 export const LAUNCHER = join(PROJECT_ROOT, 'packages/cli/bin/cloud-mirror.js');
 
-/** Starts the real command line, with nothing of this process's environment but the way to its programs. */
+/** Starts the real command line. From the environment of this process it gets only PATH. */
 export function startCommandLine(args: readonly string[], options: CommandLineOptions = {}): Running {
   const { env = {}, cwd, nodeOptions = [], launcher = LAUNCHER } = options;
   const child = spawn(process.execPath, [...nodeOptions, launcher, ...args], {

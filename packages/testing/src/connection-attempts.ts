@@ -9,8 +9,8 @@ export interface ConnectionAttempt {
 const CHANNEL = 'net.client.socket';
 
 /**
- * Every TCP connection that this process tries to open while it is watched, whether or not anything answers there: a
- * listener could only tell of the addresses that this machine has.
+ * Records every TCP connection that this process tries to open, whether or not anything answers. A listener would notice
+ * only connections to addresses of this machine.
  */
 export class ConnectionAttempts implements Disposable {
   readonly #attempts: ConnectionAttempt[] = [];
@@ -23,7 +23,7 @@ export class ConnectionAttempts implements Disposable {
     return this.#attempts;
   }
 
-  /** Those that went elsewhere than to `ports` of 127.0.0.1. */
+  /** The attempts to connect to anything other than `ports` of 127.0.0.1. */
   elsewhereThan(...ports: readonly number[]): ConnectionAttempt[] {
     return this.#attempts.filter(({ address, port }) => address !== '127.0.0.1' || !ports.includes(port));
   }

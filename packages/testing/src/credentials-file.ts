@@ -2,9 +2,9 @@ import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** A shared credentials file of a test's own, which {@link use} makes the one of this process until it is disposed of. */
+/** A temporary shared credentials file, which this process uses until disposal. */
 export interface CredentialsFile extends AsyncDisposable {
-  /** Replaces the file as tools do that renew sessions: a new file takes the place of the old one. */
+  /** Replaces the file by renaming a new one, like tools that renew sessions. */
   write(text: string): Promise<void>;
 }
 

@@ -1,15 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 export interface EventuallyOptions {
-  /** 20 seconds where not given: a limit for a thing that never comes, no expectation of speed. */
+  /** Default: 20 seconds. It ends a wait that would never end, and is no expectation of speed. */
   readonly timeoutMs?: number;
   readonly intervalMs?: number;
 }
 
 /**
- * Calls `fn` until it neither throws nor answers `false`, `null` or `undefined`.
- * @returns what `fn` answered then
- * @throws Error with the last failure as its cause, when the time is over
+ * Calls `fn` until it neither throws nor returns `false`, `null` or `undefined`.
+ * @returns the last result of `fn`
+ * @throws Error with the last failure as its cause, after the time limit
  */
 export async function eventually<T>(
   fn: () => T | Promise<T>,
@@ -24,7 +24,7 @@ export async function eventually<T>(
       if (outcome !== false && outcome !== null && outcome !== undefined) {
         return outcome as Exclude<T, false | null | undefined>;
       }
-      failure = `it answered ${String(outcome)}`;
+      failure = `it returned ${String(outcome)}`;
     } catch (error) {
       failure = error;
     }

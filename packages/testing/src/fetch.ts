@@ -1,12 +1,12 @@
 import { Agent, request, type Dispatcher } from 'undici';
 
-/** An answer as it came over the wire: redirects not followed, encodings not decoded. */
+/** A response as received: redirects are not followed, and encodings are not decoded. */
 export interface WireAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | undefined>>;
   readonly bytes: Buffer;
   readonly text: string;
-  /** @throws SyntaxError where the body is not JSON */
+  /** @throws SyntaxError if the body is not JSON */
   json(): Record<string, unknown>;
 }
 
@@ -18,7 +18,7 @@ export interface WireOptions {
 
 const LIMIT_MS = 60_000;
 
-/** One request on a connection of its own. */
+/** Sends one request on a new connection. */
 export async function fetchOnWire(url: string, options: WireOptions = {}): Promise<WireAnswer> {
   const dispatcher = new Agent({ pipelining: 0, keepAliveTimeout: 1 });
   try {
@@ -55,7 +55,7 @@ export interface Fetched {
   readonly artifact: WireAnswer;
 }
 
-/** What a client that follows redirects gets: the mirror's answer, then the artifact where it leads. */
+/** Follows the mirror's redirect like a client: returns the redirect and the artifact at its Location. */
 export async function fetchThrough(url: string, options: WireOptions = {}): Promise<Fetched> {
   const redirect = await fetchOnWire(url, options);
   const location = redirect.headers['location'];

@@ -2,14 +2,14 @@ import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 
-// Below Linux's range for outgoing connections (32768 and up), so that none of those takes the port in between.
+// Below Linux's ephemeral ports (32768 and up), so that an outgoing connection cannot take the port meanwhile.
 const FIRST = 20_000;
 const LAST = 32_767;
 const TRIES = 50;
 
 /**
- * A TCP port of 127.0.0.1 that nothing listened on a moment ago, for programs that cannot be told to take port 0.
- * Another process may take it first: whoever starts such a program tries again with another port.
+ * Finds a TCP port of 127.0.0.1 on which nothing listens, for programs that do not support port 0. Another process may
+ * take it first, so the caller must be prepared to retry with another port.
  */
 export async function freePort(): Promise<number> {
   for (let attempt = 1; attempt <= TRIES; attempt += 1) {

@@ -3,10 +3,10 @@ import { startProtocolServer } from './protocol-server.ts';
 import { startRedis } from './redis-server.ts';
 import { redisServerPath } from './redis-server-path.ts';
 
-/** Servers that the contract and end-to-end suites share. Each test takes names of its own in them. */
+/** The servers that the contract and end-to-end suites share. Each test uses its own names in them. */
 export interface TestServers {
   readonly redisUrl: string;
-  /** For tests that start a redis-server of their own. */
+  /** For tests that start their own redis-server. */
   readonly redisServerPath: string;
   readonly sqsEndpoint: string;
   readonly sqsRegion: string;
@@ -15,7 +15,7 @@ export interface TestServers {
     readonly region: string;
     readonly accessKeyId: string;
     readonly secretAccessKey: string;
-    /** Whether this is a server that TEST_S3_ENDPOINT names, which may be stricter than the one in the tests. */
+    /** Whether TEST_S3_ENDPOINT names the server, which may be stricter than the built-in one. */
     readonly given: boolean;
   };
 }
@@ -27,8 +27,8 @@ declare module 'vitest' {
 }
 
 /**
- * Starts what is not given by the environment (TEST_REDIS_URL; TEST_S3_ENDPOINT with TEST_S3_REGION,
- * AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY), and ends it after the last test.
+ * Starts the servers that the environment does not name (TEST_REDIS_URL; TEST_S3_ENDPOINT with TEST_S3_REGION,
+ * AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY), and stops them after the last test.
  */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const environment = process.env;
@@ -36,7 +36,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   const redisPath = await redisServerPath();
   const redisUrl = environment.TEST_REDIS_URL ?? opened.use(await startRedis({ path: redisPath })).url;
   const protocols = opened.use(await startProtocolServer());
-  // Credentials come from the SDK's own chain, which must not go looking for a cloud's metadata server.
+  // Credentials come from the SDK's default chain, which must not query a cloud's metadata server.
   environment.AWS_ACCESS_KEY_ID ??= protocols.accessKeyId;
   environment.AWS_SECRET_ACCESS_KEY ??= protocols.secretAccessKey;
   environment.AWS_EC2_METADATA_DISABLED ??= 'true';

@@ -1,13 +1,13 @@
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 
-/** One line of a program's log: the fields of its JSON, or `{ raw }` where it is none. */
+/** One line of a program's log: the fields of its JSON, or `{ raw }` if it is not a JSON object. */
 export type LogLine = Readonly<Record<string, unknown>>;
 
 export interface LogLinesOptions {
-  /** How many lines to keep; all where not given. */
+  /** The number of lines to keep. Default: all. */
   readonly keep?: number;
-  /** Called with each line as it is. */
+  /** Called with the text of each line. */
   readonly onLine?: (text: string) => void;
 }
 
@@ -29,12 +29,12 @@ export class LogLines {
     this.#ended = new Promise((resolve) => reader.once('close', resolve));
   }
 
-  /** Resolves when the stream has ended and every line is in `lines`. */
+  /** Resolves when the stream has ended and `lines` is complete. */
   get ended(): Promise<void> {
     return this.#ended;
   }
 
-  /** The first line, of those there are or come, that `matches`. Rejects when `signal` is aborted. */
+  /** Waits for the first line, past or future, that `matches`. Rejects if `signal` is aborted. */
   async find(matches: (line: LogLine) => boolean, signal: AbortSignal): Promise<LogLine> {
     const present = this.lines.find(matches);
     if (present !== undefined) return present;
@@ -54,7 +54,7 @@ export class LogLines {
     }
   }
 
-  /** The last lines as text, for messages. */
+  /** The last lines as text, for error messages. */
   tail(count: number): string {
     return this.lines
       .slice(-count)

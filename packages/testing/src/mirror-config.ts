@@ -2,43 +2,43 @@ import { createHash, randomUUID } from 'node:crypto';
 import { freePort } from './free-port.ts';
 import type { TestServers } from './global-setup.ts';
 
-/** Content of a configuration file. */
+/** The content of a configuration file. */
 export type ConfigObject = { readonly [key: string]: ConfigValue };
 export type ConfigValue = string | number | boolean | null | ConfigObject | readonly ConfigValue[];
 
-/** A configuration for one test, with the names in it that no other test has. */
+/** A configuration for one test, whose names no other test uses. */
 export interface MirrorConfig {
   readonly config: ConfigObject;
-  /** Of the front end, as in `server.port`. */
+  /** The TCP port of the front end (`server.port`). */
   readonly port: number;
-  /** Part of the names of everything that the test makes in shared servers; letters, digits and dashes. */
+  /** Part of all names that the test uses in shared servers; letters, digits and dashes. */
   readonly name: string;
   readonly service: string;
   readonly regions: readonly string[];
 }
 
-/** Bearer token that may do everything. */
+/** A bearer token with all scopes. */
 export const ADMIN_TOKEN = 'an-operator-of-the-tests';
-/** Bearer token with the scope `read` only. */
+/** A bearer token with only the scope `read`. */
 export const READER_TOKEN = 'a-reader-of-the-tests';
 
-/** Regions of {@link distributedConfig}. */
+/** The regions of {@link distributedConfig}. */
 export const WEST = 'us-west-1';
 export const EAST = 'us-east-1';
 
-/** Where the parts reach their servers: those of the suites, or a proxy in between. */
+/** The servers of the parts: those of the suites, or proxies in front of them. */
 export type DistributedServers = Pick<TestServers, 'redisUrl' | 'sqsEndpoint' | 'sqsRegion' | 's3'>;
 
 export interface ConfigOptions {
-  /** Origins that may be mirrored: `origin.baseUrl`, … */
+  /** The allowed origins: `origin.baseUrl`, … */
   readonly origins: readonly string[];
-  /** Merged over the configuration: mappings key by key, everything else as a whole. */
+  /** Overrides parts of the configuration; see {@link merged}. */
   readonly overrides?: ConfigObject;
 }
 
 /**
- * Redis, SQS and S3, one service `s3` with two regions, each with a bucket and a queue of the test's own, which are
- * made at start. One file serves the front end and every copier; {@link copierConfig} narrows it to one region.
+ * A configuration with Redis, SQS and S3: one service `s3` with two regions, each with its own bucket and queue, which
+ * are created at start. It serves the front end and every copier; {@link copierConfig} limits it to some regions.
  */
 export async function distributedConfig(
   servers: DistributedServers,
@@ -67,10 +67,10 @@ export async function distributedConfig(
   return { config: merged(config, options.overrides ?? {}), port, name, service: 's3', regions };
 }
 
-/** Memory and a folder, one service `local` with the region `here`: what the standalone program runs without any server. */
+/** A configuration without servers, for the standalone program: memory, and a service `local` with the region `here`. */
 export async function embeddedConfig(
   options: ConfigOptions & {
-    /** Where the copies are; the test removes it. */
+    /** The folder of the copies, which the test removes. */
     readonly directory: string;
   },
 ): Promise<MirrorConfig> {
@@ -85,14 +85,14 @@ export async function embeddedConfig(
   return { config: merged(config, options.overrides ?? {}), port, name, service: 'local', regions: ['here'] };
 }
 
-/** `config` for a copier of some of its regions. */
+/** The configuration of a copier that serves some of the regions. */
 export function copierConfig(mirror: MirrorConfig, ...regions: readonly string[]): ConfigObject {
   return merged(mirror.config, {
     copier: { serves: regions.map((region) => `${mirror.service}/${region}`) },
   });
 }
 
-/** `over` laid over `base`: mappings key by key, everything else as a whole. */
+/** Merges `over` into `base`: mappings recursively, other values as a whole. */
 export function merged(base: ConfigObject, over: ConfigObject): ConfigObject {
   const result: Record<string, ConfigValue> = { ...base };
   for (const [key, value] of Object.entries(over)) {

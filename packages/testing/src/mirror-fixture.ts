@@ -41,20 +41,20 @@ export const TIMES: EntryTimes = {
   originAnswerSeconds: 10,
 };
 
-/** More than any test takes: a wait that ends by itself would hide that nothing ended it. */
+/** Longer than any test: a wait that ends by its time limit would hide that no event ended it. */
 export const LONG_MS = 25_000;
 
 export const MAX_OBJECT_BYTES = 1_000_000;
 
-/** A region of the fixture: its real store and queue, behind the gate. */
+/** A region of the fixture, with a real store and queue behind the gate. */
 export interface Region extends Backend {
   readonly store: GatedStore;
   readonly queue: GatedJobQueue;
-  /** The store as it is, past the gate. */
+  /** The store without the gate. */
   readonly objects: ExpiringStore;
 }
 
-/** Everything that a CacheManager works with, real and in this process, with a gate before each port. */
+/** A CacheManager with real parts in this process, and a gate in front of each port. */
 export interface MirrorFixture extends AsyncDisposable {
   readonly gate: CallGate;
   readonly entries: ReplaceableEntryStore;
@@ -64,24 +64,24 @@ export interface MirrorFixture extends AsyncDisposable {
   readonly manager: CacheManager;
   readonly here: Region;
   readonly there: Region;
-  /** The clock of the entry store: so many milliseconds ahead; standing still where `stoppedAt` says when. */
+  /** The clock of the entry store: how far it is ahead, and the time at which it is stopped (null: it runs). */
   readonly clock: { aheadMs: number; stoppedAt: number | null };
-  /** Another front end process over the same stores; its calls do not go through the gate. */
+  /** A second front end process with the same stores, whose calls bypass the gate. */
   otherManager(options?: Partial<CacheManagerOptions>): CacheManager;
   object(path: string, region?: Region): MirroredObject;
   request(path: string, options?: Partial<RedirectRequest>): RedirectRequest;
   redirect(path: string, options?: Partial<RedirectRequest>): Promise<RedirectOutcome>;
-  /** Where a client is sent for the copy of a generation. */
+  /** The URL of the copy of a generation. */
   address(path: string, generation?: string): Promise<string>;
-  /** Puts an object into the store as a copier does. */
+  /** Puts a copy into the store, like a copier. */
   store(path: string, generation?: string, content?: string): Promise<void>;
-  /** Purges as another process does. */
+  /** Purges an object from another process. */
   purgeElsewhere(path: string): Promise<void>;
   generationOf(path: string): Promise<string>;
-  /** Takes the next job of the queue; fails where there is none. */
+  /** Receives the next job of the queue; rejects if there is none. */
   nextJob(): Promise<{ readonly job: Job; readonly delivery: Delivery }>;
   waitingJobs(): Promise<number>;
-  /** Does what the next job asks for, as the simplest copier would. @returns the job */
+  /** Performs the next job, like a minimal copier. @returns the job */
   copyNext(content?: string): Promise<Job>;
 }
 
@@ -150,7 +150,7 @@ export async function openMirror(
     policy,
     times: TIMES,
     maxWaiting: 10_000,
-    // A test that needs the poll says so: nothing else may be mended by it.
+    // Long, so that polling does not hide a missing event. A test of polling sets its own interval.
     pollMs: LONG_MS,
     ...options,
   };
@@ -203,7 +203,7 @@ export async function openMirror(
     await entries.take(id, { token, jobToken: job.token, leaseMs: 60_000 });
     await store(path, job.generation, content);
     const stored = await here.objects.head(copyKey(object(path), job.generation));
-    if (stored === null) throw new Error('what was stored is not there');
+    if (stored === null) throw new Error('the store has no copy after storing one');
     await entries.commit(id, token, copyOf(here, stored, job.generation), 60_000);
     await delivery.acknowledge();
     return job;

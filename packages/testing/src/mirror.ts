@@ -1,18 +1,18 @@
 import { copierConfig, type MirrorConfig } from './mirror-config.ts';
 import { COPIER, FRONTEND, STANDALONE, startProgram, type Program, type StartOptions } from './program.ts';
 
-/** The programs of one mirror. Disposing kills them (-9), the copiers first. */
+/** The programs of one mirror. Disposal kills them (SIGKILL), copiers first. */
 export interface Mirror extends AsyncDisposable {
   readonly frontend: Program;
-  /** By region; none where front end and copier are one process. */
+  /** By region; empty for a standalone program. */
   readonly copiers: ReadonlyMap<string, Program>;
-  /** `/v1/redirect/…` of an origin address, on the front end. */
+  /** The front end's `/v1/redirect/…` URL of an origin URL. */
   redirectUrl(region: string, origin: string): string;
 }
 
 type Environment = Pick<StartOptions, 'env' | 'lines'>;
 
-/** A front end, and a copier for each region that `copiersFor` names (all, where it names none). */
+/** Starts a front end, and a copier for each region in `copiersFor` (default: all regions). */
 export async function startDistributedMirror(
   mirror: MirrorConfig,
   options: Environment & { readonly copiersFor?: readonly string[] } = {},
@@ -34,7 +34,7 @@ export async function startDistributedMirror(
   };
 }
 
-/** Front end and copier in one process. */
+/** Starts front end and copier in one process. */
 export async function startStandaloneMirror(
   mirror: MirrorConfig,
   options: Environment = {},

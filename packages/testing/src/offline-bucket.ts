@@ -1,7 +1,7 @@
 import { KEY_LAYOUT } from '@cloud-mirror/mirrored-objects';
 import { S3StorageProvider } from '@cloud-mirror/storage-s3/adapter';
 
-/** A bucket of AWS that is asked for addresses only: nothing is sent. Credentials come from the environment. */
+/** An AWS bucket for tests that only need URLs, which require no request. Credentials come from the environment. */
 export function offlineBucket(access: 'public' | 'signed'): S3StorageProvider {
   return new S3StorageProvider({
     bucket: 'copies',

@@ -1,30 +1,30 @@
 import { createHash } from 'node:crypto';
 import { bytesOf, digestOf, type OriginBody } from './origin-body.ts';
 
-/** What the origin server answers to one request. Sending it is origin-sender.ts's. */
+/** The origin server's response to one request. origin-sender.ts sends it. */
 export interface OriginAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  /** What is sent. A HEAD gets its headers only. */
+  /** The body. A HEAD gets only the headers. */
   readonly body: OriginBody;
-  /** How the end of the body shows: a Content-Length, the last chunk, or nothing but the end of the connection. */
+  /** How the end of the body is marked: by Content-Length, the last chunk, or the end of the connection. */
   readonly framing: 'length' | 'chunked' | 'close';
-  /** Whether a Range is honoured (with If-Range, by ETag). */
+  /** Whether Range is honoured (and If-Range with an ETag). */
   readonly ranges: boolean;
   readonly bytesPerSecond?: number;
   readonly fault?: OriginFault;
 }
 
 export interface OriginFault {
-  /** The connection is ended by FIN, or by RST, or nothing more is sent on it. */
+  /** `cut`: the connection ends with FIN. `reset`: with RST. `stall`: nothing more is sent. */
   readonly kind: 'cut' | 'reset' | 'stall';
-  /** After how many bytes of the whole object. A reset loses those of them that are still on their way. */
+  /** The position in the object at which it happens. A reset also loses bytes that are still in transit. */
   readonly at: number;
-  /** How many GETs of the path meet the fault; those after them are good. */
+  /** The number of GETs of the path that have the fault; later ones succeed. */
   readonly times: number;
 }
 
-/** How `/bytes` and its kin present a body, by query: see origin-routes.ts. */
+/** The response for `/bytes` and similar routes; origin-routes.ts documents the query. */
 export function bodyAnswer(body: OriginBody, query: URLSearchParams, etag?: string): OriginAnswer {
   const headers: Record<string, string> = {
     'content-type': query.get('type') ?? 'application/octet-stream',

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-/** Bytes of an origin object, readable from anywhere, whatever its size. */
+/** The bytes of an origin object, readable from any position and of any size. */
 export interface OriginBody {
   readonly sizeBytes: number;
   /** Bytes `start` to `endExclusive`, in chunks of at most 64 KiB. */
@@ -10,8 +10,9 @@ export interface OriginBody {
 const BLOCK_BYTES = 65_536;
 
 /**
- * Pseudo-random bytes that depend on `seed` and on their place alone: incompressible, no two blocks alike, a shifted or
- * doubled block shows, and nothing is held in memory. A smaller body of the same seed is a prefix of a larger one.
+ * Pseudo-random bytes that depend only on `seed` and their position. They are incompressible, and no two blocks are
+ * equal, so that a shifted or duplicated block is noticed. Uses constant memory. A smaller body is a prefix of a larger
+ * one with the same seed.
  */
 export function patternedBody(seed: number, sizeBytes: number): OriginBody {
   return {
@@ -30,7 +31,7 @@ export function patternedBody(seed: number, sizeBytes: number): OriginBody {
   };
 }
 
-/** Marsaglia's xorshift32, started anew for each block from the seed and the block's number. */
+/** Marsaglia's xorshift32, seeded for each block with the seed and the block's index. */
 function block(seed: number, index: number): Uint8Array {
   const words = new Uint32Array(BLOCK_BYTES / 4);
   let state = (Math.imul(seed + 1, 0x9e3779b1) ^ Math.imul(index + 1, 0x85ebca77)) >>> 0 || 1;

@@ -4,34 +4,36 @@ import { bodyAnswer, type OriginAnswer, type OriginFault } from './origin-answer
 import { fixedBody, patternedBody, type OriginBody } from './origin-body.ts';
 
 /**
- * What the origin server has at each path. `n` is a size in bytes.
+ * The routes of the origin server. `n` is a size in bytes.
  *
- * | path | answers |
+ * | path | response |
  * | --- | --- |
  * | /bytes/:n[/name] | n pseudo-random bytes with Content-Length |
  * | /stream/:n | the same, chunked, without a length |
  * | /close-delimited/:n | the same, with neither length nor chunks |
- * | /slow/:n?bps= | the same as /bytes at so many bytes a second (10,240) |
+ * | /slow/:n?bps= | like /bytes, at `bps` bytes per second (default 10,240) |
  * | /cut/:n?at=&times=, /reset/…, /stall/… | Content-Length n, then the connection ends (FIN, RST) or stalls after `at` bytes |
  * | /cut-stream/:n?at=&times= | the same as /cut, chunked |
- * | /longer/:n?get=, /shorter/:n?get= | HEAD says n bytes, a GET has `get` bytes, with a matching Content-Length |
+ * | /longer/:n?get=, /shorter/:n?get= | HEAD states n bytes, but a GET has `get` bytes with a matching Content-Length |
  * | /get-500, /get-302, /get-206, /get-html | HEAD 200; GET: 500; 302 to another host's loopback; a 206; a page of HTML with status 200 |
- * | /head-405/:n, /head-403/:n, /head-501/:n | HEAD refused, GET as /bytes |
+ * | /head-405/:n, /head-403/:n, /head-501/:n | HEAD is refused, GET is like /bytes |
  * | /no-type/:n | /bytes without Content-Type |
- * | /flaky/:n?failures=&status= | so many GETs fail, then as /bytes |
- * | /answers/:n?head=&get=&header=&headHeader= | that status for HEAD (200) and for GET (200), with bytes and headers as /bytes has where it is one, and each `header` (`name: value`; `headHeader`: of a HEAD only) |
+ * | /flaky/:n?failures=&status= | the first `failures` GETs fail with `status`, later ones are like /bytes |
+ * | /answers/:n?head=&get=&header=&headHeader= | status `head` for HEAD and `get` for GET (default 200); below 300 with the bytes and headers of /bytes; plus each `header` (`name: value`), and each `headHeader` for HEAD only |
  * | /gzip, /deflate, /encoding/utf8, /json | Content-Encoding gzip and deflate, UTF-8 text, JSON |
  * | /status/:code | that status with a small body |
  * | /redirect/:n?to= | n redirects, then `to` (/bytes/1024) |
  * | /redirect-to?url=&status= | one redirect |
  * | /redirect-nowhere | a 302 without Location |
- * | /loop, /loop-a, /loop-b | circles |
+ * | /loop, /loop-a, /loop-b | redirect loops |
  *
- * All that have bytes take by query: `seed`, `type`, `disposition`, `encoding`, `language`, `note` (x-amz-meta-note),
- * `cache` (Cache-Control), `expires`, `etag=strong|weak|md5|s3|s3-other|none` (s3: with S3's request id; other: that is not the MD5; none: no Last-Modified either), `ranges=none`, `md5=good|bad`, `sha256=good|bad`, `bps`.
+ * Routes with bytes accept in the query: `seed`, `type`, `disposition`, `encoding`, `language`, `note`
+ * (x-amz-meta-note), `cache` (Cache-Control), `expires`, `etag=strong|weak|md5|s3|s3-other|none` (s3: with S3's request
+ * id; s3-other: with an ETag that is not the MD5; none: without Last-Modified as well), `ranges=none`, `md5=good|bad`,
+ * `sha256=good|bad`, `bps`.
  *
- * @param tries how often this path was asked for before with this method
- * @returns null where there is nothing at that path
+ * @param tries the number of earlier requests for this path with this method
+ * @returns null if there is no such route
  */
 export function originAnswer(method: string, url: URL, tries: number): OriginAnswer | null {
   const [route = '', argument = ''] = url.pathname.slice(1).split('/');
@@ -41,7 +43,7 @@ export function originAnswer(method: string, url: URL, tries: number): OriginAns
 interface Asked {
   readonly method: string;
   readonly query: URLSearchParams;
-  /** Second segment of the path. */
+  /** The second segment of the path. */
   readonly argument: string;
   readonly tries: number;
 }
@@ -70,7 +72,7 @@ const headRefused =
   (asked) =>
     asked.method === 'HEAD' ? statusAnswer(status) : bytes(asked);
 
-/** HEAD as for /bytes/1024, GET as given. */
+/** Answers HEAD like /bytes/1024, and GET as given. */
 const getDiffers =
   (answer: Route): Route =>
   (asked) =>

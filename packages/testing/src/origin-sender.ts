@@ -4,15 +4,15 @@ import { pipeline } from 'node:stream/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { OriginAnswer, OriginFault } from './origin-answer.ts';
 
-/** A place in the body where a GET waits, until `opened` resolves. */
+/** A position in the body at which a GET waits until `opened` resolves. */
 export interface BodyGate {
   readonly at: number;
   readonly opened: Promise<void>;
-  /** Called when a GET has come there. */
+  /** Called when a GET has reached the position. */
   readonly arrive: () => void;
 }
 
-/** Sends `answer` with the client's back-pressure. Resolves when nothing more will be sent, however that came. */
+/** Sends `answer` with backpressure. Resolves when nothing more will be sent, for whatever reason. */
 export async function sendAnswer(
   request: IncomingMessage,
   response: ServerResponse,
@@ -42,7 +42,7 @@ export async function sendAnswer(
   const { fault, gate } = options;
   const stopAt = fault === null ? end : Math.min(end, Math.max(start, fault.at));
   const source = Readable.from(paced(answer, start, stopAt, gate), { objectMode: false });
-  // A client that goes away ends the sending; that is its right, and no fault of the server's.
+  // A client may disconnect at any time, which is no error of the server.
   await pipeline(source, response, { end: fault === null }).catch(() => undefined);
   if (fault !== null) await commit(fault, response);
 }
@@ -83,7 +83,7 @@ async function commit(fault: OriginFault, response: ServerResponse): Promise<voi
       socket.destroySoon();
       return;
     case 'reset':
-      // A reset throws away what the system has not sent yet: what was written goes out first.
+      // A reset discards unsent bytes, so wait until the written bytes have left.
       await new Promise<void>((resolve) => socket.write('', () => resolve()));
       socket.resetAndDestroy();
       return;
@@ -92,7 +92,7 @@ async function commit(fault: OriginFault, response: ServerResponse): Promise<voi
   }
 }
 
-/** One range of bytes (RFC 9110, 14.2). Several, or an If-Range that does not match, count as none. */
+/** Parses a single range (RFC 9110, section 14.2). Ignores several ranges, and a range whose If-Range does not match. */
 function rangeOf(
   request: IncomingMessage,
   sizeBytes: number,
@@ -101,7 +101,7 @@ function rangeOf(
   const match = /^bytes=(\d*)-(\d*)$/.exec(request.headers.range ?? '');
   if (match === null || (match[1] === '' && match[2] === '')) return null;
   const condition = request.headers['if-range'];
-  // If-Range asks for the strong comparison (RFC 9110, 13.1.5).
+  // If-Range requires strong comparison (RFC 9110, section 13.1.5).
   if (condition !== undefined && (condition !== etag || etag.startsWith('W/'))) return null;
   const [, first = '', last = ''] = match;
   const start = first === '' ? Math.max(0, sizeBytes - Number(last)) : Number(first);

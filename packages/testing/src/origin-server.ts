@@ -8,7 +8,7 @@ import { sendAnswer, type BodyGate } from './origin-sender.ts';
 
 export interface OriginRequest {
   readonly method: string;
-  /** With its query. */
+  /** Includes the query. */
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
   readonly at: Date;
@@ -20,44 +20,44 @@ export interface OriginSpeed {
 
 export interface ExpectedBody {
   readonly sizeBytes: number;
-  /** Lower-case hex. */
+  /** In lower-case hex. */
   readonly sha256: string;
-  /** The whole of it: only for bodies that fit into memory. */
+  /** The whole body; only for bodies that fit into memory. */
   bytes(): Buffer;
 }
 
-/** GETs of one path wait at one place until `release`, which also happens at the end of an `using` block. */
+/** Holds the GETs of one path at one position until `release` or disposal. */
 export interface Hold extends Disposable {
-  /** Resolves when the first GET has come to that place. */
+  /** Resolves when the first GET is held. */
   readonly arrived: Promise<void>;
   release(): void;
 }
 
-/** An origin on 127.0.0.1 under the test's control. What it has at which path is told in origin-routes.ts. */
+/** An origin on 127.0.0.1 that a test controls. origin-routes.ts documents its paths. */
 export interface OriginServer extends AsyncDisposable {
-  /** Without a slash at the end. */
+  /** Without a trailing slash. */
   readonly baseUrl: string;
   readonly port: number;
   url(path: string): string;
-  /** Every request since the start or the last `reset`, as they arrived. */
+  /** All requests since the start or the last `reset`, in the order of their arrival. */
   readonly requests: readonly OriginRequest[];
-  /** How many requests there were of a method (any, where null), for a path with its query (any, where none is given). */
+  /** Counts the requests of a method (null: any) for a path with its query (default: any). */
   count(method: string | null, path?: string): number;
-  /** Forgets the requests, and how often each path was tried. */
+  /** Clears the requests, and the number of tries of each path. */
   reset(): void;
-  /** What `/mutable/<name>` has from now on. A fresh strong ETag each time, unless `headers` names one. */
+  /** Sets the content of `/mutable/<name>`, with a new strong ETag unless `headers` contains one. */
   set(name: string, bytes: Uint8Array, headers?: Readonly<Record<string, string>>, speed?: OriginSpeed): void;
   /** Makes `/mutable/<name>` a 404 again. */
   remove(name: string): void;
-  /** Makes GETs of `path` (with its query) wait: before their headers, or after so many bytes of the body. */
+  /** Holds GETs of `path` (with its query) before their headers, or after `afterBytes` of the body. */
   hold(path: string, options?: { readonly afterBytes?: number }): Hold;
-  /** What a good GET of `path` has. @throws Error where the server has nothing there */
+  /** The complete body of `path`. @throws Error if the server has no such path */
   bodyOf(path: string): ExpectedBody;
 }
 
 interface Held {
   readonly path: string;
-  /** null: before the headers. */
+  /** null to hold before the headers. */
   readonly afterBytes: number | null;
   readonly arrive: () => void;
   readonly opened: Promise<void>;

@@ -6,10 +6,10 @@ import type { Readable } from 'node:stream';
 import { endWithParent } from './end-with-parent.ts';
 import { LogLines, type LogLine, type LogLinesOptions } from './log-lines.ts';
 
-/** Root of the project, where `services` and `config` are. */
+/** The root folder of the project. */
 export const PROJECT_ROOT = join(import.meta.dirname, '..', '..', '..');
 
-/** Where `npm start` and its like keep what V8 has compiled: programs start with half of the work. */
+/** The folder for V8's compile cache, which `npm start` uses too. It halves the work of starting a program. */
 export const COMPILE_CACHE = join(PROJECT_ROOT, 'node_modules/.cache/node-compile');
 
 export const FRONTEND = 'services/frontend/src/main.ts';
@@ -17,21 +17,21 @@ export const COPIER = 'services/copier/src/main.ts';
 export const STANDALONE = 'services/standalone/src/main.ts';
 
 export interface ProgramOptions {
-  /** Content of a configuration file, written as YAML and given by `--config`; a string is a path that is given as it is. */
+  /** The content of a configuration file, or the path of one (a string), for `--config`. */
   readonly config?: object | string;
-  /** Added to this process's environment; `undefined` takes a variable away. */
+  /** Added to the environment of this process; `undefined` removes a variable. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly args?: readonly string[];
-  /** A command that runs the program, which follows it: `['faketime', '+2h']`. */
+  /** A command that runs the program given after it: `['faketime', '+2h']`. */
   readonly under?: readonly string[];
-  /** In a process group of its own, so that Ctrl-C on a terminal does not reach it. */
+  /** Whether to use a new process group, so that Ctrl-C on a terminal does not reach the program. */
   readonly detached?: boolean;
-  /** What happens to the lines that it prints. */
+  /** How to collect the printed lines. */
   readonly lines?: LogLinesOptions;
 }
 
 export interface StartOptions extends ProgramOptions {
-  /** Time for the ready line: a limit for a program that hangs, no expectation of speed. */
+  /** The time limit for the ready line. It ends a program that hangs, and is no expectation of speed. */
   readonly readyMs?: number;
 }
 
@@ -40,33 +40,33 @@ export interface ProgramExit {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** A program of the project, running. Disposing kills it (-9) where it still runs. */
+/** A running program of the project. Disposal kills it (SIGKILL). */
 export interface Program extends AsyncDisposable {
   readonly pid: number;
   /** The line with `"msg":"ready"`. */
   readonly ready: LogLine;
-  /** `http://127.0.0.1:<port>`. @throws Error where the ready line names no address */
+  /** `http://127.0.0.1:<port>`. @throws Error if the ready line has no address */
   readonly address: string;
   url(path: string): string;
-  /** What came on stdout, line by line, so far. */
+  /** The lines on stdout so far. */
   readonly logs: readonly LogLine[];
-  /** What came on stderr so far. */
+  /** The text on stderr so far. */
   stderr(): string;
-  /** The first line, of those there are or come, that `matches`. Rejects after `timeoutMs` (20 seconds). */
+  /** Waits for the first line, past or future, that `matches`. Rejects after `timeoutMs` (default 20 seconds). */
   log(matches: (line: LogLine) => boolean, timeoutMs?: number): Promise<LogLine>;
   signal(signal: NodeJS.Signals): void;
-  /** SIGTERM, then its exit; killed after `timeoutMs` (40 seconds), which rejects. */
+  /** Sends SIGTERM and waits for the exit. Kills the program and rejects after `timeoutMs` (default 40 seconds). */
   stop(timeoutMs?: number): Promise<ProgramExit>;
-  /** SIGKILL, then its exit. */
+  /** Sends SIGKILL and waits for the exit. */
   kill(): Promise<ProgramExit>;
-  /** How it ended; never rejects. */
+  /** Resolves at the exit; never rejects. */
   readonly exit: Promise<ProgramExit>;
 }
 
 /**
- * Starts a program of the project with this very Node and waits for its ready line.
- * @param script path below the project's root, such as {@link FRONTEND}
- * @throws Error with its last lines, where it ends or says nothing before it is ready
+ * Starts a program of the project with the Node of this process, and waits for its ready line.
+ * @param script its path from the project's root, such as {@link FRONTEND}
+ * @throws Error with its last lines, if it ends or does not become ready in time
  */
 export async function startProgram(script: string, options: StartOptions = {}): Promise<Program> {
   await using opened = new AsyncDisposableStack();
@@ -86,7 +86,7 @@ export async function startProgram(script: string, options: StartOptions = {}): 
     report,
   );
   const base = (): string => {
-    if (typeof ready.address !== 'string') throw new Error(`${script} names no address in its ready line`);
+    if (typeof ready.address !== 'string') throw new Error(`the ready line of ${script} has no address`);
     return ready.address.replace('//0.0.0.0', '//127.0.0.1').replace(/\/$/, '');
   };
 
@@ -126,7 +126,7 @@ export interface ProgramOutcome extends ProgramExit {
   readonly stderr: string;
 }
 
-/** Runs a program that ends by itself, killed after a minute. */
+/** Runs a program that ends by itself. Kills it after a minute. */
 export async function runProgram(script: string, options: ProgramOptions = {}): Promise<ProgramOutcome> {
   await using opened = new AsyncDisposableStack();
   const { child, exit, out, err } = await launch(script, options, opened);
@@ -138,7 +138,7 @@ export async function runProgram(script: string, options: ProgramOptions = {}): 
 
 interface Launched {
   readonly child: ChildProcessByStdio<null, Readable, Readable>;
-  /** Resolves when it has ended and all that it printed was read. */
+  /** Resolves when the program has ended and its output is read. */
   readonly exit: Promise<ProgramExit>;
   readonly out: LogLines;
   readonly err: LogLines;
@@ -187,7 +187,7 @@ async function configArgs(
   const folder = await mkdtemp(join(tmpdir(), 'test-config-'));
   opened.defer(() => rm(folder, { recursive: true, force: true }));
   const file = join(folder, 'config.yaml');
-  // JSON is YAML.
+  // JSON is valid YAML.
   await writeFile(file, JSON.stringify(config, null, 2));
   return ['--config', file];
 }
@@ -195,7 +195,7 @@ async function configArgs(
 function environment(added: ProgramOptions['env'] = {}): NodeJS.ProcessEnv {
   return {
     ...process.env,
-    // Set by whoever runs the suites, for themselves.
+    // Whoever runs the suites may have set these for other programs.
     NODE_OPTIONS: undefined,
     NODE_COMPILE_CACHE: COMPILE_CACHE,
     CLOUD_MIRROR_CONFIG: undefined,
@@ -209,7 +209,7 @@ function environment(added: ProgramOptions['env'] = {}): NodeJS.ProcessEnv {
   };
 }
 
-/** What `find` finds; rejects with a report when the time is over, or when `ended` says that it will not come. */
+/** The result of `find`. Rejects with a report after the time limit, or when `ended` resolves. */
 async function firstOf<T>(
   find: (signal: AbortSignal) => Promise<T>,
   timeoutMs: number,
@@ -218,7 +218,7 @@ async function firstOf<T>(
 ): Promise<T> {
   const giveUp = new AbortController();
   const timer = setTimeout(
-    () => giveUp.abort(new Error(report(`said nothing of it within ${timeoutMs} ms`))),
+    () => giveUp.abort(new Error(report(`did not print the expected line within ${timeoutMs} ms`))),
     timeoutMs,
   );
   void ended.then((how) => giveUp.abort(new Error(report(how))));

@@ -1,14 +1,14 @@
-/** One request that the server got. */
+/** A request to the protocol server. */
 export interface ProtocolCall {
-  /** Name of the AWS operation: `SendMessage`, `PutObject`, `HeadObject`, … */
+  /** The name of the AWS operation: `SendMessage`, `PutObject`, `HeadObject`, … */
   readonly operation: string;
   readonly method: string;
-  /** Path with its query, the bucket first. */
+  /** The path with its query, beginning with the bucket. */
   readonly path: string;
-  /** Who signed it; `null` where nobody did. */
+  /** The access key that signed the request; null if it is not signed. */
   readonly accessKeyId: string | null;
-  /** Name of the queue that a call of SQS is about, once its body was read. */
+  /** The name of the queue of an SQS call; null before its body is read. */
   readonly queue: string | null;
-  /** Of the answer; `null` until there is one. */
+  /** The status of the response; null before there is one. */
   readonly status: number | null;
 }

@@ -6,45 +6,45 @@ import type { CallHold, HoldOptions } from './call-holds.ts';
 import type { ProtocolCall } from './protocol-call.ts';
 import { failure, S3Rules, type OpenUpload, type S3Answer } from './s3-rules.ts';
 
-/** A server that speaks the SQS and S3 protocols, on 127.0.0.1, everything in memory. */
+/** An in-memory server on 127.0.0.1 that speaks the SQS and S3 protocols. */
 export interface ProtocolServer extends AsyncDisposable {
   /** For SQS and for S3 (path style). */
   readonly endpoint: string;
   readonly port: number;
-  /** Region of everything in it. */
+  /** The AWS region of everything in it. */
   readonly region: string;
-  /** Any credentials are taken; these are as good as others. */
+  /** The server accepts any credentials. */
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
-  /** Every request since the start or the last `reset`, as they arrived. */
+  /** All requests since the start or the last `reset`, in the order of their arrival. */
   readonly calls: readonly ProtocolCall[];
-  /** How many calls of an operation there were, of those whose path contains `pathPart` where one is given. */
+  /** Counts the calls of an operation whose path contains `pathPart` (default: any path). */
   count(operation: string, pathPart?: string): number;
-  /** Forgets the calls, not the objects and queues. */
+  /** Clears the calls, but keeps objects and queues. */
   reset(): void;
-  /** Answers the next `times` calls of `operation` with `status` and an S3 error body, without doing them. */
+  /** Answers the next `times` calls of `operation` with `status` and an S3 error body, without performing them. */
   failNext(operation: string, status: number, times?: number): void;
-  /** Answers the next `times` calls of `operation` with just that, without doing them. */
+  /** Answers the next `times` calls of `operation` with `answer`, without performing them. */
   answerNext(operation: string, answer: S3Answer, times?: number): void;
   /**
-   * Keeps the next call back: its doing, or the answer to what was done. It is done even where its caller has gone away
-   * meanwhile, as on a network that delivers late.
+   * Holds the next call before it is performed, or its response afterwards. The call is performed even if its caller has
+   * disconnected, as on a network that delivers late.
    */
   holdNext(operation: string, options?: HoldOptions): CallHold;
-  /** Goes on as before: what `failNext` and `answerNext` asked for and was not needed is forgotten. */
+  /** Cancels the remaining answers of `failNext` and `answerNext`. */
   answerAsBefore(): void;
-  /** How many requests a rule of S3 has refused with this code, `BadDigest` say. */
+  /** Counts the requests that a rule of S3 has refused with this code, such as `BadDigest`. */
   refused(code: string): number;
-  /** Multipart uploads that were begun and neither completed nor ended. */
+  /** Multipart uploads that are neither completed nor aborted. */
   readonly openUploads: readonly OpenUpload[];
-  /** Makes an upload that somebody began and left. */
+  /** Adds an abandoned upload. */
   addUpload(bucket: string, key: string, begunAt: Date): OpenUpload;
 }
 
 export interface ProtocolServerOptions {
-  /** A free one where none is named. */
+  /** Default: a free TCP port. */
   readonly port?: number;
-  /** Checksums are verified and conditional writes honoured, as S3 does; see {@link S3Rules}. */
+  /** Whether to verify checksums and honour conditional writes like S3; see {@link S3Rules}. */
   readonly strict?: boolean;
 }
 
@@ -70,7 +70,7 @@ export async function startProtocolServer(options: ProtocolServerOptions = {}): 
     callOf.set(request.raw, call);
     done();
   });
-  // Only once the body is read: a refusal in the middle of an upload is another fault, that of a cut connection.
+  // After the body is read: a refusal in the middle of an upload would look like a cut connection.
   app.addHook('preHandler', async (request, reply) => {
     const call = callOf.get(request.raw);
     if (call !== undefined && request.headers['x-amz-target'] !== undefined)
@@ -130,8 +130,8 @@ export async function startProtocolServer(options: ProtocolServerOptions = {}): 
 }
 
 /**
- * Sends the answer once `pass` resolves. What keeps it back must be the response itself: a hook that waits lets the
- * server's own handlers believe that they have not answered yet.
+ * Delays the response until `pass` resolves. Overrides `end` of the response, because a hook that waits would let the
+ * server's own handlers respond a second time.
  */
 function keepBack(response: ServerResponse, pass: () => Promise<void> | null): void {
   const waiting = pass();
@@ -153,7 +153,7 @@ function accessKeyIdOf(headers: IncomingHttpHeaders, path: string): string | nul
   return signed ?? /[?&]X-Amz-Credential=([^%/&]+)/.exec(path)?.[1] ?? null;
 }
 
-/** Bodies of SQS are JSON objects that name their queue, or its address, which ends in the name. */
+/** The body of an SQS call is a JSON object with the name of the queue, or with its URL, which ends with the name. */
 function queueOf(body: unknown): string | null {
   const text = Buffer.isBuffer(body) ? body.toString() : body;
   const fields = (typeof text === 'string' ? JSON.parse(text) : text) as Record<string, unknown> | null;

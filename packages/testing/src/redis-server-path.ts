@@ -6,11 +6,10 @@ import { delimiter, join } from 'node:path';
 
 export const HOW_TO_GET_REDIS =
   'redis-server is not on the PATH. Install it (Debian, Ubuntu: apt-get install redis-server; Fedora: dnf install redis; ' +
-  'macOS: brew install redis). Tests also take a running one: TEST_REDIS_URL names it.';
+  'macOS: brew install redis). Or let the tests use a running Redis: set TEST_REDIS_URL.';
 
 /**
- * The redis-server to start: the one on the PATH, else the distribution's, which is installed where this process
- * may do so (root, on a system with apt).
+ * Finds the redis-server on the PATH. If there is none, installs the distribution's, which requires root and apt.
  * @throws Error that says how to get one
  */
 export async function redisServerPath(): Promise<string> {
@@ -40,7 +39,7 @@ async function exists(path: string, mode: number): Promise<boolean> {
   );
 }
 
-/** RUNLEVEL=1 keeps the package from starting its service; what systemd enabled all the same is undone. */
+/** RUNLEVEL=1 prevents the package from starting its service. If systemd enables it nevertheless, it is disabled. */
 async function installWithApt(): Promise<void> {
   const lock = ['-o', 'DPkg::Lock::Timeout=300'];
   await run('apt-get', [...lock, 'update']);
@@ -51,7 +50,7 @@ async function installWithApt(): Promise<void> {
 
 async function run(program: string, args: readonly string[]): Promise<void> {
   const child = spawn(program, args, {
-    // What it prints belongs beside the test runner's report, not into it.
+    // Stdout has the report of the test runner.
     stdio: ['ignore', process.stderr, process.stderr],
     env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' },
   });

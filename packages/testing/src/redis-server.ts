@@ -10,29 +10,29 @@ import { freePort } from './free-port.ts';
 import { redisServerPath } from './redis-server-path.ts';
 
 export interface RedisOptions {
-  /** Binary to run; found on the PATH, or installed, where none is named. */
+  /** The binary to run. Default: the one on the PATH, installed if necessary. */
   readonly path?: string;
-  /** Port to take again after a restart; a free one where none is named. */
+  /** The TCP port, for a restart on the same one. Default: a free port. */
   readonly port?: number;
-  /** Directory for an append-only file, so that a server started there again has its data. None: nothing is kept. */
+  /** The folder of an append-only file, so that a restarted server has its data. Default: nothing is persisted. */
   readonly directory?: string;
-  /** Further configuration, as on the command line: `['--maxmemory', '10mb']`. */
+  /** Further command-line arguments: `['--maxmemory', '10mb']`. */
   readonly args?: readonly string[];
-  /** In a process group of its own, so that Ctrl-C on a terminal does not reach it. */
+  /** Whether to use a new process group, so that Ctrl-C on a terminal does not reach the server. */
   readonly detached?: boolean;
 }
 
-/** A redis-server of one's own on 127.0.0.1. */
+/** A redis-server on 127.0.0.1 that a test owns. */
 export interface RedisServer extends AsyncDisposable {
   readonly url: string;
   readonly port: number;
   readonly pid: number;
   readonly process: ChildProcess;
-  /** To stop (`SIGSTOP`), to continue (`SIGCONT`) or to kill it. */
+  /** Sends a signal, for example to pause (`SIGSTOP`), resume (`SIGCONT`) or kill the server. */
   signal(signal: NodeJS.Signals): void;
-  /** Resolves when it is gone, for whatever reason. */
+  /** Resolves when the process has ended, with the reason. */
   readonly exit: Promise<string>;
-  /** Ends it with SIGTERM, with SIGKILL after five seconds; resolves when it is gone. */
+  /** Sends SIGTERM, and SIGKILL after five seconds. Resolves when the process has ended. */
   stop(): Promise<void>;
 }
 
@@ -40,7 +40,7 @@ const READY_MS = 20_000;
 const STOP_MS = 5_000;
 const TRIES = 5;
 
-/** @throws Error with what redis-server said, where it does not answer within 20 seconds */
+/** @throws Error with the output of redis-server, if it does not answer within 20 seconds */
 export async function startRedis(options: RedisOptions = {}): Promise<RedisServer> {
   const path = options.path ?? (await redisServerPath());
   for (let attempt = 1; ; attempt += 1) {
@@ -68,12 +68,12 @@ async function startOnPort(path: string, port: number, options: RedisOptions): P
     { stdio: ['ignore', 'pipe', 'pipe'], detached: options.detached ?? false },
   );
   endWithParent(child);
-  let said = '';
-  const listen = (chunk: Buffer): void => {
-    said = (said + chunk.toString()).slice(-4_000);
+  let output = '';
+  const collect = (chunk: Buffer): void => {
+    output = (output + chunk.toString()).slice(-4_000);
   };
-  child.stdout.on('data', listen);
-  child.stderr.on('data', listen);
+  child.stdout.on('data', collect);
+  child.stderr.on('data', collect);
   const exited = new Promise<string>((resolve) => {
     child.once('error', (error) => resolve(error.message));
     child.once('exit', (code, signal) => resolve(`exit ${code ?? signal ?? 'unknown'}`));
@@ -86,7 +86,7 @@ async function startOnPort(path: string, port: number, options: RedisOptions): P
     await answering(port, exited);
   } catch (error) {
     await stop();
-    throw new Error(`redis-server (${path}) did not start on port ${port}; it said:\n${said}`, {
+    throw new Error(`redis-server (${path}) did not start on port ${port}; its output:\n${output}`, {
       cause: error,
     });
   }
@@ -102,7 +102,7 @@ async function startOnPort(path: string, port: number, options: RedisOptions): P
   };
 }
 
-/** Resolves when the server answers PING, so also after it has loaded its data. */
+/** Resolves when the server answers PING, which it does only after loading its data. */
 async function answering(port: number, exited: Promise<string>): Promise<void> {
   const until = Date.now() + READY_MS;
   const gone = exited.then((how) => ({ how }));
@@ -133,7 +133,7 @@ async function ping(port: number): Promise<boolean> {
 async function end(child: ChildProcess): Promise<void> {
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
   const exit = once(child, 'exit');
-  // A stopped process takes SIGTERM only once it continues.
+  // A paused process handles SIGTERM only after SIGCONT.
   child.kill('SIGCONT');
   child.kill('SIGTERM');
   const killer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);

@@ -2,16 +2,16 @@ import { createHash, randomUUID } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { crc32 } from 'node:zlib';
 
-/** An answer in place of the server's own. */
+/** A response that replaces the server's own. */
 export interface S3Answer {
   readonly status: number;
   readonly body: string;
 }
 
-/** A request as far as the rules of S3 need it. */
+/** The parts of a request that the rules of S3 need. */
 export interface S3Request {
   readonly operation: string;
-  /** Path with its query, the bucket first. */
+  /** The path with its query, beginning with the bucket. */
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: unknown;
@@ -19,20 +19,20 @@ export interface S3Request {
 
 export interface OpenUpload {
   readonly bucket: string;
-  /** As it is, decoded. */
+  /** Decoded. */
   readonly key: string;
   readonly uploadId: string;
   readonly begunAt: Date;
 }
 
-/** What lies at a key of a bucket: its ETag, or `null`. */
+/** The ETag of the object at a path; null if there is none. */
 export type EtagAt = (path: string) => Promise<string | null>;
 
 const CONDITIONAL: ReadonlySet<string> = new Set(['PutObject', 'CompleteMultipartUpload']);
 
 /**
- * Rules of S3 that the protocol server does not have by itself: checksums are verified, conditional writes honoured (a
- * second one of a key under way is a 409, as with S3), and unfinished uploads listed.
+ * Rules of S3 that the protocol server lacks: verifies checksums, honours conditional writes (concurrent ones of a key
+ * are a 409), and lists unfinished uploads.
  * https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
  */
 export class S3Rules {
@@ -53,14 +53,14 @@ export class S3Rules {
     return this.#refusals.get(code) ?? 0;
   }
 
-  /** An upload that somebody began and left, of any age. */
+  /** Adds an abandoned upload of any age. */
   addUpload(bucket: string, key: string, begunAt: Date): OpenUpload {
     const upload = { bucket, key, uploadId: randomUUID(), begunAt };
     this.#uploads.set(upload.uploadId, upload);
     return upload;
   }
 
-  /** @returns the answer where a rule has one; `null` where the server is to do what was asked */
+  /** @returns the response of a rule; null if the server must handle the request */
   async judge(request: S3Request): Promise<S3Answer | null> {
     const answer = await this.#judge(request);
     const code = /<Code>(\w+)<\/Code>/.exec(answer?.body ?? '')?.[1];
@@ -82,7 +82,7 @@ export class S3Rules {
     }
   }
 
-  /** To be told of each request that the server has answered. `answer` is its body. */
+  /** The server calls this for each response. `answer` is its body. */
   answered(request: S3Request, status: number, answer: string): void {
     const key = keyOf(request.path);
     if (CONDITIONAL.has(request.operation) && status !== 409) this.#writing.delete(key);
@@ -110,11 +110,11 @@ export class S3Rules {
     const etag = await this.#etagAt(key);
     const refused =
       free !== undefined && etag !== null
-        ? failure(412, 'PreconditionFailed', 'the key is taken')
+        ? failure(412, 'PreconditionFailed', 'the key is in use')
         : over !== undefined && etag === null
           ? failure(404, 'NoSuchKey', 'there is nothing to replace')
           : over !== undefined && etag !== over
-            ? failure(412, 'PreconditionFailed', 'another object lies there')
+            ? failure(412, 'PreconditionFailed', 'the key has another object')
             : null;
     if (refused !== null) this.#writing.delete(key);
     return refused;
@@ -144,9 +144,9 @@ function damaged({ headers, body }: S3Request): S3Answer | null {
     'x-amz-checksum-sha256': createHash('sha256').update(bytes).digest('base64'),
   };
   for (const [header, value] of Object.entries(found)) {
-    const said = headers[header];
-    if (said !== undefined && said !== value)
-      return failure(400, 'BadDigest', `${header} is not that of the bytes that came`);
+    const stated = headers[header];
+    if (stated !== undefined && stated !== value)
+      return failure(400, 'BadDigest', `${header} does not match the received bytes`);
   }
   return null;
 }
@@ -162,7 +162,7 @@ function bucketOf(path: string): string {
   return keyOf(path).split('/')[1] ?? '';
 }
 
-/** Bucket and key as they are in the path. */
+/** Bucket and key, encoded as in the path. */
 function keyOf(path: string): string {
   return path.split('?', 1)[0] ?? path;
 }

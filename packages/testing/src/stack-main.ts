@@ -1,13 +1,13 @@
 /**
- * `npm run stack`: the distributed mirror on this machine, for trying things out. Redis, a server that speaks SQS and
- * S3, a sample origin, one front end and a copier for each of two regions, each on a free port of 127.0.0.1 and
- * configured by config/local-stack.yaml. Nothing is kept. Ends everything on Ctrl-C or SIGTERM.
+ * `npm run stack`: runs a distributed mirror on this machine, for trials: Redis, a server that speaks SQS and S3, a
+ * sample origin, a front end, and a copier for each of two regions. Each uses a free port of 127.0.0.1; the
+ * configuration is config/local-stack.yaml. Nothing is persisted. Ctrl-C or SIGTERM stops everything.
  */
 import { once } from 'node:events';
 import { startStack, type Stack } from './stack.ts';
 
 const stopping = new AbortController();
-// Terminals and npm may both send the signal: the later ones change nothing.
+// A terminal and npm may both send the signal, so later ones have no effect.
 for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => stopping.abort(name));
 
 process.exitCode = await run();
@@ -28,6 +28,6 @@ async function run(): Promise<number> {
     process.stdout.write('stopping\n');
     return 0;
   }
-  process.stderr.write(`${dead}: stopping the others\n`);
+  process.stderr.write(`${dead}: stopping the other parts\n`);
   return 1;
 }

@@ -7,25 +7,25 @@ import { startProtocolServer } from './protocol-server.ts';
 import { HOW_TO_GET_REDIS, onPath } from './redis-server-path.ts';
 import { startRedis } from './redis-server.ts';
 
-/** The distributed mirror, all its parts on 127.0.0.1. Disposing stops them in reverse. */
+/** A distributed mirror whose parts all run on 127.0.0.1. Disposal stops them in reverse order. */
 export interface Stack extends AsyncDisposable {
-  /** How to use it, for a terminal. */
+  /** Instructions to print on a terminal. */
   readonly manual: string;
-  /** Resolves when a part ends by itself: which, and how. */
+  /** Resolves with a description when a part ends unexpectedly. */
   readonly death: Promise<string>;
 }
 
 export interface StackOptions {
-  /** Gets what the programs print. */
+  /** Called with each line that a program prints. */
   readonly onLine: (part: string, text: string) => void;
 }
 
 const CONFIG = 'config/local-stack.yaml';
-/** Its SHA-256 is in the configuration file. */
+/** The configuration file contains its SHA-256. */
 const OPERATOR_TOKEN = 'local-stack';
 const KEPT_LINES = 50;
 
-/** @throws Error that says what is missing, or which part did not start */
+/** @throws Error that names the missing program, or the part that did not start */
 export async function startStack({ onLine }: StackOptions): Promise<Stack> {
   const redisPath = await onPath('redis-server');
   if (redisPath === null) throw new Error(HOW_TO_GET_REDIS);
@@ -74,20 +74,20 @@ function manual(frontend: string, origin: string, settings: Readonly<Record<stri
     frontend + redirectPath('s3', region, sample).replace('/redirect/', `/${action}/`);
   const copy = (region: string): string =>
     [
-      `A mebibyte of the sample origin, by way of its copy in ${region}:`,
+      `Download one mebibyte of the sample origin through its copy in ${region}:`,
       `  curl -fsSL -o sample.bin -w '%{url_effective}\\n' '${redirect(region)}'`,
     ].join('\n');
   return [
-    `The mirror is at ${frontend}, its sample origin at ${origin}.`,
+    `The mirror is at ${frontend}, the sample origin at ${origin}.`,
     copy(WEST),
     copy(EAST),
-    'Where that copy stands, and how to make it unknown again:',
+    'Show the status of that copy, and purge it:',
     `  curl -sS -H 'Authorization: Bearer ${OPERATOR_TOKEN}' '${operate(WEST, 'status')}'`,
     `  curl -sS -X DELETE -H 'Authorization: Bearer ${OPERATOR_TOKEN}' '${operate(WEST, 'purge')}'`,
-    'The address of any other object of the sample origin, or of an https:// address:',
+    'Encode any other URL of the sample origin, or an https:// URL:',
     `  printf %s 'https://…' | base64 -w0 | tr '+/' '-_' | tr -d =`,
-    `Servers behind it (${CONFIG} takes them from the environment):`,
+    `The servers of the mirror (${CONFIG} reads them from the environment):`,
     ...Object.entries(settings).map(([name, value]) => `  ${name}=${value}`),
-    'Ctrl-C ends all of it; nothing is kept.',
+    'Ctrl-C stops everything; nothing is persisted.',
   ].join('\n');
 }

@@ -1,33 +1,33 @@
 import type { Socket } from 'node:net';
 import { Transform, type TransformCallback } from 'node:stream';
 
-/** `upstream` is towards the server, `downstream` towards the client. */
+/** `upstream`: towards the server. `downstream`: towards the client. */
 export type Direction = 'upstream' | 'downstream';
 
 export type ProxyMode =
   | { readonly kind: 'pass' }
-  /** Every chunk comes so much later, one after the other. */
+  /** Delays each chunk, one after the other. */
   | { readonly kind: 'latency'; readonly ms: number }
-  /** Connections are taken and never answered: bytes of both directions are kept back. `pass` lets them go on. */
+  /** Accepts connections, but holds the bytes of both directions until the mode changes. */
   | { readonly kind: 'blackhole' }
-  /** Closed by FIN at once. */
+  /** Closes connections with FIN at once. */
   | { readonly kind: 'cut' }
-  /** Closed by RST at once. */
+  /** Closes connections with RST at once. */
   | { readonly kind: 'reset' }
-  /** Nothing listens. */
+  /** Does not listen. */
   | { readonly kind: 'refuse' }
-  /** Closed, by FIN or RST, once so many bytes of a connection have passed in that direction. */
+  /** Closes a connection with FIN or RST after `bytes` have passed in one direction. */
   | {
       readonly kind: 'end-after';
       readonly how: 'cut' | 'reset';
       readonly bytes: number;
       readonly direction: Direction;
     }
-  /** One byte is another once so many bytes of a connection have passed in that direction. */
+  /** Changes one byte of a connection after `afterBytes` have passed in one direction. */
   | { readonly kind: 'corrupt'; readonly afterBytes: number; readonly direction: Direction }
   | { readonly kind: 'rate'; readonly bytesPerSecond: number };
 
-/** One client's connection and the one it leads to. */
+/** A client's connection and the connection to the server. */
 export class PairedSockets {
   readonly #client: Socket;
   readonly #server: Socket | null;
@@ -73,14 +73,14 @@ export class PairedSockets {
   }
 }
 
-/** A reset is refused (EINVAL) while the FIN is on its way, and Node then leaves the handle open for ever. */
+/** While a FIN is pending, a reset fails (EINVAL), and Node then never closes the handle. */
 function resetOf(socket: Socket): void {
   const ending = socket.writableEnded && !socket.writableFinished;
   if (ending) socket.destroy();
   else socket.resetAndDestroy();
 }
 
-/** What the mode does to the bytes of one direction. */
+/** Applies the mode to the bytes of one direction. */
 class FaultGate extends Transform {
   readonly #direction: Direction;
   readonly #onLimit: (how: 'cut' | 'reset') => void;
@@ -164,7 +164,7 @@ class FaultGate extends Transform {
     const left = mode.bytes - this.#passed;
     if (mode.direction !== this.#direction || chunk.length < left) return this.#pass(chunk, done);
     this.push(chunk.subarray(0, Math.max(0, left)));
-    // The bytes before the end are on their way first; nothing after them is ever passed.
+    // Lets the bytes before the limit leave first. Later bytes are never passed.
     setImmediate(() => this.#onLimit(mode.how));
   }
 }

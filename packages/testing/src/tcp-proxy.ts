@@ -9,29 +9,29 @@ export interface TcpTarget {
   readonly port: number;
 }
 
-/** A TCP proxy on 127.0.0.1 that stands between two parts and does to their connections what networks do. */
+/** A TCP proxy on 127.0.0.1 between two parts, which simulates network faults. */
 export interface TcpProxy extends AsyncDisposable {
   readonly host: string;
   readonly port: number;
-  /** What happens to bytes now; see {@link ProxyMode}. */
+  /** The current mode. */
   readonly mode: ProxyMode;
-  /** Connections taken since the start. */
+  /** The number of connections accepted since the start. */
   readonly connections: number;
-  /** Connections open now. */
+  /** The number of open connections. */
   readonly open: number;
   /**
-   * For connections open now and later ones. `cut`, `reset` and `refuse` end those that are open; after them,
-   * a new connection is cut or reset as soon as it is made, or refused by the system.
+   * Sets the mode of open and later connections. `cut`, `reset` and `refuse` close open connections; new ones are then
+   * cut or reset at once, or refused by the operating system.
    */
   set(mode: ProxyMode): Promise<void>;
-  /** Ends what is open, by FIN or RST, and goes on as before with what comes next. */
+  /** Closes open connections with FIN or RST. Later connections are not affected. */
   drop(how: 'cut' | 'reset'): void;
   /**
-   * Nothing comes through any more on what is open, and nobody is told, as where a firewall has forgotten it; goes on as
-   * before with what comes next.
+   * Silently drops all further bytes on open connections, like a firewall that has lost their state. Later connections
+   * are not affected.
    */
   lose(): void;
-  /** Where later connections lead to, as after a failover. */
+  /** Sets the target of later connections, as after a failover. */
   retarget(target: TcpTarget): void;
 }
 
@@ -57,7 +57,7 @@ export async function startTcpProxy(
   };
 
   const listen = async (port: number): Promise<number> => {
-    // Half-open, so that the end of one direction is passed on without ending the other.
+    // Half-open, so that the end of one direction does not end the other.
     const fresh = createServer({ allowHalfOpen: true }, take);
     fresh.listen(port, '127.0.0.1');
     await once(fresh, 'listening');

@@ -22,7 +22,7 @@ const KEPT_HEADERS =
   /^(?:x-amz-meta-.+|content-(?:type|encoding|disposition|language)|cache-control|expires)$/;
 const PAGE = 1000;
 
-/** One bucket of a store of some kind, in memory. */
+/** An in-memory bucket that behaves like one kind of store. */
 export class S3KindBucket {
   readonly objects = new Map<string, Stored>();
   readonly uploads = new Map<string, Upload>();
@@ -229,7 +229,7 @@ export class S3KindBucket {
     );
     const [lastId, last] = page.at(-1) ?? [];
     const more = all.length > page.length && last !== undefined;
-    // radosgw encodes the keys alone.
+    // radosgw encodes only the keys, not the markers.
     const marker =
       last === undefined
         ? ''

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 export interface S3KindRequest {
   readonly method: string;
   readonly bucket: string;
-  /** Decoded; empty for calls about the bucket. */
+  /** Decoded; empty for calls on the bucket. */
   readonly key: string;
   readonly query: URLSearchParams;
   readonly headers: Readonly<Record<string, string | undefined>>;
@@ -19,7 +19,7 @@ export interface S3KindAnswer {
 export async function receive(incoming: IncomingMessage): Promise<S3KindRequest> {
   const chunks: Buffer[] = [];
   for await (const chunk of incoming as AsyncIterable<Buffer>) chunks.push(chunk);
-  // URLs would clean the path.
+  // Not parsed as a URL, which would normalize the path.
   const [path = '', query = ''] = (incoming.url ?? '/').split('?', 2);
   const [, bucket = '', ...key] = path.split('/');
   return {

@@ -7,8 +7,8 @@ import type { S3KindAnswer, S3KindRequest } from './s3-kind-request.ts';
 import type { S3Kind } from './s3-kind.ts';
 
 /**
- * A store of some kind on loopback, in memory. It stands in for stores that no package brings; what it refuses is what
- * its kind refuses. Signatures are not looked at.
+ * An in-memory server on loopback that behaves like one kind of store, for kinds that cannot be installed as a package.
+ * Does not check signatures.
  */
 export class S3KindServer implements AsyncDisposable {
   readonly kind: S3Kind;
@@ -33,12 +33,12 @@ export class S3KindServer implements AsyncDisposable {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** Keys of the objects in a bucket. */
+  /** The keys of the objects in a bucket. */
   keys(bucket: string): string[] {
     return [...(this.#buckets.get(bucket)?.objects.keys() ?? [])].sort();
   }
 
-  /** Keys of the uploads that are open in a bucket. */
+  /** The keys of the open uploads in a bucket. */
   openUploads(bucket: string): string[] {
     return [...(this.#buckets.get(bucket)?.uploads.values() ?? [])].map(({ key }) => key);
   }

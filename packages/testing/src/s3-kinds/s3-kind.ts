@@ -1,24 +1,24 @@
-/** In what a store that speaks S3 differs from others. */
+/** How a store that speaks S3 differs from others. */
 export interface S3Kind {
   readonly name: string;
   /**
-   * Keys with empty or dot segments. `refused`: 400, as MinIO does, which also has no object below another one's key.
-   * `cleaned`: stored and found under the cleaned path.
+   * Keys with empty or dot segments. `refused`: 400, like MinIO, which also refuses an object below another one's key.
+   * `cleaned`: stored under the normalized path.
    */
   readonly oddKeys: 'kept' | 'refused' | 'cleaned';
   /** `If-None-Match: *` of PutObject and CompleteMultipartUpload. `refused`: 501. */
   readonly ifNoneMatch: 'honoured' | 'ignored' | 'refused';
-  /** `quoted`: compared with the quotes on, so that no ETag is ever equal, as radosgw 16 does. */
+  /** `quoted`: compares the ETag including its quotes, so that none ever matches, like radosgw 16. */
   readonly ifMatch: 'honoured' | 'ignored' | 'refused' | 'quoted';
-  /** Whether conditions hold for CompleteMultipartUpload as well. */
+  /** Whether conditions also apply to CompleteMultipartUpload. */
   readonly completesOnCondition: boolean;
-  /** `malformed`: every PUT of rules is 400 MalformedXML. `forgotten`: 200, and nothing is kept. */
+  /** `malformed`: every PUT of rules is a 400 MalformedXML. `forgotten`: a 200 without effect. */
   readonly lifecycle: 'kept' | 'malformed' | 'not_implemented' | 'forgotten';
-  /** Longest value of metadata, and the status of the refusal of a longer one. */
+  /** The longest metadata value, and the status for a longer one. */
   readonly metadataValue: { readonly bytes: number; readonly refusal: 400 | 500 };
   readonly crc32: 'verified' | 'ignored' | 'refused';
   readonly md5: 'verified' | 'ignored';
-  /** How keys are listed where `encoding-type=url` is asked for. `unsaid`: encoded, and EncodingType is left out. */
+  /** How keys are listed with `encoding-type=url`. `unsaid`: encoded, but without EncodingType. `raw`: not encoded. */
   readonly listings: 'said' | 'unsaid' | 'raw';
 }
 
@@ -35,7 +35,7 @@ const AWS: S3Kind = {
   listings: 'said',
 };
 
-/** Kinds of stores, by what was seen of each or is documented by it. */
+/** Kinds of stores, by observed or documented behaviour. */
 export const S3_KINDS = {
   aws: AWS,
   /** Ceph 16. */
@@ -68,9 +68,9 @@ export const S3_KINDS = {
     lifecycle: 'not_implemented',
     crc32: 'ignored',
   },
-  /** A gateway to a file system. */
+  /** A gateway to a file system, which normalizes paths. */
   cleaning: { ...AWS, name: 'path-cleaning', oddKeys: 'cleaned', lifecycle: 'forgotten' },
-  /** None of the capabilities. */
+  /** A store without any optional capability. */
   bare: {
     name: 'bare',
     oddKeys: 'refused',

@@ -1,21 +1,21 @@
 /** One call of a wrapped port. */
 export interface Call {
-  /** Which part was called: `store here`, `entries`, `queue here`. */
+  /** The called part: `store here`, `entries`, `queue here`. */
   readonly part: string;
   readonly method: string;
-  /** Key, token or whatever the call is about. */
+  /** The key, token or id that the call concerns. */
   readonly subject: string;
   readonly options?: unknown;
 }
 
-/** Which calls are meant: every field given must be equal. */
+/** Selects calls: every given field must be equal. */
 export type CallMatch = Partial<Pick<Call, 'part' | 'method' | 'subject'>>;
 
-/** A call held back. */
+/** Holds one call until `resume` or disposal. */
 export interface Pause extends Disposable {
-  /** Resolves when a call has come to the pause. */
+  /** Resolves when a call is held. */
   readonly reached: Promise<void>;
-  /** Lets it go on, and every later one pass. */
+  /** Releases the call. Later calls are not held. */
   readonly resume: () => void;
 }
 
@@ -25,7 +25,7 @@ interface Rule {
   readonly after?: (() => Promise<void>) | undefined;
 }
 
-/** Through which the calls of wrapped ports go: writes them down in their order, holds some back, makes some fail. */
+/** Records the calls of wrapped ports in order, and can hold them or make them fail. */
 export class CallGate {
   readonly calls: Call[] = [];
   readonly #rules = new Set<Rule>();
@@ -42,8 +42,8 @@ export class CallGate {
   }
 
   /**
-   * Holds back the first call that fits: `request`, before it reaches the part; `answer`, after the part has done it.
-   * Calls after the first one pass.
+   * Holds the first matching call: `request`, before it reaches the part; `answer`, after the part has performed it.
+   * Later calls are not held.
    */
   pause(match: CallMatch, what: 'request' | 'answer' = 'request'): Pause {
     const reached = Promise.withResolvers<void>();
@@ -62,7 +62,7 @@ export class CallGate {
     return { reached: reached.promise, resume, [Symbol.dispose]: resume };
   }
 
-  /** Makes the calls that fit fail, before they reach the part, until disposal. */
+  /** Makes matching calls fail before they reach the part, until disposal. */
   fail(match: CallMatch, error: () => Error): Disposable {
     const rule: Rule = { match, before: () => Promise.reject(error()) };
     this.#rules.add(rule);
@@ -77,12 +77,12 @@ export class CallGate {
     return this.of(match).length;
   }
 
-  /** Where the first call that fits stands in the order of all. -1: there was none. */
+  /** The index of the first matching call among all calls; -1 if there is none. */
   order(match: CallMatch): number {
     return this.calls.findIndex((call) => fits(call, match));
   }
 
-  /** Resolves once `count` calls that fit have begun. */
+  /** Resolves when `count` matching calls have begun. */
   async seen(match: CallMatch, count = 1): Promise<void> {
     while (this.count(match) < count) {
       const { promise, resolve } = Promise.withResolvers<void>();

@@ -10,23 +10,23 @@ import type {
 const LONG_PAST = new Date('2020-01-01T00:00:00Z');
 
 /**
- * A StorageProvider that can say of an object that its life is over although it was not removed yet, as S3 does between
- * the expiry date and its clean-up. Signs addresses, where it is asked to, by naming the method in the query.
+ * A StorageProvider that can report an object as expired while it still exists, like S3 between the expiry date and the
+ * deletion. With `access` set to `signed`, it marks URLs as signed by naming the method in the query.
  */
 export class ExpiringStore implements StorageProvider {
   access: 'public' | 'signed' = 'public';
   readonly #inner: StorageProvider;
-  /** ETags of what is past its life. */
+  /** Keys and ETags of expired objects. */
   readonly #expired = new Set<string>();
 
   constructor(inner: StorageProvider) {
     this.#inner = inner;
   }
 
-  /** Ends the life of what lies at `key` now. @returns its ETag */
+  /** Expires the current object at `key`. @returns its ETag */
   async expire(key: string): Promise<string> {
     const etag = (await this.#inner.head(key))?.etag;
-    if (etag === undefined || etag === null) throw new Error(`nothing to expire at ${key}`);
+    if (etag === undefined || etag === null) throw new Error(`there is no object at ${key} to expire`);
     this.#expired.add(`${key} ${etag}`);
     return etag;
   }

@@ -1,7 +1,7 @@
 import type { Delivery, QueueCallOptions } from '@cloud-mirror/job-queue';
 import type { CallGate } from './call-gate.ts';
 
-/** A delivery whose calls go through a gate, as the queue's own; the subject of a call is the delivery's id. */
+/** A delivery whose calls go through a gate as calls of its queue. Their subject is the id of the delivery. */
 export class GatedDelivery implements Delivery {
   readonly id: string;
   readonly body: string;

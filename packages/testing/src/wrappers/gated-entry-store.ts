@@ -11,7 +11,7 @@ import type {
 import type { Copy, ObjectId } from '@cloud-mirror/mirrored-objects';
 import type { CallGate } from './call-gate.ts';
 
-/** An EntryStore whose calls go through a gate, as part `entries`; the subject of a call is the writer's token. */
+/** An EntryStore whose calls go through a gate as part `entries`. Their subject is the writer's token. */
 export class GatedEntryStore implements EntryStore {
   readonly #inner: EntryStore;
   readonly #gate: CallGate;

@@ -11,11 +11,11 @@ import type { CallGate } from './call-gate.ts';
 import { GatedDelivery } from './gated-delivery.ts';
 
 /**
- * A JobQueue whose enqueuing and receiving, and whose deliveries, go through a gate; the subject of an enqueuing is the
- * token of its job.
+ * A JobQueue whose calls to enqueue and receive, and whose deliveries, go through a gate. The subject of `enqueue` is the
+ * token of the job.
  */
 export class GatedJobQueue implements JobQueue<Job> {
-  /** What arrives of a message that was sent. */
+  /** Changes the body of a received message. */
   garble = (body: string): string => body;
   readonly #inner: JobQueue<Job>;
   readonly #gate: CallGate;

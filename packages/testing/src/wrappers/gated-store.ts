@@ -8,7 +8,7 @@ import type {
 } from '@cloud-mirror/storage-provider';
 import type { CallGate } from './call-gate.ts';
 
-/** A StorageProvider whose calls go through a gate; the subject of a call is its key, or the prefix of a listing. */
+/** A StorageProvider whose calls go through a gate. Their subject is the key, or the prefix of a listing. */
 export class GatedStore implements StorageProvider {
   readonly #inner: StorageProvider;
   readonly #gate: CallGate;

@@ -12,12 +12,12 @@ import type {
 import type { Copy, ObjectId } from '@cloud-mirror/mirrored-objects';
 
 /**
- * An EntryStore whose server can be replaced by another one, with other (older) contents, as a failover does: the epoch
- * counts up, messages may have been missed. It can also tell its listeners what never happened.
+ * An EntryStore whose server can be replaced by one with other (older) contents, as in a failover: the epoch increases,
+ * and messages may be lost. It can also send its listeners changes that did not happen.
  */
 export class ReplaceableEntryStore implements EntryStore {
   timeLimitMs = 0;
-  /** Messages of changes get lost. */
+  /** Whether messages about changes are lost. */
   deaf = false;
   #server: EntryStore;
   #subscription: Disposable;
@@ -33,12 +33,12 @@ export class ReplaceableEntryStore implements EntryStore {
     return this.#epoch;
   }
 
-  /** How many listen to changes. */
+  /** The number of listeners. */
   get listening(): number {
     return this.#listeners.size;
   }
 
-  /** Connects to another server. `quietly`: nobody notices, as where a proxy between hides it. */
+  /** Connects to another server. `quietly`: without a new epoch, as behind a proxy that hides the failover. */
   replace(server: EntryStore, how: 'noticed' | 'quietly' = 'noticed'): void {
     this.#subscription[Symbol.dispose]();
     this.#server = server;
