@@ -5,15 +5,15 @@ import { sendText } from './answer.ts';
 import { problemBody, problemHeaders, type HttpProblem } from './http-problem.ts';
 import type { RequestContext, RequestState } from './request-context.ts';
 
-/** @template State what the service adds to the state of a request */
+/** @template State the state of a request with the fields of the service */
 export interface AnswerErrorsParts<State extends RequestState> {
   readonly logger: Logger;
   readonly isDraining: () => boolean;
-  /** The state that was made when the request arrived. */
+  /** The state that was created when the request arrived. */
   readonly stateOf: (request: IncomingMessage) => State;
-  /** The answer to whatever was thrown. */
+  /** Converts a thrown value to the response. */
   readonly problemOf: (error: unknown) => HttpProblem;
-  /** Whether the operators of the service should look at a problem. */
+  /** Whether a problem needs the attention of the service's operators. */
   readonly isOurFault: (problem: HttpProblem) => boolean;
 }
 

@@ -3,16 +3,16 @@ import { isIP } from 'node:net';
 import proxyAddr from 'proxy-addr';
 import { RecentlyUsed } from './recently-used.ts';
 
-/** Networks remembered at once. Long headers weigh more. */
+/** The number of remembered networks. Long headers count as several. */
 const MOST_NETWORKS = 16_384;
 const USUAL_HEADER = 64;
 /** A longer `X-Forwarded-For` is parsed each time: a client may send headers of any length. */
 const LONGEST_KEPT_HEADER = 512;
 
 /**
- * Reads the network of a request's client, see {@link clientNetwork}. Remembers the last answers, because to parse the
- * addresses takes longer than all else that a rate limit does.
- * @param trustedProxies CIDRs of proxies whose entries in `X-Forwarded-For` count
+ * Reads the network of a request's client, see {@link clientNetwork}. Caches recent results, because parsing the
+ * addresses takes longer than the other work of a rate limit.
+ * @param trustedProxies CIDRs of proxies whose entries in `X-Forwarded-For` are trusted
  */
 export function clientNetworkReader(trustedProxies: readonly string[]): (request: IncomingMessage) => string {
   const addressOf = clientAddressReader(trustedProxies);
@@ -31,7 +31,7 @@ export function clientNetworkReader(trustedProxies: readonly string[]): (request
   };
 }
 
-/** The address of the client. Entries of `X-Forwarded-For` count only where a trusted proxy wrote them. */
+/** The address of the client. Entries of `X-Forwarded-For` are used only if a trusted proxy wrote them. */
 function clientAddressReader(trustedProxies: readonly string[]): (request: IncomingMessage) => string {
   const isTrusted = proxyAddr.compile([...trustedProxies]);
   return (request) => {

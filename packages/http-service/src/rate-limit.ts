@@ -31,7 +31,7 @@ export class RateLimiter {
     this.#maxClients = maxClients;
   }
 
-  /** @returns 0 where the request may pass, else the seconds after which the next one may */
+  /** @returns 0 if the request may pass, else the seconds until the next one may */
   take(client: string, nowMs: number): number {
     const { requestsPerSecond, burst } = this.#limit;
     const bucket = this.#bucketOf(client, nowMs);
@@ -70,7 +70,7 @@ export class RateLimiter {
   }
 }
 
-/** The budgets of all clients: 429 (RFC 6585) for a client that asks too often. */
+/** The budgets of all clients. A client that exceeds its budget gets a 429 (RFC 6585). */
 export class ClientBudgets {
   readonly #limiter: RateLimiter;
   readonly #networkOf: (request: IncomingMessage) => string;
@@ -84,7 +84,7 @@ export class ClientBudgets {
   /**
    * Takes one request from the budget of its client. Call it once for each request.
    * @param nowMs by `performance.now()`
-   * @returns the answer where the budget is used up, else `null`
+   * @returns the response if the budget is used up, else null
    */
   take(request: IncomingMessage, nowMs: number): HttpProblem | null {
     const waitSeconds = this.#limiter.take(this.#networkOf(request), nowMs);
@@ -93,7 +93,7 @@ export class ClientBudgets {
 }
 
 function tooManyRequests(waitSeconds: number): HttpProblem {
-  return new HttpProblem(429, 'too_many_requests', 'This address asks too often.', {
+  return new HttpProblem(429, 'too_many_requests', 'This client sends too many requests.', {
     headers: { 'Retry-After': String(Math.max(1, Math.ceil(waitSeconds))) },
   });
 }

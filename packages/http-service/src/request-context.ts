@@ -12,7 +12,7 @@ export interface RequestRecord {
   operator?: string;
 }
 
-/** What is known of one request, made when it arrives. Each service adds its own fields. */
+/** The state of one request, created when it arrives. Each service adds its own fields. */
 export interface RequestState {
   requestId: string;
   /** `performance.now()` when the request arrived. */
@@ -20,7 +20,7 @@ export interface RequestState {
   record: RequestRecord;
 }
 
-/** @template State what the service adds to the state of a request */
+/** @template State the state of a request with the fields of the service */
 export type RequestContext<State extends RequestState = RequestState> = ParameterizedContext<
   State,
   DefaultContext

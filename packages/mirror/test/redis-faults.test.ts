@@ -52,7 +52,7 @@ const FAULTS: [entries: object, path: string, found: RegExp, expected: RegExp][]
   [{ url: 7 }, 'entries.url', /a number \(not shown\)/, /redis:\/\//],
   [{ cluster: ['a', `redis://:${SECRET}@b/x`] }, 'entries.cluster[1]', /not one number/, /\/N/],
   [{ cluster: ['::1'] }, 'entries.cluster[0]', /several colons/, /\[::1\]/],
-  [sentinels({ nodes: ['a', 'b:x'] }), 'entries.sentinels.nodes[1]', /no port/, /65535/],
+  [sentinels({ nodes: ['a', 'b:x'] }), 'entries.sentinels.nodes[1]', /an invalid port/, /65535/],
   [sentinels({ url: `redis://:${SECRET}@x@y` }), 'entries.sentinels.url', /several @/, /%40/],
   [
     sentinels({ nodes: ['a', 'redis://b/1'] }),

@@ -91,7 +91,7 @@ describe('the proxies for origins', () => {
     [{ proxy: 'http://user:secret@proxy.test/path' }, {}, 'sources.proxy', 'a path'],
     [{ proxy: 3128 }, {}, 'sources.proxy', 'HTTP proxy'],
     [{}, { HTTPS_PROXY: 'socks5://user:secret@proxy.test' }, 'HTTPS_PROXY', 'in the environment'],
-    [{}, { http_proxy: 'http://user:secret@' }, 'http_proxy', 'no address'],
+    [{}, { http_proxy: 'http://user:secret@' }, 'http_proxy', 'not an address'],
     [{ ca: '/nowhere/ca.pem' }, {}, 'sources.ca', 'does not exist'],
   ])('%j and %j are a fault that names the key and quotes no secret', (sources, environment, path, found) => {
     const faults = faultsOf(sources, environment);

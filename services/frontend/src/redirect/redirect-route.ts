@@ -74,7 +74,7 @@ async function decide(parts: RedirectRouteParts, request: RedirectRequest): Prom
       location: url.href,
       state: 'error',
       reason: 'internal_error',
-      message: 'Something went wrong here; the origin has the object.',
+      message: 'An internal error occurred in the mirror; the origin has the object.',
     };
   }
 }
@@ -83,7 +83,7 @@ async function decide(parts: RedirectRouteParts, request: RedirectRequest): Prom
 function clientGone(ctx: RequestContext): AbortSignal {
   const gone = new AbortController();
   ctx.res.once('close', () => {
-    if (!ctx.res.writableFinished) gone.abort(new Error('the client went away'));
+    if (!ctx.res.writableFinished) gone.abort(new Error('the client disconnected'));
   });
   return gone.signal;
 }
