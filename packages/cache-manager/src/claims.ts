@@ -19,20 +19,20 @@ export interface ClaimsParts {
   readonly background: <T>(work: Promise<T>) => Promise<T>;
 }
 
-/** The miss of a claim that was won. Its work goes on when the request that began it has been answered. */
+/** The miss of a won claim. Its work continues after the request that began it has been answered. */
 export interface ClaimedMiss {
   readonly kind: 'won';
-  /** What the miss comes to. */
+  /** The result of the miss. */
   readonly result: Promise<MissResult>;
-  /** Resolves as soon as the store has said that there is no copy, before the origin has answered. */
+  /** Resolves as soon as the store has answered that there is no copy, before the origin has answered. */
   readonly notStored: Promise<void>;
 }
 
 export type ClaimOutcome =
   | ClaimedMiss
-  /** This process resolves as many misses as it may. */
+  /** This process already resolves as many misses as it may. */
   | { readonly kind: 'too_many' }
-  /** Somebody else has the claim, or the entry has changed: look at it again. */
+  /** Another process has the claim, or the entry has changed: the request must read it again. */
   | { readonly kind: 'taken' }
   /** The entry store's clock decides, and by that clock the failure is not overdue yet. */
   | { readonly kind: 'not_due'; readonly cause: string }
@@ -74,11 +74,11 @@ export class Claims {
       }
     } catch (error) {
       if (!(error instanceof EntryStoreError)) throw error;
-      // The claim may have been made although its answer was lost, and nobody would send a job for it.
+      // The claim may have been made although its answer was lost. No job would be sent for it.
       void background(releaseUnanswered(entries, progress.object, token, ended));
       return { kind: 'entries_failed', error };
     }
-    // The job of an overdue failure is lost.
+    // If the failure is overdue, its job is lost, and so the request must send another.
     const sentGeneration = overdue === null ? progress.sentGeneration : null;
     return this.#resolveMiss(progress, { token, epoch, sentGeneration });
   }

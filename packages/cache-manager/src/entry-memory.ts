@@ -10,7 +10,7 @@ import { RecentObjects } from './recent-objects.ts';
 export const GREATEST_MEMORY_AGE_MS = 1000;
 
 /** Interval between checks of the seal. One or two checks may fail before entries must be read again. */
-const LOOK_EVERY_MS = 250;
+const CHECK_INTERVAL_MS = 250;
 
 /**
  * After this time an entry is read again even under an unbroken seal, or after half of the expiry margin if that is
@@ -24,8 +24,8 @@ const MAX_ENTRIES = 131_072;
 export interface EntryMemoryOptions {
   readonly entries: Pick<EntryStore, 'get' | 'seal' | 'epoch' | 'subscribe'>;
   readonly times: CopyLifeOptions;
-  /** Default {@link LOOK_EVERY_MS}. */
-  readonly lookEveryMs?: number | undefined;
+  /** Default {@link CHECK_INTERVAL_MS}. */
+  readonly checkIntervalMs?: number | undefined;
 }
 
 interface Remembered {
@@ -55,7 +55,7 @@ export class EntryMemory implements Disposable {
   #seal: string | null = null;
   /** Start of the last check that found the seal unbroken, by `performance.now()`. */
   #unbrokenAtMs = -Infinity;
-  #looking = false;
+  #checking = false;
 
   constructor(options: EntryMemoryOptions) {
     this.#options = options;
@@ -65,8 +65,8 @@ export class EntryMemory implements Disposable {
     this.#subscription = options.entries.subscribe((change) => this.#receive(change));
     this.#timer = setInterval(() => {
       // Reads of entries meet and report the same fault. Without the seal, entries are only read more often.
-      this.look().catch(() => undefined);
-    }, options.lookEveryMs ?? LOOK_EVERY_MS).unref();
+      this.checkSeal().catch(() => undefined);
+    }, options.checkIntervalMs ?? CHECK_INTERVAL_MS).unref();
   }
 
   /** The remembered entry; `null` if there is none that is still valid. Reads only memory. */
@@ -107,9 +107,9 @@ export class EntryMemory implements Disposable {
    * running reads, because an entry may be remembered under a seal only if it was read after the seal.
    * @throws EntryStoreError
    */
-  async look(): Promise<void> {
-    if (this.#looking) return;
-    this.#looking = true;
+  async checkSeal(): Promise<void> {
+    if (this.#checking) return;
+    this.#checking = true;
     try {
       const { entries } = this.#options;
       const epoch = entries.epoch;
@@ -124,7 +124,7 @@ export class EntryMemory implements Disposable {
         this.#seal = seal;
       }
     } finally {
-      this.#looking = false;
+      this.#checking = false;
     }
   }
 

@@ -10,25 +10,31 @@ import type { MarkerLists } from './marker-lists.ts';
 import { reportPartFailure } from './internal-error.ts';
 import type { MissResult } from './miss.ts';
 import type { FallbackReason, RedirectOutcome, RedirectRequest } from './redirect.ts';
-import { beginProgress, LOOK_MS, lookMs, remainingMs, type Progress } from './request-progress.ts';
+import {
+  beginProgress,
+  MIN_LOOK_UP_MS,
+  remainingLookUpMs,
+  remainingMs,
+  type Progress,
+} from './request-progress.ts';
 import { decideByEntry, decideWithoutEntries, notNow, type Wishes } from './request-decision.ts';
 import { storeFailureOf } from './store-failure.ts';
 import { withinRequest } from './within-request.ts';
 
-/** Looks at one entry without any wait between them, before something must be wrong. */
-const LOOKS_AT_ONCE = 25;
+/** The most reads of one entry without a wait in between. More mean a defect. */
+const MAX_READS_IN_A_ROW = 25;
 
 export interface RedirectorParts extends ClaimsParts {
-  /** `null`: entries are read anew for each request. */
+  /** `null` if hits are not remembered and every request reads the entry. */
   readonly memory: EntryMemory | null;
   readonly waiters: ChangeWaiters;
   readonly markers: MarkerLists;
 }
 
-/** An answer, or that the entry is worth another look. */
-type Step = RedirectOutcome | 'look_again';
+/** The outcome of the request, or `read_again` if the entry must be read again. */
+type Step = RedirectOutcome | 'read_again';
 
-/** Decides where one request goes: the rules of a request, in their order. */
+/** Carries out the rules of a request, in their order, and decides where to redirect it. */
 export class Redirector {
   readonly #parts: RedirectorParts;
   readonly #claims: Claims;
@@ -43,18 +49,18 @@ export class Redirector {
     try {
       for (;;) {
         if (this.#parts.ended.aborted) return this.#notNow(progress);
-        // What is slow has used up the time: another look, whatever it finds, would come too late.
-        if (progress.looks > 0 && lookMs(progress) <= 0) return this.#notNow(progress);
-        if (++progress.looks > LOOKS_AT_ONCE) return this.#toOrigin(progress, 'internal_error');
-        const step = await this.#look(progress);
-        if (step !== 'look_again') return step;
+        // Slow parts have used up the time, so the result of another read would come too late.
+        if (progress.reads > 0 && remainingLookUpMs(progress) <= 0) return this.#notNow(progress);
+        if (++progress.reads > MAX_READS_IN_A_ROW) return this.#toOrigin(progress, 'internal_error');
+        const step = await this.#readAndDecide(progress);
+        if (step !== 'read_again') return step;
       }
     } finally {
       progress.waiter?.[Symbol.dispose]();
     }
   }
 
-  async #look(progress: Progress): Promise<Step> {
+  async #readAndDecide(progress: Progress): Promise<Step> {
     const { entries } = this.#parts.options;
     const epoch = entries.epoch;
     let entry: Entry | null;
@@ -64,7 +70,7 @@ export class Redirector {
       this.#entriesFailed(error);
       return this.#withoutEntries(progress);
     }
-    if (entries.epoch !== epoch) return 'look_again';
+    if (entries.epoch !== epoch) return 'read_again';
     if (!this.#parts.markers.trusts(progress.object.id.backend, epoch))
       return this.#readMarkers(progress, epoch);
     const { times } = this.#parts.options;
@@ -85,23 +91,23 @@ export class Redirector {
   }
 
   /**
-   * A look for a copy may see the entry as it was a moment ago; what is to be checked, or has changed, is read anew. Where
-   * there was none the claim decides, and tells of an entry that has been made meanwhile.
+   * The first read of a request may return a remembered entry. A revalidation, and a read after a change, must read the entry
+   * store. If the caller has found the entry missing, the read is skipped: a claim returns an entry that was made since.
    */
-  #entryFor({ object, request, looks, waited }: Progress): Promise<Entry | null> {
+  #entryFor({ object, request, reads, waited }: Progress): Promise<Entry | null> {
     const { memory, options } = this.#parts;
     if (memory === null || request.revalidate) return options.entries.get(object.id);
-    if (request.missing === true && looks === 1 && !waited) return Promise.resolve(null);
-    const remembered = looks === 1 ? memory.recall(object.id) : null;
+    if (request.missing === true && reads === 1 && !waited) return Promise.resolve(null);
+    const remembered = reads === 1 ? memory.recall(object.id) : null;
     return remembered === null ? memory.read(object.id) : Promise.resolve(remembered);
   }
 
-  /** A new connection to the entry store is not trusted before the purge markers were read. */
+  /** A new connection to the entry store is not trusted until the purge markers have been read. */
   async #readMarkers(progress: Progress, epoch: number): Promise<Step> {
     const reading = this.#parts.background(this.#parts.markers.refresh(progress.object.id.backend, epoch));
-    const limit = lookMs(progress);
+    const limit = remainingLookUpMs(progress);
     const read = await settleWithin(reading, limit, false, progress.request.signal);
-    if (read) return 'look_again';
+    if (read) return 'read_again';
     if (this.#parts.markers.wasStoreMissing(progress.object.id.backend))
       return this.#toOrigin(progress, 'store_missing');
     return this.#withoutEntries(progress);
@@ -117,15 +123,15 @@ export class Redirector {
     }
     if (request.revalidate && !progress.revalidated) {
       progress.revalidated = true;
-      const good = await this.#ask(progress, this.#isAsStored(object, entry));
+      const good = await this.#ask(progress, this.#matchesStore(object, entry));
       if (good === 'failed') return this.#toOrigin(progress, 'store_unavailable');
       if (!good) return this.#forget(progress, entry.token);
     }
     return this.#toCopy(progress, entry);
   }
 
-  /** Whether marker and object in the store are what the entry says. */
-  async #isAsStored(object: MirroredObject, entry: PresentEntry): Promise<boolean> {
+  /** Whether the purge marker and the object in the store match the entry. */
+  async #matchesStore(object: MirroredObject, entry: PresentEntry): Promise<boolean> {
     const { markers, options, ended } = this.#parts;
     const [sameGeneration, lookup] = await Promise.all([
       markers.reread(object, entry.generation),
@@ -134,7 +140,7 @@ export class Redirector {
     return sameGeneration && lookup.copy?.sizeBytes === entry.sizeBytes && lookup.copy.etag === entry.etag;
   }
 
-  /** Drops an entry that was wrong, unless somebody has replaced it by now. */
+  /** Drops a wrong entry, unless it has been replaced meanwhile. */
   async #forget(progress: Progress, token: string): Promise<Step> {
     this.#parts.memory?.forget(progress.object.id);
     try {
@@ -142,7 +148,7 @@ export class Redirector {
     } catch (error) {
       this.#entriesFailed(error);
     }
-    return 'look_again';
+    return 'read_again';
   }
 
   async #claim(progress: Progress, overdue: ErrorEntry | null): Promise<Step> {
@@ -151,7 +157,7 @@ export class Redirector {
       case 'won':
         return this.#awaitMiss(progress, claim);
       case 'taken':
-        return 'look_again';
+        return 'read_again';
       case 'too_many':
         return this.#toOrigin(progress, 'too_many_waiting');
       case 'not_due':
@@ -167,12 +173,12 @@ export class Redirector {
     const waits = this.#takesPlace(progress);
     const late = 'late' as const;
     const wanted = waits ? miss.result : Promise.race([miss.result, miss.notStored.then(() => late)]);
-    const limit = waits ? lookMs(progress) : Math.min(LOOK_MS, lookMs(progress));
+    const limit = waits ? remainingLookUpMs(progress) : Math.min(MIN_LOOK_UP_MS, remainingLookUpMs(progress));
     const result = await settleWithin(wanted, limit, late, progress.request.signal);
     if (result !== late) return this.#stepAfter(progress, result);
     miss.result.catch((error: unknown) => this.#parts.options.events?.unexpected?.(error));
-    const wantedTo = !waits && remainingMs(progress) > 0;
-    return wantedTo ? this.#toOrigin(progress, 'too_many_waiting') : this.#notNow(progress);
+    const wantsToWait = !waits && remainingMs(progress) > 0;
+    return wantsToWait ? this.#toOrigin(progress, 'too_many_waiting') : this.#notNow(progress);
   }
 
   #stepAfter(progress: Progress, result: MissResult): Step | Promise<Step> {
@@ -181,9 +187,9 @@ export class Redirector {
         return this.#toCopy(progress, result.copy);
       case 'queued':
         progress.sentGeneration = result.generation;
-        return 'look_again';
+        return 'read_again';
       case 'start_over':
-        return 'look_again';
+        return 'read_again';
       case 'origin_failed': {
         const { code, message: cause, status, host, retryAfterSeconds } = result.error;
         return (
@@ -198,7 +204,7 @@ export class Redirector {
     }
   }
 
-  /** Waits for the entry to change, or for the time of a slow look, as long as the client wants to wait. */
+  /** Waits for a change of the entry, or for the poll interval, but no longer than the client wants to wait. */
   async #wait(progress: Progress): Promise<Step> {
     const { waiters, options, ended } = this.#parts;
     const remaining = remainingMs(progress);
@@ -206,20 +212,20 @@ export class Redirector {
     progress.waited = true;
     const listening = progress.waiter;
     if (listening === null) {
-      // Listen first, then look again: no change can fall between the two.
-      return this.#takesPlace(progress) ? 'look_again' : this.#toOrigin(progress, 'too_many_waiting');
+      // The waiter is registered before the next read, so that no change between the two is missed.
+      return this.#takesPlace(progress) ? 'read_again' : this.#toOrigin(progress, 'too_many_waiting');
     }
     const pollMs = options.pollMs ?? 2000;
     const signal = AbortSignal.any([progress.request.signal, ended]);
     await settleWithin(listening.changed, Math.min(remaining, pollMs), undefined, signal);
     progress.waiter = waiters.listen(progress.object.id);
     listening[Symbol.dispose]();
-    progress.looks = 0;
+    progress.reads = 0;
     if (progress.request.signal.aborted) return this.#notNow(progress);
-    return 'look_again';
+    return 'read_again';
   }
 
-  /** Whether the request waits: it wants to, and has a place among those that may, which it keeps to its end. */
+  /** Whether the request waits: the client wants to, and the limit of waiting requests leaves a place, which it then keeps. */
   #takesPlace(progress: Progress): boolean {
     const { waiters, options } = this.#parts;
     if (remainingMs(progress) <= 0) return false;
@@ -228,13 +234,13 @@ export class Redirector {
     return true;
   }
 
-  /** Without the entry store: what the object store has, else the origin. */
+  /** Decides without the entry store: a redirect to the copy if the object store has one, else to the origin. */
   async #withoutEntries(progress: Progress): Promise<RedirectOutcome> {
     const { direct, markers, background, ended, options } = this.#parts;
     const { object, request } = progress;
-    if (lookMs(progress) <= 0) return this.#toOrigin(progress, 'entries_unavailable');
+    if (remainingLookUpMs(progress) <= 0) return this.#toOrigin(progress, 'entries_unavailable');
     const looking = background(direct.lookUp(object, ended));
-    const limit = lookMs(progress);
+    const limit = remainingLookUpMs(progress);
     try {
       const lookup = await settleWithin(looking, limit, null, request.signal);
       const decision = decideWithoutEntries(wishesOf(progress), lookup);
@@ -242,7 +248,7 @@ export class Redirector {
       if (lookup === null) return decision.outcome;
       if (markers.wasStoreMissing(object.id.backend)) {
         const missing = background(markers.isStoreMissing(object.id.backend, options.entries.epoch));
-        if (await settleWithin(missing, lookMs(progress), true, request.signal))
+        if (await settleWithin(missing, remainingLookUpMs(progress), true, request.signal))
           return this.#toOrigin(progress, 'store_missing');
       }
       void background(direct.sendJob(object, lookup.generation, request.requestId, ended));
@@ -264,7 +270,7 @@ export class Redirector {
         kind: 'present',
         location,
         access: store.access,
-        // A copy may be there before the first look that would have waited for it.
+        // The copy of a job that this request sent may be made before the request begins to wait.
         how: waited || sentJob ? 'stored' : 'hit',
         collapsed: waited && !sentJob,
         sha256: copy.sha256,
@@ -275,7 +281,7 @@ export class Redirector {
     }
   }
 
-  /** The wait is over, or there was none. */
+  /** The answer when the wait is over or the client does not want to wait. */
   #notNow(progress: Progress): RedirectOutcome {
     return notNow(progress.request);
   }
@@ -289,9 +295,9 @@ export class Redirector {
     return toOrigin(progress.request.url, reason, state, message);
   }
 
-  /** Asks the object store within the request's time. */
+  /** Waits for a call to the object store within the time of the request; `failed` if it fails or takes longer. */
   async #ask<T>(progress: Progress, asked: Promise<T>): Promise<T | 'failed'> {
-    const limit = lookMs(progress);
+    const limit = remainingLookUpMs(progress);
     try {
       return await settleWithin(
         this.#parts.background(asked),

@@ -6,9 +6,9 @@ import type { RedirectRequest } from './redirect.ts';
  * Time for look-ups from the arrival of a request, in milliseconds, even if the client does not want to wait. Such a client
  * is promised an answer within a second, and sending the answer takes part of that.
  */
-export const LOOK_MS = 750;
+export const MIN_LOOK_UP_MS = 750;
 /** The least time given to a read or a claim, even if less of the request's time remains. In milliseconds. */
-export const LAST_LOOK_MS = 100;
+export const MIN_CALL_MS = 100;
 
 /** The state of one request between steps. */
 export interface Progress {
@@ -20,11 +20,11 @@ export interface Progress {
   sentGeneration: string | null;
   revalidated: boolean;
   waiter: ChangeWaiter | null;
-  looks: number;
+  reads: number;
 }
 
 export function beginProgress(object: MirroredObject, request: RedirectRequest): Progress {
-  return { object, request, waited: false, sentGeneration: null, revalidated: false, waiter: null, looks: 0 };
+  return { object, request, waited: false, sentGeneration: null, revalidated: false, waiter: null, reads: 0 };
 }
 
 /** The remaining part of the client's wait, in milliseconds. */
@@ -33,8 +33,8 @@ export function remainingMs({ request }: Progress): number {
 }
 
 /** The remaining time for all look-ups of the request together, in milliseconds, however many parts are slow in a row. */
-export function lookMs({ request }: Progress): number {
-  return Math.max(request.waitMs, LOOK_MS) - elapsedMs(request);
+export function remainingLookUpMs({ request }: Progress): number {
+  return Math.max(request.waitMs, MIN_LOOK_UP_MS) - elapsedMs(request);
 }
 
 function elapsedMs({ arrivedAtMs }: RedirectRequest): number {

@@ -1,6 +1,6 @@
 import { EntryStoreError } from '@cloud-mirror/entry-store';
 import { settleWithin } from '@cloud-mirror/waiting';
-import { LAST_LOOK_MS, lookMs, type Progress } from './request-progress.ts';
+import { MIN_CALL_MS, remainingLookUpMs, type Progress } from './request-progress.ts';
 
 const LATE = Symbol('late');
 
@@ -9,7 +9,7 @@ const LATE = Symbol('late');
  * @throws EntryStoreError when that time is over
  */
 export async function withinRequest<T>(progress: Progress, call: Promise<T>): Promise<T> {
-  const limit = Math.max(LAST_LOOK_MS, lookMs(progress));
+  const limit = Math.max(MIN_CALL_MS, remainingLookUpMs(progress));
   const answer = await settleWithin<T, typeof LATE>(call, limit, LATE);
   if (answer === LATE) throw new EntryStoreError('no answer within the time of the request');
   return answer;

@@ -101,9 +101,9 @@ test('an entry that one front end drops leaves the memory of another that receiv
   // The checks of the seal continue by timers. With a fake clock, no entry reaches its age limit.
   vi.useFakeTimers({ toFake: ['performance'] });
   await vi.waitFor(async () => {
-    await memory.look();
+    await memory.checkSeal();
     await memory.read(ID);
-    await memory.look();
+    await memory.checkSeal();
     expect(memory.recall(ID)).not.toBeNull();
   }, 20_000);
   await one.entries.drop(ID);

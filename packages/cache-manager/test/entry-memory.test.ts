@@ -18,7 +18,11 @@ beforeEach(() => {
   entries = new ReplaceableEntryStore(new MemoryEntryStore());
   gate = new CallGate();
   // The tests check the seal themselves.
-  memory = new EntryMemory({ entries: new GatedEntryStore(entries, gate), times: TIMES, lookEveryMs: 1e6 });
+  memory = new EntryMemory({
+    entries: new GatedEntryStore(entries, gate),
+    times: TIMES,
+    checkIntervalMs: 1e6,
+  });
 });
 afterEach(async () => {
   memory[Symbol.dispose]();
@@ -179,15 +183,15 @@ describe('remembered entries under an unbroken seal', () => {
   /** Remembers the entry under a seal. */
   async function remember(id: ObjectId = ID): Promise<void> {
     await commit(id);
-    await memory.look();
+    await memory.checkSeal();
     await memory.read(id);
   }
 
-  test('stay known with each look that finds it so, without another read', async () => {
+  test('stay valid with each check that finds the seal unbroken, without another read', async () => {
     await remember();
-    for (let looks = 0; looks < 5; looks += 1) {
+    for (let checks = 0; checks < 5; checks += 1) {
       vi.advanceTimersByTime(GREATEST_MEMORY_AGE_MS - 1);
-      await memory.look();
+      await memory.checkSeal();
       expect(memory.recall(ID)).not.toBeNull();
     }
     vi.advanceTimersByTime(GREATEST_MEMORY_AGE_MS);
@@ -197,14 +201,14 @@ describe('remembered entries under an unbroken seal', () => {
 
   test('are removed by the first check after a drop without a message', async () => {
     await remember();
-    await memory.look();
+    await memory.checkSeal();
     entries.deaf = true;
     await entries.drop(ID);
     expect(memory.recall(ID)).not.toBeNull();
-    await memory.look();
+    await memory.checkSeal();
     expect(memory.recall(ID)).toBeNull();
     // A seal that is learnt now does not vouch for earlier reads.
-    await memory.look();
+    await memory.checkSeal();
     expect(memory.recall(ID)).toBeNull();
   });
 
@@ -213,7 +217,7 @@ describe('remembered entries under an unbroken seal', () => {
     entries.deaf = true;
     await entries.drop(ID);
     using _silent = gate.fail(SEAL, () => new Error('no answer'));
-    await expect(memory.look()).rejects.toThrow('no answer');
+    await expect(memory.checkSeal()).rejects.toThrow('no answer');
     vi.advanceTimersByTime(GREATEST_MEMORY_AGE_MS);
     expect(memory.recall(ID)).toBeNull();
   });
@@ -222,13 +226,13 @@ describe('remembered entries under an unbroken seal', () => {
     await remember();
     vi.advanceTimersByTime(GREATEST_MEMORY_AGE_MS / 2);
     using pause = gate.pause(SEAL, 'answer');
-    const looking = memory.look();
+    const checking = memory.checkSeal();
     await pause.reached;
     entries.deaf = true;
     await entries.drop(ID);
     vi.advanceTimersByTime(GREATEST_MEMORY_AGE_MS - 1);
     pause.resume();
-    await looking;
+    await checking;
     expect(memory.recall(ID)).not.toBeNull();
     vi.advanceTimersByTime(1);
     expect(memory.recall(ID)).toBeNull();
@@ -241,24 +245,24 @@ describe('remembered entries under an unbroken seal', () => {
     await pause.reached;
     entries.deaf = true;
     await entries.drop(ID);
-    await memory.look();
+    await memory.checkSeal();
     pause.resume();
     expect(await reading).not.toBeNull();
-    await memory.look();
+    await memory.checkSeal();
     expect(memory.recall(ID)).toBeNull();
   });
 
   test('are not kept if the connection was replaced during the check', async () => {
     await remember();
     using pause = gate.pause(SEAL, 'answer');
-    const looking = memory.look();
+    const checking = memory.checkSeal();
     await pause.reached;
     const replacement = new MemoryEntryStore();
     entries.deaf = true;
     entries.replace(replacement);
     await memory.read(ID);
     pause.resume();
-    await looking;
+    await checking;
     vi.advanceTimersByTime(GREATEST_MEMORY_AGE_MS);
     expect(memory.recall(ID)).toBeNull();
   });
@@ -268,7 +272,7 @@ describe('remembered entries under an unbroken seal', () => {
     let known = 0;
     while (known < 600_000) {
       vi.advanceTimersByTime(GREATEST_MEMORY_AGE_MS / 2);
-      await memory.look();
+      await memory.checkSeal();
       if (memory.recall(ID) === null) break;
       known += GREATEST_MEMORY_AGE_MS / 2;
     }
@@ -277,11 +281,15 @@ describe('remembered entries under an unbroken seal', () => {
 
   test('are checked at an interval until the memory is disposed', async () => {
     memory[Symbol.dispose]();
-    memory = new EntryMemory({ entries: new GatedEntryStore(entries, gate), times: TIMES, lookEveryMs: 1 });
+    memory = new EntryMemory({
+      entries: new GatedEntryStore(entries, gate),
+      times: TIMES,
+      checkIntervalMs: 1,
+    });
     await gate.seen(SEAL, 3);
     memory[Symbol.dispose]();
-    const looks = gate.count(SEAL);
+    const checks = gate.count(SEAL);
     await new Promise((resolve) => setTimeout(resolve, 20));
-    expect(gate.count(SEAL)).toBe(looks);
+    expect(gate.count(SEAL)).toBe(checks);
   });
 });

@@ -1,6 +1,7 @@
 /**
- * Waits for `promise`, `limitMs` milliseconds at the most.
- * @returns its value, or `late` where the time or the signal came first; rejects only as `promise` does
+ * Waits for `promise`, but at most `limitMs` milliseconds.
+ * @returns the value of `promise`, or `late` if the time is over or the signal is aborted first
+ * @throws the reason of `promise` if it rejects in time; a later rejection is ignored
  */
 export async function settleWithin<T, L>(
   promise: Promise<T>,

@@ -4,7 +4,7 @@ import { settleWithin } from '../src/settle-within.ts';
 const NEVER = new Promise<string>(() => undefined);
 const LONG_MS = 2 ** 31 - 1;
 
-test('gives the value that comes in time', async () => {
+test('returns a value that comes in time', async () => {
   expect(await settleWithin(Promise.resolve('value'), LONG_MS, 'late')).toBe('value');
 });
 
@@ -12,7 +12,7 @@ test('rejects as the promise does', async () => {
   await expect(settleWithin(Promise.reject(new Error('why')), LONG_MS, 'late')).rejects.toThrow('why');
 });
 
-test('gives up when the time is over', async () => {
+test('returns the late value when the time is over', async () => {
   expect(await settleWithin(NEVER, 1, 'late')).toBe('late');
 });
 
@@ -20,7 +20,7 @@ test.each([0, -5])('does not wait at all for %d ms', async (limitMs) => {
   expect(await settleWithin(NEVER, limitMs, 'late')).toBe('late');
 });
 
-test('gives up when the signal is aborted, before or meanwhile', async () => {
+test('returns the late value when the signal is aborted, before or during the wait', async () => {
   const before = AbortSignal.abort();
   expect(await settleWithin(NEVER, LONG_MS, 'late', before)).toBe('late');
   const meanwhile = new AbortController();
@@ -29,7 +29,7 @@ test('gives up when the signal is aborted, before or meanwhile', async () => {
   expect(await waiting).toBe('late');
 });
 
-test('a rejection that comes after it gave up is nobody’s', async () => {
+test('ignores a rejection after the time is over', async () => {
   // An unhandled rejection fails the run.
   const { promise, reject } = Promise.withResolvers<string>();
   expect(await settleWithin(promise, 0, 'late')).toBe('late');
