@@ -4,14 +4,17 @@ import type {
   CallOptions,
   ListedObject,
   LocallyServed,
+  OpenedBody,
   OpenObject,
+  OpenOptions,
   PrepareOptions,
   PutOptions,
+  ReadMethod,
   StorageProvider,
   MeasuredObject,
   UploadSweeper,
 } from '@cloud-mirror/storage-provider';
-import { StorageError } from '@cloud-mirror/storage-provider';
+import { interruptible, StorageError } from '@cloud-mirror/storage-provider';
 import { fileExists } from './file-exists.ts';
 import { isAbsent, toStorageError } from './filesystem-error.ts';
 import type { FilesystemStorageProviderOptions } from './filesystem-storage-provider-options.ts';
@@ -70,7 +73,7 @@ export class FilesystemStorageProvider implements StorageProvider, LocallyServed
     });
   }
 
-  async urlFor(key: string, _method: 'GET' | 'HEAD'): Promise<string> {
+  async urlFor(key: string, _method: ReadMethod): Promise<string> {
     this.#assertKey(key);
     return this.#options.urlBase + this.#paths.place(key).name;
   }
@@ -83,7 +86,20 @@ export class FilesystemStorageProvider implements StorageProvider, LocallyServed
     return file.object;
   }
 
-  async open(name: string, options: CallOptions = {}): Promise<OpenObject | null> {
+  async open(key: string, { range, signal }: OpenOptions = {}): Promise<OpenedBody | null> {
+    this.#assertKey(key);
+    const opened = await this.#open(this.#paths.place(key), { signal });
+    if (opened === null) return null;
+    const { start, endExclusive } = range ?? { start: 0, endExclusive: opened.object.sizeBytes };
+    const ended = AbortSignal.any([this.#closed.signal, ...(signal ? [signal] : [])]);
+    return {
+      object: opened.object,
+      body: interruptible(opened.read(start, endExclusive), ended),
+      [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
+    };
+  }
+
+  async openNamed(name: string, options: CallOptions = {}): Promise<OpenObject | null> {
     const place = this.#paths.placeOfName(name);
     return place === null ? null : this.#open(place, options);
   }

@@ -41,7 +41,7 @@ async function keys(provider: FilesystemStorageProvider): Promise<string[]> {
 }
 
 async function use(provider: FilesystemStorageProvider, key: string): Promise<void> {
-  await using object = await provider.open(nameOf(key));
+  await using object = await provider.openNamed(nameOf(key));
   expect(object).not.toBeNull();
 }
 
@@ -234,7 +234,7 @@ describe('an open object', () => {
     const provider = open();
     const content = randomBytes(50 * KIB);
     await put(provider, url('a'), content);
-    await using removed = await provider.open(nameOf(url('a')));
+    await using removed = await provider.openNamed(nameOf(url('a')));
     await put(provider, url('a'), Buffer.from('other'));
     await provider.delete(url('a'));
     expect(removed && (await bytesOf(removed, 0, content.length))).toEqual(content);
@@ -244,7 +244,7 @@ describe('an open object', () => {
     const provider = open({ maxBytes: 10 * KIB * KIB });
     const content = randomBytes(700 * KIB);
     await put(provider, url('a'), content);
-    await using object = await provider.open(nameOf(url('a')));
+    await using object = await provider.openNamed(nameOf(url('a')));
     expect(object?.object).toMatchObject({ sizeBytes: content.length, metadata: { generation: 'g1' } });
     for (const [start, end] of [
       [0, 1],
@@ -269,7 +269,7 @@ describe('an open object', () => {
       nameOf(url('a')).toUpperCase(),
       nameOf('b'),
     ])
-      expect(await provider.open(name)).toBeNull();
+      expect(await provider.openNamed(name)).toBeNull();
   });
 });
 
@@ -328,7 +328,7 @@ describe('a damaged file', () => {
     await put(provider, url('a'), randomBytes(KIB));
     await truncate(fileOf(url('a')), KIB + 50);
     expect(await provider.head(url('a'))).toBeNull();
-    expect(await provider.open(nameOf(url('a')))).toBeNull();
+    expect(await provider.openNamed(nameOf(url('a')))).toBeNull();
     expect(await keys(provider)).toEqual([]);
     await put(provider, url('a'), Buffer.from('again'), { ifNoneMatch: '*' });
     expect(await provider.head(url('a'))).toMatchObject({ sizeBytes: 5 });
@@ -354,7 +354,7 @@ describe("another object's file under an object's name", () => {
     await copyFile(fileOf(url('b')), fileOf(url('a')));
 
     expect(await provider.head(url('a'))).toBeNull();
-    expect(await provider.open(nameOf(url('a')))).toBeNull();
+    expect(await provider.openNamed(nameOf(url('a')))).toBeNull();
     expect(await keys(provider)).toEqual([url('b')]);
     expect(faults).toEqual([[nameOf(url('a')), 'foreign']]);
 

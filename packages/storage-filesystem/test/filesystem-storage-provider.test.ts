@@ -45,7 +45,7 @@ async function serve(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const opened = await provider.open((request.url ?? '').split('/').at(-1) ?? '');
+  const opened = await provider.openNamed((request.url ?? '').split('/').at(-1) ?? '');
   if (opened === null) {
     response.writeHead(404).end();
     return;

@@ -3,10 +3,11 @@ import { setImmediate } from 'node:timers/promises';
 import { request } from 'undici';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { TestContext } from 'vitest';
-import { isUploadSweeper, lossesOf } from '../src/index.ts';
+import { isUploadSweeper, lossesOf, signsRequests } from '../src/index.ts';
 import type {
   CapabilityName,
   ListedObject,
+  OpenedBody,
   PutOptions,
   StorageProvider,
   StoreCapabilities,
@@ -222,6 +223,44 @@ function describeObjects(subject: () => ContractSubject): void {
     await provider.put(at(subject(), 'empty'), pieces([]), plain(sizeBytes));
     expect(await provider.head(at(subject(), 'empty'))).toMatchObject({ sizeBytes: 0 });
     expect(await storedContent(subject(), at(subject(), 'empty'))).toHaveLength(0);
+  });
+
+  it('opens an object for reading, whole or in part', async () => {
+    const { provider, pieceBytes } = subject();
+    const content = randomBytes(pieceBytes + 100_000);
+    const key = at(subject(), 'read');
+    const stored = await put(provider, key, content);
+    for (const [start, endExclusive] of [
+      [0, 1],
+      [100, 300_000],
+      [content.length - 1, content.length],
+      [content.length - 5, content.length + 5],
+      [7, 7],
+      [content.length, content.length + 1],
+    ] as const) {
+      await using opened = await provider.open(key, { range: { start, endExclusive } });
+      expect(opened?.object).toMatchObject({ sizeBytes: content.length, etag: stored.etag });
+      expect(sha256(await contentOf(opened))).toBe(sha256(content.subarray(start, endExclusive)));
+    }
+    await using whole = await provider.open(key);
+    expect(whole?.object).toEqual(await provider.head(key));
+    expect(sha256(await contentOf(whole))).toBe(sha256(content));
+    // One that nobody reads is closed as well.
+    await using _unread = await provider.open(key);
+    expect(await provider.open(at(subject(), 'none'))).toBeNull();
+  });
+
+  it('stops reading when the signal is aborted', async () => {
+    const { provider, pieceBytes } = subject();
+    const key = at(subject(), 'read');
+    await put(provider, key, randomBytes(pieceBytes));
+    const stop = new AbortController();
+    await using opened = await provider.open(key, { signal: stop.signal });
+    const reason = new Error('shutting down');
+    const reading = (async () => {
+      for await (const _chunk of opened?.body ?? []) stop.abort(reason);
+    })();
+    await expect(reading).rejects.toBe(reason);
   });
 
   it('replaces an object, and its ETag with it', async () => {
@@ -474,6 +513,33 @@ function describeAddresses(subject: () => ContractSubject): void {
     },
   );
 
+  it('signs addresses that store and remove an object, where it signs requests', async (context) => {
+    const { provider } = subject();
+    if (!signsRequests(provider)) return context.skip('left out: its addresses are for reading only');
+    const key = at(subject(), 'signed');
+    const headers = { 'content-type': 'text/x-signed', 'x-amz-meta-from': 'a client' };
+    const ask = async (
+      method: 'PUT' | 'GET' | 'HEAD' | 'DELETE',
+      signedHeaders = {},
+      sent = signedHeaders,
+    ) => {
+      const address = await provider.urlFor(key, method, { seconds: 60, headers: signedHeaders });
+      const body = method === 'PUT' ? 'by a client' : null;
+      const answer = await request(address, { method, headers: sent, body });
+      return { status: answer.statusCode, text: await answer.body.text() };
+    };
+    expect((await ask('PUT', headers)).status).toBe(200);
+    expect(await provider.head(key)).toMatchObject({
+      sizeBytes: 11,
+      headers: { contentType: 'text/x-signed' },
+      metadata: { from: 'a client' },
+    });
+    expect(await ask('GET')).toEqual({ status: 200, text: 'by a client' });
+    expect((await ask('HEAD')).status).toBe(200);
+    expect((await ask('DELETE')).status).toBe(204);
+    expect(await provider.head(key)).toBeNull();
+  });
+
   it('gives an address without looking whether there is an object', async () => {
     const { provider } = subject();
     expect(new URL(await provider.urlFor(at(subject(), 'none'), 'GET')).protocol).toMatch(/^https?:$/);
@@ -585,6 +651,12 @@ async function keysOf(provider: StorageProvider, prefix: string): Promise<string
 
 export function sha256(content: Buffer): string {
   return createHash('sha256').update(content).digest('hex');
+}
+
+async function contentOf(opened: OpenedBody | null): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of opened?.body ?? []) chunks.push(chunk);
+  return Buffer.concat(chunks);
 }
 
 async function storedContent(subject: ContractSubject, key: string): Promise<Buffer> {

@@ -1,4 +1,4 @@
-import { StorageError } from './storage-provider.ts';
+import { StorageError } from './storage-error.ts';
 
 /** Counts the bytes of a body and holds them against the length that was announced. */
 export class BodyLength {

@@ -1,4 +1,4 @@
-import type { ObjectHeaders } from './storage-provider.ts';
+import type { ObjectHeaders } from './stored-object.ts';
 
 /**
  * Origins choose these values and stores read them as instructions in requests: a store that is sent

@@ -1,4 +1,4 @@
-import type { CallOptions } from './storage-provider.ts';
+import type { CallOptions } from './stored-object.ts';
 
 /** What stores of one protocol differ in. Each can be done without; docs/stores.md says what that costs. */
 export const CAPABILITY_NAMES = [

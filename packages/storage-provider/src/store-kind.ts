@@ -1,6 +1,8 @@
 import type { KeyLayout } from './key-layout.ts';
+import type { RequestSigner } from './object-addresses.ts';
 import type { CapabilityTeller } from './store-capabilities.ts';
-import type { PubliclyRead, SigningLife, StorageProvider, UploadSweeper } from './storage-provider.ts';
+import type { PubliclyRead, SigningLife, UploadSweeper } from './store-extras.ts';
+import type { StorageProvider } from './storage-provider.ts';
 
 /**
  * A kind of store, as its package gives it to the program that is configured with it. Such a package exports this value,
@@ -40,7 +42,12 @@ export interface StoreOpening {
 }
 
 /** A store behind a network, whose small calls need a time limit and a circuit breaker. */
-export type NetworkStore = StorageProvider & UploadSweeper & CapabilityTeller & PubliclyRead & SigningLife;
+export type NetworkStore = StorageProvider &
+  UploadSweeper &
+  CapabilityTeller &
+  PubliclyRead &
+  SigningLife &
+  RequestSigner;
 
 export type OpenedStore =
   | { readonly reach: 'local'; readonly store: StorageProvider }

@@ -1,3 +1,4 @@
+import type { SignedAddressOptions, SignedMethod } from '@cloud-mirror/storage-provider';
 import { StorageError } from '@cloud-mirror/storage-provider';
 import type { BucketEndpoint, BucketEndpoints } from './bucket-endpoint.ts';
 import { objectPath } from './bucket-endpoint.ts';
@@ -39,28 +40,33 @@ export class SignedAddresses {
    * An address that serves `method` of `key` alone, from now by the store's clock.
    * @throws StorageError `store_forbidden` where the credentials have expired
    */
-  async address(key: string, method: 'GET' | 'HEAD'): Promise<string> {
+  async address(key: string, method: SignedMethod, signed?: SignedAddressOptions): Promise<string> {
     const endpoint = this.#endpoints.known ?? (await this.#endpoints.resolve());
-    return endpoint.base.origin + (await this.path(endpoint, key, method));
+    return endpoint.base.origin + (await this.path(endpoint, key, method, signed));
   }
 
   /** The address without scheme and host. */
-  async path(endpoint: BucketEndpoint, key: string, method: 'GET' | 'HEAD'): Promise<string> {
+  async path(
+    endpoint: BucketEndpoint,
+    key: string,
+    method: SignedMethod,
+    { seconds: life = this.#seconds, headers, query }: Partial<SignedAddressOptions> = {},
+  ): Promise<string> {
     const credentials = await this.#calls.client.config.credentials();
     const signingDate = new Date(Date.now() + this.#calls.clockOffsetMs);
-    const seconds = this.#secondsLeft(credentials.expiration, signingDate);
+    const seconds = secondsLeft(life, credentials.expiration, signingDate);
     const presigner = (this.#presigner ??= new Presigner(endpoint.signingRegion));
     const path = objectPath(endpoint, key);
-    const address = { method, host: endpoint.base.host, path, seconds };
+    const address = { method, host: endpoint.base.host, path, seconds, headers, query };
     return `${path}?${presigner.sign(address, credentials, signingDate)}`;
   }
+}
 
-  /** S3 takes an address no longer than its credentials: a longer life would be a promise that does not hold. */
-  #secondsLeft(expiration: Date | undefined, signingDate: Date): number {
-    if (expiration === undefined) return this.#seconds;
-    const left = Math.floor((expiration.getTime() - signingDate.getTime()) / 1000);
-    if (left < 1)
-      throw new StorageError('store_forbidden', 'the credentials that would sign an address have expired');
-    return Math.min(this.#seconds, left);
-  }
+/** S3 takes an address no longer than its credentials: a longer life would be a promise that does not hold. */
+function secondsLeft(life: number, expiration: Date | undefined, signingDate: Date): number {
+  if (expiration === undefined) return life;
+  const left = Math.floor((expiration.getTime() - signingDate.getTime()) / 1000);
+  if (left < 1)
+    throw new StorageError('store_forbidden', 'the credentials that would sign an address have expired');
+  return Math.min(life, left);
 }

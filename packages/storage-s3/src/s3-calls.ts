@@ -133,6 +133,11 @@ export class S3Calls {
     return withRetries(attempt, { attempts, firstDelayMs: this.#firstDelayMs, signal: options.signal });
   }
 
+  /** Time limit of one try of one request. */
+  get timeoutMs(): number {
+    return this.#timeoutMs;
+  }
+
   /** Aborted when the provider is closed. */
   get closed(): AbortSignal {
     return this.#closed.signal;

@@ -2,6 +2,12 @@ import { DeleteObjectCommand } from '@aws-sdk/client-s3';
 import type {
   CallOptions,
   ListedObject,
+  OpenedBody,
+  OpenOptions,
+  ReadMethod,
+  RequestSigner,
+  SignedAddressOptions,
+  SignedMethod,
   PrepareOptions,
   PublicRead,
   PublicReadOptions,
@@ -26,6 +32,7 @@ import { tryOut } from './capability-trials.ts';
 import { headObject } from './head-object.ts';
 import { explainKeyRefusal } from './key-refusals.ts';
 import { endOldUploads, listObjects } from './list-objects.ts';
+import { openObject } from './open-object.ts';
 import { checkPublicRead } from './public-read.ts';
 import { PublicAddresses, SignedAddresses } from './s3-address.ts';
 import { S3Calls } from './s3-calls.ts';
@@ -40,11 +47,12 @@ import { toStoredObject } from './stored-object.ts';
 
 /** Copies in one bucket of S3, or of a store that speaks its protocol. */
 export class S3StorageProvider
-  implements StorageProvider, UploadSweeper, CapabilityTeller, PubliclyRead, SigningLife
+  implements StorageProvider, UploadSweeper, CapabilityTeller, PubliclyRead, SigningLife, RequestSigner
 {
   /** https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html */
   readonly maxKeyBytes = 1024;
   readonly access: 'public' | 'signed';
+  readonly signedMethods = ['GET', 'HEAD', 'PUT', 'DELETE', 'POST'] as const;
   readonly #options: S3StorageProviderOptions;
   readonly #calls: S3Calls;
   readonly #writing: Writing;
@@ -73,8 +81,11 @@ export class S3StorageProvider
     });
   }
 
-  async urlFor(key: string, method: 'GET' | 'HEAD'): Promise<string> {
+  urlFor(key: string, method: SignedMethod, signed: SignedAddressOptions): Promise<string>;
+  urlFor(key: string, method: ReadMethod): Promise<string>;
+  async urlFor(key: string, method: SignedMethod, signed?: SignedAddressOptions): Promise<string> {
     this.#assertKey(key);
+    if (signed !== undefined) return this.#signedAddresses.address(key, method, signed);
     switch (this.access) {
       case 'public':
         return this.#publicAddresses.address(key);
@@ -89,6 +100,11 @@ export class S3StorageProvider
       headObject(this.#calls, key, options, this.#beside),
     );
     return head === null ? null : toStoredObject(head);
+  }
+
+  async open(key: string, options: OpenOptions = {}): Promise<OpenedBody | null> {
+    this.#assertKey(key);
+    return this.#explained(key, options, () => openObject(this.#calls, key, options));
   }
 
   async put(key: string, body: AsyncIterable<Uint8Array>, options: PutOptions): Promise<StoredObject> {

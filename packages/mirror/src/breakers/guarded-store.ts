@@ -2,6 +2,8 @@ import { StorageError } from '@cloud-mirror/storage-provider';
 import type {
   CallOptions,
   ListedObject,
+  OpenedBody,
+  OpenOptions,
   PrepareOptions,
   PublicRead,
   PublicReadOptions,
@@ -11,6 +13,11 @@ import type {
   StorageProvider,
   StoredObject,
   UploadSweeper,
+  NetworkStore,
+  ReadMethod,
+  RequestSigner,
+  SignedAddressOptions,
+  SignedMethod,
 } from '@cloud-mirror/storage-provider';
 import type { CapabilityTeller, StoreCapabilities, TrialOptions } from '@cloud-mirror/storage-provider';
 import { TimeLimit } from '@cloud-mirror/waiting';
@@ -21,25 +28,25 @@ export interface GuardedStoreOptions extends Pick<PartBreakerOptions, 'failures'
   readonly smallCallMs: number;
 }
 
-type SweptStore = StorageProvider & UploadSweeper & CapabilityTeller & PubliclyRead & SigningLife;
-
 /**
  * A store whose small calls, on which clients wait, have one time limit for all their tries and are not made while the
  * store is silent. Writing and listing go on as they are: a job that fails has a backoff of its own, and `check` has to
  * see the truth.
  */
 export class GuardedStore
-  implements StorageProvider, UploadSweeper, CapabilityTeller, PubliclyRead, SigningLife
+  implements StorageProvider, UploadSweeper, CapabilityTeller, PubliclyRead, SigningLife, RequestSigner
 {
   readonly maxKeyBytes: number;
+  readonly signedMethods: readonly SignedMethod[];
   readonly access: 'public' | 'signed';
-  readonly #store: SweptStore;
+  readonly #store: NetworkStore;
   readonly #breaker: PartBreaker;
   readonly #smallCallMs: number;
 
-  constructor(store: SweptStore, options: GuardedStoreOptions) {
+  constructor(store: NetworkStore, options: GuardedStoreOptions) {
     this.maxKeyBytes = store.maxKeyBytes;
     this.access = store.access;
+    this.signedMethods = store.signedMethods;
     this.#store = store;
     this.#smallCallMs = options.smallCallMs;
     this.#breaker = new PartBreaker({
@@ -49,8 +56,16 @@ export class GuardedStore
     });
   }
 
-  urlFor(key: string, method: 'GET' | 'HEAD'): Promise<string> {
-    return this.#store.urlFor(key, method);
+  urlFor(key: string, method: SignedMethod, signed: SignedAddressOptions): Promise<string>;
+  urlFor(key: string, method: ReadMethod): Promise<string>;
+  urlFor(key: string, method: SignedMethod, signed?: SignedAddressOptions): Promise<string> {
+    return signed === undefined
+      ? this.#store.urlFor(key, method as ReadMethod)
+      : this.#store.urlFor(key, method, signed);
+  }
+
+  open(key: string, options?: OpenOptions): Promise<OpenedBody | null> {
+    return this.#store.open(key, options);
   }
 
   head(key: string, options: CallOptions = {}): Promise<StoredObject | null> {

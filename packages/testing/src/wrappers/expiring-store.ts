@@ -1,6 +1,8 @@
 import type {
   CallOptions,
   ListedObject,
+  OpenedBody,
+  OpenOptions,
   PrepareOptions,
   PutOptions,
   StorageProvider,
@@ -44,6 +46,10 @@ export class ExpiringStore implements StorageProvider {
     const object = await this.#inner.head(key, options);
     if (object === null || !this.#expired.has(`${key} ${object.etag}`)) return object;
     return { ...object, expiresAt: LONG_PAST };
+  }
+
+  open(key: string, options?: OpenOptions): Promise<OpenedBody | null> {
+    return this.#inner.open(key, options);
   }
 
   put(key: string, body: AsyncIterable<Uint8Array>, options: PutOptions): Promise<StoredObject> {

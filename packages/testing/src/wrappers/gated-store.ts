@@ -1,6 +1,8 @@
 import type {
   CallOptions,
   ListedObject,
+  OpenedBody,
+  OpenOptions,
   PrepareOptions,
   PutOptions,
   StorageProvider,
@@ -34,6 +36,10 @@ export class GatedStore implements StorageProvider {
 
   head(key: string, options?: CallOptions): Promise<StoredObject | null> {
     return this.#through('head', key, options, () => this.#inner.head(key, options));
+  }
+
+  open(key: string, options?: OpenOptions): Promise<OpenedBody | null> {
+    return this.#through('open', key, options, () => this.#inner.open(key, options));
   }
 
   put(key: string, body: AsyncIterable<Uint8Array>, options: PutOptions): Promise<StoredObject> {

@@ -36,7 +36,7 @@ export function objectsRoute({ backends, logger }: ObjectsRouteParts) {
       ctx.state.record.outcome = 'client_stalled';
     };
     using reader = ctx.req.method === 'GET' ? await readers.enter(ctx.res, onCut) : null;
-    await using opened = await store.open(name);
+    await using opened = await store.openNamed(name);
     if (opened === null) throw noSuchObject();
 
     const { object } = opened;

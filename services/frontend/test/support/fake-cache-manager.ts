@@ -89,7 +89,7 @@ export function fakeBackend(name: string, { store = {}, queue = {} }: FakeParts 
     name,
     kind: 's3',
     lifespanDays: 1,
-    store: ('open' in store
+    store: ('openNamed' in store
       ? store
       : { access: 'public', check: async () => undefined, ...store }) as StorageProvider,
     queue: { depth: async () => ({ waiting: 1, inFlight: 2, deadLetters: 3 }), ...queue } as JobQueue<Job>,

@@ -22,7 +22,7 @@ export class LocalStore implements LocallyServed {
 
   async check(): Promise<void> {}
 
-  async open(name: string): Promise<OpenObject | null> {
+  async openNamed(name: string): Promise<OpenObject | null> {
     const found = this.objects.get(name);
     if (found === undefined) return null;
     this.opened += 1;
