@@ -7,6 +7,7 @@ export { namesRefusedCredentials } from './credentials/refused-credentials.ts';
 export type { PlainAnswer } from './plain-request.ts';
 export { answered, NOT_SENT, unclear } from './plain-try.ts';
 export type { PlainTry } from './plain-try.ts';
+export { isProgramDefect } from './program-defect.ts';
 export { encodeText, Presigner } from './presigner.ts';
 export type { SigningCredentials, UnsignedAddress } from './presigner.ts';
 export { sdkEndpoint } from './sdk-endpoint.ts';

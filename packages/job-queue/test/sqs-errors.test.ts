@@ -72,3 +72,8 @@ test.each([
   expect(error.retryAfterSeconds).toBe(code === 'purge_in_progress' ? 60 : null);
   expect(error.retryable).toBe(code !== 'queue_rejected' && code !== 'delivery_lost');
 });
+
+test('a defect of the program is not told as a failure of the queue', () => {
+  const defect = new RangeError('Invalid time value');
+  expect(() => queueError('SendMessage', defect)).toThrow(defect);
+});

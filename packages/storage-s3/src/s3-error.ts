@@ -1,4 +1,4 @@
-import { namesRefusedCredentials } from '@cloud-mirror/aws';
+import { isProgramDefect, namesRefusedCredentials } from '@cloud-mirror/aws';
 import { StorageError } from '@cloud-mirror/storage-provider';
 import { DAMAGED, FULL, isPassing, LASTING, UPLOAD_LOST } from './s3-error-codes.ts';
 
@@ -26,9 +26,11 @@ export interface BucketPlace {
  * time; see s3-error-codes.ts.
  *
  * @param what names the call: `PUT of an object`
+ * @throws `thrown` itself if it is a defect of a program, for which the store is not to blame
  */
 export function toStorageError(thrown: unknown, what: string, place: BucketPlace): StorageError {
   if (thrown instanceof StorageError) return thrown;
+  if (isProgramDefect(thrown)) throw thrown;
   const error = asSdkError(thrown);
   const status = statusOf(error);
   const name = error.name ?? error.code ?? 'Error';

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { StorageErrorCode } from '@cloud-mirror/storage-provider';
+import { toStorageError } from '../src/s3-error.ts';
 import { openScripted } from './scripted-provider.ts';
 import { errorAnswer } from './scripted-store.ts';
 import { put } from '@cloud-mirror/storage-provider/contract';
@@ -97,4 +98,12 @@ test('AuthorizationHeaderMalformed that names another region is lasting and name
   const failed = put(provider, KEY, Buffer.from('x'));
   await expect(failed).rejects.toMatchObject({ code: 'store_rejected', retryable: false });
   await expect(failed).rejects.toThrow('region: eu-central-1');
+});
+
+test('a defect of the program is not told as a failure of the store', () => {
+  const place = { bucket: 'copies', region: 'us-west-2' };
+  const defect = new TypeError("Cannot read properties of undefined (reading 'x')");
+  expect(() => toStorageError(defect, 'PUT of an object', place)).toThrow(defect);
+  const broken = Object.assign(new Error('read'), { code: 'ECONNRESET' });
+  expect(toStorageError(broken, 'PUT of an object', place)).toMatchObject({ code: 'store_unavailable' });
 });

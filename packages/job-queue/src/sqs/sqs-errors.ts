@@ -1,5 +1,5 @@
 import type { BatchResultErrorEntry } from '@aws-sdk/client-sqs';
-import { namesRefusedCredentials } from '@cloud-mirror/aws';
+import { isProgramDefect, namesRefusedCredentials } from '@cloud-mirror/aws';
 import { QueueError } from '../job-queue.ts';
 import type { QueueErrorCode } from '../job-queue.ts';
 
@@ -67,9 +67,13 @@ const PERMANENT: ReadonlySet<string> = new Set([
   'ValidationException',
 ]);
 
-/** Converts the error of an SDK call to a {@link QueueError}. `what` names the call, for operators. */
+/**
+ * Converts the error of an SDK call to a {@link QueueError}. `what` names the call, for operators.
+ * @throws `cause` itself if it is a defect of a program, for which the queue is not to blame
+ */
 export function queueError(what: string, cause: unknown): QueueError {
   if (cause instanceof QueueError) return cause;
+  if (isProgramDefect(cause)) throw cause;
   const code = codeOf(cause);
   const reason = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);
   return new QueueError(code, `${what}: ${reason}`, {
