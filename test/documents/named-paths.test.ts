@@ -3,7 +3,7 @@ import { dirname, join, relative } from 'node:path';
 import { PROJECT_ROOT } from '@cloud-mirror/testing/program';
 import { describe, expect, test } from 'vitest';
 
-/** The changelog tells of files as they were. */
+/** The changelog names files as they were at the time. */
 const DOCUMENTS = ['*.md', 'docs/**/*.md', 'bench/*.md'];
 const HISTORY = 'CHANGELOG.md';
 const IGNORED = /(^|\/)(node_modules|\.git|data|coverage)(\/|$)/;
@@ -67,7 +67,7 @@ async function brokenLinks(document: string, text: string): Promise<string[]> {
   return broken;
 }
 
-/** As GitHub spells the anchors of headings. */
+/** The anchors that GitHub gives to headings. */
 async function headingsOf(file: string): Promise<string[]> {
   const text = await readFile(join(PROJECT_ROOT, file), 'utf8');
   return [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
@@ -102,7 +102,7 @@ function spellings(path: string): string[] {
   return choices.split(',').flatMap((choice) => spellings(before + choice + after));
 }
 
-/** A file, a folder, or a pattern that some of them fit. */
+/** Whether a file or folder exists, or a pattern matches at least one. */
 function exists(path: string): boolean {
   const name = path.replace(/\/$/, '');
   if (!name.includes('*')) return files.includes(name);

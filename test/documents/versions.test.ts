@@ -11,7 +11,7 @@ interface Manifest {
 
 const { version } = await manifest('package.json');
 
-test('every package has the version of the project, and wants exactly that of others', async () => {
+test('every package has the version of the project, and depends on exactly that version of the others', async () => {
   const wrong: string[] = [];
   for await (const path of glob(['package.json', '{packages,services}/*/package.json'], {
     cwd: PROJECT_ROOT,
@@ -24,7 +24,7 @@ test('every package has the version of the project, and wants exactly that of ot
   expect(wrong).toEqual([]);
 });
 
-test('the changelog begins with that version, or with what is not released yet', async () => {
+test('the changelog begins with that version, or with unreleased changes', async () => {
   const changelog = await readFile(join(PROJECT_ROOT, 'CHANGELOG.md'), 'utf8');
   const headings = [...changelog.matchAll(/^## (.*)$/gm)].map(([, heading]) => heading);
   expect(headings.filter((heading) => heading !== 'Unreleased')[0]).toBe(version);

@@ -50,7 +50,7 @@ describe('the command line against a running mirror', () => {
     expect(origin.count('GET', path)).toBe(1);
   });
 
-  test('url prints an address that the mirror takes', async () => {
+  test('url prints an address that the mirror accepts', async () => {
     const { stdout } = await run(
       'url',
       origin.url('/bytes/10'),
@@ -61,7 +61,7 @@ describe('the command line against a running mirror', () => {
     expect((await fetch(stdout.trim())).status).toBe(200);
   });
 
-  test('status, purge and flush do what they say', async () => {
+  test('status shows the copy, purge removes it, and flush drops entries', async () => {
     origin.set('operated', Buffer.from('old'));
     const url = origin.url('/mutable/operated');
     const file = join(folder, 'operated');
@@ -76,12 +76,12 @@ describe('the command line against a running mirror', () => {
     expect((JSON.parse(flushed.stdout) as { forgotten: number }).forgotten).toBeGreaterThan(0);
   });
 
-  test('config check takes the configuration that the mirror runs with', async () => {
+  test('config check accepts the configuration of the running mirror', async () => {
     const { stdout } = await run('config', 'check', join(folder, 'mirror.yaml'));
     expect(stdout).toMatch(/ok/i);
   });
 
-  test("an origin's 404 is told, and nothing is written", async () => {
+  test("an origin's 404 is reported, and no file is written", async () => {
     const file = join(folder, 'missing');
     const failed = run('get', origin.url('/status/404'), ...there, '-o', file);
     await expect(failed).rejects.toMatchObject({ code: 1, stderr: expect.stringContaining('404') as string });

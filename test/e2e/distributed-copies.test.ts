@@ -8,8 +8,8 @@ import { startOriginServer, type OriginServer } from '@cloud-mirror/testing/orig
 import { startProtocolServer, type ProtocolServer } from '@cloud-mirror/testing/protocol-server';
 import { startRedis, type RedisServer } from '@cloud-mirror/testing/redis-server';
 
-/** Servers of this suite's own: it counts their calls and empties them. */
-describe('what a distributed mirror does with its queue, stores and Redis', () => {
+/** This suite has separate servers, because it counts their calls and empties them. */
+describe('a distributed mirror with its queue, stores and Redis', () => {
   const stack = new AsyncDisposableStack();
   let origin: OriginServer;
   let redis: RedisServer;
@@ -29,7 +29,7 @@ describe('what a distributed mirror does with its queue, stores and Redis', () =
     const client = new Redis(redis.url);
     stack.defer(() => client.disconnect());
     flushAll = () => client.flushall();
-    // The first copies wait for queues and buckets, which the programs make at their start.
+    // The first copies wait for the queues and buckets that the programs create at start.
     for (const at of [WEST, EAST]) await fetchThrough(mirror.redirectUrl(at, origin.url('/bytes/1')));
   });
   afterAll(() => stack.disposeAsync());
@@ -51,7 +51,7 @@ describe('what a distributed mirror does with its queue, stores and Redis', () =
     expect(origin.count('HEAD', path)).toBe(1);
   });
 
-  test('each region gets a copy of its own, from the origin once each', async () => {
+  test('each region gets its own copy, by one GET of the origin each', async () => {
     const path = '/bytes/2048?name=both';
     const west = await fetchThrough(mirror.redirectUrl(WEST, origin.url(path)));
     const east = await fetchThrough(mirror.redirectUrl(EAST, origin.url(path)));
@@ -60,7 +60,7 @@ describe('what a distributed mirror does with its queue, stores and Redis', () =
     expect(origin.count('GET', path)).toBe(2);
   });
 
-  test('a Redis that lost everything costs look-ups, and not one copy', async () => {
+  test('a Redis that lost everything causes look-ups, and no new copies', async () => {
     const paths = Array.from({ length: 100 }, (_, index) => `/bytes/512?name=kept-${index}`);
     await Promise.all(paths.map((path) => fetchThrough(mirror.redirectUrl(WEST, origin.url(path)))));
     await flushAll();
@@ -80,7 +80,7 @@ describe('what a distributed mirror does with its queue, stores and Redis', () =
     await fetchThrough(url);
     aws.reset();
     for (let asked = 0; asked < 20; asked++) await fetchOnWire(url);
-    // Copiers go on asking their queues, and acknowledge what they did before.
+    // Copiers continue to poll their queues and acknowledge earlier jobs.
     const copiers = ['ReceiveMessage', 'DeleteMessage'];
     expect(aws.calls.map(({ operation }) => operation).filter((one) => !copiers.includes(one))).toEqual([]);
   });
@@ -106,7 +106,7 @@ describe('what a distributed mirror does with its queue, stores and Redis', () =
     }
   });
 
-  test('a job that no copier can do ends as a dead letter that operators see and drop', async () => {
+  test('a job that no copier can parse becomes a dead letter, which operators can see and drop', async () => {
     const admin = { authorization: `Bearer ${ADMIN_TOKEN}` };
     const letters = mirror.frontend.url(`/v1/dead-letters/s3/${WEST}`);
     const queue = await queueUrl(aws, WEST);

@@ -14,7 +14,7 @@ export interface MirrorUnderTest extends AsyncDisposable {
 
 const OPERATOR = { authorization: `Bearer ${ADMIN_TOKEN}` };
 
-/** What clients and operators may expect of every way to run the mirror, over real sockets. */
+/** The behaviour that clients and operators can rely on in every way to run the mirror, over real sockets. */
 export function mirrorSuite(start: (origin: OriginServer) => Promise<MirrorUnderTest>): void {
   let origin: OriginServer;
   let under: MirrorUnderTest;
@@ -133,7 +133,7 @@ export function mirrorSuite(start: (origin: OriginServer) => Promise<MirrorUnder
       'cookie_required',
       '/answers/10?get=302&head=302&header=Set-Cookie%3A%20a%3D1&header=Location%3A%20/loop',
     ],
-  ])('%s: what is no object for everybody is left to the origin: %s', async (detail, template) => {
+  ])('%s: an answer that is not a shareable object redirects to the origin: %s', async (detail, template) => {
     const path = fresh(template);
     const answer = await fetchOnWire(at(path));
     expect(answer.status).toBe(302);
@@ -156,7 +156,7 @@ export function mirrorSuite(start: (origin: OriginServer) => Promise<MirrorUnder
     expect((await fetchOnWire(at(fresh('/loop-a')))).status).toBe(502);
   });
 
-  test('what the list of sources does not have is 403 and never asked for', async () => {
+  test('a URL that no source rule allows is 403 and never requested', async () => {
     const url = under.mirror.redirectUrl(under.region, 'http://127.0.0.1:1/not/on/the/list');
     const answer = await fetchOnWire(url);
     expect(answer.status).toBe(403);
@@ -217,7 +217,7 @@ export function mirrorSuite(start: (origin: OriginServer) => Promise<MirrorUnder
     expect(done.headers['location']).not.toContain(origin.baseUrl);
   });
 
-  test('wait=0 leads to the origin at once and makes the copy behind', async () => {
+  test('wait=0 redirects to the origin at once and makes the copy in the background', async () => {
     const path = fresh('/bytes/555');
     const first = await fetchThrough(`${at(path)}?wait=0`);
     expect(first.location).toBe(origin.url(path));
@@ -228,7 +228,7 @@ export function mirrorSuite(start: (origin: OriginServer) => Promise<MirrorUnder
     );
   });
 
-  test('when the wait is over the client gets the origin, and the copy goes on without it', async () => {
+  test('when the wait is over the client gets the origin, and the copy continues', async () => {
     const path = fresh('/bytes/777');
     using hold = origin.hold(path);
     const answer = await fetchOnWire(at(path), { headers: { prefer: 'wait=1' } });
@@ -274,7 +274,7 @@ export function mirrorSuite(start: (origin: OriginServer) => Promise<MirrorUnder
     expect((await fetchThrough(at(path))).artifact.text).toBe('new');
   });
 
-  test('a flush forgets entries, and the copies are found again without the origin', async () => {
+  test('a flush drops entries, and the copies are found again without the origin', async () => {
     const path = fresh('/bytes/888');
     await fetchThrough(at(path));
     const flushed = await fetchOnWire(under.mirror.frontend.url('/v1/cache'), {
@@ -306,14 +306,14 @@ export function mirrorSuite(start: (origin: OriginServer) => Promise<MirrorUnder
     expect(part.bytes).toEqual(origin.bodyOf(path).bytes().subarray(100, 200));
   });
 
-  test('an origin that cuts the body short is tried again, and nothing partial is stored', async () => {
+  test('a body that the origin cuts short is retried, and no partial copy is stored', async () => {
     const path = fresh('/cut/40000?at=20000&times=1&ranges=none');
     const { artifact } = await fetchThrough(at(path), { headers: { prefer: 'wait=10' } });
     expect(artifact.bytes).toEqual(origin.bodyOf(path).bytes());
     expect(origin.count('GET', path)).toBeGreaterThan(1);
   });
 
-  test('a status report tells entry, object and where a redirect goes', async () => {
+  test('a status report has the entry, the object and the target of a redirect', async () => {
     const path = fresh('/bytes/1111');
     const { location } = await fetchThrough(at(path));
     const report = (await fetchOnWire(operate('status', path), { headers: OPERATOR })).json();
@@ -367,7 +367,7 @@ export function mirrorSuite(start: (origin: OriginServer) => Promise<MirrorUnder
   });
 }
 
-/** Where redirects of the origin end. */
+/** The end of the origin's chain of redirects. */
 async function finalUrl(url: string): Promise<string> {
   for (let current = url; ;) {
     const { headers } = await fetchOnWire(current, { headers: { range: 'bytes=0-0' } });

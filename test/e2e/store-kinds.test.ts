@@ -7,7 +7,7 @@ import { startOriginServer, type OriginServer } from '@cloud-mirror/testing/orig
 import { S3_KINDS } from '@cloud-mirror/testing/s3-kinds/s3-kind';
 import { S3KindServer } from '@cloud-mirror/testing/s3-kinds/s3-kind-server';
 
-/* Two regions on a store that refuses keys with `//`: one with keys made of URLs, one with hashed keys. */
+/* Two regions in a store that refuses keys with `//`: one with keys made from URLs, one with hashed keys. */
 
 const stack = new AsyncDisposableStack();
 let origin: OriginServer;
@@ -30,7 +30,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack.disposeAsync());
 
-test('a refusal of keys is told to clients as a refusal, and they get the origin', async () => {
+test('a store that refuses keys redirects clients to the origin with store_key_refused', async () => {
   const url = origin.url('/bytes/1024?name=refused');
   const answer = await fetchOnWire(mirror.redirectUrl(WEST, url));
   expect(answer.status).toBe(302);

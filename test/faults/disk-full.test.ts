@@ -13,18 +13,18 @@ import { STANDALONE, startProgram } from '@cloud-mirror/testing/program';
 
 const run = promisify(execFile);
 const KIB = 1024;
-/** What the folder of copies has room for, in KiB. */
+/** Size of the file system, or of the largest file, in KiB. */
 const ROOM_KIB = 2_048;
 
 interface SmallDisk extends AsyncDisposable {
   readonly directory: string;
-  /** What the program has to be run under for the limit to hold. */
+  /** Command prefix under which the program must run so that the limit applies. */
   readonly under: readonly string[];
 }
 
 /**
- * A file system of its own where this process may mount one (root). Elsewhere the system's limit on the size of one
- * file, at which writing fails as it does on a full disk.
+ * A small file system if this process may mount one (root). Otherwise the process limit on the size of a file, at which
+ * writing fails as on a full disk.
  */
 async function openSmallDisk(): Promise<SmallDisk> {
   const directory = await mkdtemp(join(tmpdir(), 'test-full-disk-'));

@@ -20,26 +20,29 @@ beforeAll(async () => {
 afterAll(() => rig?.[Symbol.asyncDispose]());
 
 const MIB = 1024 ** 2;
-/** Of several parts, so that an upload is open when the fault comes. */
+/** Large enough for several upload parts, so that an upload is open when the fault occurs. */
 const LARGE = 12 * MIB;
 
-describe('an origin that does not send its object whole', () => {
+describe('an origin that sends only part of its object', () => {
   test.each([
     ['cut short', `/cut/${LARGE}?at=${11 * MIB}&times=1&ranges=none`],
-    ['cut short, of no announced length', `/cut-stream/${LARGE}?at=${11 * MIB}&times=1&ranges=none`],
+    ['cut short, without a Content-Length', `/cut-stream/${LARGE}?at=${11 * MIB}&times=1&ranges=none`],
     ['reset', `/reset/${LARGE}?at=${11 * MIB}&times=1&ranges=none`],
     ['stalled', `/stall/${LARGE}?at=${11 * MIB}&times=1&ranges=none`],
-  ])('a body that is %s: nothing stored, nothing left uploading, tried again', async (_fault, template) => {
-    const path = fresh(template);
-    const expected = rig.origin.bodyOf(path).bytes();
-    const first = rig.ask(frontend, path, { headers: { prefer: 'wait=0' } });
-    expect((await first).headers['location']).toBe(rig.originUrl(path));
-    await eventually(() => rig.outcomes(copier, path, 'will_retry') > 0);
-    expect((await rig.copyOf(frontend, path)).equals(expected)).toBe(true);
-    expect(rig.origin.count('GET', path)).toBeGreaterThan(1);
-    expect(await rig.copies(path)).toBe(1);
-    expect(rig.protocols.openUploads).toEqual([]);
-  });
+  ])(
+    'a body that is %s is not stored, its upload is aborted, and the job is retried',
+    async (_fault, template) => {
+      const path = fresh(template);
+      const expected = rig.origin.bodyOf(path).bytes();
+      const first = rig.ask(frontend, path, { headers: { prefer: 'wait=0' } });
+      expect((await first).headers['location']).toBe(rig.originUrl(path));
+      await eventually(() => rig.outcomes(copier, path, 'will_retry') > 0);
+      expect((await rig.copyOf(frontend, path)).equals(expected)).toBe(true);
+      expect(rig.origin.count('GET', path)).toBeGreaterThan(1);
+      expect(await rig.copies(path)).toBe(1);
+      expect(rig.protocols.openUploads).toEqual([]);
+    },
+  );
 
   test('a body that is always cut short is never stored, and its job becomes a dead letter', async () => {
     const path = fresh(`/cut/${LARGE}?at=${11 * MIB}&ranges=none`);
@@ -54,7 +57,7 @@ describe('an origin that does not send its object whole', () => {
     expect(answer.headers['location']).toBe(rig.originUrl(path));
   });
 
-  test('a drip below the minimum rate is broken off, and one that lasts too long is, too', async () => {
+  test('a copy below the minimum rate is aborted, and so is one that takes too long', async () => {
     const drip = fresh('/slow/2000000?bps=5000&ranges=none');
     const long = fresh('/slow/3000000?bps=60000&ranges=none');
     await Promise.all([drip, long].map((path) => rig.ask(frontend, path, { headers: { prefer: 'wait=0' } })));
@@ -69,7 +72,7 @@ describe('an origin that does not send its object whole', () => {
     expect(await rig.copies(long)).toBe(0);
   });
 
-  test('one that drops after 90 % of a large object is continued, not begun again', async () => {
+  test('a large body that breaks off after 90 % is resumed, not restarted', async () => {
     const path = fresh(`/cut/${LARGE}?at=${Math.floor(LARGE * 0.9)}&times=1`);
     const expected = rig.origin.bodyOf(path).bytes();
     expect((await rig.copyOf(frontend, path)).equals(expected)).toBe(true);
@@ -83,7 +86,7 @@ describe('an origin that does not send its object whole', () => {
     expect(rig.outcomes(copier, path, 'will_retry')).toBe(0);
   });
 
-  test('one whose object changed meanwhile is begun again', async () => {
+  test('a body whose object changed meanwhile is restarted', async () => {
     const name = `artifact-${++seed}`;
     const path = `/mutable/${name}`;
     rig.origin.set(name, Buffer.alloc(LARGE, 'old'));
@@ -103,15 +106,15 @@ describe('an origin that does not send its object whole', () => {
   });
 });
 
-describe('an origin whose GET is not what its HEAD said', () => {
-  test('200 then 503 is tried again', async () => {
+describe('an origin whose GET differs from its HEAD', () => {
+  test('a 503 after a 200 is retried', async () => {
     const path = fresh('/flaky/5000?failures=1&status=503');
     expect((await rig.copyOf(frontend, path)).equals(rig.origin.bodyOf(path).bytes())).toBe(true);
     await eventually(() => rig.outcomes(copier, path, 'copied') === 1);
   });
 
   test.each([
-    ['a 206 that nobody asked for', '/get-206'],
+    ['a 206 without a Range request', '/get-206'],
     ['an error page of another length with status 200', '/get-html'],
     ['a longer body', '/longer/5000?get=6000'],
     ['a shorter body', '/shorter/5000?get=4000'],
@@ -126,19 +129,19 @@ describe('an origin whose GET is not what its HEAD said', () => {
     expect(await rig.entry(frontend, path)).not.toMatchObject({ state: 'present' });
   });
 
-  test('a body of another length that a digest proves is stored', async () => {
+  test('a body of another length is stored if a digest proves it', async () => {
     const path = fresh('/longer/5000?get=6000&sha256=good');
     expect((await rig.copyOf(frontend, path)).length).toBe(6000);
   });
 });
 
 describe('an origin that refuses', () => {
-  test.each([404, 500, 204, 300])('HEAD with %i, but not GET: the object is mirrored', async (status) => {
+  test.each([404, 500, 204, 300])('only HEAD, with %i: the object is mirrored', async (status) => {
     const path = fresh(`/answers/5000?head=${status}`);
     expect((await rig.copyOf(frontend, path)).equals(rig.origin.bodyOf(path).bytes())).toBe(true);
   });
 
-  test('GET with a Retry-After after a good HEAD is left alone, and clients are told', async () => {
+  test('GET with a Retry-After, after a good HEAD, is not asked again, and clients get the delay', async () => {
     const path = fresh(`/answers/5000?get=503&header=${encodeURIComponent('Retry-After: 1000')}`);
     const first = await rig.ask(frontend, path);
     expect(first.status).toBe(503);

@@ -11,7 +11,7 @@ let other: Program;
 let copier: Program;
 let object = 0;
 let path = '';
-/** Lines that the worker had printed when the test began. */
+/** Number of the worker's log lines when the test began. */
 let before = 0;
 
 const NOT_WAITING = { headers: { prefer: 'wait=0' } };
@@ -39,7 +39,7 @@ function publish(content: string): void {
   rig.origin.set(`artifact-${object}`, Buffer.alloc(200_000, `${content} `));
 }
 
-/** First word of the copy, once there is one. */
+/** The first word of the copy, as soon as there is one. */
 async function contentOf(from = frontend): Promise<string> {
   const [word = ''] = (await rig.copyOf(from, path)).subarray(0, 10).toString().split(' ');
   return word;
@@ -51,8 +51,8 @@ const flush = (): Promise<unknown> =>
   fetchOnWire(frontend.url('/v1/cache'), { method: 'DELETE', headers: OPERATOR });
 
 /**
- * What was published last is what everybody gets, whatever comes late and whatever is forgotten. The front end that did not
- * purge is asked first: it has heard of nothing, and what it does may mend what the other one would have seen.
+ * Every client gets the version that was published last, despite late calls and lost entries. The front end that did not
+ * purge is asked first, because it knows the least. After a flush both are asked again.
  */
 async function isNowEverywhere(content: string, purgedBy = frontend): Promise<void> {
   const asked = purgedBy === frontend ? [other, frontend] : [frontend, other];
@@ -63,8 +63,8 @@ async function isNowEverywhere(content: string, purgedBy = frontend): Promise<vo
   expect(artifact.status).toBe(200);
 }
 
-describe('a purge that has returned, and what comes late', () => {
-  test("a worker's PUT that the store does afterwards is never redirected to", async () => {
+describe('late calls after a purge has returned', () => {
+  test("no client is redirected to a worker's PUT that the store executes afterwards", async () => {
     using put = rig.protocols.holdNext('PutObject', { accessKeyId: COPIER_KEY });
     await rig.ask(frontend, path, NOT_WAITING);
     await put.arrived;
@@ -75,11 +75,11 @@ describe('a purge that has returned, and what comes late', () => {
     await isNowEverywhere('new');
   });
 
-  test("a worker's PUT that was done, its answer read late: the commit is refused", async () => {
+  test("the commit after a worker's PUT whose answer is late is refused", async () => {
     using put = rig.protocols.holdNext('PutObject', { accessKeyId: COPIER_KEY, when: 'after' });
     await rig.ask(frontend, path, NOT_WAITING);
     await put.arrived;
-    // Awake it would notice that its entry is gone, and give up.
+    // A running worker would notice that its entry is gone, and stop.
     copier.signal('SIGSTOP');
     put.release();
     publish('new');
@@ -89,7 +89,7 @@ describe('a purge that has returned, and what comes late', () => {
     await isNowEverywhere('new');
   });
 
-  test('a worker that comes to commit while the entry has just gone does not claim what was purged', async () => {
+  test('a worker that finds its entry gone at the commit does not claim a purged object', async () => {
     using put = rig.protocols.holdNext('PutObject', { accessKeyId: COPIER_KEY, when: 'after' });
     await rig.ask(frontend, path, NOT_WAITING);
     await put.arrived;
@@ -101,12 +101,12 @@ describe('a purge that has returned, and what comes late', () => {
     await isNowEverywhere('new');
   });
 
-  test('a marker that a worker read before the purge, told late: its second claim does not commit', async () => {
+  test('a second claim with a marker that was read before the purge, but arrives late, does not commit', async () => {
     using hold = rig.origin.hold(path, { afterBytes: 100_000 });
     await rig.ask(frontend, path, NOT_WAITING);
     await hold.arrived;
     await flush();
-    // The entry is gone: the worker claims again, and reads the marker.
+    // The entry is gone, so the worker claims again and reads the marker.
     using marker = rig.protocols.holdNext('HeadObject', {
       accessKeyId: COPIER_KEY,
       path: '/purged/',
@@ -120,7 +120,7 @@ describe('a purge that has returned, and what comes late', () => {
     await isNowEverywhere('new');
   });
 
-  test('a copy that a front end found before the purge, told late, is not committed', async () => {
+  test('a copy that a front end found before the purge is not committed if the answer arrives late', async () => {
     expect(await contentOf()).toBe('old');
     await flush();
     using head = rig.protocols.holdNext('HeadObject', { path: `artifact-${object}`, when: 'after' });
@@ -133,7 +133,7 @@ describe('a purge that has returned, and what comes late', () => {
     await isNowEverywhere('new', other);
   });
 
-  test('the DELETE of another purge that failed removes nothing that is served', async () => {
+  test('a late DELETE of another, failed purge removes no served copy', async () => {
     expect(await contentOf()).toBe('old');
     using late = rig.protocols.holdNext('DeleteObject');
     const failed = purge(other);
@@ -146,7 +146,7 @@ describe('a purge that has returned, and what comes late', () => {
     await isNowEverywhere('new');
   });
 
-  test('the marker of another purge that failed brings nothing back', async () => {
+  test('a late marker of another, failed purge brings no copy back', async () => {
     expect(await contentOf()).toBe('old');
     using late = rig.protocols.holdNext('PutObject', { path: '/purged/' });
     const failed = purge(other);
@@ -161,7 +161,7 @@ describe('a purge that has returned, and what comes late', () => {
 });
 
 describe('purges at the same time', () => {
-  test('by two front ends, while everybody asks: what was published before them is what comes of it', async () => {
+  test('by two front ends, while clients ask: clients get the version published before the purges', async () => {
     expect(await contentOf()).toBe('old');
     for (let round = 1; round <= 5; round += 1) {
       publish(`round-${round}`);
@@ -175,12 +175,12 @@ describe('purges at the same time', () => {
   });
 });
 
-describe('a purger killed in the middle', () => {
+describe('a front end killed during its purge', () => {
   test.each([
     ['before its marker is written', 'PutObject', '/purged/'],
     ['before the objects are deleted', 'DeleteObject', ''],
   ])(
-    '%s: what it left is mended by the next purge, and nothing leads to nowhere',
+    '%s: the next purge repairs the state, and no redirect leads to a missing copy',
     async (_step, operation, part) => {
       expect(await contentOf()).toBe('old');
       await using purger = await rig.startFrontend(ELSEWHERE);
@@ -198,7 +198,7 @@ describe('a purger killed in the middle', () => {
     },
   );
 
-  test('frozen between marker and entry, woken after another purge and copy: they stay', async () => {
+  test('frozen between marker and entry and resumed after another purge and copy: these survive', async () => {
     expect(await contentOf()).toBe('old');
     await using purger = await rig.startFrontend(ELSEWHERE);
     using step = rig.protocols.holdNext('PutObject', { path: '/purged/', when: 'after' });
@@ -215,8 +215,8 @@ describe('a purger killed in the middle', () => {
   });
 });
 
-describe('a worker frozen through it all', () => {
-  test('purge, flush, another copy, another purge: what it holds is never redirected to', async () => {
+describe('a worker frozen during purges, a flush and another copy', () => {
+  test('no client is redirected to the copy that it then finishes', async () => {
     await using frozen = await onlyWorker();
     using hold = rig.origin.hold(path, { afterBytes: 100_000 });
     await rig.ask(frontend, path, NOT_WAITING);
@@ -235,7 +235,7 @@ describe('a worker frozen through it all', () => {
     await isNowEverywhere('newest', other);
   });
 
-  /** A worker that gets the next job, because the rig's own is frozen meanwhile. */
+  /** A worker that gets the next job while the rig's worker is frozen. */
   async function onlyWorker(): Promise<Program> {
     copier.signal('SIGSTOP');
     return rig.startCopier();

@@ -23,7 +23,7 @@ beforeAll(async () => {
 });
 afterAll(() => rig?.[Symbol.asyncDispose]());
 
-/** Asks for a copy while no worker runs. @returns the job that was sent, as it is in the queue */
+/** Requests a copy while no worker runs. @returns the job in the queue */
 async function jobFor(path: string): Promise<string> {
   await rig.ask(frontend, path, NOT_WAITING);
   return eventually(async () => (await jobs.peek()).find((body) => body.includes(rig.originUrl(path))));
@@ -32,7 +32,7 @@ async function jobFor(path: string): Promise<string> {
 const emptied = (): Promise<boolean> => eventually(async () => (await jobs.count()) === 0);
 
 describe('a job delivered twice, late, or out of order', () => {
-  test('makes at most an equal copy and is acknowledged', async () => {
+  test('makes at most one identical copy and is acknowledged', async () => {
     const [one, two] = [fresh('/bytes/2000'), fresh('/bytes/3000')];
     const first = await jobFor(one);
     const second = await jobFor(two);
@@ -49,7 +49,7 @@ describe('a job delivered twice, late, or out of order', () => {
     expect(rig.origin.count('GET', one)).toBe(1);
   });
 
-  test('one that comes after a purge copies what the origin has now', async () => {
+  test('after a purge it copies the current bytes of the origin', async () => {
     const name = `artifact-${++seed}`;
     const path = `/mutable/${name}`;
     rig.origin.set(name, Buffer.from('old'));
@@ -66,7 +66,7 @@ describe('a job delivered twice, late, or out of order', () => {
 });
 
 describe('a queue that is down', () => {
-  test('when enqueuing: the claim is released, the client gets the origin, a later request tries again', async () => {
+  test('while a job is sent: the claim is released, the client gets the origin, a later request tries again', async () => {
     await using _worker = await rig.startCopier();
     const path = fresh('/bytes/4000');
     await rig.frontendLinks.queue.set({ kind: 'refuse' });
@@ -78,7 +78,7 @@ describe('a queue that is down', () => {
     expect((await rig.copyOf(frontend, path)).equals(rig.origin.bodyOf(path).bytes())).toBe(true);
   });
 
-  test('when enqueuing, hung: the client has its answer within its wait', async () => {
+  test('while a job is sent, hanging: the client gets its answer within its wait', async () => {
     const path = fresh('/bytes/4000');
     await rig.frontendLinks.queue.set({ kind: 'blackhole' });
     const begun = performance.now();
@@ -91,7 +91,7 @@ describe('a queue that is down', () => {
     expect((await rig.copyOf(frontend, path)).equals(rig.origin.bodyOf(path).bytes())).toBe(true);
   });
 
-  test('for workers: they wait with backoff and resume by themselves', async () => {
+  test('for workers: they wait with back-off and resume', async () => {
     await using worker = await rig.startCopier();
     await rig.copierLinks.queue.set({ kind: 'refuse' });
     await worker.log((line) => line['msg'] === 'a part did not answer');
@@ -102,7 +102,7 @@ describe('a queue that is down', () => {
     await worker.log((line) => line['msg'] === 'the queue answers again');
   });
 
-  test('for a worker in a copy, past the visibility: another makes the copy, once', async () => {
+  test('for a worker during a copy, beyond the visibility timeout: another worker makes the copy, once', async () => {
     const path = fresh(`/bytes/${6 * 1024 ** 2}`);
     await using worker = await rig.startCopier();
     using hold = rig.origin.hold(path, { afterBytes: 1_000_000 });
@@ -118,7 +118,7 @@ describe('a queue that is down', () => {
     await emptied();
   });
 
-  test('that is missing is made again, and its jobs with it', async () => {
+  test('and was deleted is created again, and its jobs are sent again', async () => {
     await jobs.delete();
     await using _worker = await rig.startCopier();
     const path = fresh('/bytes/6000');
@@ -127,11 +127,11 @@ describe('a queue that is down', () => {
   });
 });
 
-describe('a queue that has as many jobs in flight as it takes (120,000)', () => {
+describe('a queue with the maximum of jobs in flight (120,000)', () => {
   test.each([
     ['refuses', { status: 403, body: '{"__type":"com.amazonaws.sqs#OverLimit","message":"too many"}' }],
-    ['answers with nothing, at once', { status: 200, body: '{}' }],
-  ])('%s: workers ask once in a while, and go on when it has room', async (_how, answer) => {
+    ['returns an empty answer at once', { status: 200, body: '{}' }],
+  ])('%s: workers poll at intervals, and resume when it has room', async (_how, answer) => {
     const path = fresh('/bytes/6500');
     rig.protocols.answerNext('ReceiveMessage', answer, 10_000);
     await using _worker = await rig.startCopier();
@@ -146,7 +146,7 @@ describe('a queue that has as many jobs in flight as it takes (120,000)', () => 
 });
 
 describe('a poison job', () => {
-  test('becomes a dead letter after its deliveries, its entry an error; others are unaffected', async () => {
+  test('becomes a dead letter after its deliveries, its entry an error; other jobs are unaffected', async () => {
     const poison = fresh('/flaky/5000?failures=99&status=500');
     await rig.ask(frontend, poison, NOT_WAITING);
     await jobs.send('not a job');
@@ -157,15 +157,15 @@ describe('a poison job', () => {
       const letters = await deadLetters.peek();
       return letters.includes('not a job') && letters.some((body) => body.includes(rig.originUrl(poison)));
     });
-    // A delivery that a dead worker's long poll swallows counts as well.
+    // A delivery to the long poll of a dead worker counts as well.
     expect(rig.origin.count('GET', poison)).toBeGreaterThan(0);
     expect(rig.origin.count('GET', poison)).toBeLessThanOrEqual(3);
     expect(await rig.entry(frontend, poison)).toMatchObject({ state: 'error', originStatus: 500 });
-    // The letter is sent before its job is acknowledged: a worker killed between leaves the job, hidden for a minute.
+    // The dead letter is sent before the job is acknowledged. A worker killed in between leaves the job hidden for a minute.
     await emptied();
   });
 
-  test('one that kills its worker each time ends there as well, and the object can be asked for again', async () => {
+  test('also becomes a dead letter if it kills its worker each time, and its object can be requested again', async () => {
     const path = fresh(`/bytes/${6 * 1024 ** 2}`);
     using hold = rig.origin.hold(path, { afterBytes: 1_000_000 });
     await rig.ask(frontend, path, NOT_WAITING);
@@ -186,7 +186,7 @@ describe('a poison job', () => {
 });
 
 describe('a backlog longer than a lease on a hot object', () => {
-  test('no job is bred while it waits, none is dropped: one copy in the end', async () => {
+  test('no job is duplicated or dropped while it waits: there is one copy in the end', async () => {
     const [slow, hot] = [fresh('/bytes/8000'), fresh('/bytes/9000')];
     using hold = rig.origin.hold(slow);
     await using _worker = await rig.startCopier({
@@ -198,7 +198,7 @@ describe('a backlog longer than a lease on a hot object', () => {
     await rig.ask(frontend, slow, NOT_WAITING);
     await hold.arrived;
     const sent = rig.protocols.count('SendMessage');
-    // Three copying leases long.
+    // For three copying leases.
     const until = performance.now() + 6_000;
     while (performance.now() < until) {
       const answer = await timely(rig.ask(frontend, hot, NOT_WAITING));
@@ -211,7 +211,7 @@ describe('a backlog longer than a lease on a hot object', () => {
     await emptied();
   });
 
-  test('a job that was never sent, its front end killed after the claim, is sent by another soon', async () => {
+  test('a job that was never sent because its front end was killed after the claim is soon sent by another', async () => {
     const killed = await rig.startFrontend({ overrides: { server: { port: 0 } } });
     const path = fresh('/bytes/9400');
     using sending = rig.protocols.holdNext('HeadObject');
@@ -225,7 +225,7 @@ describe('a backlog longer than a lease on a hot object', () => {
     expect((await rig.copyOf(frontend, path)).equals(rig.origin.bodyOf(path).bytes())).toBe(true);
   });
 
-  test('a job that got lost, or too old, is sent again when its lease is over', async () => {
+  test('a job that was lost or became too old is sent again after its lease', async () => {
     const lease = { entries: { queuedLeaseSeconds: 3 } };
     const hasty = await rig.startFrontend({ overrides: { ...lease, server: { port: 0 } } });
     const path = fresh('/bytes/9500');
@@ -237,7 +237,7 @@ describe('a backlog longer than a lease on a hot object', () => {
   });
 });
 
-/** One request after the other, ten a second. */
+/** Sequential requests, ten a second. */
 async function timely<T>(answer: Promise<T>): Promise<T> {
   const [value] = await Promise.all([answer, new Promise((resolve) => setTimeout(resolve, 100))]);
   return value;

@@ -35,7 +35,7 @@ afterAll(async () => {
   operator?.disconnect();
   await rig?.[Symbol.asyncDispose]();
 });
-/** Whatever the fault was: no process died, and copies are made again by themselves. */
+/** After every fault: no process has died, and copies are made again without help. */
 afterEach(async () => {
   const path = fresh('/bytes/900');
   const { redirect } = await eventually(async () => {
@@ -43,7 +43,7 @@ afterEach(async () => {
     return fetched.location.startsWith(rig.originUrl('/')) ? null : fetched;
   });
   expect(redirect.status).toBe(302);
-  // What was found without Redis is written down by the next request that has it.
+  // A copy that was found without Redis gets its entry by the next request after Redis is back.
   await eventually(async () => {
     await rig.ask(frontend, path);
     return (await rig.entry(frontend, path))?.['state'] === 'present';
@@ -64,7 +64,11 @@ describe.each<Fault>([
   ['resetting connections (RST)', () => allLinks({ kind: 'reset' }), () => allLinks({ kind: 'pass' })],
   ['closing connections (FIN)', () => allLinks({ kind: 'cut' }), () => allLinks({ kind: 'pass' })],
   ['hung', () => rig.redis.signal('SIGSTOP'), () => rig.redis.signal('SIGCONT')],
-  ['cut off (nothing comes back)', () => allLinks({ kind: 'blackhole' }), () => allLinks({ kind: 'pass' })],
+  [
+    'unreachable without errors (blackhole)',
+    () => allLinks({ kind: 'blackhole' }),
+    () => allLinks({ kind: 'pass' }),
+  ],
   [
     'read-only',
     () => operator.call('REPLICAOF', '127.0.0.1', '1'),
@@ -72,7 +76,7 @@ describe.each<Fault>([
   ],
   ['full', () => operator.config('SET', 'maxmemory', '1'), () => operator.config('SET', 'maxmemory', '0')],
 ])('Redis %s', (_fault, begin, end) => {
-  test('every request gets a redirect in time: the copy by HEAD, else the origin; copies go on', async () => {
+  test('every request gets a redirect in time: to the copy found by HEAD, or to the origin; copies continue', async () => {
     const known = fresh('/bytes/700');
     const stored = await rig.copyOf(frontend, known);
     await begin();
@@ -83,7 +87,7 @@ describe.each<Fault>([
       const missing = fresh('/bytes/800');
       const miss = await rig.askTimely(frontend, missing);
       expect(miss.headers['location']).toBe(rig.originUrl(missing));
-      // A job is sent all the same, and a worker that cannot ask Redis copies.
+      // A job is sent nevertheless, and a worker without Redis makes the copy.
       await eventually(async () => (await rig.copies(missing)) === 1);
       const found = await eventually(async () => {
         const answer = await rig.askTimely(frontend, missing);
@@ -98,8 +102,8 @@ describe.each<Fault>([
   });
 });
 
-describe('Redis away for the workers only', () => {
-  test('what they copied meanwhile is told when it is back: nobody waits for the end of a claim', async () => {
+describe('Redis unreachable for the workers only', () => {
+  test('their copies are committed when it is back: no request waits for the end of a claim', async () => {
     const path = fresh('/bytes/650');
     await rig.copierLinks.redis.set({ kind: 'refuse' });
     try {
@@ -115,7 +119,7 @@ describe('Redis away for the workers only', () => {
   });
 });
 
-describe('Redis flushed in mid-copy', () => {
+describe('Redis flushed during a copy', () => {
   test('the copy is committed nevertheless', async () => {
     const path = fresh('/bytes/200000');
     using hold = rig.origin.hold(path, { afterBytes: 100_000 });
@@ -128,7 +132,7 @@ describe('Redis flushed in mid-copy', () => {
     expect(rig.origin.count('GET', path)).toBe(1);
   });
 
-  test('everything known is found again by HEAD, without the origin', async () => {
+  test('all known copies are found again by HEAD, without the origin', async () => {
     const path = fresh('/bytes/600');
     await rig.copyOf(frontend, path);
     await operator.flushall();
@@ -137,8 +141,8 @@ describe('Redis flushed in mid-copy', () => {
   });
 });
 
-describe('Redis replaced by one that does not know the newest', () => {
-  /** A copy of Redis as it is now, which hears nothing of what comes later. */
+describe('Redis replaced by one without the newest writes', () => {
+  /** A copy of Redis as it is now, without replication of later writes. */
   async function snapshot(): Promise<RedisServer> {
     const args = ['--replicaof', '127.0.0.1', String(rig.redis.port)];
     const server = await startRedis({ path: inject('servers').redisServerPath, args });
@@ -156,7 +160,7 @@ describe('Redis replaced by one that does not know the newest', () => {
     }
   };
 
-  test('restored from an old snapshot: what was purged since does not come back', async () => {
+  test('restored from an old snapshot: copies purged since do not come back', async () => {
     const name = `artifact-${++seed}`;
     const path = `/mutable/${name}`;
     rig.origin.set(name, Buffer.from('old'));
@@ -177,7 +181,7 @@ describe('Redis replaced by one that does not know the newest', () => {
     }
   });
 
-  test('failing over in mid-copy, with leases and entries lost: the copy is made and found', async () => {
+  test('failing over during a copy, with leases and entries lost: the copy is made and found', async () => {
     const path = fresh('/bytes/300000');
     await using other = await snapshot();
     using hold = rig.origin.hold(path, { afterBytes: 100_000 });

@@ -34,24 +34,27 @@ describe('a process that starts before its parts are up', () => {
     ['the store is down', ['store'], { kind: 'refuse' }, '503 503'],
     ['nothing is up', EVERY, { kind: 'refuse' }, '503 503'],
     ['nothing answers', EVERY, { kind: 'blackhole' }, '503 503'],
-  ])('%s: it starts, says so, leads to the origin, and recovers', async (_what, parts, mode, said) => {
-    await set(parts, mode);
-    const [frontend] = await Promise.all([rig.startFrontend(), rig.startCopier()]);
-    await eventually(async () => (await readiness(frontend)) === said);
-    expect((await fetchOnWire(frontend.url('/livez'))).status).toBe(200);
-    const path = fresh('/bytes/2000');
-    const answer = await rig.askTimely(frontend, path);
-    expect(answer.headers['location']).toBe(rig.originUrl(path));
-    for (const links of [rig.frontendLinks, rig.copierLinks])
-      for (const part of parts) links[part].drop('reset');
-    await set(parts, { kind: 'pass' });
-    expect((await rig.copyOf(frontend, path)).equals(rig.origin.bodyOf(path).bytes())).toBe(true);
-    await eventually(async () => (await readiness(frontend)) === '200 ready');
-  });
+  ])(
+    '%s: it starts, reports it in /readyz, redirects to the origin, and recovers',
+    async (_what, parts, mode, said) => {
+      await set(parts, mode);
+      const [frontend] = await Promise.all([rig.startFrontend(), rig.startCopier()]);
+      await eventually(async () => (await readiness(frontend)) === said);
+      expect((await fetchOnWire(frontend.url('/livez'))).status).toBe(200);
+      const path = fresh('/bytes/2000');
+      const answer = await rig.askTimely(frontend, path);
+      expect(answer.headers['location']).toBe(rig.originUrl(path));
+      for (const links of [rig.frontendLinks, rig.copierLinks])
+        for (const part of parts) links[part].drop('reset');
+      await set(parts, { kind: 'pass' });
+      expect((await rig.copyOf(frontend, path)).equals(rig.origin.bodyOf(path).bytes())).toBe(true);
+      await eventually(async () => (await readiness(frontend)) === '200 ready');
+    },
+  );
 });
 
-describe('a front end whose every part goes away', () => {
-  test('leads everybody to the origin in time, many at once, and takes up its work again by itself', async () => {
+describe('a front end that loses all its parts', () => {
+  test('redirects many simultaneous clients to the origin in time, and recovers without help', async () => {
     const [frontend] = await Promise.all([rig.startFrontend(), rig.startCopier()]);
     const known = fresh('/bytes/3000');
     await rig.copyOf(frontend, known);

@@ -26,14 +26,14 @@ async function isCopiedWell(path: string): Promise<void> {
   expect(rig.protocols.openUploads).toEqual([]);
 }
 
-describe('a store that is away', () => {
+describe('a store that is unavailable', () => {
   test.each([
     ['down', { kind: 'refuse' }],
     ['hung', { kind: 'blackhole' }],
     ['resetting connections (RST)', { kind: 'reset' }],
     ['closing connections (FIN)', { kind: 'cut' }],
   ] as const)(
-    '%s for the front end: the origin within the wait, known copies all the same',
+    '%s for the front end: new objects go to the origin within the wait, known copies are hits',
     async (_fault, mode) => {
       const known = fresh('/bytes/400');
       await rig.copyOf(frontend, known);
@@ -54,7 +54,7 @@ describe('a store that is away', () => {
   test.each([
     ['down', { kind: 'refuse' }],
     ['hung', { kind: 'blackhole' }],
-  ] as const)('%s for the copier: the job is retried, nothing is present', async (_fault, mode) => {
+  ] as const)('%s for the copier: the job is retried, and no entry is present', async (_fault, mode) => {
     const path = fresh(`/bytes/${LARGE}`);
     await rig.copierLinks.store.set(mode);
     try {
@@ -63,16 +63,16 @@ describe('a store that is away', () => {
       await eventually(() => rig.outcomes(copier, path, 'will_retry') > 0);
       expect(await rig.entry(frontend, path)).not.toMatchObject({ state: 'present' });
     } finally {
-      // What was kept back must not reach the store: an upload begun there would be nobody's.
+      // Delayed requests must not reach the store, where they would begin an orphaned upload.
       rig.copierLinks.store.drop('reset');
       await rig.copierLinks.store.set({ kind: 'pass' });
     }
     await isCopiedWell(path);
   });
 
-  test('cut in the middle of an upload: begun again, nothing left behind', async () => {
+  test('cut off during an upload: the upload is restarted, and none stays open', async () => {
     const path = fresh(`/bytes/${LARGE}`);
-    // Each part travels on a connection of its own.
+    // Each upload part has a separate connection.
     const bytes = 3 * 1024 ** 2;
     rig.copierLinks.store.drop('reset');
     await rig.copierLinks.store.set({ kind: 'end-after', how: 'reset', bytes, direction: 'upstream' });
@@ -85,7 +85,7 @@ describe('a store that is away', () => {
     await isCopiedWell(path);
   });
 
-  test('behind a slow line: the copy is made once', async () => {
+  test('behind a slow network: the copy is made once', async () => {
     const path = fresh(`/bytes/${LARGE}`);
     rig.copierLinks.store.drop('reset');
     await rig.copierLinks.store.set({ kind: 'rate', bytesPerSecond: 5_000_000 });
@@ -97,7 +97,7 @@ describe('a store that is away', () => {
     }
   });
 
-  test('a byte flipped on the way is refused by the checksum; the bytes served are right', async () => {
+  test('refuses a flipped byte by the checksum, and the served bytes are right', async () => {
     for (const path of [fresh('/bytes/1000000'), fresh(`/bytes/${LARGE}`)]) {
       rig.copierLinks.store.drop('reset');
       await rig.copierLinks.store.set({ kind: 'corrupt', afterBytes: 500_000, direction: 'upstream' });
@@ -107,7 +107,7 @@ describe('a store that is away', () => {
     await rig.copierLinks.store.set({ kind: 'pass' });
   });
 
-  /** How many uploads with the wrong checksum the store refused meanwhile. */
+  /** How many uploads with a wrong checksum the store has refused so far. */
   async function refusals(work: () => Promise<void>): Promise<number> {
     const before = rig.protocols.refused('BadDigest');
     await work();
@@ -122,11 +122,11 @@ describe('answers of S3', () => {
   const errorWith200 = { status: 200, body: failure(200, 'InternalError', 'We encountered an error').body };
 
   test.each([
-    ['503 SlowDown to the writing', 'PutObject', slow, 2, small],
-    ['503 SlowDown to parts', 'UploadPart', slow, 4, large],
-    ['503 for longer than one job lasts', 'CreateMultipartUpload', slow, 5, large],
+    ['503 SlowDown to a PUT', 'PutObject', slow, 2, small],
+    ['503 SlowDown to upload parts', 'UploadPart', slow, 4, large],
+    ['503 for longer than one delivery', 'CreateMultipartUpload', slow, 5, large],
     ['200 with an error body on complete', 'CompleteMultipartUpload', errorWith200, 1, large],
-    ['200 with an error body, again and again', 'CompleteMultipartUpload', errorWith200, 4, large],
+    ['200 with an error body, repeatedly', 'CompleteMultipartUpload', errorWith200, 4, large],
     ['409 on a conditional write', 'PutObject', failure(409, 'ConditionalRequestConflict', ''), 1, small],
     [
       '409 on a conditional completion',
@@ -135,21 +135,21 @@ describe('answers of S3', () => {
       1,
       large,
     ],
-    ['412 although nothing is there', 'PutObject', failure(412, 'PreconditionFailed', ''), 1, small],
-    ['conditional writes not known', 'PutObject', failure(501, 'NotImplemented', ''), 1, small],
+    ['412 although there is no object', 'PutObject', failure(412, 'PreconditionFailed', ''), 1, small],
+    ['conditional writes not supported', 'PutObject', failure(501, 'NotImplemented', ''), 1, small],
     [
-      'a part that is missing on complete',
+      'an upload part that is missing on complete',
       'CompleteMultipartUpload',
       failure(400, 'InvalidPart', ''),
       1,
       large,
     ],
-    ['an upload that is gone', 'UploadPart', failure(404, 'NoSuchUpload', ''), 1, large],
+    ['an upload that no longer exists', 'UploadPart', failure(404, 'NoSuchUpload', ''), 1, large],
     ['a checksum refused', 'PutObject', failure(400, 'BadDigest', ''), 1, small],
-    ['a checksum of a part refused', 'UploadPart', failure(400, 'BadDigest', ''), 2, large],
+    ['the checksum of an upload part refused', 'UploadPart', failure(400, 'BadDigest', ''), 2, large],
     ['clocks that differ', 'PutObject', failure(403, 'RequestTimeTooSkewed', ''), 1, small],
   ])(
-    '%s: the right copy in the end, nothing left uploading',
+    '%s: there is a right copy in the end, and no open upload',
     async (_what, operation, answer, times, pathOf) => {
       const path = pathOf();
       rig.protocols.answerNext(operation, answer, times);
@@ -157,7 +157,7 @@ describe('answers of S3', () => {
     },
   );
 
-  test('503 to the front end: the origin, and a copy later', async () => {
+  test('503 to the front end: the client gets the origin, and later a copy', async () => {
     const path = small();
     rig.protocols.answerNext('HeadObject', { status: 503, body: '' }, 1_000);
     expect((await rig.askTimely(frontend, path)).headers['location']).toBe(rig.originUrl(path));
@@ -165,7 +165,7 @@ describe('answers of S3', () => {
     await isCopiedWell(path);
   });
 
-  test('403 is never taken for "absent": the origin, no copy, no job', async () => {
+  test('403 never counts as "absent": the client gets the origin, without a copy or a job', async () => {
     const path = small();
     rig.protocols.answerNext('HeadObject', { status: 403, body: '' }, 1_000);
     const sent = rig.protocols.count('SendMessage');
@@ -176,7 +176,7 @@ describe('answers of S3', () => {
     await isCopiedWell(path);
   });
 
-  test('301 to another region is told to the operator, and the client gets the origin', async () => {
+  test('301 to another region is reported to the operator, and the client gets the origin', async () => {
     const path = small();
     const moved = {
       status: 301,
@@ -190,8 +190,8 @@ describe('answers of S3', () => {
   });
 });
 
-describe('an object deleted behind our back', () => {
-  test('Cache-Control: no-cache mends it', async () => {
+describe('an object deleted by somebody else', () => {
+  test('Cache-Control: no-cache repairs the entry', async () => {
     const path = fresh('/bytes/1500');
     const { location } = await fetchThrough(rig.redirectUrl(frontend, path));
     expect((await fetchOnWire(location, { method: 'DELETE' })).status).toBe(204);
@@ -204,8 +204,8 @@ describe('an object deleted behind our back', () => {
 });
 
 describe('an object near the end of its life', () => {
-  test('is not redirected to after expiry less margin; a new copy replaces it', async () => {
-    // A day, of which all but four seconds are margin.
+  test('gets no redirects in the margin before its expiry; a new copy replaces it', async () => {
+    // The object lives for a day, and all but four seconds of it are margin.
     const overrides = { entries: { ttlSeconds: 86_400, expiryMarginSeconds: 86_396 } };
     await using short = await FaultRig.start({ overrides });
     const [asked] = await Promise.all([short.startFrontend(), short.startCopier()]);

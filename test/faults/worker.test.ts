@@ -25,8 +25,8 @@ afterAll(() => rig?.[Symbol.asyncDispose]());
 const ended = (worker: Program, outcome: string): boolean =>
   worker.logs.some((line) => line['outcome'] === outcome);
 
-describe('a worker killed (-9) in a copy', () => {
-  test('another finishes within lease and visibility: one object, right bytes', async () => {
+describe('a worker killed (-9) during a copy', () => {
+  test('another worker finishes within lease and visibility timeout: one object with the right bytes', async () => {
     const path = fresh(`/bytes/${LARGE}`);
     const expected = rig.origin.bodyOf(path).bytes();
     await using killed = await rig.startCopier();
@@ -43,7 +43,7 @@ describe('a worker killed (-9) in a copy', () => {
     expect(await rig.entry(frontend, path)).toMatchObject({ state: 'present' });
   });
 
-  test('what it left uploading is ended by the next one to start: its own old ones only', async () => {
+  test('the next worker to start aborts the uploads that it left: only old ones of the mirror', async () => {
     const bucket = rig.bucket();
     const hoursAgo = (hours: number): Date => new Date(Date.now() - hours * 3_600_000);
     const old = rig.protocols.addUpload(bucket, rig.originUrl('/left'), hoursAgo(25));
@@ -58,8 +58,8 @@ describe('a worker killed (-9) in a copy', () => {
   });
 });
 
-describe('a worker frozen (SIGSTOP) past its lease, then woken', () => {
-  test('its commit is refused; what it wrote is never redirected to after a purge', async () => {
+describe('a worker frozen (SIGSTOP) past its lease, then resumed', () => {
+  test('its commit is refused, and after a purge no client is redirected to its copy', async () => {
     const name = `artifact-${++seed}`;
     const path = `/mutable/${name}`;
     rig.origin.set(name, Buffer.alloc(100_000, 'old'));
@@ -86,8 +86,8 @@ describe('a worker frozen (SIGSTOP) past its lease, then woken', () => {
   });
 });
 
-describe('a worker told to stop (SIGTERM) in a copy', () => {
-  test('finishes what it can within the grace time, and takes nothing new', async () => {
+describe('a worker that gets SIGTERM during a copy', () => {
+  test('finishes its jobs within the grace time, and takes no new ones', async () => {
     const path = fresh(`/bytes/${LARGE}`);
     await using worker = await rig.startCopier();
     using hold = rig.origin.hold(path, { afterBytes: 8 * MIB });
@@ -106,7 +106,7 @@ describe('a worker told to stop (SIGTERM) in a copy', () => {
     expect(rig.origin.count('GET', path)).toBe(1);
   });
 
-  test('gives the rest back at once: nothing is left uploading, the next worker has it', async () => {
+  test('gives unfinished jobs back at once: no upload stays open, and the next worker gets them', async () => {
     const path = fresh(`/bytes/${LARGE}`);
     const before = rig.protocols.openUploads.length;
     await using worker = await rig.startCopier({ overrides: { copier: { graceSeconds: 1 } } });
@@ -122,7 +122,7 @@ describe('a worker told to stop (SIGTERM) in a copy', () => {
     expect((await rig.copyOf(frontend, path)).equals(rig.origin.bodyOf(path).bytes())).toBe(true);
   });
 
-  test('on the last delivery of its job: an equal job takes its place, none becomes a dead letter', async () => {
+  test('sends an identical job on the last delivery, so that none becomes a dead letter', async () => {
     await using twice = await FaultRig.start({
       overrides: { queue: { maxReceiveCount: 2 }, copier: { graceSeconds: 1 } },
     });

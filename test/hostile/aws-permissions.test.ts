@@ -20,8 +20,8 @@ import { startRedis } from '@cloud-mirror/testing/redis-server';
 import { IamPolicy, permissionsFor, type Permission } from './iam-policy.ts';
 
 /*
- * Each program does all that it ever does with keys of its own, and every call that it made is held against its policy in
- * docs/deploy/iam, whose names (buckets, queues) are the ones used here.
+ * Each program does everything that it can do, with its own access key. Every call is checked against its policy in
+ * docs/deploy/iam. The test uses the names of buckets and queues from the policies.
  */
 
 const REGION = 'us-west-2';
@@ -35,7 +35,7 @@ let frontend: Program;
 const keysOf = (who: string) => ({ AWS_ACCESS_KEY_ID: who, AWS_SECRET_ACCESS_KEY: 'secret' });
 
 async function setUp(config: MirrorConfig): Promise<void> {
-  // A queue that somebody made without its dead letters is mended.
+  // A queue that was created without its dead-letter queue is repaired.
   await fetchOnWire(aws.endpoint, {
     method: 'POST',
     headers: { 'x-amz-target': 'AmazonSQS.CreateQueue', 'content-type': 'application/x-amz-json-1.0' },
@@ -75,7 +75,7 @@ beforeAll(async () => {
       services: { s3: { create: false, access: 'signed', partBytes: 5 * 1024 ** 2 } },
     },
   });
-  // The regions are replaced whole.
+  // The regions are replaced as a whole.
   const services = { s3: { ...(config.config['services'] as { s3: object }).s3, regions: { [REGION]: s3 } } };
   const mirror = { ...config, config: { ...config.config, services }, regions: [REGION] } as MirrorConfig;
   await setUp(mirror);
@@ -100,20 +100,20 @@ async function doEverything(): Promise<void> {
   await ask(`/bytes/${11 * 1024 ** 2}`);
   await ask(`/stream/${6 * 1024 ** 2}`);
   await ask(`/bytes/10?${'x'.repeat(1200)}`);
-  // A hit, and one that is checked.
+  // A hit, and a revalidation.
   await ask('/bytes/100');
   await fetchOnWire(frontend.url(redirectPath('s3', REGION, origin.url('/bytes/100'))), {
     headers: { 'Cache-Control': 'no-cache' },
   });
-  // Found in the store after the entries were lost.
+  // A copy that is found in the store after the entries were lost.
   await operate('DELETE', `/v1/cache/s3/${REGION}`);
   await ask('/bytes/100');
-  // Purged, copied again below the new generation, and purged once more.
+  // A purge, a copy of the new generation, and another purge.
   await operate('DELETE', `/v1/purge/s3/${REGION}/${encoded('/bytes/100')}`, 204);
   await ask('/bytes/100');
   await operate('DELETE', `/v1/purge/s3/all/${encoded('/bytes/100')}`);
   await operate('GET', `/v1/status/s3/${REGION}/${encoded('/bytes/100')}`);
-  // An upload that breaks off is ended, and its job a dead letter at once.
+  // A failed upload is aborted, and its job becomes a dead letter at once.
   await fetchOnWire(
     frontend.url(
       redirectPath('s3', REGION, origin.url(`/cut/${11 * 1024 ** 2}?at=9000000&times=99&ranges=none`)),
@@ -139,17 +139,17 @@ describe.each([
   ['copier', 'copier'],
   ['setup', 'setup'],
 ])('the policy of %s', (who, name) => {
-  test('allows every call that it made', async () => {
+  test('allows every call of the program', async () => {
     const policy = await IamPolicy.read(name);
     const calls = aws.calls.filter(({ accessKeyId }) => accessKeyId === who);
-    // A client follows the signed addresses of the front end: those are calls in its name.
+    // Clients follow the front end's signed addresses, and these requests use its permissions.
     const needed = new Set(calls.flatMap(permissionsFor).map((one) => JSON.stringify(one)));
     expect(needed.size).toBeGreaterThan(3);
     const refused = [...needed].filter((one) => !policy.allows(JSON.parse(one) as Permission));
     expect(refused).toEqual([]);
   });
 
-  test('allows nothing that it did not use', async () => {
+  test('allows no action that the program does not use', async () => {
     const policy = await IamPolicy.read(name);
     const used = new Set<string>();
     const calls = aws.calls.filter(({ accessKeyId }) => accessKeyId === who);
@@ -166,7 +166,7 @@ const KEYS = ['http://a.test/x', 'https://a.test/x', 'g/n0nce/https://a.test/x',
 const object = (key: string) => `arn:aws:s3:::example-mirror-${REGION}/${key}`;
 const MARKER = `purged/${'0'.repeat(64)}`;
 
-test('copiers can neither delete nor unmake a purge', async () => {
+test('copiers can neither delete objects nor undo a purge', async () => {
   const copier = await IamPolicy.read('copier');
   for (const key of [...KEYS, MARKER]) {
     expect(copier.allows({ action: 's3:DeleteObject', resource: object(key) })).toBe(false);
@@ -176,7 +176,7 @@ test('copiers can neither delete nor unmake a purge', async () => {
   expect(copier.statements.flatMap(({ Action }) => Action)).not.toContain('sqs:PurgeQueue');
 });
 
-test('front ends can store nothing but purges, and cannot unmake them', async () => {
+test('front ends can write only purge markers, and cannot delete them', async () => {
   const front = await IamPolicy.read('frontend');
   for (const key of [...KEYS, MARKER]) {
     expect(front.allows({ action: 's3:PutObject', resource: object(key) })).toBe(key === MARKER);
@@ -185,7 +185,7 @@ test('front ends can store nothing but purges, and cannot unmake them', async ()
 });
 
 test.each(['frontend', 'copier', 'setup'])(
-  '%s names actions and resources, none of them all',
+  '%s names actions and resources without a wildcard for all',
   async (name) => {
     const { statements } = await IamPolicy.read(name);
     for (const { Effect, Action, Resource } of statements) {

@@ -15,11 +15,11 @@ export interface ChainRequest {
   readonly method: string;
   readonly path: string;
   readonly host: string;
-  /** The whole head, as it came. */
+  /** The whole head of the request as received. */
   readonly head: string;
 }
 
-/** An origin on 127.0.0.1 that answers byte for byte as told, once a connection, and goes by any name. */
+/** An origin on 127.0.0.1 that sends given bytes, one answer for each connection, under any host name. */
 export interface ChainOrigin extends AsyncDisposable {
   readonly port: number;
   readonly requests: readonly ChainRequest[];
@@ -43,7 +43,7 @@ export async function startChainOrigin(): Promise<ChainOrigin> {
   const server = createServer((socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
-    // Whoever reads may break off.
+    // The reader may disconnect.
     socket.on('error', () => undefined);
     let head = '';
     socket.setEncoding('latin1').on('data', (text: string) => {

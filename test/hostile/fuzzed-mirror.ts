@@ -9,15 +9,15 @@ import type { Program } from '@cloud-mirror/testing/program';
 import { fuzzRoutes, type FuzzReport } from './route-fuzzer.ts';
 
 export interface FuzzedMirrorReport extends FuzzReport {
-  /** Lines of the program's log that tell of a fault of its own: `error` and `fatal`, dead letters aside. */
+  /** Log lines that report a defect of the program: `error` and `fatal`, except dead letters. */
   readonly errors: readonly unknown[];
   readonly residentMegabytes: { readonly before: number; readonly after: number };
-  /** Whether it answered after all this, and ended as it should. */
+  /** Whether the program still answered afterwards, and exited as it should. */
   readonly alive: boolean;
   readonly exit: number | null;
 }
 
-/** Paths of the origin that requests ask for: what works, what fails, and what redirects in odd ways. */
+/** Origin paths of the requests: some work, some fail, and some redirect in unusual ways. */
 const ORIGIN_PATHS = [
   '/bytes/10',
   '/bytes/100000',
@@ -32,7 +32,7 @@ const ORIGIN_PATHS = [
   '/redirect-to?url=http%3A%2F%2F169.254.169.254%2F',
 ];
 
-/** Spawns the standalone program and sends made-up requests to it, for so long or so many. */
+/** Spawns the standalone program and sends generated requests to it, up to a time or a number. */
 export async function fuzzStandaloneMirror(options: {
   readonly seed: number;
   readonly seconds: number;

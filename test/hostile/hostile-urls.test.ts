@@ -11,9 +11,9 @@ import { BACKEND, openMirrorInProcess, type MirrorInProcess } from './mirror-in-
 import { ALLOWED_SOURCES, HOSTILE_NAMES, HOSTILE_URLS, type HostileUrl } from './hostile-urls.ts';
 
 /*
- * Every hostile URL, through front end and copier, by three sets of rules: as few as there can be; one for the very
- * host and port of each URL; and those with private addresses opened, for what stays closed even then. Every connection
- * that the process tries is written down, and listeners stand where one could end up by mistake.
+ * Sends every hostile URL through front end and copier with three sets of rules: the fewest possible; one rule for the
+ * host and port of each URL; and these rules with private addresses allowed, to test what is refused even then. The test
+ * records every connection attempt of the process, and has listeners where one could arrive by mistake.
  */
 
 const resolver: Resolver = async (host) => {
@@ -45,7 +45,7 @@ async function trap(address: string): Promise<Server> {
   return server;
 }
 
-/** Rules that name the very scheme, host and port of each URL, whatever they are. */
+/** Rules for the exact scheme, host and port of each URL. */
 function rulesFor(urls: readonly string[], rule: ConfigObject): ConfigObject[] {
   const origins = urls.flatMap((url) => {
     try {
@@ -77,7 +77,7 @@ async function expectRefused(mirror: MirrorInProcess, { url, refusal }: HostileU
 }
 
 async function expectNothingHappened(mirror: MirrorInProcess, attempts: ConnectionAttempts): Promise<void> {
-  // The front end and the clients of this test are all that anybody connected to.
+  // The only connections were to the front end, from the clients of this test.
   expect(attempts.elsewhereThan(mirror.port)).toEqual([]);
   expect(trapped).toBe(0);
   expect(await mirror.storedFiles()).toEqual([]);
@@ -93,7 +93,7 @@ describe.each([
     ),
     urls: ALL.filter(({ by }) => by === 'guard'),
   },
-])('by rules $rules', ({ allow, urls }) => {
+])('with rules $rules', ({ allow, urls }) => {
   let attempts: ConnectionAttempts;
   let mirror: MirrorInProcess;
   beforeAll(async () => {
@@ -109,11 +109,11 @@ describe.each([
     await expectRefused(mirror, hostile);
   });
 
-  test('nothing was connected to and nothing stored', async () => {
+  test('no connection was attempted and nothing was stored', async () => {
     await expectNothingHappened(mirror, attempts);
   });
 
-  test('jobs for them, whoever sent them, connect to nothing and store nothing', async () => {
+  test('forged jobs for these URLs cause no connection and store nothing', async () => {
     const queue = mirror.adapters.backends.get(BACKEND)?.queue;
     for (const { url } of urls) await queue?.enqueue(jobFor(url)).catch(() => undefined);
     await eventually(async () => {
@@ -127,7 +127,7 @@ describe.each([
     await expectNothingHappened(mirror, attempts);
   });
 
-  test('no line of the log is an error of ours', () => {
+  test('the log has no line of level error', () => {
     const errors = mirror.log.filter(({ level }) => level === 'error' || level === 'fatal');
     expect(errors.filter(({ outcome }) => outcome !== 'dead_letter')).toEqual([]);
   });
@@ -146,13 +146,13 @@ function jobFor(url: string) {
   };
 }
 
-describe('by rules that open private addresses', () => {
-  /** What no rule opens, of the URLs above and at the ports of the traps. */
+describe('with rules that allow private addresses', () => {
+  /** The URLs above that no rule can allow, and URLs with the ports of the trap listeners. */
   const closed = (ports: readonly number[]): HostileUrl[] => [
     ...ALL.filter(
       ({ trick, url }) =>
         trick === 'credentials of clouds' &&
-        // These are where the operator says, once the operator opens private addresses for them.
+        // A rule with `privateAddresses` allows these hosts.
         !url.includes('docker') &&
         !url.includes('kubernetes'),
     ),
@@ -170,7 +170,7 @@ describe('by rules that open private addresses', () => {
       .map((url) => ({ url, why: 'a trap', refusal: 'not_allowed' as const, by: 'guard' as const })),
   ];
 
-  test('what no rule opens stays closed', async () => {
+  test('addresses that no rule can allow are still refused', async () => {
     const urls = closed(traps.map((server) => (server.address() as AddressInfo).port));
     const allow = rulesFor(
       urls.map(({ url }) => url),

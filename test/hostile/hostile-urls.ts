@@ -1,4 +1,4 @@
-/** How a mirror answers a URL that nobody should have asked for: the `code` of its problem. */
+/** The `code` of the problem with which the mirror must answer a hostile URL. */
 export type Refusal = 'url_not_decodable' | 'url_scheme' | 'url_host' | 'not_allowed';
 
 export interface HostileUrl {
@@ -6,8 +6,8 @@ export interface HostileUrl {
   readonly why: string;
   readonly refusal: Refusal;
   /**
-   * `guard`: refused even where a rule names its very host and port. `policy`: its host is one of the public internet,
-   * and what refuses it is that no rule allows it.
+   * `guard`: refused even if a rule names its exact host and port. `policy`: the host could be public, and the URL is
+   * refused only because no rule allows it.
    */
   readonly by: 'guard' | 'policy';
 }
@@ -19,10 +19,10 @@ const rows = (refusal: Refusal, by: HostileUrl['by'], table: readonly Row[]): re
 
 const LONG_LABEL = 'b'.repeat(61);
 
-/** What the suite's rules allow where they allow as little as they can. */
+/** What the suite's strictest rules allow. */
 export const ALLOWED_SOURCES = ['https://artifacts.test/', 'https://store.test/bucket-a/'] as const;
 
-/** Hostile URLs by the trick that they try. */
+/** Hostile URLs, grouped by their trick. */
 export const HOSTILE_URLS: Readonly<Record<string, readonly HostileUrl[]>> = {
   loopback: rows('not_allowed', 'guard', [
     ['http://127.0.0.1/', 'loopback'],
@@ -185,7 +185,7 @@ export const HOSTILE_URLS: Readonly<Record<string, readonly HostileUrl[]>> = {
     ['http://127.0.0.1/../..//artifacts.test', 'a path that names an allowed host'],
     ['HtTpS://127.0.0.1/', 'a scheme in mixed case'],
   ]),
-  'text that others would read differently': rows('url_not_decodable', 'guard', [
+  'text that parsers read differently': rows('url_not_decodable', 'guard', [
     ['http://127.0.0.1\\@artifacts.test/', 'a backslash'],
     ['http:\\\\127.0.0.1/', 'backslashes for slashes'],
     ['https://evil.test\\.artifacts.test/', 'a backslash before an allowed suffix'],
@@ -225,7 +225,7 @@ export const HOSTILE_URLS: Readonly<Record<string, readonly HostileUrl[]>> = {
     ['http://local\u00adhost/', 'a soft hyphen'],
     ['http://１６９。２５４。１６９。２５４/', 'the metadata address'],
   ]),
-  'Unicode that makes no host': rows('url_not_decodable', 'guard', [
+  'Unicode that is not valid in a host': rows('url_not_decodable', 'guard', [
     ['http://\u202e1.0.0.721/', 'from right to left'],
     ['http://artifacts.test／evil.test/', 'a fullwidth slash'],
     ['http://artifacts.test℀.evil.test/', 'a/c in one character'],
@@ -307,7 +307,7 @@ export const HOSTILE_URLS: Readonly<Record<string, readonly HostileUrl[]>> = {
   ]),
 };
 
-/** What the resolver says of names; of others it says that there are none. The first answer counts, then the second, … */
+/** The resolver's answers for names, in order. Other names do not exist. */
 export const HOSTILE_NAMES: ReadonlyMap<string, readonly string[]> = new Map([
   ['localhost', ['127.0.0.1', '::1']],
   ['localhost.localdomain', ['127.0.0.1']],

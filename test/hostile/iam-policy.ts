@@ -10,13 +10,13 @@ interface Statement {
   readonly Resource: readonly string[];
 }
 
-/** What a call needs to be allowed. */
+/** The permission that a call needs. */
 export interface Permission {
   readonly action: string;
   readonly resource: string;
 }
 
-/** An IAM policy of docs/deploy/iam: statements that allow, with `*` in resources, and nothing else of the language. */
+/** An IAM policy of docs/deploy/iam. It supports only `Allow` statements, with `*` in resources. */
 export class IamPolicy {
   readonly statements: readonly Statement[];
 
@@ -29,7 +29,7 @@ export class IamPolicy {
     return new IamPolicy((JSON.parse(text) as { Statement: readonly Statement[] }).Statement);
   }
 
-  /** The statements that allow it. */
+  /** The statements that allow a call. */
   allowing({ action, resource }: Permission): readonly Statement[] {
     return this.statements.filter(
       ({ Action, Resource }) =>
@@ -42,7 +42,7 @@ export class IamPolicy {
   }
 }
 
-/** Actions of operations that are not named like them. https://docs.aws.amazon.com/service-authorization/latest/reference/ */
+/** Actions whose names differ from their operations. https://docs.aws.amazon.com/service-authorization/latest/reference/ */
 const ACTIONS: Readonly<Record<string, string>> = {
   HeadObject: 's3:GetObject',
   CreateMultipartUpload: 's3:PutObject',
@@ -58,7 +58,7 @@ const ACTIONS: Readonly<Record<string, string>> = {
   ChangeMessageVisibilityBatch: 'sqs:ChangeMessageVisibility',
 };
 
-/** What AWS asks for, for a call that the protocol server got. Region and account are those of the policies. */
+/** The permissions that AWS requires for a call to the protocol server. Region and account are those of the policies. */
 export function permissionsFor({ operation, path, queue }: ProtocolCall): readonly Permission[] {
   if (queue !== null) {
     const resource = `arn:aws:sqs:us-west-2:123456789012:${queue}`;
@@ -68,7 +68,7 @@ export function permissionsFor({ operation, path, queue }: ProtocolCall): readon
   const resource = `arn:aws:s3:::${decodeURIComponent(pathname.slice(1)).replace(/\/$/, '')}`;
   const permission = { action: ACTIONS[operation] ?? `s3:${operation}`, resource };
   if (operation !== 'HeadObject') return [permission];
-  // Without it the answer for an object that is not there is 403, which is no answer.
+  // Without it S3 answers 403 for a missing object, and the mirror cannot tell that it is missing.
   return [permission, { action: 's3:ListBucket', resource: resource.replace(/\/.*$/s, '') }];
 }
 

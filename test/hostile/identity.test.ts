@@ -5,14 +5,14 @@ import { OriginUrlError } from '@cloud-mirror/origin';
 import { decodeOriginUrlParameter, ParameterError } from '@cloud-mirror/frontend';
 
 /*
- * From the path of a request to the key in the store: however a URL is spelled it is one object, and no two of them
- * share a key.
+ * From the path of a request to the key in the store: all spellings of a URL are one object, and no two objects share a
+ * key.
  */
 
 const MAX_URL_BYTES = 3000;
 const MAX_KEY_BYTES = 1024;
 
-/** Every spelling that clients use: base64 of either alphabet, padded, in lines, and the URL itself. */
+/** Every spelling that clients use: base64 in both alphabets, padded, with line breaks, and the URL itself. */
 const SPELLINGS: readonly ((url: string) => string)[] = [
   (url) => Buffer.from(url).toString('base64url'),
   (url) => encodeURIComponent(Buffer.from(url).toString('base64')),
@@ -22,7 +22,7 @@ const SPELLINGS: readonly ((url: string) => string)[] = [
   (url) => encodeURIComponent(url),
 ];
 
-/** As Python 2 writes base64: 76 characters a line, and each line with its end. */
+/** Base64 as Python 2 writes it: lines of 76 characters, each with a line break. */
 function lines(base64: string): string {
   return base64.replace(/.{1,76}/g, '$&\n');
 }
@@ -56,7 +56,7 @@ test('all spellings of one URL have one key', () => {
   );
 });
 
-test('two URLs have two keys, in whichever generations', () => {
+test('two URLs have two keys, whatever their generations', () => {
   const generation = fc.constantFrom('', 'a', 'b');
   fc.assert(
     fc.property(url, url, generation, generation, (one, other, g1, g2) => {
@@ -69,7 +69,7 @@ test('two URLs have two keys, in whichever generations', () => {
   );
 });
 
-test('a parameter with one character changed is another URL, or none', () => {
+test('a parameter with one changed character is another URL, or invalid', () => {
   fc.assert(
     fc.property(url, fc.nat(), fc.constantFrom(...'ABab01-_+/=%.~!$'), (one, at, character) => {
       const parameter = Buffer.from(one).toString('base64url');

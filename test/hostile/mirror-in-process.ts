@@ -15,11 +15,11 @@ export interface MirrorInProcessOptions {
   readonly allow: readonly ConfigObject[];
   /** Merged over the configuration. */
   readonly overrides?: ConfigObject;
-  /** What the resolver of the origins says, and whom they trust: the reason for running in this process. */
+  /** The resolver and the trusted certificates for origins. Tests replace them, so the mirror runs in this process. */
   readonly origin?: Pick<HttpOriginOptions, 'resolver' | 'ca'>;
 }
 
-/** Front end and copier in this process, as the standalone program puts them together. */
+/** Front end and copier in this process, assembled as in the standalone program. */
 export interface MirrorInProcess extends AsyncDisposable {
   readonly address: string;
   /** Port of the front end. */
@@ -29,11 +29,11 @@ export interface MirrorInProcess extends AsyncDisposable {
   readonly registry: Registry;
   readonly log: readonly LogLine[];
   url(path: string): string;
-  /** Files below the folder of the copies, whole or in the making. */
+  /** Files below the folder of the copies, complete or partial. */
   storedFiles(): Promise<string[]>;
 }
 
-/** The one back end of {@link openMirrorInProcess}. */
+/** The only back end of {@link openMirrorInProcess}. */
 export const BACKEND = 'local/here';
 
 export async function openMirrorInProcess(options: MirrorInProcessOptions): Promise<MirrorInProcess> {

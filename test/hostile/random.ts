@@ -1,4 +1,4 @@
-/** Pseudo-random choices that are the same for the same seed (mulberry32). */
+/** Pseudo-random choices (mulberry32): the same seed gives the same choices. */
 export class Random {
   #state: number;
 
@@ -6,7 +6,7 @@ export class Random {
     this.#state = seed >>> 0;
   }
 
-  /** From 0 up to 1, not included. */
+  /** From 0 inclusive to 1 exclusive. */
   next(): number {
     this.#state = (this.#state + 0x6d2b79f5) >>> 0;
     let mixed = this.#state;
@@ -15,7 +15,7 @@ export class Random {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   }
 
-  /** From 0 up to `end`, not included. */
+  /** From 0 inclusive to `end` exclusive. */
   below(end: number): number {
     return Math.floor(this.next() * end);
   }

@@ -6,13 +6,13 @@ import { BACKEND, openMirrorInProcess, type MirrorInProcess } from './mirror-in-
 import { startChainOrigin, type ChainAnswer, type ChainOrigin } from './chain-origin.ts';
 
 /*
- * An allowed origin that turns against the mirror. Its names lead to 127.0.0.1, which their rules open; everything else
- * on this machine and around it is closed.
+ * An allowed origin that becomes hostile. Its names resolve to 127.0.0.1, which their rules allow. Every other address of
+ * this machine and its network is refused.
  */
 
 const NAMES = ['artifacts.test', 'cdn.test', 'cdn2.test'];
 
-/** Answers for a name, one after another; the last one for ever. */
+/** The successive DNS answers for a name; the last one repeats. */
 const turns = new Map<string, (readonly string[])[]>();
 const asked: string[] = [];
 
@@ -36,7 +36,7 @@ beforeEach(async () => {
   mirror = await openMirrorInProcess({
     allow: [
       ...NAMES.map((name) => ({ prefix: `http://${name}:${origin.port}/`, ...rule })),
-      // Named by a rule, but without private addresses.
+      // A rule names it, but without `privateAddresses`.
       { prefix: `http://public.test:${origin.port}/`, tls: 'optional' },
       { prefix: `https://artifacts.test:${origin.port}/`, privateAddresses: true },
     ],
@@ -64,7 +64,7 @@ async function expectRefused(answer: WireAnswer, status: number, code: string): 
   expect(await mirror.storedFiles()).toEqual([]);
 }
 
-/** To the origin, whose answer is none that can be copied: nothing was fetched from elsewhere, and nothing stored. */
+/** A redirect to the origin, because its answer cannot be copied: nothing was fetched from another host or stored. */
 async function expectLeftToOrigin(answer: WireAnswer, url: string, detail: string): Promise<void> {
   expect(answer.status, answer.text).toBe(302);
   expect(answer.headers['location']).toBe(url);
@@ -80,13 +80,13 @@ async function expectAnswer(answer: WireAnswer, url: string, expected: Chain['an
 
 interface Chain {
   readonly why: string;
-  /** What `/a`, `/b` and so on redirect to, where P stands for the origin's port. */
+  /** The targets of `/a`, `/b` and so on; P stands for the origin's port. */
   readonly to: readonly string[];
   readonly status?: number;
   readonly answer: readonly [status: number, code: string] | typeof UNCOPIED;
-  /** A HEAD that comes to this is not confirmed by a GET. */
+  /** No GET confirms a HEAD with this result. */
   readonly confirmed?: false;
-  /** Requests of one method that the origin may see: the allowed ones, and no more. */
+  /** The number of requests of one method that the origin may get. */
   readonly requests: number;
 }
 
@@ -213,7 +213,7 @@ describe('an origin that redirects', () => {
     origin.answer = ({ path }) => chainAnswer(chain, path);
     const url = `http://artifacts.test:${origin.port}/a`;
     await expectAnswer(await ask(url), url, chain.answer);
-    // A HEAD that leads nowhere is confirmed by a GET, which may go no further than the HEAD.
+    // A GET confirms a failed HEAD, and must follow no more redirects than the HEAD.
     expect(origin.requests.map(({ method }) => method)).toEqual([
       ...Array<string>(chain.requests).fill('HEAD'),
       ...Array<string>(chain.confirmed === false ? 0 : chain.requests).fill('GET'),
@@ -229,7 +229,7 @@ describe('an origin that redirects', () => {
     expect(origin.requests.filter(({ method }) => method === 'GET')).toHaveLength(chain.requests);
   });
 
-  test('by a header that smuggles another one goes no further', async () => {
+  test('by a header that smuggles in another one is not followed further', async () => {
     const target = `http://artifacts.test:${origin.port}/a`;
     origin.answer = () => ({
       raw: `HTTP/1.1 302 Found\r\nLocation: ${target}\r\nSet-Cookie: x=1\r\nContent-Length: 0\r\n\r\n`,
@@ -239,20 +239,17 @@ describe('an origin that redirects', () => {
     expect(answer.headers['set-cookie']).toBeUndefined();
   });
 
-  test.each(['\n', '\r', '\0'])(
-    'by a header with %j in it is no origin that can be asked',
-    async (character) => {
-      origin.answer = () => ({
-        raw: `HTTP/1.1 302 Found\r\nLocation: /b${character}Set-Cookie: x=1\r\nContent-Length: 0\r\n\r\n`,
-      });
-      const answer = await ask(`http://artifacts.test:${origin.port}/a`);
-      // A bare line feed ends a header for lenient readers: then it is a redirect to /b, which redirects to itself.
-      expect([302, 502]).toContain(answer.status);
-      expect(answer.headers['set-cookie']).toBeUndefined();
-      expect(attempts.elsewhereThan(mirror.port, origin.port)).toEqual([]);
-      expect(await mirror.storedFiles()).toEqual([]);
-    },
-  );
+  test.each(['\n', '\r', '\0'])('by a header that contains %j is not followed', async (character) => {
+    origin.answer = () => ({
+      raw: `HTTP/1.1 302 Found\r\nLocation: /b${character}Set-Cookie: x=1\r\nContent-Length: 0\r\n\r\n`,
+    });
+    const answer = await ask(`http://artifacts.test:${origin.port}/a`);
+    // For lenient parsers a bare line feed ends the header. The result is a redirect to /b, which redirects to itself.
+    expect([302, 502]).toContain(answer.status);
+    expect(answer.headers['set-cookie']).toBeUndefined();
+    expect(attempts.elsewhereThan(mirror.port, origin.port)).toEqual([]);
+    expect(await mirror.storedFiles()).toEqual([]);
+  });
 
   test('by two different headers is not followed', async () => {
     origin.answer = () => ({
@@ -314,7 +311,7 @@ describe('a name that changes its address', () => {
   test.each([
     ['has none', [[]] as const],
     ['has none that is one', [['localhost']] as const],
-  ])('that %s is never connected to', async (_, answers) => {
+  ])('that %s gets no connection', async (_, answers) => {
     turns.set('artifacts.test', [...answers]);
     const answer = await ask(url());
     expect([302, 403]).toContain(answer.status);
@@ -323,7 +320,7 @@ describe('a name that changes its address', () => {
   });
 });
 
-test('a host that is right but speaks no TLS is not asked in the clear', async () => {
+test('an allowed host that does not speak TLS gets no plain-text request', async () => {
   origin.answer = () => ({ status: 200, body: 'content' });
   const answer = await ask(`https://artifacts.test:${origin.port}/a`);
   expect(answer.headers['cache-status']).toContain('detail=origin_unreachable');
@@ -331,7 +328,7 @@ test('a host that is right but speaks no TLS is not asked in the clear', async (
   expect(await mirror.storedFiles()).toEqual([]);
 });
 
-test('what a path encodes stays encoded on the way to the origin', async () => {
+test('encoded characters of a path stay encoded in the request to the origin', async () => {
   origin.answer = () => ({ status: 404 });
   const paths = [
     '/%0d%0aHost:%20127.0.0.1',
@@ -352,7 +349,7 @@ test('what a path encodes stays encoded on the way to the origin', async () => {
   }
 });
 
-test('a job whose URL is another in normal form is a dead letter, and the origin is not asked', async () => {
+test('a job whose URL is not in normal form is a dead letter, and the origin gets no request', async () => {
   const queue = mirror.adapters.backends.get(BACKEND)?.queue;
   const base = `http://artifacts.test:${origin.port}`;
   const urls = [

@@ -2,12 +2,12 @@ import { HOSTILE_URLS } from './hostile-urls.ts';
 import type { Random } from './random.ts';
 
 export interface MadeRequest {
-  /** As sent, one character a byte. */
+  /** The request as sent, one character for each byte. */
   readonly bytes: string;
   readonly route: string;
 }
 
-/** What requests may name so that some of them get further than the first check. */
+/** Valid values, so that some requests pass the first checks. */
 export interface RequestSubjects {
   /** Origin URLs that may be mirrored. */
   readonly urls: readonly string[];
@@ -16,7 +16,7 @@ export interface RequestSubjects {
   readonly tokens: readonly string[];
 }
 
-/** What any route may be given in place of what it expects. */
+/** Values that any route may get instead of the expected one. */
 const ODD: readonly string[] = [
   '',
   '.',
@@ -118,7 +118,7 @@ const HEADERS: readonly (readonly [name: string, values: readonly string[]])[] =
   ['X Y', ['x']],
 ];
 
-/** Requests to every route, right, nearly right and wrong, from a stream of pseudo-random choices. */
+/** Generates requests to every route (valid, nearly valid and invalid) from pseudo-random choices. */
 export class RequestMaker {
   readonly #random: Random;
   readonly #subjects: RequestSubjects;
@@ -256,7 +256,7 @@ export class RequestMaker {
   #headers(): string[] {
     const random = this.#random;
     const lines = random.chance(0.97) ? ['Host: a'] : [];
-    // Most requests wait for nothing: otherwise few would be answered in a second.
+    // Most requests do not wait, because otherwise few would be answered in a second.
     if (random.chance(0.7)) lines.push('Prefer: wait=0');
     if (random.chance(0.4)) lines.push(`Authorization: ${this.#authorization()}`);
     for (let count = random.below(4); count > 0; count -= 1) {
@@ -295,7 +295,7 @@ export class RequestMaker {
     ]);
   }
 
-  /** Cut off, or with some of its bytes changed. */
+  /** Truncates a request, or changes some of its bytes. */
   #broken(bytes: string): string {
     const random = this.#random;
     if (random.chance(0.3)) return bytes.slice(0, random.below(bytes.length));

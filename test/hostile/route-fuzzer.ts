@@ -8,22 +8,22 @@ export interface FuzzOptions {
   /** `http://127.0.0.1:port` */
   readonly address: string;
   readonly subjects: RequestSubjects;
-  /** No more requests are begun once it is aborted. */
+  /** After it is aborted, no further request begins. */
   readonly signal: AbortSignal;
-  /** No more than so many, even so. */
+  /** Maximum number of requests. */
   readonly requests?: number;
   readonly concurrency?: number;
 }
 
 export interface FuzzReport {
   readonly requests: number;
-  /** Answers by status; `none` where the connection ended without one. */
+  /** Number of answers by status; `none` if the connection ended without one. */
   readonly statuses: Readonly<Record<string, number>>;
-  /** Answers of 5xx by their code, those that pass on what an origin did wrong among them. */
+  /** Number of 5xx answers by code, including those passed on from an origin. */
   readonly serverErrors: Readonly<Record<string, number>>;
   readonly routes: Readonly<Record<string, number>>;
   readonly slowestMs: number;
-  /** What must not be: each with the request that led to it. */
+  /** Violations, each with the request that caused it. */
   readonly violations: readonly FuzzViolation[];
 }
 
@@ -33,13 +33,13 @@ export interface FuzzViolation {
   readonly answer: string;
 }
 
-/** Codes of 5xx that are an origin's fault. A HEAD shows none. */
+/** Codes of 5xx answers that are the origin's fault. The answer to a HEAD has no code. */
 const PASSED_ON: ReadonlySet<string> = new Set(['origin_redirects', 'origin_status']);
 const ANSWER_LIMIT_MS = 20_000;
-/** Longer than the server under test lets requests wait: whoever has not been answered by then did not ask anything whole. */
+/** Longer than the wait of the server under test: a request without an answer after this time was incomplete. */
 const PATIENCE_MS = 2_000;
 
-/** Sends made-up requests to every route, over connections of their own, and judges each answer. */
+/** Sends generated requests to every route, each on a separate connection, and checks each answer. */
 export async function fuzzRoutes(options: FuzzOptions): Promise<FuzzReport> {
   const maker = new RequestMaker(new Random(options.seed), options.subjects);
   const statuses: Record<string, number> = {};
@@ -73,7 +73,7 @@ export async function fuzzRoutes(options: FuzzOptions): Promise<FuzzReport> {
 
 function faultOf(answer: string, status: string, code: string, isHead: boolean): string | null {
   if (answer === 'time limit') return 'no answer and no end';
-  // Whatever is no request may be cut off without a word.
+  // The server may close the connection of an invalid request without an answer.
   if (status === 'none') return answer === '' ? null : 'not HTTP';
   if (STATUS_CODES[status] === undefined) return 'a status that is none';
   if (status.startsWith('5') && !PASSED_ON.has(code) && !(isHead && status === '502'))
@@ -84,13 +84,13 @@ function faultOf(answer: string, status: string, code: string, isHead: boolean):
   if (!/^x-request-id: [!-~]{1,128}$/im.test(head)) return 'no request identifier';
   if (/^[45]/.test(status) && !/^content-type: application\/problem\+json\r?$/im.test(head))
     return 'an error that is no problem';
-  // Operators are shown the stack of what an object failed with.
+  // Operators may see the stack of an object's failure.
   if (/\\n +at |node_modules|\.ts:\d/.test(answer) && !/"entry":\{"state":"error"/.test(answer))
     return 'a stack trace';
   return null;
 }
 
-/** Sends all of it and reads one answer, or to the end. */
+/** Sends the request and reads one answer, or until the connection ends. */
 function send(address: string, bytes: string): Promise<string> {
   const { hostname, port } = new URL(address);
   const { promise, resolve } = Promise.withResolvers<string>();
@@ -105,7 +105,7 @@ function send(address: string, bytes: string): Promise<string> {
     answer += text;
     if (isWhole(withoutInterim(answer), bytes.startsWith('HEAD '))) socket.end();
   });
-  // A server that has answered may close over what it did not want to read.
+  // After its answer the server may close without reading the whole request.
   socket.on('error', () => undefined);
   socket.once('close', () => {
     clearTimeout(patience);

@@ -9,7 +9,7 @@ import { createHash } from 'node:crypto';
 import { startChainOrigin, type ChainAnswer, type ChainOrigin } from './chain-origin.ts';
 
 /*
- * A redirect's target may carry a signature. Whatever becomes of it, nobody but the host that it is for sees it.
+ * The target of a redirect may contain a signature. Whatever happens, only the target host sees it.
  */
 
 const SECRET = 'S3cr3tS1gnature';
@@ -64,7 +64,7 @@ test.each<[what: string, answer: (method: string) => ChainAnswer]>([
     () => ({ status: 302, location: `http://user:${SECRET}@store.test:${origin.port}/x` }),
   ],
   [
-    'redirects to a signature where none is allowed',
+    'redirects to a signed address that is not allowed',
     () => ({ status: 302, location: `http://evil.test/x?sig=${SECRET}` }),
   ],
   ['redirects to what is no URL', () => ({ status: 302, location: `http://[${SECRET}` })],
@@ -87,7 +87,7 @@ test.each<[what: string, answer: (method: string) => ChainAnswer]>([
   const entry = await mirror.adapters.entries.get({ backend: BACKEND, sha256: urlSha256(url) });
   const files = await Promise.all((await mirror.storedFiles()).map((file) => readFile(file, 'latin1')));
 
-  // It was asked: the signature did go to where it belongs.
+  // The target host got a request with the signature.
   expect(origin.requests.some(({ path }) => path.includes(SECRET))).toBe(true);
   expect(shown.join('\n')).not.toContain(SECRET);
   expect(JSON.stringify(entry)).not.toContain(SECRET);

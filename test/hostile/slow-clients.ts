@@ -4,34 +4,34 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fetchOnWire } from '@cloud-mirror/testing/fetch';
 import type { Mirror } from '@cloud-mirror/testing/mirror';
 
-/** What a connection does to take long. */
+/** How a connection is slow. */
 const HABITS = ['silent', 'begun', 'dripping', 'body', 'pipelined', 'reader'] as const;
 type Habit = (typeof HABITS)[number];
 
 export interface SlowClientsOptions {
   readonly mirror: Mirror;
   readonly connections: number;
-  /** An address of the front end whose answer is large: a client that does not read it holds it. */
+  /** An address of the front end with a large answer. A client that does not read it keeps the connection busy. */
   readonly largeCopy: string;
-  /** Of good requests that are made meanwhile, one after another. */
+  /** Number of sequential good requests meanwhile. */
   readonly goodRequests: number;
-  /** Path of a request that is answered at once. */
+  /** Path of a request that the server answers at once. */
   readonly goodPath: string;
 }
 
 export interface SlowClientsReport {
   readonly connections: number;
-  /** Of them, how many were there at once when the good requests began, and how many at their end. */
+  /** How many of them were open when the good requests began, and how many at their end. */
   readonly held: { readonly before: number; readonly after: number };
   readonly goodRequests: number;
-  /** By status; `failed` for those without an answer. */
+  /** Number of answers by status; `failed` for requests without an answer. */
   readonly answers: Readonly<Record<string, number>>;
   readonly slowestMs: number;
   readonly medianMs: number;
   readonly residentMegabytes: { readonly alone: number; readonly held: number; readonly released: number };
 }
 
-/** Opens so many connections that only take long, and makes good requests while they are held. */
+/** Opens slow connections, and makes good requests while they are open. */
 export async function holdSlowClients(options: SlowClientsOptions): Promise<SlowClientsReport> {
   const { mirror, connections, goodRequests, goodPath } = options;
   const { pid } = mirror.frontend;
@@ -78,7 +78,7 @@ async function openSlowClients(options: SlowClientsOptions): Promise<Socket[]> {
   const sockets: Socket[] = [];
   for (let count = 0; count < options.connections; count += 1) {
     sockets.push(openSlowClient(HABITS[count % HABITS.length] ?? 'silent', options));
-    // As many at a time as a listening socket takes.
+    // No more at a time than the listen backlog holds.
     if (count % 200 === 199) await Promise.all(sockets.slice(-200).map(connected));
   }
   await Promise.all(sockets.map(connected));
@@ -88,7 +88,7 @@ async function openSlowClients(options: SlowClientsOptions): Promise<Socket[]> {
 function openSlowClient(habit: Habit, { mirror, largeCopy, goodPath }: SlowClientsOptions): Socket {
   const { hostname, port } = new URL(mirror.frontend.address);
   const socket = connect({ host: hostname, port: Number(port) });
-  // The server ends them when it has had enough of them.
+  // The server closes slow connections after its time limits.
   socket.on('error', () => undefined);
   switch (habit) {
     case 'silent':

@@ -9,7 +9,7 @@ import { holdSlowClients, type SlowClientsReport } from './slow-clients.ts';
 
 const LARGE_BYTES = 4 * 1024 ** 2;
 
-/** Spawns the standalone program and has slow clients hold so many connections to it. */
+/** Spawns the standalone program and opens slow connections to it. */
 export async function slowDownStandaloneMirror(options: {
   readonly connections: number;
   readonly goodRequests: number;

@@ -4,8 +4,8 @@ import { fuzzStandaloneMirror } from '../hostile/fuzzed-mirror.ts';
 /*
  * npm run test:fuzz -- --seconds 300 --seed 1
  *
- * Sends made-up requests to every route of a standalone mirror on loopback for so long. The same seed makes the same
- * requests. Exit 1 where one of them was answered by an error of ours, crashed the program, or made it log a fault.
+ * Sends generated requests to every route of a standalone mirror on loopback for the given time. The same seed makes the
+ * same requests. Exit status 1 if one of them caused an internal error, a crash, or an error in the log.
  */
 
 const { values } = parseArgs({ options: { seconds: { type: 'string' }, seed: { type: 'string' } } });

@@ -4,9 +4,9 @@ import { slowDownStandaloneMirror } from '../hostile/slowed-mirror.ts';
 /*
  * npm run test:slow-clients -- --connections 10000 --requests 1000
  *
- * Holds so many connections to a standalone mirror on loopback that only take long: silent ones, begun requests, dripping
- * headers, missing bodies, readers that do not read. Good requests are made meanwhile; exit 1 where one is not answered.
- * Both processes need as many files (ulimit -n).
+ * Opens slow connections to a standalone mirror on loopback: silent ones, partial requests, dripping headers, missing
+ * bodies, clients that do not read. Makes good requests meanwhile; exit status 1 if one is not answered. Both processes
+ * need a file descriptor for each connection (ulimit -n).
  */
 
 const { values } = parseArgs({ options: { connections: { type: 'string' }, requests: { type: 'string' } } });

@@ -9,7 +9,7 @@ import { REGIONS, type World } from './world.ts';
 
 const MAX_WAIT_MS = 8_000;
 
-/** Clients that ask and follow, until `signal` is aborted. */
+/** Clients that send requests and follow redirects until `signal` is aborted. */
 export async function runClient(
   world: World,
   random: SeededRandom,
@@ -28,7 +28,7 @@ export async function runClient(
   }
 }
 
-/** A few objects are hot. */
+/** Picks an object; a few are hot. */
 function anObject(world: World, random: SeededRandom): string {
   return random.pick(random.chance(0.6) ? world.objects.slice(0, 4) : world.objects);
 }
@@ -83,13 +83,13 @@ async function outcomeOf(world: World, answer: WireAnswer): Promise<Outcome> {
   return { kind: 'copy', location, found: await read(location) };
 }
 
-/** Reads what a redirect led to, past every fault of the network. */
+/** Reads the target of a redirect; retries on network faults. */
 async function read(location: string): Promise<Found> {
   const { status, bytes } = await fetchOnWire(location);
   return status === 200 ? recognize(bytes) : { kind: 'missing', status };
 }
 
-/** An operator who publishes and purges, and flushes now and then, until `signal` is aborted. */
+/** An operator who publishes, purges, and sometimes flushes until `signal` is aborted. */
 export async function runOperator(
   world: World,
   random: SeededRandom,
@@ -113,7 +113,7 @@ async function purge(world: World, random: SeededRandom): Promise<Purge> {
     const answer = await world.rig.operate(member.program, 'purge', world.pathOf(object), region);
     done = answer.status === 204 || (answer.status === 200 && everyRegion(answer));
   } catch {
-    // Its front end died on the way: nobody was told that anything was done.
+    // The front end died during the call, so the operator does not know the result.
   }
   return { frontend: member.name, region, object, begin, end: world.now(), done };
 }

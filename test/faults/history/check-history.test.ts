@@ -59,7 +59,7 @@ describe('a history in which every promise was kept', () => {
       'old bytes that the origin still had when the purge began',
       { requests: [request(900, copy(1))], purges: [purge(100, 200)] },
     ],
-    ['new bytes after it', { requests: [request(1_600, copy(2))], purges: [purge(1_200, 1_500)] }],
+    ['new bytes after a purge', { requests: [request(1_600, copy(2))], purges: [purge(1_200, 1_500)] }],
     [
       'old bytes after a purge that was refused',
       { requests: [request(1_600, copy(1))], purges: [purge(1_200, 1_500, { done: false })] },
@@ -69,18 +69,18 @@ describe('a history in which every promise was kept', () => {
       { requests: [request(1_600, copy(1))], purges: [purge(1_200, 1_500, { region: 'east' })] },
     ],
     [
-      'nothing there while it is purged',
+      'a missing copy during its purge',
       { requests: [request(1_490, missing)], purges: [purge(1_200, 1_500)] },
     ],
     [
-      'no answer of a front end that was killed',
+      'no answer from a front end that was killed',
       {
         requests: [request(1_490, { kind: 'no_answer', what: '' })],
         faults: [fault('front end', 1_400, 1_600)],
       },
     ],
     [
-      'a late answer of a front end that was stopped',
+      'a late answer from a front end that was stopped',
       { requests: [request(1_490, copy(2), { end: 9_000 })], faults: [fault('front end', 1_400, 8_000)] },
     ],
     [
@@ -95,7 +95,7 @@ describe('a history in which every promise was kept', () => {
   });
 });
 
-describe('a broken promise is found:', () => {
+describe('reports a broken promise:', () => {
   test.each<[string, Partial<History>, RegExp]>([
     [
       'purged bytes',
@@ -103,7 +103,7 @@ describe('a broken promise is found:', () => {
       /version 1.*after the purge/,
     ],
     [
-      'purged bytes, by a purge of all regions',
+      'purged bytes after a purge of all regions',
       { requests: [request(1_600, copy(1))], purges: [purge(1_200, 1_500, { region: 'all' })] },
       /after the purge/,
     ],
@@ -121,22 +121,22 @@ describe('a broken promise is found:', () => {
       { requests: [request(1, { kind: 'copy', location: 'x', found: { kind: 'wrong', what: 'half' } })] },
       /wrong bytes/,
     ],
-    ['missing bytes', { requests: [request(1, missing)] }, /led to nothing/],
+    ['a missing copy', { requests: [request(1, missing)] }, /missing copy/],
     [
-      'missing bytes long after a purge',
+      'a missing copy long after a purge',
       { requests: [request(1_600, missing)], purges: [purge(1_200, 1_500)] },
-      /led to nothing/,
+      /missing copy/,
     ],
     ['a late answer', { requests: [request(1, copy(1), { end: 2_100 })] }, /answered 1099 ms after its wait/],
     ['an error', { requests: [request(1, { kind: 'unexpected', what: '500' })] }, /got 500/],
     ['no answer', { requests: [request(1, { kind: 'no_answer', what: 'reset' })] }, /got no answer/],
     [
-      'no return',
+      'no recovery',
       { aftermath: { ...QUIET, served: [{ object: 'a', region: 'west', at: null }] } },
       /not served from its region/,
     ],
     [
-      'a slow return',
+      'a slow recovery',
       { aftermath: { ...QUIET, served: [{ object: 'a', region: 'west', at: 70_001 }] } },
       /not served from its region/,
     ],
@@ -146,7 +146,7 @@ describe('a broken promise is found:', () => {
       /still open/,
     ],
     [
-      'an upload that a worker left which was frozen only',
+      'an upload left by a worker that was only frozen',
       {
         faults: [fault('copier', 100, 200, 'frozen')],
         aftermath: { ...QUIET, openUploads: [{ key: 'a', begunAt: 90 }] },
@@ -158,7 +158,7 @@ describe('a broken promise is found:', () => {
       { aftermath: { ...QUIET, pending: [{ key: 'a', leftMs: -1 }] } },
       /is pending/,
     ],
-    ['copies that nobody asked for', { aftermath: { ...QUIET, copiesMade: 3 } }, /3 copies/],
+    ['copies that nobody requested', { aftermath: { ...QUIET, copiesMade: 3 } }, /3 copies/],
     ['a copier that deletes', { aftermath: { ...QUIET, deletedByCopiers: ['/b/a'] } }, /copier deleted/],
   ])('%s', (_what, changes, expected) => {
     const broken = checkHistory(history(changes));
@@ -170,19 +170,19 @@ describe('a broken promise is found:', () => {
 describe('bytes of an artifact', () => {
   const whole = artifactBytes('a', 3, 5_000);
 
-  test('tell what they are', () => {
+  test('are recognized', () => {
     expect(recognize(whole)).toEqual({ kind: 'whole', object: 'a', version: 3 });
   });
 
   test.each([
     ['cut short', whole.subarray(0, 4_999)],
     [
-      'with some of another version',
+      'mixed with another version',
       Buffer.concat([whole.subarray(0, 2_000), artifactBytes('a', 4, 5_000).subarray(2_000)]),
     ],
-    ['of something else', Buffer.from('<html>down for maintenance</html>')],
+    ['of another document', Buffer.from('<html>down for maintenance</html>')],
     ['none', Buffer.alloc(0)],
-  ])('%s are wrong', (_what, bytes) => {
+  ])('%s: are wrong', (_what, bytes) => {
     expect(recognize(bytes).kind).toBe('wrong');
   });
 });

@@ -1,15 +1,15 @@
 import type { ClientRequest, FaultSpan, History, Purge, Span, Version } from './history.ts';
 
-/** Time beyond its wait that an answer may take, in milliseconds. */
+/** Time that an answer may take beyond its wait, in milliseconds. */
 const GRACE_MS = 1_000;
 /** Time after the faults within which every object is served from its region, in milliseconds. */
 const RECOVERY_MS = 60_000;
-/** Work of a purge that did not succeed may go on so long after its answer, in milliseconds. */
+/** How long the work of a failed purge may continue after its answer, in milliseconds. */
 const LATE_PURGE_MS = 20_000;
-/** A fault shows itself so long after it ended, in milliseconds: retries and time limits have to run out. */
+/** How long a fault may have effects after its end, in milliseconds: retries and time limits must run out. */
 const LATE_FAULT_MS = 12_000;
 
-/** @returns what the mirror promised and did not keep, one sentence each; empty where all holds */
+/** @returns the broken promises, one sentence each; empty if all promises hold */
 export function checkHistory(history: History): readonly string[] {
   return [
     ...history.requests.flatMap((request) => [
@@ -24,18 +24,16 @@ export function checkHistory(history: History): readonly string[] {
   ];
 }
 
-/** No redirect leads to wrong, partial or missing bytes. What a purge removes meanwhile may be missing. */
+/** No redirect leads to wrong, partial or missing bytes. A copy may be missing while a purge removes it. */
 function wrongBytes(request: ClientRequest, purges: readonly Purge[]): string[] {
   const { outcome } = request;
   if (outcome.kind !== 'copy') return [];
   const { found } = outcome;
   switch (found.kind) {
     case 'whole':
-      return found.object === request.object
-        ? []
-        : [`${nameOf(request)} was led to the bytes of ${found.object}`];
+      return found.object === request.object ? [] : [`${nameOf(request)} got the bytes of ${found.object}`];
     case 'wrong':
-      return [`${nameOf(request)} was led to wrong bytes at ${outcome.location}: ${found.what}`];
+      return [`${nameOf(request)} got wrong bytes from ${outcome.location}: ${found.what}`];
     case 'missing': {
       const reading = { begin: request.begin, end: request.fetchedAt };
       const removed = purges.some(
@@ -45,12 +43,12 @@ function wrongBytes(request: ClientRequest, purges: readonly Purge[]): string[] 
       );
       return removed
         ? []
-        : [`${nameOf(request)} was led to nothing (${found.status}) at ${outcome.location}`];
+        : [`${nameOf(request)} was redirected to a missing copy (${found.status}) at ${outcome.location}`];
     }
   }
 }
 
-/** No request begun after a purge returned is led to bytes that were read before that purge began. */
+/** No request that begins after a purge returned is redirected to bytes that were read before that purge began. */
 function purgedBytes(request: ClientRequest, { purges, versions }: History): string[] {
   const { outcome } = request;
   if (outcome.kind !== 'copy' || outcome.found.kind !== 'whole') return [];
@@ -69,7 +67,7 @@ function purgedBytes(request: ClientRequest, { purges, versions }: History): str
   ];
 }
 
-/** Every request is answered within its wait and a second, unless its front end itself was stopped or killed. */
+/** Every request is answered within its wait plus one second, unless its front end was stopped or killed. */
 function lateAnswer(request: ClientRequest, faults: readonly FaultSpan[]): string[] {
   const over = overWaitMs(request, faults);
   if (over === null || over <= GRACE_MS + request.lagMs) return [];
@@ -77,15 +75,15 @@ function lateAnswer(request: ClientRequest, faults: readonly FaultSpan[]): strin
 }
 
 /**
- * By how much the answer came after the end of the wait, in milliseconds; `null` where there was none, or where the
- * front end itself was stopped or killed meanwhile.
+ * How long after the end of the wait the answer came, in milliseconds; `null` without an answer, or if the front end was
+ * stopped or killed meanwhile.
  */
 export function overWaitMs(request: ClientRequest, faults: readonly FaultSpan[]): number | null {
   if (request.outcome.kind === 'no_answer' || wasDown(request, faults)) return null;
   return request.end - request.begin - request.waitMs;
 }
 
-/** An answer that is in time only because the delays of the run's own process are taken off. */
+/** Whether an answer is in time only because the delays of the test process are subtracted. */
 export function isExcused(request: ClientRequest, faults: readonly FaultSpan[]): boolean {
   return (overWaitMs(request, faults) ?? 0) > GRACE_MS && lateAnswer(request, faults).length === 0;
 }
@@ -94,7 +92,7 @@ function unexpectedAnswer(request: ClientRequest, faults: readonly FaultSpan[]):
   const { outcome } = request;
   if (outcome.kind === 'unexpected') return [`${nameOf(request)} got ${outcome.what}`];
   if (outcome.kind !== 'no_answer' || wasDown(request, faults)) return [];
-  return [`${nameOf(request)} got no answer (${outcome.what}) of a front end that was up`];
+  return [`${nameOf(request)} got no answer (${outcome.what}) from a front end that was up`];
 }
 
 function recovery({ aftermath }: History): string[] {
@@ -129,14 +127,14 @@ function leftovers({ aftermath, faults }: History): string[] {
 }
 
 /**
- * Nobody can end the upload of a worker that died, or one whose id was lost on the way: their age tells later. A worker
- * that was frozen or told to stop ends its own.
+ * Only the sweep can later abort the upload of a worker that died, or an upload whose id was lost on the network. A
+ * worker that was frozen or got SIGTERM aborts its own.
  */
 function losesUploads({ target, of, what }: FaultSpan): boolean {
   return (target === 'copier' && what === 'killed') || (target === 'store' && of === 'copiers');
 }
 
-/** Copies made are those that were asked for, and what a fault made a worker lose is made once more. */
+/** Each requested copy is made once, and once more for each time that a fault made a worker lose it. */
 function copies({ aftermath, faults }: History): string[] {
   const { copiesMade, jobsSent, concurrency } = aftermath;
   const lost =

@@ -10,11 +10,11 @@ interface Fault {
   readonly target: FaultTarget;
   readonly of: string;
   readonly what: string;
-  /** Begins it, and resolves when it has ended. */
+  /** Begins the fault, and resolves when it has ended. */
   readonly run: (lastsMs: number) => Promise<void>;
 }
 
-/** What may happen to the world, drawn one after the other. Two faults of one part do not run at the same time. */
+/** Draws random faults one after the other. Two faults of one part never overlap. */
 export class FaultPlan {
   readonly #world: World;
   readonly #random: SeededRandom;
@@ -26,7 +26,7 @@ export class FaultPlan {
     this.#random = random;
   }
 
-  /** Lets faults come and go until `signal` is aborted; resolves when all have ended. */
+  /** Runs faults until `signal` is aborted; resolves when all have ended. */
   async run(signal: AbortSignal): Promise<void> {
     const running = new Set<Promise<void>>();
     while (!signal.aborted) {
@@ -96,7 +96,7 @@ export class FaultPlan {
       { kind: 'end-after', how: 'reset', bytes: random.whole(1_000, 4_000_000), direction: 'upstream' },
       { kind: 'end-after', how: 'cut', bytes: random.whole(1_000, 4_000_000), direction: 'downstream' },
     ]);
-    // What was kept back arrives late, or never.
+    // Delayed bytes arrive late, or never.
     const late = random.chance(0.5);
     const what = `${mode.kind}${late ? ', what was sent comes late' : ''}`;
     return {

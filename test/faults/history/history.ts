@@ -1,21 +1,21 @@
-/** A span of time in milliseconds since the run began; `end` is Infinity where it never ended. */
+/** A time span in milliseconds since the run began; `end` is Infinity if it never ended. */
 export interface Span {
   readonly begin: number;
   readonly end: number;
 }
 
-/** What the origin had for an object, and from when until when. */
+/** A version of an object at the origin, and its time span. */
 export interface Version extends Span {
   readonly object: string;
   readonly version: number;
 }
 
-/** Where a request was led to, and what was there. */
+/** The target of a redirect, and what was found there. */
 export type Outcome =
   | { readonly kind: 'copy'; readonly location: string; readonly found: Found }
   | { readonly kind: 'origin'; readonly detail: string }
   | { readonly kind: 'accepted' }
-  /** An answer that no rule allows here: a status of its own. */
+  /** An answer that is not a redirect. */
   | { readonly kind: 'unexpected'; readonly what: string }
   /** No answer at all: the connection broke or was refused. */
   | { readonly kind: 'no_answer'; readonly what: string };
@@ -31,9 +31,9 @@ export interface ClientRequest extends Span {
   readonly object: string;
   readonly waitMs: number;
   readonly outcome: Outcome;
-  /** When what lies at the location was read to its end. */
+  /** When the target of the redirect was read to its end. */
   readonly fetchedAt: number;
-  /** How late this process itself was meanwhile, in milliseconds: time that nobody else took. */
+  /** How late the test process itself was meanwhile, in milliseconds. This time is not the mirror's. */
   readonly lagMs: number;
 }
 
@@ -50,36 +50,36 @@ export type FaultTarget = 'front end' | 'copier' | 'redis' | 'queue' | 'store' |
 
 export interface FaultSpan extends Span {
   readonly target: FaultTarget;
-  /** Which one, where there are several. */
+  /** Which instance, if there are several. */
   readonly of: string;
   readonly what: string;
 }
 
-/** What the servers had to tell when all was quiet again. */
+/** The state of the servers after all faults have ended. */
 export interface Aftermath {
-  /** When the last fault had ended. */
+  /** End of the last fault. */
   readonly quietAt: number;
-  /** For each object and region: when it was first served from its region after that; `null`: never. */
+  /** When each object was first served from each region after that; `null`: never. */
   readonly served: readonly {
     readonly object: string;
     readonly region: string;
     readonly at: number | null;
   }[];
   readonly openUploads: readonly { readonly key: string; readonly begunAt: number }[];
-  /** Entries that say pending, with the time they have left in Redis; -1: for ever. */
+  /** Pending entries with their remaining time in Redis; -1: no expiry. */
   readonly pending: readonly { readonly key: string; readonly leftMs: number }[];
   /** Longest lease of a pending entry, in milliseconds. */
   readonly longestLeaseMs: number;
-  /** Copies stored, markers not counted. */
+  /** Number of stored copies, without markers. */
   readonly copiesMade: number;
   readonly jobsSent: number;
-  /** Copies that one worker makes at once. */
+  /** Concurrent copies of one worker. */
   readonly concurrency: number;
   /** Keys that a copier deleted. */
   readonly deletedByCopiers: readonly string[];
 }
 
-/** All that happened in one run. */
+/** Everything that happened in one run. */
 export interface History {
   readonly versions: readonly Version[];
   readonly requests: readonly ClientRequest[];

@@ -1,6 +1,6 @@
 const TICK_MS = 20;
 
-/** How late this process is: the servers of a run are in it, so its own delays are nobody else's. */
+/** Measures the delays of the test process, whose servers are part of the run, so that the mirror is not blamed for them. */
 export class LagMeter implements Disposable {
   readonly #now: () => number;
   readonly #lags: { readonly at: number; readonly ms: number }[] = [];
@@ -13,13 +13,13 @@ export class LagMeter implements Disposable {
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
   }
 
-  /** Sum of the delays in between, in milliseconds, each of which may have held up every server. */
+  /** Sum of the delays in the time span, in milliseconds. Each may have delayed every server. */
   between(begin: number, end: number): number {
     let sum = 0;
     for (let index = this.#lags.length - 1; index >= 0; index -= 1) {
       const lag = this.#lags[index];
       if (lag === undefined || lag.at < begin) break;
-      // `at` is when it was over: it began so much earlier.
+      // `at` is the end of the delay.
       if (lag.at - lag.ms < end) sum += lag.ms;
     }
     return sum;

@@ -1,7 +1,7 @@
 /**
- * `npm run test:history -- [--seed N] [--seconds N]`: a whole mirror under random faults, and whether it kept its
- * promises. The seed decides what happens when; it is printed, so that a run can be had again. Exit status 1 where a
- * promise was broken; the history is written to a file then.
+ * `npm run test:history -- [--seed N] [--seconds N]`: runs a whole mirror under random faults and checks its promises.
+ * The seed determines what happens when. It is printed, so that a run can be repeated. If a promise was broken, the exit
+ * status is 1 and the history is written to a file.
  */
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -16,7 +16,7 @@ const seed = Number(values.seed ?? Math.floor(Math.random() * 1_000_000));
 const seconds = Number(values.seconds ?? 60);
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
-// Any will do; programs must not look for others on the network.
+// Any credentials work. Without them the SDK would look for some on the network.
 process.env.AWS_ACCESS_KEY_ID ??= 'test';
 process.env.AWS_SECRET_ACCESS_KEY ??= 'test';
 
@@ -28,7 +28,7 @@ if (broken.length > 0) {
   const folder = await mkdtemp(join(tmpdir(), `history-${seed}-`));
   await writeFile(join(folder, 'history.json'), JSON.stringify(history, null, 1));
   await writeFile(join(folder, 'logs.txt'), logs);
-  say(`violations: ${broken.length} (seed ${seed}; all of it is in ${folder})`);
+  say(`violations: ${broken.length} (seed ${seed}; history and logs are in ${folder})`);
   for (const promise of broken.slice(0, 20)) say(`- ${promise}`);
 } else say(`violations: 0 (seed ${seed})`);
 process.exitCode = broken.length > 0 ? 1 : 0;

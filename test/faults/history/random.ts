@@ -1,4 +1,4 @@
-/** Random numbers that a seed determines (mulberry32): a run can be begun again with the same plan. */
+/** Pseudo-random numbers from a seed (mulberry32), so that a run can be repeated with the same plan. */
 export class SeededRandom {
   #state: number;
 

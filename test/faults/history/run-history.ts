@@ -8,10 +8,10 @@ import { CONCURRENCY, COPIER_KEY, REGIONS, World } from './world.ts';
 
 export interface HistoryOptions {
   readonly seed: number;
-  /** How long clients, operators and faults are at it. */
+  /** How long clients, operators and faults are active. */
   readonly seconds: number;
   readonly clients?: number;
-  /** Hears how the run goes on. */
+  /** Reports the progress of the run. */
   readonly onStep?: (step: string) => void;
 }
 
@@ -19,7 +19,7 @@ const CLIENTS = 24;
 const OPERATORS = 4;
 const GIVE_UP_MS = 75_000;
 
-/** Lets a whole mirror live through random faults, and then through quiet. @returns all that happened */
+/** Runs a whole mirror under random faults, and then without. @returns everything that happened */
 export async function runHistory(options: HistoryOptions): Promise<History & { readonly logs: string }> {
   const { seed, seconds, onStep = () => undefined } = options;
   await using world = await World.open(new SeededRandom(seed));
@@ -48,7 +48,7 @@ export async function runHistory(options: HistoryOptions): Promise<History & { r
   await delay(seconds * 1_000);
   faultsEnd.abort();
   await faults;
-  // Clients go on for a moment: what comes late comes to them.
+  // Clients continue for a moment, so that they see late effects.
   const quietAt = world.now();
   await delay(2_000);
   stop.abort();

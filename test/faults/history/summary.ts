@@ -1,7 +1,7 @@
 import { isExcused, overWaitMs } from './check-history.ts';
 import type { ClientRequest, History } from './history.ts';
 
-/** What a run consisted of, for people to judge whether it was worth something. */
+/** Summarizes a run, so that a reader can judge how much it tested. */
 export function summaryOf({ requests, purges, faults, aftermath }: History): string {
   const fallbacks = requests.filter(({ outcome }) => outcome.kind === 'origin');
   const done = purges.filter((purge) => purge.done).length;
@@ -11,11 +11,11 @@ export function summaryOf({ requests, purges, faults, aftermath }: History): str
   return [
     `requests: ${requests.length}, of them ${counted(requests.map(({ outcome }) => outcome.kind))}`,
     `fallbacks: ${fallbacks.length}, of them ${counted(fallbacks.map(reasonOf))}`,
-    `slowest answer: ${Math.round(slowest)} ms after its wait; in time only by what this process was late: ${excused}`,
+    `slowest answer: ${Math.round(slowest)} ms after its wait; in time only after subtracting delays of the test process: ${excused}`,
     `purges: ${done} done, ${purges.length - done} refused or lost`,
     `faults: ${faults.length}, of them ${counted(faults.map(({ target, what }) => `${target} ${what.split(',', 1)[0] ?? what}`))}`,
     `copies: ${aftermath.copiesMade} for ${aftermath.jobsSent} jobs; uploads left open: ${aftermath.openUploads.length}`,
-    `slowest return: ${Math.round(returned)} ms after the last fault`,
+    `slowest recovery: ${Math.round(returned)} ms after the last fault`,
   ].join('\n');
 }
 

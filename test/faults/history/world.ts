@@ -9,22 +9,22 @@ import type { Version } from './history.ts';
 import type { SeededRandom } from './random.ts';
 
 export const REGIONS: readonly string[] = [WEST, EAST];
-/** Copies that one worker makes at once. */
+/** Concurrent copies of one worker. */
 export const CONCURRENCY = 4;
-/** Longest lease of a pending entry: that of a job which waits. Longer than a run has time to return: nobody may need its end. */
+/** Lease of a waiting job, the longest of a pending entry. It exceeds the time for recovery, so recovery cannot depend on its end. */
 export const QUEUED_LEASE_SECONDS = 300;
 export const COPIER_KEY = 'a-copier';
 
 const LARGE_BYTES = 6 * 1024 ** 2;
 
-/** A program that is killed and begun anew under one name. */
+/** A program that is killed and restarted under the same name. */
 export interface Member {
   readonly name: string;
   program: Program;
   readonly restart: () => Promise<Program>;
 }
 
-/** Two front ends, three copiers, two regions, and everything between them. */
+/** Two front ends, three copiers, two regions, and all servers and proxies between them. */
 export class World implements AsyncDisposable {
   readonly rig: FaultRig;
   readonly frontends: readonly Member[];
@@ -112,7 +112,7 @@ export class World implements AsyncDisposable {
     return `/mutable/${object}`;
   }
 
-  /** Gives an object other bytes at its origin. @returns the new version's number */
+  /** Publishes a new version of an object at its origin. @returns the version's number */
   publish(object: string): number {
     const before = this.versions.findLastIndex((one) => one.object === object);
     const former = this.versions[before];
@@ -121,25 +121,25 @@ export class World implements AsyncDisposable {
     if (former !== undefined) this.versions[before] = { ...former, end: now };
     this.versions.push({ object, version, begin: now, end: Infinity });
     const sizeBytes = this.#sizes.get(object) ?? 100;
-    // Copies last long enough for something to come between.
+    // Copies take long enough for a fault to interrupt them.
     const bytesPerSecond = Math.max(30_000, Math.round(sizeBytes / this.#random.between(0.1, 2)));
     this.rig.origin.set(object, artifactBytes(object, version, sizeBytes), {}, { bytesPerSecond });
     return version;
   }
 
-  /** The spare Redis becomes a copy of the other one, as it is from now on. */
+  /** Makes the spare Redis a replica of the primary. */
   async follow(): Promise<void> {
     await this.ask(this.#spare, (client) =>
       client.call('REPLICAOF', '127.0.0.1', String(this.#primary.port)),
     );
   }
 
-  /** The spare hears nothing from now on. */
+  /** Stops the replication to the spare. */
   async detach(): Promise<void> {
     await this.ask(this.#spare, (client) => client.call('REPLICAOF', 'NO', 'ONE'));
   }
 
-  /** Every connection leads to the spare from now on, which knows what it heard before it was detached. */
+  /** Redirects every connection to the spare, which has only the writes from before it was detached. */
   failOver(): void {
     [this.#primary, this.#spare] = [this.#spare, this.#primary];
     for (const { redis } of this.rig.everyLink) {
@@ -158,14 +158,14 @@ export class World implements AsyncDisposable {
     }
   }
 
-  /** Entries that say pending, with the time that Redis leaves them. */
+  /** Pending entries with their remaining time in Redis. */
   async pendingEntries(): Promise<{ key: string; leftMs: number }[]> {
     return this.ask(this.#primary, async (client) => {
       const keys = await client.keys('{*');
       const found: { key: string; leftMs: number }[] = [];
       for (const key of keys) {
         const [text, leftMs] = [await client.get(key), await client.pttl(key)];
-        // -2: it has ended since it was listed.
+        // -2: it has expired since it was listed.
         if (text?.includes('"pending"') && leftMs !== -2) found.push({ key, leftMs });
       }
       return found;

@@ -14,8 +14,8 @@ let right: Program;
 reportFailures(() => rig);
 
 /**
- * A program whose clock is off by so much. Intervals stay as they are: only what it takes for the date changes.
- * The program runs without the `faketime` command, which would take its signals.
+ * A program whose clock is off by the given time. Only its date changes; intervals stay the same. It does not run under
+ * the `faketime` command, which would intercept its signals.
  */
 async function skewed(by: string): Promise<Pick<StartOptions, 'env'>> {
   const { stdout } = await promisify(execFile)('faketime', ['-f', by, 'env']);
@@ -34,7 +34,7 @@ beforeAll(async () => {
 });
 afterAll(() => rig?.[Symbol.asyncDispose]());
 
-test('the programs do think that it is another time', async () => {
+test('the programs see the shifted time', async () => {
   const { headers } = await fetchOnWire(ahead.url('/v1/ping'));
   const said = Date.parse(headers['date'] ?? '') || Date.parse(String(ahead.ready['time']));
   expect(said - Date.now()).toBeGreaterThan(3_600_000);
@@ -43,7 +43,7 @@ test('the programs do think that it is another time', async () => {
 test.each([
   ['ahead', '+2h'],
   ['behind', '-2h'],
-])('a worker whose clock is %s copies; everybody finds it; a purge takes it away', async (_how, by) => {
+])('a worker whose clock is %s makes copies; clients find them; a purge removes them', async (_how, by) => {
   await using worker = await rig.startCopier(await skewed(by));
   const name = `artifact${by}`;
   rig.origin.set(name, Buffer.from('old'));
@@ -56,7 +56,7 @@ test.each([
   expect(rig.origin.count('GET', `/mutable/${name}`)).toBe(2);
 });
 
-test('a killed worker is made up for within its lease, whatever the clocks say', async () => {
+test('another worker replaces a killed one within its lease, whatever the clocks say', async () => {
   const path = fresh('/bytes/200000');
   await using killed = await rig.startCopier(await skewed('+2h'));
   using hold = rig.origin.hold(path, { afterBytes: 100_000 });

@@ -45,8 +45,8 @@ async function startRig(redisTopology: ConfigObject): Promise<FaultRig> {
 }
 
 /**
- * A copy is made, held up, the primary lost in the middle, and made all the same; what was known is served meanwhile;
- * what was purged before stays away.
+ * The primary is lost while a copy is held up. The copy is made nevertheless, known copies are served meanwhile, and a
+ * copy purged before does not come back.
  */
 async function survives(mirror: FaultRig, lose: () => Promise<void>): Promise<void> {
   const [frontend] = await Promise.all([mirror.startFrontend(), mirror.startCopier()]);
@@ -78,7 +78,7 @@ async function survives(mirror: FaultRig, lose: () => Promise<void>): Promise<vo
 }
 
 describe('Redis behind Sentinels', () => {
-  test('the primary dies in mid-copy: another takes its place, copies are made and found', async () => {
+  test('the primary dies during a copy: another takes over, copies are made and found', async () => {
     const primary = opened.use(await startRedis());
     const replica = opened.use(
       await startRedis({ args: ['--replicaof', '127.0.0.1', String(primary.port)] }),
@@ -103,7 +103,7 @@ describe('Redis behind Sentinels', () => {
 });
 
 describe('Redis as a cluster of three', () => {
-  test('a primary dies in mid-copy: its replica takes its place, copies are made and found', async () => {
+  test('a primary dies during a copy: its replica takes over, copies are made and found', async () => {
     const { primaries, replicas } = await startCluster();
     const nodes = [...primaries, ...replicas].map(({ port }) => `127.0.0.1:${port}`);
     const mirror = await startRig({ cluster: nodes });
@@ -147,7 +147,7 @@ const SLOTS = [
 async function startCluster(): Promise<{ primaries: RedisServer[]; replicas: RedisServer[] }> {
   const servers = await Promise.all(
     Array.from({ length: 6 }, async () => {
-      // A cluster's second port would be 10,000 higher, where none may be.
+      // By default the cluster bus port is 10,000 higher, which may not exist.
       const args = [
         '--cluster-enabled',
         'yes',

@@ -6,7 +6,7 @@ import { FaultRig } from '../support/fault-rig.ts';
 
 export type LinkedPart = 'redis' | 'queue' | 'store' | 'origin';
 
-/** A whole mirror of one region with the time limits of a configuration that names none: what faults are done to. */
+/** A whole mirror of one region with default time limits, into which faults are injected. */
 export class FaultyMirror implements AsyncDisposable {
   readonly rig: FaultRig;
   readonly #frontends: Program[];
@@ -55,13 +55,13 @@ export class FaultyMirror implements AsyncDisposable {
     return this.#redis;
   }
 
-  /** Every way to a part: the front ends' and the copiers'. */
+  /** All proxies to a part: the front ends' and the copiers'. */
   linksTo(part: LinkedPart): readonly TcpProxy[] {
     if (part === 'origin') return [this.rig.originLink];
     return this.rig.everyLink.map((links) => links[part]);
   }
 
-  /** Another server at the place of Redis, with nothing in it. */
+  /** Replaces Redis by an empty server. */
   async replaceRedis(): Promise<void> {
     this.#redis.signal('SIGKILL');
     await this.#redis.exit;
@@ -79,7 +79,7 @@ export class FaultyMirror implements AsyncDisposable {
     }
   }
 
-  /** The first front end again, where it was. */
+  /** Restarts the first front end at the same address. */
   async restartFrontend(): Promise<void> {
     this.#frontends[0] = await this.rig.startFrontend();
   }

@@ -1,7 +1,7 @@
 /**
- * `npm run test:recovery -- [--fault PART-OF-NAME] [--seconds N] [--json]`: how long a whole mirror, with the time limits of
- * a configuration that names none, takes to be well again after each single fault. Exit status 1 where an answer was
- * late, or something was not served from its region within a minute of the end of a fault.
+ * `npm run test:recovery -- [--fault PART-OF-NAME] [--seconds N] [--json]`: measures how long a whole mirror with default
+ * time limits takes to recover from each single fault. The exit status is 1 if an answer was late, or if an object was not
+ * served from its region within a minute after the end of a fault.
  */
 import { parseArgs } from 'node:util';
 import { FaultyMirror } from './faulty-mirror.ts';
@@ -17,7 +17,7 @@ const { values } = parseArgs({
 });
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
-// Any will do; programs must not look for others on the network.
+// Any credentials work. Without them the SDK would look for some on the network.
 process.env.AWS_ACCESS_KEY_ID ??= 'test';
 process.env.AWS_SECRET_ACCESS_KEY ??= 'test';
 
@@ -54,8 +54,8 @@ const found: Recovery[] = [];
 if (values.json) say(JSON.stringify(found, null, 2));
 else
   say(
-    'lasted: until the fault was over. to copies, to origin: answers meanwhile. slowest: an answer, after its wait. ' +
-      'known: until what had a copy was a hit again. new: until a new object was mirrored. every: until all was that was ' +
-      'asked for meanwhile, or under way before; or the longest that one asked for in the seconds after took.',
+    'lasted: duration of the fault. to copies, to origin: answers meanwhile. slowest: slowest answer, after its wait. ' +
+      'known: until known objects were hits again. new: until a new object was mirrored. every: until all objects requested ' +
+      'during the fault, or under way before it, were mirrored; or the longest copy requested in the seconds after it.',
   );
 process.exitCode = found.some(({ broken }) => broken.length > 0) ? 1 : 0;

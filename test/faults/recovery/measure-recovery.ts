@@ -7,44 +7,44 @@ import { fresh } from '../support/fault-rig.ts';
 import type { FaultyMirror } from './faulty-mirror.ts';
 import type { SingleFault } from './single-faults.ts';
 
-/** What one fault did, times in milliseconds since it was over. */
+/** The effects of one fault. Times are in milliseconds since its end. */
 export interface Recovery {
   readonly fault: string;
   readonly lastedMs: number;
-  /** Answers while the fault lasted, by where they led. */
+  /** Number of answers during the fault, by target. */
   readonly toCopy: number;
   readonly toOrigin: number;
-  /** By how much the slowest answer came after its wait, in milliseconds. */
+  /** How long after its wait the slowest answer came, in milliseconds. */
   readonly slowestMs: number;
-  /** Until what had a copy before was a hit again, by every front end. */
+  /** Until known objects were hits again, in every front end. */
   readonly knownMs: number;
-  /** Until an object that nobody had asked for was mirrored, and its copy redirected to. */
+  /** Until a new object was mirrored and clients were redirected to its copy. */
   readonly newMs: number;
   /**
-   * Until that was so for everything asked for during the fault and for the copy under way when it began; or how long it
-   * took for an object asked for in the seconds after, where that was more.
+   * Until all objects requested during the fault, and the one under way when it began, were mirrored; or, if longer, the
+   * time for an object requested in the seconds after it.
    */
   readonly everyMs: number;
-  /** What was promised and not kept, one sentence each. */
+  /** Broken promises, one sentence each. */
   readonly broken: readonly string[];
 }
 
-/** Every object is served from its region so soon after a fault, in milliseconds. */
+/** Time after a fault within which every object must be served from its region, in milliseconds. */
 const PROMISED_MS = 60_000;
 const GIVE_UP_MS = 90_000;
-/** Time beyond its wait that an answer may take, in milliseconds. */
+/** Time that an answer may take beyond its wait, in milliseconds. */
 const GRACE_MS = 1_000;
 const CLIENTS = 8;
 const WAITS_SECONDS = [0, 1, 3];
 const NEW_DURING_FAULT = 24;
-/** Three seconds of copying, of two parts: it is under way when the fault begins. */
+/** An object of two upload parts that takes three seconds to copy, so that its copy is under way when the fault begins. */
 const UNDER_WAY = '/slow/12000000?bps=4000000';
 const HITS_IN_A_ROW = 5;
-/** What parts notice late shows in objects that are asked for some seconds after a fault. */
+/** Objects requested some seconds after a fault show its delayed effects. */
 const NEW_AFTERWARDS = 16;
 const NEW_EVERY_MS = 250;
 
-/** Puts one fault into a mirror that is well, lets clients ask meanwhile, takes it out and sees how long all takes to be well again. */
+/** Injects one fault into a healthy mirror while clients send requests, removes it, and measures the recovery. */
 export async function measureRecovery(
   mirror: FaultyMirror,
   fault: SingleFault,
@@ -96,7 +96,7 @@ export async function measureRecovery(
   };
 }
 
-/** Nothing of an earlier fault is left: every part answers, what is known is a hit, what is new gets a copy. */
+/** Waits until no effect of an earlier fault remains: every part answers, known objects are hits, new ones get a copy. */
 async function settled(mirror: FaultyMirror, known: string): Promise<void> {
   for (const frontend of mirror.frontends) {
     await eventually(
@@ -139,13 +139,13 @@ async function all(works: readonly Promise<boolean>[]): Promise<boolean> {
   return (await Promise.all(works)).every(Boolean);
 }
 
-/** Clients that ask for what is known and for what is new, all the time, and hold every answer against its wait. */
+/** Clients that continually request known and new objects, and check every answer against its wait. */
 class Clients implements Disposable {
   readonly #mirror: FaultyMirror;
   readonly #known: string;
   readonly #lag = new LagMeter(() => performance.now());
   readonly #stop = new AbortController();
-  /** Objects that nobody had asked for before. */
+  /** Objects that were never requested before. */
   readonly asked: string[] = [];
   readonly broken: string[] = [];
   slowestMs = 0;
@@ -172,7 +172,7 @@ class Clients implements Disposable {
     await this.#running;
   }
 
-  /** Whether `frontend` comes to redirect to what is known as a hit, several times in a row. */
+  /** Waits until `frontend` answers known objects with hits, several times in a row. @returns whether it does */
   async isHitAgain(frontend: Program): Promise<boolean> {
     let inARow = 0;
     return this.#until(async () => {
@@ -182,7 +182,7 @@ class Clients implements Disposable {
     });
   }
 
-  /** Whether the copy of `path` comes to be redirected to. */
+  /** Waits until clients are redirected to the copy of `path`. @returns whether they are */
   isMirrored(path: string): Promise<boolean> {
     return this.#until(async () => {
       const answer = await this.#ask(anyFrontend(this.#mirror), path, 3);

@@ -4,10 +4,10 @@ import type { FaultyMirror, LinkedPart } from './faulty-mirror.ts';
 
 export interface SingleFault {
   readonly name: string;
-  /** The first front end is away by it: nobody asks it meanwhile. */
+  /** Whether the fault makes the first front end unavailable, so that clients do not use it. */
   readonly withoutFirstFrontend?: boolean;
   readonly begin: (mirror: FaultyMirror) => Promise<unknown>;
-  /** Resolves when the fault is over: programs that were started again are ready then. */
+  /** Ends the fault, and resolves when restarted programs are ready. */
   readonly end: (mirror: FaultyMirror) => Promise<unknown>;
 }
 
@@ -17,7 +17,7 @@ async function set(mirror: FaultyMirror, parts: readonly LinkedPart[], mode: Pro
   for (const link of parts.flatMap((part) => mirror.linksTo(part))) await link.set(mode);
 }
 
-/** A fault of the ways to some parts, for everybody; as it ends, what was kept back arrives. */
+/** A fault of the network to some parts, for all programs. At its end, delayed bytes arrive. */
 function link(name: string, parts: readonly LinkedPart[], mode: ProxyMode): SingleFault {
   return {
     name,
@@ -26,7 +26,7 @@ function link(name: string, parts: readonly LinkedPart[], mode: ProxyMode): Sing
   };
 }
 
-/** A network that is away, and has forgotten every connection when it is back: nothing ever comes on them. */
+/** A network outage that silently drops every connection: no bytes ever arrive on them again. */
 function forgotten(part: LinkedPart): SingleFault {
   const { begin } = link('', [part], { kind: 'blackhole' });
   return {
@@ -50,7 +50,7 @@ function links(part: LinkedPart): readonly SingleFault[] {
 }
 
 const STORE_CALLS = ['HeadObject', 'PutObject', 'CreateMultipartUpload', 'UploadPart', 'ListObjectsV2'];
-/** More calls than anybody makes while the fault lasts. */
+/** More calls than the programs make during the fault. */
 const ALL = 10_000;
 
 export const SINGLE_FAULTS: readonly SingleFault[] = [

@@ -22,7 +22,7 @@ import { startTcpProxy, type TcpProxy } from '@cloud-mirror/testing/tcp-proxy';
 import { eventually } from '@cloud-mirror/testing/eventually';
 import { fetchOnWire, fetchThrough, type WireAnswer, type WireOptions } from '@cloud-mirror/testing/fetch';
 
-/** What one kind of program reaches its servers by. */
+/** The proxies between one kind of program and its servers. */
 export interface Links extends AsyncDisposable {
   readonly redis: TcpProxy;
   readonly queue: TcpProxy;
@@ -30,31 +30,31 @@ export interface Links extends AsyncDisposable {
 }
 
 export interface FaultRigOptions {
-  /** Laid over the configuration of every program. */
+  /** Merged over the configuration of every program. */
   readonly overrides?: ConfigObject;
-  /** Time limits and leases as they are where nothing is configured, in place of such that a test sees the end of. */
+  /** Use the default time limits and leases instead of ones that are short enough for tests. */
   readonly defaultTimes?: boolean;
-  /** A Redis in place of one of the rig's own. */
+  /** A Redis to use instead of starting one. */
   readonly redis?: RedisServer;
-  /** `sentinels` or `cluster` of `entries`, in place of one server by way of the proxies. */
+  /** `sentinels` or `cluster` of `entries`, instead of one server behind the proxies. */
   readonly redisTopology?: ConfigObject;
 }
 
 type ProgramStart = Pick<StartOptions, 'env' | 'readyMs' | 'under'> & {
-  /** Laid over the configuration of this program. */
+  /** Merged over the configuration of this program. */
   readonly overrides?: ConfigObject;
 };
 
-/** Longest lease of the rig's mirrors, in milliseconds. */
+/** Longest lease in the rig's configurations, in milliseconds. */
 export const LEASE_MS = 2_000;
 
 /**
- * The parts of one mirror, each a server of the rig's own, with a TCP proxy before each of them for the front ends and
- * another for the copiers. Programs are started by the test; leases are short. Clients read copies without a proxy.
+ * The parts of one mirror, each a separate server, with one TCP proxy in front of it for the front ends and another for
+ * the copiers. The test starts the programs; leases are short. Clients read copies without a proxy.
  */
 export class FaultRig implements AsyncDisposable {
   readonly origin: OriginServer;
-  /** Between everybody and the origin: part of every origin address. */
+  /** The proxy in front of the origin, for all programs and clients. Every origin address contains its address. */
   readonly originLink: TcpProxy;
   readonly redis: RedisServer;
   readonly protocols: ProtocolServer;
@@ -146,7 +146,7 @@ export class FaultRig implements AsyncDisposable {
     return this.#opened.use(program);
   }
 
-  /** The last lines of every program that the rig has started, for the report of a test that failed. */
+  /** The last log lines of every program that the rig has started, for the report of a failed test. */
   lastLines(count = 25): string {
     return this.#programs
       .map(({ name, program }) => {
@@ -160,23 +160,23 @@ export class FaultRig implements AsyncDisposable {
     return frontend.url(redirectPath('s3', region, this.originUrl(path)));
   }
 
-  /** One request of a client, redirects not followed. */
+  /** One request of a client, without following redirects. */
   ask(frontend: Program, path: string, options: WireOptions & { region?: string } = {}): Promise<WireAnswer> {
     return fetchOnWire(this.redirectUrl(frontend, path, options.region), options);
   }
 
-  /** An answer that came within its wait and a second, as every one has to, whatever the faults are. */
+  /** A redirect that came within its wait plus one second, as every answer must, whatever the faults are. */
   async askTimely(frontend: Program, path: string, waitSeconds = 2): Promise<WireAnswer> {
     const begun = performance.now();
     const answer = await this.ask(frontend, path, { headers: { prefer: `wait=${waitSeconds}` } });
     const took = performance.now() - begun;
     if (took > (waitSeconds + 1) * 1000)
-      throw new Error(`an answer that was to come within ${waitSeconds} s took ${Math.round(took)} ms`);
+      throw new Error(`an answer that was due within ${waitSeconds} s took ${Math.round(took)} ms`);
     if (answer.status !== 302) throw new Error(`expected a redirect, got ${answer.status}: ${answer.text}`);
     return answer;
   }
 
-  /** The bytes of the copy, once there is one. */
+  /** The bytes of the copy, as soon as there is one. */
   async copyOf(frontend: Program, path: string): Promise<Buffer> {
     return eventually(async () => {
       const { artifact, location } = await fetchThrough(this.redirectUrl(frontend, path));
@@ -184,12 +184,12 @@ export class FaultRig implements AsyncDisposable {
     });
   }
 
-  /** Whether an answer leads to a copy. */
+  /** Whether an answer redirects to a copy. */
   leadsToCopy(answer: WireAnswer): boolean {
     return answer.headers['location']?.startsWith(`${this.protocols.endpoint}/`) ?? false;
   }
 
-  /** How many jobs of `path` ended so on a worker. Logs have no query: only the rest of `path` counts. */
+  /** How many jobs for `path` ended with an outcome on a worker. Logs have no query, so the query of `path` is ignored. */
   outcomes(worker: Program, path: string, outcome: string): number {
     const { host, pathname } = new URL(this.originUrl(path));
     const ended = worker.logs.filter((line) => line['origin'] === host + pathname);
@@ -208,13 +208,14 @@ export class FaultRig implements AsyncDisposable {
   }
 
   /**
-   * The object's entry as an operator sees it; `null` where there is none.
-   * @throws Error where the entry store cannot be asked
+   * The object's entry as an operator sees it; `null` if there is none.
+   * @throws {Error} if the entry store does not answer
    */
   async entry(frontend: Program, path: string): Promise<Readonly<Record<string, unknown>> | null> {
     const report = (await this.operate(frontend, 'status', path)).json();
     const unavailable = report['unavailable'] as readonly { readonly part: string }[];
-    if (unavailable.some(({ part }) => part === 'entries')) throw new Error('the entry cannot be seen');
+    if (unavailable.some(({ part }) => part === 'entries'))
+      throw new Error('the entry store does not answer');
     return report['entry'] as Readonly<Record<string, unknown>> | null;
   }
 
@@ -227,7 +228,7 @@ export class FaultRig implements AsyncDisposable {
     return keys.filter((key) => !key.startsWith('purged/'));
   }
 
-  /** How many objects in the bucket belong to the origin address of `path`, of any generation. */
+  /** How many objects in the bucket belong to the origin address of `path`, in any generation. */
   async copies(path: string, region = WEST): Promise<number> {
     return (await this.keys(region)).filter((key) => key.endsWith(this.originUrl(path))).length;
   }
@@ -239,7 +240,7 @@ export class FaultRig implements AsyncDisposable {
 
 export const OPERATOR: Readonly<Record<string, string>> = { authorization: `Bearer ${ADMIN_TOKEN}` };
 
-/** Times so short that a test sees their end. */
+/** Time limits that are short enough for tests. */
 const SHORT_TIMES: ConfigObject = {
   server: { maxWaitSeconds: 8 },
   sources: {
@@ -283,7 +284,7 @@ function serversBy(links: Links, protocols: ProtocolServer) {
   };
 }
 
-/** Copies have addresses that lead around the proxies. */
+/** Gives copies addresses that bypass the proxies. */
 function readDirectly(mirror: MirrorConfig, protocols: ProtocolServer): ConfigObject {
   const regions = mirror.regions.map((region) => [
     region,
@@ -294,7 +295,7 @@ function readDirectly(mirror: MirrorConfig, protocols: ProtocolServer): ConfigOb
   });
 }
 
-/** The same mirror, its parts reached by other proxies. */
+/** The same mirror with other proxies to its parts. */
 export function linkedBy(mirror: MirrorConfig, links: Links): ConfigObject {
   const regions = mirror.regions.map((region) => [region, { endpoint: addressOf(links.store) }]);
   return merged(mirror.config, {
@@ -310,7 +311,7 @@ export function addressOf({ host, port }: { host: string; port: number }, scheme
 
 let seed = 0;
 
-/** An origin path that no other test of the file has used, without its query neither. */
+/** An origin path that no other test of the file has used, even without its query. */
 export function fresh(template: string): string {
   const [path = '', query = ''] = template.split('?');
   return `${path}/${++seed}?${query}${query === '' ? '' : '&'}seed=${seed}`;

@@ -1,6 +1,6 @@
 import type { ProtocolServer } from '@cloud-mirror/testing/protocol-server';
 
-/** The messages of one queue, as somebody who is no part of the mirror sends and counts them. */
+/** Sends and counts the messages of one queue without the mirror's code. */
 export class QueueMessages {
   readonly #server: ProtocolServer;
   readonly #name: string;
@@ -14,7 +14,7 @@ export class QueueMessages {
     await this.#call('SendMessage', { MessageBody: body, DelaySeconds: delaySeconds });
   }
 
-  /** Waiting, delayed and in flight together. */
+  /** Number of waiting, delayed and in-flight messages together. */
   async count(): Promise<number> {
     const answer = await this.#call('GetQueueAttributes', { AttributeNames: ['All'] });
     const attributes = answer['Attributes'] as Readonly<Record<string, string>>;
@@ -24,7 +24,7 @@ export class QueueMessages {
     );
   }
 
-  /** Takes the next messages without giving them back for `hiddenSeconds`. @returns their bodies */
+  /** Receives the next messages and hides them for `hiddenSeconds`. @returns their bodies */
   async peek(hiddenSeconds = 0): Promise<readonly string[]> {
     const answer = await this.#call('ReceiveMessage', {
       MaxNumberOfMessages: 10,
@@ -44,7 +44,7 @@ export class QueueMessages {
       headers: {
         'content-type': 'application/x-amz-json-1.0',
         'x-amz-target': `AmazonSQS.${action}`,
-        // The server takes the region from here.
+        // The server reads the region from this header.
         authorization: `AWS4-HMAC-SHA256 Credential=test/20250101/${this.#server.region}/sqs/aws4_request, SignedHeaders=host, Signature=0`,
       },
       body: JSON.stringify({ QueueUrl, ...fields }),

@@ -1,7 +1,7 @@
 import { beforeEach, onTestFailed } from 'vitest';
 import type { FaultRig } from './fault-rig.ts';
 
-/** For every test of the file: where it fails, what the programs said is printed. */
+/** Prints the programs' output for every failed test of the file. */
 export function reportFailures(rig: () => FaultRig | undefined): void {
   beforeEach(() => {
     onTestFailed(() => console.error(rig()?.lastLines()));
