@@ -72,13 +72,13 @@ function decideByError(wishes: Wishes, { times, nowMs }: Knowledge, entry: Error
   const remembered = heeded || nowMs - entry.since < times.originAnswerSeconds * 1000;
   if (remembered || !entry.willRetry) {
     const { code, cause, originStatus: status, originHost: host } = entry;
-    const retryAfterSeconds = leftOfRetryAfter(entry, nowMs);
+    const retryAfterSeconds = remainingRetryAfter(entry, nowMs);
     const refusal = refusalOf(url, { code, cause, status, host, retryAfterSeconds });
     if (refusal !== null) return { kind: 'answer', outcome: refusal };
   }
   // Overdue: the job that should have retried was lost, or there never was one.
   if (nowMs > entry.retryAt + times.copyingLeaseSeconds * 1000) return { kind: 'claim', overdue: entry };
-  if (isForOperators(entry.code))
+  if (needsOperator(entry.code))
     return { kind: 'answer', outcome: toOrigin(url, entry.code, 'error', entry.cause) };
   if (entry.willRetry && entry.retryAt - nowMs < remainingMs) {
     if (remainingMs <= 0) return { kind: 'answer', outcome: notNow(wishes) };
@@ -89,12 +89,12 @@ function decideByError(wishes: Wishes, { times, nowMs }: Knowledge, entry: Error
   return { kind: 'answer', outcome: toOrigin(url, reason, 'error', entry.cause) };
 }
 
-/** Failures of a copy that no further try within a request's wait can mend, since an operator has to act. */
-function isForOperators(code: string): code is 'store_missing' | 'store_key_refused' {
+/** Whether a copy failed for a reason that only an operator can fix, so that a retry within the wait is useless. */
+function needsOperator(code: string): code is 'store_missing' | 'store_key_refused' {
   return code === 'store_missing' || code === 'store_key_refused';
 }
 
-function leftOfRetryAfter({ since, originRetryAfterSeconds }: ErrorEntry, nowMs: number): number | null {
+function remainingRetryAfter({ since, originRetryAfterSeconds }: ErrorEntry, nowMs: number): number | null {
   if (originRetryAfterSeconds === undefined) return null;
   const seconds = Math.ceil((since + originRetryAfterSeconds * 1000 - nowMs) / 1000);
   return seconds > 0 ? Math.min(seconds, originRetryAfterSeconds) : null;

@@ -23,7 +23,7 @@ type StatusOptions = Pick<CacheManagerOptions, 'entries' | 'times' | 'policy' | 
   readonly markers: Pick<MarkerLists, 'knows' | 'wasStoreMissing'>;
 };
 
-type Foreseen = StatusReport['redirect'];
+type Prediction = StatusReport['redirect'];
 
 /** The full state of an object, and where a redirect would lead now. Starts no copy and changes nothing. */
 export async function reportStatus(
@@ -54,7 +54,7 @@ export async function reportStatus(
     generation: stored?.generation ?? null,
     key: stored === null ? null : copyKey(object, stored.generation),
     object: describe(stored),
-    redirect: await foresee(object, options, {
+    redirect: await predict(object, options, {
       entry: unavailable.some(({ part }) => part === 'entries') ? 'unavailable' : entry,
       stored,
       nowMs: now,
@@ -94,37 +94,37 @@ interface Found {
 }
 
 /** Predicts where a GET without preferences would be redirected, by the redirector's own decisions. */
-async function foresee(object: MirroredObject, options: StatusOptions, found: Found): Promise<Foreseen> {
+async function predict(object: MirroredObject, options: StatusOptions, found: Found): Promise<Prediction> {
   const url = new URL(object.url);
   const refusal = sourceRefusal(options.policy, url);
-  if (refusal !== null) return foreseen(refusal);
+  if (refusal !== null) return predictionOf(refusal);
   const waitMs = options.maxWaitMs ?? DEFAULT_MAX_WAIT_MS;
   const wishes: Wishes = { url, waitMs, remainingMs: waitMs, respondAsync: false, revalidate: false };
   const { entry, stored, nowMs } = found;
   if ((entry === 'unavailable' || entry === null) && options.markers.wasStoreMissing(object.id.backend))
-    return foreseen(toOrigin(url, 'store_missing'));
+    return predictionOf(toOrigin(url, 'store_missing'));
   if (entry === 'unavailable') {
     const decision = decideWithoutEntries(wishes, stored);
     return decision.kind === 'answer'
-      ? foreseen(decision.outcome)
+      ? predictionOf(decision.outcome)
       : toCopy(object, decision.copy.generation, 'the entry store does not answer; the copy is in the store');
   }
   const decision = decideByEntry(wishes, { entry, times: options.times, nowMs });
   switch (decision.kind) {
     case 'copy':
-      return foreseePresent(object, options, { entry: decision.entry, stored, wishes });
+      return predictPresent(object, options, { entry: decision.entry, stored, wishes });
     case 'wait':
       return { to: 'wait', location: null, why: decision.why };
     case 'answer':
-      return foreseen(decision.outcome);
+      return predictionOf(decision.outcome);
     case 'claim':
     case 'forget':
-      return foreseeClaim(object, stored, wishes);
+      return predictClaim(object, stored, wishes);
   }
 }
 
 /** A request that finds an entry of a purged generation drops the entry and claims the object. */
-async function foreseePresent(
+async function predictPresent(
   object: MirroredObject,
   { markers }: StatusOptions,
   {
@@ -132,26 +132,26 @@ async function foreseePresent(
     stored,
     wishes,
   }: { readonly entry: PresentEntry; readonly stored: CopyLookup | null; readonly wishes: Wishes },
-): Promise<Foreseen> {
+): Promise<Prediction> {
   const { generation } = entry;
   if (stored === null && !markers.knows(object, generation))
-    return foreseen(toOrigin(wishes.url, 'store_unavailable'));
-  if (stored !== null && stored.generation !== generation) return foreseeClaim(object, stored, wishes);
+    return predictionOf(toOrigin(wishes.url, 'store_unavailable'));
+  if (stored !== null && stored.generation !== generation) return predictClaim(object, stored, wishes);
   const gone =
     'the entry is present but the store has no copy; a request with Cache-Control: no-cache repairs it';
   return toCopy(object, generation, stored?.copy === null ? gone : 'the copy is present');
 }
 
 /** The winner of a claim looks in the store and then asks the origin, which a status report does not. */
-async function foreseeClaim(
+async function predictClaim(
   object: MirroredObject,
   stored: CopyLookup | null,
   wishes: Wishes,
-): Promise<Foreseen> {
-  if (stored === null) return foreseen(toOrigin(wishes.url, 'store_unavailable', 'error'));
+): Promise<Prediction> {
+  if (stored === null) return predictionOf(toOrigin(wishes.url, 'store_unavailable', 'error'));
   if (stored.copy !== null)
     return toCopy(object, stored.generation, 'the copy is in the store; the next request finds it');
-  if (wishes.remainingMs <= 0) return foreseen(notNow(wishes));
+  if (wishes.remainingMs <= 0) return predictionOf(notNow(wishes));
   return {
     to: 'wait',
     location: null,
@@ -159,11 +159,11 @@ async function foreseeClaim(
   };
 }
 
-async function toCopy(object: MirroredObject, generation: string, why: string): Promise<Foreseen> {
+async function toCopy(object: MirroredObject, generation: string, why: string): Promise<Prediction> {
   return { to: 'copy', location: await addressOf(object, generation), why };
 }
 
-function foreseen(outcome: RedirectOutcome): Foreseen {
+function predictionOf(outcome: RedirectOutcome): Prediction {
   switch (outcome.kind) {
     case 'present':
       return { to: 'copy', location: outcome.location, why: 'the copy is present' };

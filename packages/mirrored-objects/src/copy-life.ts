@@ -49,7 +49,7 @@ export function copyOf(
   };
 }
 
-/** Bytes that the origin sent, as the metadata of a copy says; `null` if it does not. */
+/** The number of bytes that the origin sent, from the metadata of a copy; `null` if the metadata has none. */
 export function sentLength(metadata: StoredObject['metadata']): number | null {
   const length = metadata[SENT_LENGTH_METADATA];
   return length !== undefined && /^\d{1,15}$/.test(length) ? Number(length) : null;

@@ -7,7 +7,7 @@ export const MARKER_PREFIX = 'purged/';
 /** The prefixes of copies' keys, for lifecycle rules: URLs, later generations, hashed keys. See {@link objectKey}. */
 export const COPY_PREFIXES: readonly string[] = ['http', 'g/', 'sha256/'];
 
-/** What stores need to know of the keys that this file makes. */
+/** The layout of the keys that this file makes, for stores and for their checks. */
 export const KEY_LAYOUT: KeyLayout = {
   copyPrefixes: ['http://', 'https://', 'g/', 'sha256/'],
   trialPrefix: 'g/trial-',
