@@ -268,7 +268,7 @@ export const HOSTILE_URLS: Readonly<Record<string, readonly HostileUrl[]>> = {
     ['https://artifacts.test:0/', 'zero'],
     ['https://artifacts.test:80/', 'TLS to the port of plain HTTP'],
     ['http://artifacts.test:443/', 'plain HTTP to the port of TLS'],
-    ['http://artifacts.test/', 'plain HTTP where TLS is asked for'],
+    ['http://artifacts.test/', 'plain HTTP although TLS is required'],
   ]),
   'ports that are none': rows('url_not_decodable', 'guard', [
     ['https://artifacts.test:-1/', 'a sign'],
