@@ -1,7 +1,7 @@
 import type { CallOptions, PutOptions } from '@cloud-mirror/storage-provider';
 import { StorageError } from '@cloud-mirror/storage-provider';
-import { mayRefuseHeader } from './feature-refusal.ts';
-import type { ObjectHead } from './object-head.ts';
+import { mayRefuseHeader } from './refusals.ts';
+import type { ObjectHead } from './stored-object.ts';
 import type { S3Capabilities } from './s3-capabilities.ts';
 import { withOrWithout } from './s3-capabilities.ts';
 import { isAbsent, isConflict } from './s3-error.ts';

@@ -8,19 +8,18 @@ import {
 } from '@aws-sdk/client-s3';
 import type { PutOptions, StoredObject } from '@cloud-mirror/storage-provider';
 import { StorageError } from '@cloud-mirror/storage-provider';
-import type { BodyReader } from './body-reader.ts';
-import { headObject } from './head-object.ts';
-import type { ObjectHead } from './object-head.ts';
-import { MOST_PARTS, partSize, partsAtOnce } from './part-size.ts';
+import type { BodyReader } from './upload-parts.ts';
+import { headObject } from './read-object.ts';
+import type { ObjectHead } from './stored-object.ts';
+import { MOST_PARTS, partSize, partsAtOnce } from './upload-parts.ts';
 import type { ChecksumKind } from './payload-checksum.ts';
 import { announcedChecksum, checksumOf } from './payload-checksum.ts';
 import { hasName } from './s3-error.ts';
 import type { Writing } from './writing.ts';
 import { DEFAULT_PART_BYTES } from './s3-storage-provider-options.ts';
-import { encodeHeaders } from './stored-headers.ts';
-import { toStoredObject, UPLOAD_NONCE } from './stored-object.ts';
-import { withUserMetadata } from './user-metadata.ts';
-import { inFormOf, withChecksums } from './write-form.ts';
+import { encodeHeaders, toStoredObject, UPLOAD_NONCE } from './stored-object.ts';
+import { withUserMetadata } from './stored-metadata.ts';
+import { inFormOf, withChecksums } from './writing.ts';
 
 /**
  * One object in parts. Several travel at once while the next is filled from the body; the first failure, of a part or of

@@ -1,10 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FirstTry, SdkRequest } from '@cloud-mirror/aws';
 import { answered, CallsBesideSdk, learnAddresses, NOT_SENT, unclear } from '@cloud-mirror/aws';
-import type { BucketEndpoint, BucketEndpoints } from './bucket-endpoint.ts';
-import { objectPath } from './bucket-endpoint.ts';
-import type { ObjectHead } from './object-head.ts';
-import { SignedAddresses } from './s3-address.ts';
+import type { BucketEndpoint, BucketEndpoints } from './s3-address.ts';
+import { objectPath, SignedAddresses } from './s3-address.ts';
+import type { ObjectHead } from './stored-object.ts';
 import type { S3Calls } from './s3-calls.ts';
 
 /** As for requests of the SDK. */

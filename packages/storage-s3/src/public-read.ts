@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { DeleteObjectCommand, ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3';
 import type { PublicRead, PublicReadOptions, KeyLayout } from '@cloud-mirror/storage-provider';
 import { StorageError } from '@cloud-mirror/storage-provider';
-import { headObject } from './head-object.ts';
+import { headObject } from './read-object.ts';
 import type { ChecksumKind } from './payload-checksum.ts';
 import { checksumOf } from './payload-checksum.ts';
 import type { PublicAddresses } from './s3-address.ts';

@@ -16,8 +16,7 @@ import {
   DEFAULT_REQUEST_TIMEOUT_MS,
   DEFAULT_RETRY_DELAY_MS,
 } from './s3-storage-provider-options.ts';
-import { slicePayloads } from './sliced-payload.ts';
-import { WireOptionsByInput } from './wire-options.ts';
+import { leavePayloadUnsigned, slicePayloads, WireOptionsByInput } from './sdk-middleware.ts';
 
 export interface S3CallOptions {
   /** Names the call in errors: `PUT of an object`. */
@@ -225,16 +224,4 @@ function clientConfig(options: S3StorageProviderOptions): S3ClientConfig {
     // Costs a round trip for each part and, in the SDK, a connection of its own.
     expectContinueHeader: false,
   };
-}
-
-/** TLS keeps bodies from being changed and the checksum from being damaged: signing their SHA-256 would hash them twice. */
-function leavePayloadUnsigned(client: S3Client): void {
-  client.middlewareStack.add(
-    (next) => (args) => {
-      const request = args.request as { headers: Record<string, string>; body?: unknown };
-      if (request.body instanceof Uint8Array) request.headers['x-amz-content-sha256'] = 'UNSIGNED-PAYLOAD';
-      return next(args);
-    },
-    { step: 'build', name: 'leavePayloadUnsigned' },
-  );
 }

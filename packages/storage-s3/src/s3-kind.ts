@@ -1,9 +1,8 @@
 import type { StoreKind } from '@cloud-mirror/storage-provider';
-import { s3Faults } from './s3-rules.ts';
+import { s3Faults, signedLifeWarnings } from './s3-rules.ts';
 import type { S3Region, S3Service } from './s3-schema.ts';
 import { s3ServiceSchema } from './s3-schema.ts';
 import type { S3StorageProviderOptions } from './s3-storage-provider-options.ts';
-import { signedLifeWarnings } from './s3-warnings.ts';
 
 /** Kind `s3`: buckets of AWS, and of stores that speak its protocol. */
 export const S3_KIND = {

@@ -1,17 +1,14 @@
 import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { interruptible } from '@cloud-mirror/storage-provider';
 import type { PutOptions, StoredObject } from '@cloud-mirror/storage-provider';
-import { BodyReader } from './body-reader.ts';
+import { BodyReader, partSize } from './upload-parts.ts';
 import type { WriteCondition } from './conditional-writes.ts';
 import { MultipartUpload } from './multipart-upload.ts';
-import { partSize } from './part-size.ts';
 import { checksumOf } from './payload-checksum.ts';
-import { encodeHeaders } from './stored-headers.ts';
-import { parseExpiration } from './stored-object.ts';
-import { withUserMetadata } from './user-metadata.ts';
-import type { WriteForm } from './write-form.ts';
-import { inFormOf } from './write-form.ts';
-import type { Writing } from './writing.ts';
+import { encodeHeaders, parseExpiration } from './stored-object.ts';
+import { withUserMetadata } from './stored-metadata.ts';
+import type { WriteForm, Writing } from './writing.ts';
+import { inFormOf } from './writing.ts';
 
 /** Sends a body: as one request where it fits into a part, so that its digest is known before, in parts otherwise. */
 export async function putObject(

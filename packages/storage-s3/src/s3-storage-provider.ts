@@ -24,19 +24,21 @@ import type {
   TrialOptions,
 } from '@cloud-mirror/storage-provider';
 import { StorageError } from '@cloud-mirror/storage-provider';
-import { BucketEndpoints } from './bucket-endpoint.ts';
-import { checkBucket, prepareBucket } from './bucket-preparation.ts';
-import { prepareLifecycle, readLifecycleSupport } from './bucket-lifecycle.ts';
-import { CapabilityRecord, RECORD_KEY, RECORD_METADATA, recordOf } from './capability-record.ts';
+import { BucketEndpoints, PublicAddresses, SignedAddresses } from './s3-address.ts';
+import { checkBucket, prepareBucket, prepareLifecycle, readLifecycleSupport } from './bucket.ts';
+import {
+  CapabilityRecord,
+  RECORD_KEY,
+  RECORD_METADATA,
+  recordOf,
+  S3Capabilities,
+} from './s3-capabilities.ts';
 import { tryOut } from './capability-trials.ts';
-import { headObject } from './head-object.ts';
-import { explainKeyRefusal } from './key-refusals.ts';
+import { headObject, openObject } from './read-object.ts';
+import { explainKeyRefusal } from './refusals.ts';
 import { endOldUploads, listObjects } from './list-objects.ts';
-import { openObject } from './open-object.ts';
 import { checkPublicRead } from './public-read.ts';
-import { PublicAddresses, SignedAddresses } from './s3-address.ts';
 import { S3Calls } from './s3-calls.ts';
-import { S3Capabilities } from './s3-capabilities.ts';
 import { isAbsent } from './s3-error.ts';
 import type { Writing } from './writing.ts';
 import { putObject } from './s3-put.ts';

@@ -1,13 +1,16 @@
 import { ConditionalWrites } from './conditional-writes.ts';
-import { headObject } from './head-object.ts';
-import { PartBuffers } from './part-buffers.ts';
+import type { ObjectCallsBesideSdk } from './object-calls-beside-sdk.ts';
 import type { ChecksumKind } from './payload-checksum.ts';
 import { PutVerification } from './put-verification.ts';
+import { headObject } from './read-object.ts';
+import { mayRefuseHeader, mayRefuseMetadata } from './refusals.ts';
 import type { S3Calls } from './s3-calls.ts';
 import type { S3Capabilities } from './s3-capabilities.ts';
+import { withOrWithout } from './s3-capabilities.ts';
 import type { S3StorageProviderOptions } from './s3-storage-provider-options.ts';
 import { DEFAULT_PART_BYTES, DEFAULT_PARTS_IN_FLIGHT } from './s3-storage-provider-options.ts';
-import type { ObjectCallsBesideSdk } from './object-calls-beside-sdk.ts';
+import { encodeMetadata, hasLongValues } from './stored-metadata.ts';
+import { PartBuffers } from './upload-parts.ts';
 
 /** What all writes of one provider share. */
 export interface Writing {
@@ -39,4 +42,42 @@ export function createWriting(
     buffers: new PartBuffers(partBytes, partsInFlight + 1),
     verification: new PutVerification(calls),
   };
+}
+
+/** What a request that begins an object may say, depending on what the store takes. */
+export interface WriteForm {
+  readonly checksums: ChecksumKind;
+  readonly metadata: Record<string, string>;
+}
+
+/** Sends a request in the fullest form that the store takes, so far as is known; see {@link withOrWithout}. */
+export function inFormOf<T>(
+  { capabilities, checksums }: Pick<Writing, 'capabilities' | 'checksums'>,
+  metadata: Readonly<Record<string, string>>,
+  send: (form: WriteForm) => Promise<T>,
+): Promise<T> {
+  const withMetadata = (kind: ChecksumKind): Promise<T> =>
+    hasLongValues(metadata)
+      ? withOrWithout(
+          capabilities,
+          'longMetadata',
+          (longValues) => send({ checksums: kind, metadata: encodeMetadata(metadata, { longValues }) }),
+          mayRefuseMetadata,
+        )
+      : send({ checksums: kind, metadata: encodeMetadata(metadata) });
+  return withChecksums({ capabilities, checksums }, withMetadata);
+}
+
+/** Sends a request with the checksum that is configured, or with Content-MD5 where the store refuses other headers. */
+export function withChecksums<T>(
+  { capabilities, checksums }: Pick<Writing, 'capabilities' | 'checksums'>,
+  send: (kind: ChecksumKind) => Promise<T>,
+): Promise<T> {
+  if (checksums === 'when_required') return send(checksums);
+  return withOrWithout(
+    capabilities,
+    'checksumHeaders',
+    (taken) => send(taken ? checksums : 'when_required'),
+    mayRefuseHeader,
+  );
 }

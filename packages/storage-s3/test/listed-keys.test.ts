@@ -1,5 +1,5 @@
 import { expect, it, describe } from 'vitest';
-import { ListedKeys } from '../src/listed-keys.ts';
+import { ListedKeys } from '../src/list-objects.ts';
 
 const KEYS: readonly string[] = [
   'https://o.example.com/a b+c%20d%2Fe',

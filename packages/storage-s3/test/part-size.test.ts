@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { MOST_PARTS, partsAtOnce, partSize } from '../src/part-size.ts';
+import { MOST_PARTS, partsAtOnce, partSize } from '../src/upload-parts.ts';
 
 const MIB = 1024 * 1024;
 const LARGEST_OBJECT = 5 * 1024 * 1024 * MIB;

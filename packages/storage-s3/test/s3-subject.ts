@@ -10,7 +10,7 @@ import type { ContractSubject } from '@cloud-mirror/storage-provider/contract';
 import type { S3StorageProviderOptions } from '../src/adapter.ts';
 import type { StoreCapabilities } from '@cloud-mirror/storage-provider';
 import { S3StorageProvider } from '../src/adapter.ts';
-import { ListedKeys } from '../src/listed-keys.ts';
+import { ListedKeys } from '../src/list-objects.ts';
 import { KEY_LAYOUT } from './key-layout.ts';
 
 export interface S3Server {

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { expect, it } from 'vitest';
-import { slicePayloads } from '../src/sliced-payload.ts';
+import { slicePayloads } from '../src/sdk-middleware.ts';
 
 it.each([0, 17, 128 * 1024, 128 * 1024 + 1, 3_000_017])(
   'a payload of %i bytes arrives whole and with its length, at each try',

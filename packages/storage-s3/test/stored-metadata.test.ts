@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { encodeHeaders } from '../src/stored-headers.ts';
+import { encodeHeaders } from '../src/stored-object.ts';
 import { decodeMetadata, encodeMetadata } from '../src/stored-metadata.ts';
 
 const name = fc.stringMatching(/^[a-z][a-z0-9-]{0,20}$/);

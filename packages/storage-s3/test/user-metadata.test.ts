@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
-import { decodeMetadata } from '../src/stored-metadata.ts';
-import { withUserMetadata } from '../src/user-metadata.ts';
+import { decodeMetadata, withUserMetadata } from '../src/stored-metadata.ts';
 
 const own = { sha256: 'a'.repeat(64), 'upstream-url': 'u'.repeat(1_000) };
 
