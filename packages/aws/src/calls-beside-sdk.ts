@@ -8,10 +8,10 @@ import { plainRequest } from './plain-request.ts';
 import type { PlainTry } from './plain-try.ts';
 import { NOT_SENT, unclear } from './plain-try.ts';
 
-/** How long a service that answers the SDK's calls and not these is left to the SDK, in milliseconds. */
-const REST_MS = 60_000;
+/** For how long all calls go through the SDK after it got an answer that a direct call did not get, in milliseconds. */
+const SDK_ONLY_MS = 60_000;
 
-/** What the SDK builds for the wire. */
+/** The parts used here of a request that the SDK builds. */
 export interface SdkRequest {
   readonly protocol: string;
   readonly hostname: string;
@@ -20,12 +20,12 @@ export interface SdkRequest {
   readonly query?: Readonly<Record<string, unknown>>;
 }
 
-/** What is used of a client of the SDK. */
+/** The parts used here of an SDK client. */
 export interface SdkClient {
   readonly config: {
     readonly credentials: () => Promise<AwsCredentialIdentity>;
     readonly sha256: ConstructorParameters<typeof SignatureV4>[0]['sha256'];
-    /** Of the service's clock from this machine's, in milliseconds. */
+    /** Offset of the service's clock from this machine's, in milliseconds. */
     readonly systemClockOffset: number;
   };
 }
@@ -33,64 +33,64 @@ export interface SdkClient {
 export interface CallsBesideSdkOptions {
   readonly client: SdkClient;
   readonly credentials: RenewableCredentials;
-  /** The client's, whose connections are shared. */
+  /** The agents of the SDK client, so that direct calls share its connections. */
   readonly agents: readonly [HttpAgent, HttpsAgent];
   readonly connectTimeoutMs: number;
-  /** How requests are signed in their headers; a function where the region is not known yet. */
+  /** How requests are signed in their headers. `region` is a function if the region is not known yet. */
   readonly signing: {
     readonly service: string;
     readonly region: string | (() => Promise<string>);
-    /** S3 alone signs paths as they are sent. */
+    /** False for S3, which alone signs paths without a second percent-encoding. */
     readonly uriEscapePath?: boolean;
     /** Whether the header `x-amz-content-sha256` is sent. */
     readonly applyChecksum?: boolean;
   };
 }
 
-/** The first try of one call, which the SDK repeats where it is not answered. */
+/** The first try of one call. If it gets no answer that is understood, the caller repeats the call with the SDK. */
 export interface FirstTry<Answer> {
-  /** Throws only what `signal` was aborted for. */
+  /** Throws only the reason of `signal`. */
   readonly send: (signal: AbortSignal) => Promise<PlainTry<Answer>>;
-  /** To be called where the SDK then had an answer. */
+  /** The caller calls this if the SDK then got an answer. */
   readonly settledBySdk: () => void;
 }
 
 /**
- * Calls to an AWS service without the SDK, whose middleware takes more processor time than everything else about a small
- * call. These calls understand plain answers only. Whatever else happens is left to the SDK, with its errors, retries and
- * correction of clocks: it sends the same call again. So they are not for what must not be sent twice.
+ * Direct calls to an AWS service, without the SDK: its middleware takes most of the processor time of a small call.
+ * Direct calls understand only plain answers. In all other cases the SDK sends the same call again, with its errors,
+ * retries and clock correction. So do not use direct calls for requests that must not be sent twice.
  *
- * Where the SDK has an answer and a call without it had none, the service is left to the SDK for a minute.
+ * If the SDK gets an answer where a direct call got none, all calls go through the SDK for a minute.
  */
 export class CallsBesideSdk {
   readonly #options: CallsBesideSdkOptions;
   #signer: SignatureV4 | null = null;
   /** By `performance.now()`. */
-  #restsUntilMs = -Infinity;
+  #sdkOnlyUntilMs = -Infinity;
 
   constructor(options: CallsBesideSdkOptions) {
     this.#options = options;
   }
 
-  /** Whether calls are left to the SDK for now. */
-  get isResting(): boolean {
-    return performance.now() < this.#restsUntilMs;
+  /** Whether all calls go through the SDK for now. */
+  get isSdkOnly(): boolean {
+    return performance.now() < this.#sdkOnlyUntilMs;
   }
 
-  /** @param ask makes the call; what it throws counts as unclear */
+  /** @param ask makes the call; an error that it throws counts as an unclear answer */
   begin<Answer>(ask: (signal: AbortSignal) => Promise<PlainTry<Answer>>): FirstTry<Answer> {
     const { credentials } = this.#options;
     let settle = (): void => undefined;
     return {
       send: async (signal) => {
-        if (this.isResting) return NOT_SENT;
+        if (this.isSdkOnly) return NOT_SENT;
         const used = credentials.current;
         const tried = await attempt(ask, signal);
-        // A service that asks for a pause has understood the call, and one that has taken other credentials since may
-        // have refused no more than those.
+        // A service that answers 429 or 5xx has understood the call. If the credentials changed since, the service may
+        // have refused only the old ones.
         if (tried.kind === 'unclear' && !tried.pause)
           settle = () => {
-            if (credentials.current === used) this.#restsUntilMs = performance.now() + REST_MS;
+            if (credentials.current === used) this.#sdkOnlyUntilMs = performance.now() + SDK_ONLY_MS;
           };
         return tried;
       },
@@ -98,13 +98,13 @@ export class CallsBesideSdk {
     };
   }
 
-  /** Sends a request as it is: its path carries the signature. */
+  /** Sends a request unchanged: its path carries the signature. */
   send(request: PlainRequest): Promise<PlainAnswer> {
     const { agents, connectTimeoutMs } = this.#options;
     return plainRequest(agents, connectTimeoutMs, request);
   }
 
-  /** Sends a request that is signed in its headers, by the clock of the service. */
+  /** Signs a request in its headers, with the time of the service's clock, and sends it. */
   async sendSigned(request: Required<PlainRequest>): Promise<PlainAnswer> {
     const { base, path, method, headers, body, signal } = request;
     const { protocol, hostname, port } = base;
@@ -137,8 +137,8 @@ async function attempt<Answer>(
 }
 
 /**
- * Shows `learn` each request that the SDK builds, before it is signed: where the SDK sends a call may depend on environment,
- * profile and input, so calls without it go only where one of its own went.
+ * Calls `learn` with each request that the SDK builds, before it is signed. The address of a call may depend on the
+ * environment, the profile and the input, so direct calls go only to addresses that the SDK has used itself.
  */
 export function learnAddresses(
   client: { readonly middlewareStack: { add(middleware: never, options: never): void } },

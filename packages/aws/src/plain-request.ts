@@ -3,13 +3,13 @@ import type { Agent as HttpAgent, IncomingHttpHeaders } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { Agent as HttpsAgent } from 'node:https';
 
-/** Longest body of an answer: SQS gives ten messages of 1 MiB together. */
+/** Maximum size of an answer's body. SQS may return ten messages of 1 MiB in one answer. */
 const MOST_BODY_BYTES = 16 * 1024 * 1024;
 
 export interface PlainRequest {
-  /** Scheme and host of it. */
+  /** Gives the scheme, host and TCP port. */
   readonly base: URL;
-  /** With its query. Sent as it is: another form of it, as URLs are brought into, would not be what was signed. */
+  /** Includes the query. Sent unchanged: a path that the URL parser normalized would not match the signature. */
   readonly path: string;
   readonly method: 'HEAD' | 'PUT' | 'POST';
   readonly headers?: Readonly<Record<string, string>>;
@@ -24,8 +24,8 @@ export interface PlainAnswer {
 }
 
 /**
- * The whole of an answer. Rejects where there is none, or `signal` is aborted before its end: an answer that stalls in the
- * middle would hold its connection for good.
+ * Sends a request and reads its whole answer. Rejects if there is no complete answer, or if `signal` is aborted before
+ * its end: an answer that stalls would hold its connection forever.
  */
 export function plainRequest(
   [httpAgent, httpsAgent]: readonly [HttpAgent, HttpsAgent],
@@ -34,7 +34,7 @@ export function plainRequest(
 ): Promise<PlainAnswer> {
   const { promise, resolve, reject } = Promise.withResolvers<PlainAnswer>();
   const { protocol, hostname, port } = base;
-  // URLs have IPv6 addresses in brackets, which no resolver takes.
+  // A URL has brackets around an IPv6 address, which node:http does not accept.
   const host = hostname.replace(/^\[(.*)\]$/, '$1');
   const options = { host, port, path, method, signal, ...(headers !== undefined && { headers }) };
   const request =
@@ -47,20 +47,20 @@ export function plainRequest(
     response.on('data', (chunk: Buffer) => {
       chunks.push(chunk);
       bytes += chunk.length;
-      if (bytes > MOST_BODY_BYTES) response.destroy(new Error('the answer is too long'));
+      if (bytes > MOST_BODY_BYTES) response.destroy(new Error(`the answer is longer than ${MOST_BODY_BYTES} bytes`));
     });
     response.on('error', reject);
-    // The connection is free only once the answer was read.
+    // Only a fully read answer frees its connection for the next request.
     response.once('end', () => {
       const { statusCode, headers: received, complete } = response;
-      if (!complete) return reject(new Error('the answer was cut'));
+      if (!complete) return reject(new Error('the connection closed before the end of the answer'));
       resolve({ statusCode, headers: received, body: Buffer.concat(chunks).toString() });
     });
   });
   request.on('error', reject);
   request.once('socket', (socket) => {
     if (!socket.connecting) return;
-    const timer = setTimeout(() => socket.destroy(new Error('no connection')), connectTimeoutMs);
+    const timer = setTimeout(() => socket.destroy(new Error(`no connection within ${connectTimeoutMs} ms`)), connectTimeoutMs);
     const end = (): void => clearTimeout(timer);
     socket.once('connect', end).once('close', end);
   });

@@ -1,35 +1,35 @@
 import { createHmac, hash } from 'node:crypto';
 
-/** What signs; as the SDK's own providers of credentials give it. */
+/** Credentials as the SDK's credential providers return them. */
 export interface SigningCredentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
   readonly sessionToken?: string | undefined;
 }
 
-/** What is signed. Whoever follows the address is bound to its method, path and query, the host, and `headers`. */
+/** The address to sign. The signature covers the method, the path, the query, the host and `headers`. */
 export interface UnsignedAddress {
   readonly method: 'GET' | 'HEAD' | 'PUT' | 'DELETE' | 'POST';
-  /** With its port where that is not the scheme's own. */
+  /** Includes the TCP port unless it is the default of the scheme. */
   readonly host: string;
-  /** Percent-encoded, segment by segment. */
+  /** Each segment is percent-encoded. */
   readonly path: string;
-  /** How long the address works from `date`. */
+  /** For how long the address is valid from `date`. */
   readonly seconds: number;
   /** Sub-resources and other parameters, not encoded: `{ uploadId: 'x', partNumber: '1' }`, `{ uploads: '' }`. */
   readonly query?: Readonly<Record<string, string>> | undefined;
-  /** Headers that have to be sent with just these values, beside `host`. Names in lower case. */
+  /** Headers, besides `host`, that a request must send with exactly these values. Names are in lower case. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
 interface Unsigned {
-  /** Since 1970. */
+  /** Seconds since 1970. */
   readonly second: number;
-  /** Life of the address. */
+  /** For how long the address is valid. */
   readonly seconds: number;
-  /** The very ones: providers give new ones when they change. */
+  /** Compared by identity: a provider returns a new object when the credentials change. */
   readonly credentials: SigningCredentials;
-  /** All parameters but `X-Amz-SignedHeaders`. */
+  /** All parameters except `X-Amz-SignedHeaders`. */
   readonly query: string;
   readonly time: string;
   readonly scope: string;
@@ -39,13 +39,13 @@ interface Unsigned {
 const ALGORITHM = 'AWS4-HMAC-SHA256';
 
 /**
- * Query parameters that sign an address of S3, AWS Signature Version 4:
- * https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html. The SDK's presigner gives the same ones in
- * five times the time, which on the path of every redirect was more than all else.
+ * Signs S3 addresses in their query, with AWS Signature Version 4:
+ * https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html. The SDK's presigner returns the same
+ * parameters but takes five times as long, which dominated the time of a redirect.
  */
 export class Presigner {
   readonly #region: string;
-  /** Signing keys hold for a day, a region and a secret. */
+  /** A signing key is valid for one day, region and secret. */
   #key: { readonly day: string; readonly secret: string; readonly hmac: HmacSha256 } | null = null;
   #last: Unsigned | null = null;
 
@@ -53,7 +53,7 @@ export class Presigner {
     this.#region = region;
   }
 
-  /** The query, without its `?`. It includes `query` of the address. */
+  /** @returns the complete query without its `?`, including `query` of the address */
   sign(
     { method, host, path, seconds, query: own = {}, headers = {} }: UnsignedAddress,
     credentials: SigningCredentials,
@@ -68,7 +68,7 @@ export class Presigner {
     return `${query}&X-Amz-Signature=${signature}`;
   }
 
-  /** What all addresses that are signed in one second for the same time have in common. */
+  /** The inputs shared by all addresses that are signed in the same second, with the same credentials and validity. */
   #unsigned(credentials: SigningCredentials, date: Date, seconds: number): Unsigned {
     const second = Math.floor(date.getTime() / 1000);
     const last = this.#last;
@@ -77,7 +77,7 @@ export class Presigner {
     const time = new Date(second * 1000).toISOString().replace(/[-:]|\.\d+/g, '');
     const day = time.slice(0, 8);
     const scope = `${day}/${this.#region}/s3/aws4_request`;
-    // In the order of their names, which is the one that is signed.
+    // The signature requires parameters sorted by name.
     const query = [
       `X-Amz-Algorithm=${ALGORITHM}`,
       'X-Amz-Content-Sha256=UNSIGNED-PAYLOAD',
@@ -101,7 +101,7 @@ export class Presigner {
   }
 }
 
-/** All parameters in the order of their names, which is the one that is signed. */
+/** All parameters, sorted by name as the signature requires. */
 function withOwn(
   common: string,
   own: Readonly<Record<string, string>>,
@@ -135,12 +135,12 @@ const BLOCK_BYTES = 64;
 const DIGEST_BYTES = 32;
 
 /**
- * HMAC-SHA-256 (RFC 2104) with a key of at most a block, by two plain digests: `createHmac` sets up the key anew for each
- * text, which takes six times as long.
+ * HMAC-SHA-256 (RFC 2104) from two plain digests, for a key of at most one block. `createHmac` prepares the key again
+ * for each text, which takes six times as long.
  */
 class HmacSha256 {
   readonly #inner = Buffer.alloc(BLOCK_BYTES, 0x36);
-  /** With room for the inner digest. */
+  /** Has space for the inner digest at its end. */
   readonly #outer = Buffer.alloc(BLOCK_BYTES + DIGEST_BYTES, 0x5c);
 
   constructor(key: Buffer) {
@@ -151,14 +151,14 @@ class HmacSha256 {
   }
 
   hex(text: string): string {
-    // As text: to get a buffer takes a microsecond more, since it is memory of its own outside of V8's heap.
+    // A digest as text saves a microsecond: a Buffer's memory is allocated outside the V8 heap.
     const inner = hash('sha256', Buffer.concat([this.#inner, Buffer.from(text)]));
     this.#outer.write(inner, BLOCK_BYTES, 'hex');
     return hash('sha256', this.#outer);
   }
 }
 
-/** For a path segment or a query. S3 wants the characters encoded as well that encodeURIComponent leaves: `!'()*`. */
+/** Encodes a path segment or query value. S3 also requires `!'()*` encoded, which encodeURIComponent leaves. */
 export function encodeText(text: string): string {
   return encodeURIComponent(text).replace(
     /[!'()*]/g,

@@ -20,25 +20,26 @@ const SOURCES: readonly (readonly [string, CredentialsSource, string, string])[]
 ];
 
 describe.each(SOURCES)('%s', (_name, source, profile, old) => {
-  test('is loaded anew from a rewritten file after a refusal', async () => {
+  test('is reloaded from a rewritten file after a refusal', async () => {
     const credentials = new RenewableCredentials(source);
     expect(await keyOf(credentials)).toBe(old);
     const refused = credentials.current;
     await file.write(profileText(profile, 'new'));
     expect(await credentials.renew(refused)).toBe(true);
     expect(await keyOf(credentials)).toBe('new');
-    // Another request that was signed with the old ones, and is answered now.
+    // A second request that was signed with the old credentials is refused later.
     expect(await credentials.renew(refused)).toBe(true);
   });
 
-  test('is noticed in a rewritten file without any refusal: addresses are signed without an answer', async () => {
+  // Signing an address gets no answer from AWS, so there may never be a refusal.
+  test('is reloaded from a rewritten file without a refusal', async () => {
     const credentials = new RenewableCredentials(source);
     await credentials.provider();
     await file.write(profileText(profile, 'new'));
     await expect.poll(() => keyOf(credentials), { timeout: 20_000 }).toBe('new');
   });
 
-  test('stays where the file has nothing new, or nothing at all', async () => {
+  test('stays the same if the file has no new credentials or cannot be parsed', async () => {
     const credentials = new RenewableCredentials(source);
     const used = await credentials.provider();
     expect(await credentials.renew(used)).toBe(false);
@@ -48,20 +49,20 @@ describe.each(SOURCES)('%s', (_name, source, profile, old) => {
   });
 });
 
-test('a profile that is not there is an error, not the role of the machine', async () => {
+test('a missing profile is an error and does not fall back to the role of the machine', async () => {
   const credentials = new RenewableCredentials({ profile: 'absent' });
   await expect(credentials.provider()).rejects.toMatchObject({ name: 'CredentialsProviderError' });
   await file.write(profileText('absent', 'late'));
   expect(await keyOf(credentials)).toBe('late');
 });
 
-test('credentials that are given cannot be loaded anew', async () => {
+test('literal credentials are never reloaded', async () => {
   const credentials = new RenewableCredentials({ accessKeyId: 'id', secretAccessKey: 'secret' });
   expect(await credentials.renew(await credentials.provider())).toBe(false);
   expect(await keyOf(credentials)).toBe('id');
 });
 
-test('an unclear refusal does not load again and again', async () => {
+test('repeated unclear refusals cause one reload', async () => {
   const credentials = new RenewableCredentials('chain');
   const used = await credentials.provider();
   expect(await credentials.renew(used, 'unclear')).toBe(false);

@@ -1,15 +1,15 @@
 /** Delays in one unit of the caller's choice: milliseconds or seconds. */
 export interface BackoffLimits {
-  /** The whole delay after the first failure. */
+  /** The delay after the first failure, before jitter. */
   readonly first: number;
   readonly longest: number;
 }
 
 /**
- * Exponential back-off with jitter: the delay doubles with each failure in a row, up to `longest`, and {@link jittered}
- * shortens it at random. Which errors are worth another try is for the caller to know.
+ * Exponential back-off with jitter. The delay doubles with each consecutive failure, up to `longest`, and
+ * {@link jittered} shortens it at random. The caller decides which errors to retry.
  *
- * @param failures number of failures before the one that has just happened: 0 at first
+ * @param failures number of failures before the latest one: 0 after the first failure
  * @returns the delay, in the unit of `limits`
  */
 export function backoff(
@@ -20,10 +20,10 @@ export function backoff(
   return jittered(Math.min(longest, first * 2 ** Math.min(failures, MOST_DOUBLINGS)), random);
 }
 
-/** More than any limit needs; beyond it a product could become infinite. */
+/** More doublings than any limit needs. Without this bound, the product could overflow to Infinity. */
 const MOST_DOUBLINGS = 30;
 
-/** Between half of `delay` and the whole of it, so that clients that failed together do not come back together. */
+/** Equal jitter: a random delay from half of `delay` to all of it, so that clients do not retry in lockstep. */
 export function jittered(delay: number, random: () => number = Math.random): number {
   return delay * (0.5 + random() / 2);
 }

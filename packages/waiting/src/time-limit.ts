@@ -1,7 +1,7 @@
 /**
- * A signal that is aborted after a time, or with other signals. Its timer and listeners end with the block that uses it.
- * One controller serves all of them: composite signals and `AbortSignal.timeout` stay in memory after their call until
- * they are collected, which is most of what a call costs when there are thousands a second.
+ * A signal that is aborted after a time limit, or when another signal is. Disposal clears its timer and listeners.
+ * One controller serves all sources: the signals of `AbortSignal.any` and `AbortSignal.timeout` stay in memory until
+ * garbage collection, which dominates the cost of a call at thousands of calls a second.
  */
 export class TimeLimit implements Disposable {
   readonly #controller = new AbortController();
@@ -10,7 +10,7 @@ export class TimeLimit implements Disposable {
   #timer: NodeJS.Timeout;
   #timedOut = false;
 
-  /** @param reason what the signal is aborted with when the time is over */
+  /** @param reason creates the abort reason for when the time is over */
   constructor(limitMs: number, reason: () => Error) {
     this.#reason = reason;
     this.#timer = setTimeout(() => {
@@ -28,12 +28,12 @@ export class TimeLimit implements Disposable {
     return this.#timedOut;
   }
 
-  /** Aborts with `signal`, for its reason. */
+  /** Aborts when `signal` does, with its reason. */
   endOn(signal: AbortSignal | undefined): void {
     this.#follow(signal, () => this.#controller.abort(signal?.reason));
   }
 
-  /** Once `signal` is aborted only `graceMs` are left, and its reason is the one given. */
+  /** Once `signal` is aborted, leaves a grace period of `graceMs`, then aborts with the reason of `signal`. */
   shortenOn(signal: AbortSignal | undefined, graceMs: number): void {
     this.#follow(signal, () => {
       clearTimeout(this.#timer);
@@ -56,7 +56,7 @@ export class TimeLimit implements Disposable {
 
 /**
  * Waits for `work`, but rejects with the reason of `signal` as soon as it is aborted, even if `work` ignores the signal.
- * A later rejection of `work` is ignored then.
+ * After that, a rejection of `work` is ignored.
  */
 export async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   const aborted = Promise.withResolvers<never>();
@@ -72,7 +72,7 @@ export async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promi
 
 export interface RunLimits {
   readonly limitMs: number;
-  /** What the call rejects with when its time is over. */
+  /** Creates the error with which the call rejects when its time is over. */
   readonly reason: () => Error;
   /** Signals that end the call earlier, each with its own reason. */
   readonly signals?: readonly (AbortSignal | undefined)[] | undefined;
@@ -80,7 +80,7 @@ export interface RunLimits {
 
 /**
  * Runs `work` within a time limit. Rejects when the time is over or a signal is aborted, even if `work` ignores the
- * signal that it is given. Where a signal is aborted already, `work` is not begun.
+ * signal that it receives. If a signal is already aborted, `work` does not start.
  */
 export async function runWithin<T>(
   { limitMs, reason, signals = [] }: RunLimits,

@@ -3,7 +3,7 @@ import { backoff, jittered } from '../src/backoff.ts';
 
 const LIMITS = { first: 50, longest: 2_000 };
 
-describe('the delay before another try', () => {
+describe('the delay before a retry', () => {
   test.each([
     [0, 25, 50],
     [1, 50, 100],

@@ -23,9 +23,9 @@ test.each([0, -5])('does not wait at all for %d ms', async (limitMs) => {
 test('returns the late value when the signal is aborted, before or during the wait', async () => {
   const before = AbortSignal.abort();
   expect(await settleWithin(NEVER, LONG_MS, 'late', before)).toBe('late');
-  const meanwhile = new AbortController();
-  const waiting = settleWithin(NEVER, LONG_MS, 'late', meanwhile.signal);
-  meanwhile.abort();
+  const during = new AbortController();
+  const waiting = settleWithin(NEVER, LONG_MS, 'late', during.signal);
+  during.abort();
   expect(await waiting).toBe('late');
 });
 

@@ -11,7 +11,7 @@ function aborted(signal: AbortSignal): Promise<void> {
 }
 
 describe('TimeLimit', () => {
-  test('aborts for its reason when the time is over', async () => {
+  test('aborts with its reason when the time is over', async () => {
     using limit = new TimeLimit(1, late);
     await aborted(limit.signal);
     expect(limit.signal.reason).toEqual(late());
@@ -29,7 +29,7 @@ describe('TimeLimit', () => {
     expect(limit.timedOut).toBe(false);
   });
 
-  test('leaves a grace after a signal, whose reason it takes', async () => {
+  test('aborts a grace period after a signal, with the reason of that signal', async () => {
     const controller = new AbortController();
     const reason = new Error('gone');
     using limit = new TimeLimit(LONG_MS, late);
@@ -70,7 +70,7 @@ describe('orAborted', () => {
 });
 
 describe('runWithin', () => {
-  test('gives what the work gives', async () => {
+  test('returns what the work returns', async () => {
     expect(await runWithin({ limitMs: LONG_MS, reason: late }, () => Promise.resolve(1))).toBe(1);
   });
 
@@ -78,7 +78,7 @@ describe('runWithin', () => {
     await expect(runWithin({ limitMs: 1, reason: late }, () => NEVER)).rejects.toThrow('late');
   });
 
-  test('does not begin once a signal is aborted', async () => {
+  test('does not start the work if a signal is already aborted', async () => {
     let begun = false;
     const work = (): Promise<void> => {
       begun = true;
@@ -91,7 +91,7 @@ describe('runWithin', () => {
 });
 
 describe('pause', () => {
-  test('ends after its time', async () => {
+  test('ends when its time is over', async () => {
     await expect(pause(1, new AbortController().signal)).resolves.toBeUndefined();
   });
 

@@ -2,7 +2,7 @@ import { fromIni } from '@aws-sdk/credential-provider-ini';
 import { defaultProvider } from '@aws-sdk/credential-provider-node';
 import type { AwsCredentialIdentity } from '@smithy/types';
 
-/** Where credentials come from: given as they are, a profile of the shared files, or the SDK's own chain. */
+/** The source of credentials: literal keys, a profile of the shared files, or the SDK's default credential chain. */
 export type CredentialsSource =
   | {
       readonly accessKeyId: string;
@@ -13,12 +13,12 @@ export type CredentialsSource =
   | { readonly profile: string }
   | 'chain';
 
-/** Loads credentials without any cache of its own. `options` are what the SDK tells a provider of its client. */
+/** Loads credentials without a cache. `options` are the client settings that the SDK passes to a provider. */
 export type LoadCredentials = (options: Record<string, unknown>) => Promise<AwsCredentialIdentity>;
 
 /**
- * The SDK keeps the contents of the shared files for the life of the process, and static credentials as well. Both are
- * told here not to.
+ * By default, the SDK caches the contents of the shared files, and static credentials, for the life of the process.
+ * `ignoreCache` and `forceRefresh` disable both caches.
  */
 export function loaderOf(source: Exclude<CredentialsSource, { accessKeyId: string }>): LoadCredentials {
   const uncached = { ignoreCache: true };

@@ -1,6 +1,6 @@
 /**
- * Error codes with which an AWS service, or a server that speaks its protocol, refuses the credentials themselves: other
- * credentials may be taken. `AccessDenied` is not among them, since it speaks of what known credentials may do.
+ * Error codes with which an AWS service, or a server that speaks its protocol, refuses the credentials themselves, so
+ * that other credentials may work. `AccessDenied` is not among them: it is about the permissions of valid credentials.
  * https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
  * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html
  */

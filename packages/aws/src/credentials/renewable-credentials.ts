@@ -3,23 +3,23 @@ import type { CredentialsSource, LoadCredentials } from './credentials-source.ts
 import { loaderOf } from './credentials-source.ts';
 import { SharedFiles } from './shared-files.ts';
 
-/** What a client of the SDK takes as its `credentials`. */
+/** The type of the `credentials` setting of an SDK client. */
 export interface CredentialsProvider {
   (options?: Record<string, unknown>): Promise<AwsCredentialIdentity>;
-  /** Tells the SDK that it need not keep a copy of its own, which nobody could renew. */
+  /** Keeps the SDK from caching a copy, which could not be renewed. */
   memoized: true;
 }
 
-/** Time before their expiration from which credentials are loaded anew in the background. The SDK takes as much. */
+/** Credentials are reloaded in the background this long before they expire. The SDK uses the same time. */
 const REFRESH_AHEAD_MS = 300_000;
-/** Between two looks at the shared files. */
+/** Minimum time between two checks of the shared files. */
 const LOOK_MS = 1_000;
-/** Between two loads for a refusal, where the one before brought nothing new. Loads may be calls to AWS. */
+/** Minimum time between two reloads after refusals, if the first brought no new credentials. A load may call AWS. */
 const RENEW_PAUSE_MS = { refused: 200, unclear: 10_000 };
 
 /**
- * The credentials of one client. They are loaded anew shortly before they expire, within a second after a shared file
- * was rewritten, and when a service has refused them. The SDK itself does only the first.
+ * The credentials of one client. They are reloaded shortly before they expire, within a second after a shared file
+ * changes, and when a service refuses them. The SDK itself does only the first.
  */
 export class RenewableCredentials {
   readonly provider: CredentialsProvider;
@@ -27,9 +27,9 @@ export class RenewableCredentials {
   readonly #files: SharedFiles | null;
   #current: AwsCredentialIdentity | null = null;
   #loading: Promise<AwsCredentialIdentity> | null = null;
-  /** What the SDK told of the client at its last call: some sources call AWS in the client's region. */
+  /** The client settings that the SDK passed last. Some sources call AWS in the client's region. */
   #options: Record<string, unknown> = {};
-  /** All of these by `performance.now()`. */
+  /** These three times are by `performance.now()`. */
   #lookedAtMs = -Infinity;
   #refreshedAtMs = -Infinity;
   #renewedAtMs = -Infinity;
@@ -53,15 +53,15 @@ export class RenewableCredentials {
     });
   }
 
-  /** The ones in use; `null` before the first call. The object is replaced when they change, and only then. */
+  /** The credentials in use; `null` before the first call. A new object means changed credentials, and vice versa. */
   get current(): AwsCredentialIdentity | null {
     return this.#current;
   }
 
   /**
-   * Loads credentials anew because a service has refused `refused`.
-   * @param certainty `unclear` where the answer may have another reason, as a 403 without a code
-   * @returns whether there are other credentials now, so that the request is worth repeating
+   * Reloads the credentials after a service refused `refused`.
+   * @param certainty `unclear` if the answer may have another reason, such as a 403 without an error code
+   * @returns whether there are other credentials now, so that the request should be repeated
    */
   async renew(
     refused: AwsCredentialIdentity | null,
@@ -74,7 +74,7 @@ export class RenewableCredentials {
     try {
       await this.#reload();
     } catch {
-      // The refusal that led here says more than this failure.
+      // The caller reports the refusal, which is more informative than this failure.
     }
     const changed = this.#current !== used;
     this.#renewedAtMs = changed ? -Infinity : performance.now();
@@ -90,7 +90,7 @@ export class RenewableCredentials {
     if (leftMs <= 0) return this.#reload();
     if (leftMs < REFRESH_AHEAD_MS && performance.now() - this.#refreshedAtMs >= LOOK_MS) {
       this.#refreshedAtMs = performance.now();
-      // What is in use is good for minutes yet; a failure is tried again by a later call.
+      // The current credentials are valid for minutes, and a later call retries after a failure.
       this.#reload().catch(() => undefined);
     }
     return this.#current;
@@ -102,7 +102,7 @@ export class RenewableCredentials {
     return (await this.#files.changed()) && this.#current !== null;
   }
 
-  /** A file may be read while it is being written: what was good before is kept as long as it lives. */
+  /** A file may be read while it is being written, so valid credentials are kept if the reload fails. */
   async #reloadOrKeep(): Promise<AwsCredentialIdentity> {
     try {
       return await this.#reload();
@@ -112,7 +112,7 @@ export class RenewableCredentials {
     }
   }
 
-  /** One load at a time, shared by all who ask meanwhile. */
+  /** Single flight: concurrent callers share one load. */
   #reload(): Promise<AwsCredentialIdentity> {
     this.#loading ??= this.#loadOnce().finally(() => {
       this.#loading = null;
@@ -121,14 +121,14 @@ export class RenewableCredentials {
   }
 
   async #loadOnce(): Promise<AwsCredentialIdentity> {
-    if (this.#load === null) throw new TypeError('credentials that are given cannot be loaded');
+    if (this.#load === null) throw new TypeError('literal credentials cannot be reloaded');
     const loaded = await this.#load(this.#options);
     if (this.#current === null || !same(this.#current, loaded)) this.#current = loaded;
     return this.#current;
   }
 }
 
-/** Time until credentials expire, in milliseconds; endless where that is not known. */
+/** Time until the credentials expire, in milliseconds; Infinity if their expiration is not known. */
 function remainingMs({ expiration }: AwsCredentialIdentity): number {
   return expiration === undefined ? Infinity : expiration.getTime() - Date.now();
 }

@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 
 /**
- * Tells whether the shared credentials or configuration file was replaced or rewritten.
+ * Detects that the shared credentials file or configuration file was replaced or rewritten.
  * https://docs.aws.amazon.com/sdkref/latest/guide/file-location.html
  */
 export class SharedFiles {
@@ -19,7 +19,7 @@ export class SharedFiles {
     this.#paths = [path('AWS_SHARED_CREDENTIALS_FILE', 'credentials'), path('AWS_CONFIG_FILE', 'config')];
   }
 
-  /** Whether a file is another one than at the last look. False at the first look. */
+  /** Whether a file changed since the last call. False at the first call. */
   async changed(): Promise<boolean> {
     const now = (await Promise.all(this.#paths.map(stateOf))).join('\n');
     const before = this.#seen;
