@@ -47,7 +47,8 @@ export function plainRequest(
     response.on('data', (chunk: Buffer) => {
       chunks.push(chunk);
       bytes += chunk.length;
-      if (bytes > MOST_BODY_BYTES) response.destroy(new Error(`the answer is longer than ${MOST_BODY_BYTES} bytes`));
+      if (bytes > MOST_BODY_BYTES)
+        response.destroy(new Error(`the answer is longer than ${MOST_BODY_BYTES} bytes`));
     });
     response.on('error', reject);
     // Only a fully read answer frees its connection for the next request.
@@ -60,7 +61,10 @@ export function plainRequest(
   request.on('error', reject);
   request.once('socket', (socket) => {
     if (!socket.connecting) return;
-    const timer = setTimeout(() => socket.destroy(new Error(`no connection within ${connectTimeoutMs} ms`)), connectTimeoutMs);
+    const timer = setTimeout(
+      () => socket.destroy(new Error(`no connection within ${connectTimeoutMs} ms`)),
+      connectTimeoutMs,
+    );
     const end = (): void => clearTimeout(timer);
     socket.once('connect', end).once('close', end);
   });

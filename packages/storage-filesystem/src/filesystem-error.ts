@@ -5,7 +5,7 @@ export function systemCode(error: unknown): string | null {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : null;
 }
 
-/** No room, for whatever reason the system names: the disk, the quota of the user, the limit of the process. */
+/** Whether there is no room: the disk is full, or the user's quota or the process's file size limit is reached. */
 export function isFull(error: unknown): boolean {
   return ['ENOSPC', 'EDQUOT', 'EFBIG'].includes(systemCode(error) ?? '');
 }
@@ -14,7 +14,12 @@ export function isAbsent(error: unknown): boolean {
   return systemCode(error) === 'ENOENT';
 }
 
-/** The {@link StorageError} for a failed system call; other errors are none of the store's and stay what they are. */
+/**
+ * Turns a failed system call into a {@link StorageError}. Other errors do not come from the store and are returned
+ * unchanged.
+ *
+ * @param what names the operation in the message: `opening an object`
+ */
 export function toStorageError(error: unknown, what: string): unknown {
   const code = systemCode(error);
   if (error instanceof StorageError || code === null || !/^E[A-Z0-9]+$/.test(code)) return error;

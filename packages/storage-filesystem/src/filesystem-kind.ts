@@ -4,7 +4,7 @@ import { directoryFaults } from './filesystem-rules.ts';
 import type { FilesystemService } from './filesystem-schema.ts';
 import { filesystemServiceSchema } from './filesystem-schema.ts';
 
-/** Kind `filesystem`: files of this machine. */
+/** Kind `filesystem`: objects are files on this machine. */
 export const FILESYSTEM_KIND = {
   kind: 'filesystem',
   schema: filesystemServiceSchema,
@@ -17,7 +17,7 @@ export const FILESYSTEM_KIND = {
   },
 
   copyTerms: () => ({ lifespanDays: null, keys: 'url' }),
-  // A folder is always created: it costs nothing, and nobody else would create it.
+  // A missing folder is always created, because nothing else creates it.
   isPrepared: () => true,
   faults: directoryFaults,
   warnings: () => [],

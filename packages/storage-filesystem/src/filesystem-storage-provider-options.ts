@@ -1,28 +1,28 @@
 import type { FileFault } from './open-object-file.ts';
 
-/** One directory and how its objects are reached. */
+/** A directory of objects, and the URL at which clients read them. */
 export interface FilesystemStorageProviderOptions {
   /**
-   * Directory of this back end alone; made when it is missing. Several processes of one machine may share it. All of it
-   * must be in one file system, since what makes an object visible is a rename.
+   * A directory used only by this back end; created if it is missing. Several processes on one machine may share it. It
+   * must not span file systems, because a rename makes an object visible.
    */
   readonly directory: string;
-  /** Where the front end serves the objects, ending in a slash: `<server.publicUrl>/v1/objects/<service>/<region>/`. */
+  /** The URL prefix of the objects on the front end: `<server.publicUrl>/v1/objects/<service>/<region>/`. */
   readonly urlBase: string;
   /**
-   * Bytes of files that objects may take up, footers included. Least recently used objects make room, unless they were
-   * put with `keep`.
+   * Maximum total size of the objects' files in bytes, footers included. The least recently used objects are evicted to
+   * make room, except those put with `keep`.
    */
   readonly maxBytes: number;
   /**
-   * Called with an object's key and metadata before its file is removed for room, and awaited: whoever points to the
-   * object forgets it first. Where it rejects the object stays.
+   * Called with an object's key and metadata, and awaited, before the object is evicted, so that references to it are
+   * dropped first. If it rejects, the object is not evicted.
    */
   readonly onEvict: (key: string, metadata: Readonly<Record<string, string>>) => Promise<void>;
   /**
-   * Called once for each file (again after many others) that lies where an object's should and does not hold it.
-   * Such an object counts as absent, and the next put of its key replaces the file. `name` is the last segment of the
-   * object's address.
+   * Called once for each file that is in the place of an object but does not contain it; called again for a file after
+   * many others. Such an object counts as absent, and the next put of its key replaces the file. `name` is the last
+   * segment of the object's address.
    */
   readonly onFault?: ((name: string, fault: FileFault) => void) | undefined;
 }

@@ -1,9 +1,9 @@
-/** Milliseconds since 1970 that never repeat: what happened later has the later time, within a millisecond as well. */
+/** A clock whose times, in milliseconds since 1970, always increase, also within one millisecond. */
 export class IncreasingClock {
   #last = 0;
 
   now(): number {
-    // Steps that a double and the time stamps of file systems both hold.
+    // This step is exact enough for both a double and the timestamps of file systems.
     this.#last = Math.max(Date.now(), this.#last + 0.01);
     return this.#last;
   }

@@ -1,4 +1,4 @@
-/** Lets one task at a time run for each key. */
+/** A mutex for each key: runs the tasks of one key one at a time, in order. */
 export class KeyLock {
   readonly #last = new Map<string, Promise<void>>();
 

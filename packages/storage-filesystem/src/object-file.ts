@@ -3,13 +3,13 @@ import { crc32 } from 'node:zlib';
 import type { MeasuredObject, ObjectHeaders } from '@cloud-mirror/storage-provider';
 
 /**
- * An object is one file, so that one rename makes bytes and description visible together:
- * the bytes, then the description as JSON, then a trailer of 20 bytes: length of the JSON (4, big-endian), its CRC-32
- * (4, big-endian), and the magic `CMOBJECT-001`.
+ * An object is one file, so that one rename makes its bytes and its description visible together. The file contains the
+ * bytes, then the description as JSON, then a trailer of 20 bytes: the length of the JSON (4 bytes, big-endian), the
+ * CRC-32 of the JSON (4 bytes, big-endian), and the magic number `CMOBJECT-001`.
  */
 const MAGIC = Buffer.from('CMOBJECT-001', 'latin1');
 const TRAILER_BYTES = 8 + MAGIC.length;
-/** Read from the end at once; holds the description of nearly every object. */
+/** Bytes of the first read from the end of the file, which covers nearly every description. */
 const TAIL_BYTES = 4096;
 
 export interface ObjectDescription {
@@ -20,15 +20,15 @@ export interface ObjectDescription {
   readonly storedAt: number;
   readonly headers: ObjectHeaders;
   readonly metadata: Readonly<Record<string, string>>;
-  /** Whether the object is never removed for room. Absent in files of versions before 0.3: see {@link isKept}. */
+  /** Whether the object is never evicted. Absent in files of versions before 0.3: see {@link isKept}. */
   readonly keep?: boolean;
 }
 
 /**
- * Whether an object is never removed for room.
+ * Whether an object is never evicted.
  *
- * Versions before 0.3 kept every object whose key is a path of plain words, and did not write it down. A damaged file of
- * such a key is kept as well, because nobody knows what it was.
+ * Versions before 0.3 kept every object whose key is a path of plain words, without `keep` in the description. A damaged
+ * file of such a key is kept too, because its description may have said so.
  * @param description `null` where the file is damaged
  */
 export function isKept(kind: 'named' | 'hashed', description: ObjectDescription | null): boolean {
@@ -44,7 +44,7 @@ export function encodeFooter(description: ObjectDescription): Buffer {
   return Buffer.concat([json, trailer]);
 }
 
-/** What the end of the file says of the object; `null` where the file is damaged. */
+/** Reads the description from the end of the file; `null` if the file is damaged. */
 export async function readDescription(
   file: FileHandle,
   fileBytes: number,

@@ -5,18 +5,18 @@ import { isAbsent } from './filesystem-error.ts';
 import type { ObjectPaths } from './object-paths.ts';
 import { nameOfKey, SUFFIX } from './object-paths.ts';
 
-/** A file below `hashed/` or `named/`, wherever it came from: it may have been put there by hand. */
+/** A file below `hashed/` or `named/`. It need not be one of ours: a user may have put it there. */
 export interface FoundFile {
   readonly kind: 'named' | 'hashed';
-  /** The last segment of the object's address where the file is one of ours. */
+  /** The last segment of the object's address, if the file is one of ours. */
   readonly name: string;
   readonly file: string;
 }
 
-/** Files that are looked at together. */
+/** Maximum number of files of `named/` in one batch. */
 const BATCH = 256;
 
-/** Every file of an object, some at a time. */
+/** All files of objects, in batches. */
 export async function* objectFiles({
   named,
   hashed,
@@ -32,7 +32,7 @@ export async function* objectFiles({
   yield* hashedFiles(hashed);
 }
 
-/** Every file below `hashed/`, one directory at a time. */
+/** All object files below `hashed/`, one batch for each directory. */
 export async function* hashedFiles(directory: string): AsyncGenerator<readonly FoundFile[], void, undefined> {
   for (const shard of (await namesIn(directory)).sort()) {
     const names = await namesIn(join(directory, shard));
@@ -46,7 +46,7 @@ export async function* hashedFiles(directory: string): AsyncGenerator<readonly F
   }
 }
 
-/** Keys and files below `named/` whose keys begin with `prefix`; directories that cannot hold any are not read. */
+/** Keys and files below `named/` whose keys begin with `prefix`. Skips directories that cannot contain such a key. */
 export async function* namedFiles(
   directory: string,
   prefix: string,
@@ -64,7 +64,7 @@ export async function* namedFiles(
   }
 }
 
-/** Names in a directory; none where there is no directory. */
+/** The names in a directory; empty if the directory does not exist. */
 export async function namesIn(directory: string): Promise<string[]> {
   try {
     return await readdir(directory);

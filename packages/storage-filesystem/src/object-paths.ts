@@ -2,11 +2,13 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 
 /**
- * Where the file of a key is.
+ * The layout of the directory.
  *
- * `named/a/b.object` for keys that are paths of plain words: they are found by their prefix without opening a file. `hashed/<2 hex>/<64 hex>.object`, after the SHA-256 of the key, for all others.
- * `prefixes/<word>` tells that some hashed key began with `<word>/`, so that a listing below such a prefix knows
- * whether it has to look into the hashed ones. `temporary/` holds what is being written.
+ * - `named/a/b.object`: objects whose keys are paths of plain words. A listing finds them by prefix without opening files.
+ * - `hashed/<2 hex>/<64 hex>.object`: all other objects, named by the SHA-256 of the key.
+ * - `prefixes/<word>`: an empty file that marks that some hashed key began with `<word>/`. A listing of such a prefix
+ *   reads `hashed/` only if this file exists.
+ * - `temporary/`: files that are being written.
  */
 export class ObjectPaths {
   readonly root: string;
@@ -35,7 +37,7 @@ export class ObjectPaths {
     return this.#hashedPlace(sha256(key));
   }
 
-  /** The place of the object whose address ends in `name`; `null` for what is no name of an object. */
+  /** The place of the object whose address ends in `name`; `null` if `name` cannot be the name of an object. */
   placeOfName(name: string): ObjectPlace | null {
     if (/^[0-9a-f]{64}$/.test(name)) return this.#hashedPlace(name);
     if (!name.startsWith(NAMED)) return null;
@@ -48,7 +50,7 @@ export class ObjectPaths {
     return { kind: 'hashed', name, file, holds: (described) => sha256(described) === name };
   }
 
-  /** What tells that a hashed key begins like `keyOrPrefix`; `null` where that does not begin with a plain word. */
+  /** The file in `prefixes/` for the first word of `keyOrPrefix`; `null` unless it begins with a plain word. */
   prefixFile(keyOrPrefix: string): string | null {
     const word = /^([a-z0-9_-]+)\//.exec(keyOrPrefix)?.[1];
     return word === undefined ? null : join(this.prefixes, word.slice(0, LONGEST_WORD));
@@ -60,14 +62,14 @@ export interface ObjectPlace {
   readonly kind: 'named' | 'hashed';
   readonly name: string;
   readonly file: string;
-  /** Whether this is the place of `key`. */
+  /** Whether an object with this key belongs in this place. */
   readonly holds: (key: string) => boolean;
 }
 
-/** Ends the name of each object's file: a plain word has no dot, so `a` and `a/b` do not meet. */
+/** The suffix of every object's file. A plain word has no dot, so the file of `a` and the directory of `a/b` differ. */
 export const SUFFIX = '.object';
 
-/** Begins the names of named objects in addresses, where all others are 64 hex digits. */
+/** The prefix of the names of named objects in addresses. All other names are 64 hex digits. */
 const NAMED = 'named.';
 
 /** The last segment of the address of a key that is a path of plain words. */
@@ -75,7 +77,7 @@ export function nameOfKey(key: string): string {
   return NAMED + key.replaceAll('/', '.');
 }
 
-/** File systems take names of 255 bytes. */
+/** File systems limit a name to 255 bytes; this leaves space for the suffix. */
 const LONGEST_WORD = 200;
 const LONGEST_NAMED = 512;
 

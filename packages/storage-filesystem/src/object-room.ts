@@ -7,9 +7,9 @@ import type { ObjectDescription } from './object-file.ts';
 import { isKept } from './object-file.ts';
 import type { RecentUses } from './recent-uses.ts';
 
-/** Other processes may share the directory: what is known of it is not believed for longer. */
+/** A scan is valid for this long, because other processes may change the directory. */
 const SCAN_INTERVAL_MS = 60_000;
-/** How many of the least recently used files a scan remembers, so that memory stays flat and few scans are needed. */
+/** How many of the least recently used files a scan remembers. Bounds memory, yet keeps scans rare. */
 const CANDIDATES = 1_000;
 
 interface Candidate extends FoundFile {
@@ -18,20 +18,21 @@ interface Candidate extends FoundFile {
 }
 
 export interface ObjectRoomOptions {
-  /** Every file of an object, some at a time. */
+  /** Lists all files of objects, in batches. */
   readonly files: () => AsyncIterable<readonly FoundFile[]>;
   readonly maxBytes: number;
   readonly uses: RecentUses;
   /** Held while a file is replaced or removed. */
   readonly locks: KeyLock;
-  /** What a file says of its object; `null` where it holds no object of its place. */
+  /** Reads the description in a file; `null` if the file is damaged or contains the object of another place. */
   readonly describe: (file: FoundFile) => Promise<ObjectDescription | null>;
   readonly onEvict: (key: string, metadata: Readonly<Record<string, string>>) => Promise<void>;
 }
 
 /**
- * Keeps the files of objects below a sum of bytes, by removing the least recently used. Objects that are kept count, but
- * stay. Only their files say which ones they are, so a file is opened when it is the next to be removed.
+ * Limits the total size of the objects' files by evicting the least recently used. Objects to be kept count towards the
+ * total but are not evicted. Only the description in its file says that an object is kept, so each file is opened
+ * immediately before its eviction.
  */
 export class ObjectRoom {
   readonly #options: ObjectRoomOptions;
@@ -41,8 +42,8 @@ export class ObjectRoom {
   /** Least recently used last. */
   #candidates: Candidate[] = [];
   /**
-   * The last file that turned out to be kept. Files up to it are kept or gone, so that scans need not collect them again:
-   * they would take the places of candidates that can be removed.
+   * The last candidate that turned out to be kept. All files used before it are kept or gone, so scans skip them;
+   * otherwise they would displace candidates that can be evicted.
    */
   #lastKept: Candidate | null = null;
   #turn: Promise<unknown> = Promise.resolve();
@@ -52,10 +53,10 @@ export class ObjectRoom {
   }
 
   /**
-   * Sets `bytes` aside for a file that is being written.
-   * @param keep whether the object will be kept. Then it does not fail where objects cannot be removed at the moment: the
-   *   room that it takes is made by the next reservation.
-   * @throws StorageError `store_full` where nothing is left to remove, not retryable where it could never fit
+   * Reserves `bytes` for a file that is being written.
+   * @param keep whether the object will be kept. Such a reservation succeeds even if `onEvict` rejects now; the next
+   *   reservation makes up for its bytes.
+   * @throws StorageError `store_full` if nothing is left to evict, or if `onEvict` rejects
    */
   async reserve(bytes: number, keep: boolean): Promise<void> {
     const { maxBytes } = this.#options;
@@ -63,7 +64,10 @@ export class ObjectRoom {
       if (Date.now() - this.#scannedAt >= SCAN_INTERVAL_MS) await this.#scan();
       const excess = (): number => this.#usedBytes + this.#reservedBytes + bytes - maxBytes;
       if (!(await this.#makeRoom(() => excess() <= 0, keep)))
-        throw new StorageError('store_full', `there is no room for ${bytes} bytes more below ${maxBytes}`);
+        throw new StorageError(
+          'store_full',
+          `no room for ${bytes} more bytes within the limit of ${maxBytes}`,
+        );
       this.#reservedBytes += bytes;
     });
   }
@@ -80,7 +84,7 @@ export class ObjectRoom {
     this.#usedBytes = Math.max(0, this.#usedBytes - bytes);
   }
 
-  /** Removes objects of `bytes` at least, or all of them: the disk is full though `maxBytes` is not reached. */
+  /** Evicts objects of at least `bytes` in total, or all of them. For a disk that is full below `maxBytes`. */
   async freeUp(bytes: number): Promise<void> {
     await this.#inTurn(async () => {
       await this.#scan();
@@ -98,19 +102,19 @@ export class ObjectRoom {
     }
   }
 
-  /** @returns false where not enough is left that could be removed */
+  /** @returns false if too few objects are left that can be evicted */
   async #evictUntil(enough: () => boolean): Promise<boolean> {
     let scans = 0;
-    let hasBegunAnew = false;
+    let hasRestarted = false;
     while (!enough()) {
       const candidate = this.#candidates.pop();
       if (candidate !== undefined) {
         if (await this.#evict(candidate)) scans = 0;
       } else if (scans++ < 2) {
         await this.#scan();
-      } else if (this.#lastKept !== null && !hasBegunAnew) {
-        // Files with earlier times may have come from elsewhere.
-        hasBegunAnew = true;
+      } else if (this.#lastKept !== null && !hasRestarted) {
+        // Another process or a user may have added files with earlier times.
+        hasRestarted = true;
         this.#lastKept = null;
         scans = 0;
       } else {
@@ -120,7 +124,7 @@ export class ObjectRoom {
     return true;
   }
 
-  /** @returns false where the file is no candidate any more: it was used or replaced since the scan */
+  /** @returns false if the file is no longer a candidate, because it was used or replaced since the scan */
   async #evict(candidate: Candidate): Promise<boolean> {
     const { locks, uses, describe, onEvict } = this.#options;
     return locks.run(candidate.name, async () => {
@@ -129,14 +133,13 @@ export class ObjectRoom {
         this.removed(candidate.bytes);
         return true;
       }
-      // Used or replaced since the scan: others are older now.
       if (uses.lastUse(candidate.name, found.atimeMs) > candidate.usedAt) return false;
       const description = await describe(candidate);
       if (isKept(candidate.kind, description)) {
         this.#lastKept = candidate;
         return true;
       }
-      if (description !== null) await this.#tell(() => onEvict(description.key, description.metadata));
+      if (description !== null) await this.#announce(() => onEvict(description.key, description.metadata));
       await rm(candidate.file, { force: true });
       uses.forget(candidate.name);
       this.removed(found.size);
@@ -144,17 +147,17 @@ export class ObjectRoom {
     });
   }
 
-  async #tell(notice: () => Promise<void>): Promise<void> {
+  async #announce(notify: () => Promise<void>): Promise<void> {
     try {
-      await notice();
+      await notify();
     } catch (cause) {
-      throw new StorageError('store_full', 'room could not be made: an object is still pointed to', {
+      throw new StorageError('store_full', 'no room: the entry of an object to evict could not be dropped', {
         cause,
       });
     }
   }
 
-  /** Sums up all files and notes the least recently used. */
+  /** Sums up the sizes of all files, and collects the least recently used as candidates. */
   async #scan(): Promise<void> {
     let usedBytes = 0;
     let candidates: Candidate[] = [];
@@ -182,7 +185,7 @@ export class ObjectRoom {
     return { ...file, bytes: found.size, usedAt: this.#options.uses.lastUse(file.name, found.atimeMs) };
   }
 
-  /** One at a time: two that look for room at once would both remove objects for it. */
+  /** Runs tasks one at a time: concurrent tasks would each evict objects for the same missing bytes. */
   async #inTurn(task: () => Promise<void>): Promise<void> {
     const turn = this.#turn.then(task);
     this.#turn = turn.catch(() => {});
@@ -194,7 +197,7 @@ export class ObjectRoom {
   }
 }
 
-/** By last use; names decide where two files were used at the same time. */
+/** Orders by last use, then by name. */
 function isAfter(one: Candidate, other: Candidate): boolean {
   return one.usedAt === other.usedAt ? one.name > other.name : one.usedAt > other.usedAt;
 }

@@ -15,7 +15,7 @@ import type { RecentUses } from './recent-uses.ts';
 import { RoomReservation } from './room-reservation.ts';
 import { StagedFile } from './staged-file.ts';
 
-/** Freed at least when the disk is full though `maxBytes` is not reached. */
+/** Minimum number of bytes to free when the disk is full before `maxBytes` is reached. */
 const FREED_ON_FULL_DISK_BYTES = 64 * 1024 * 1024;
 
 export interface ObjectWriterOptions {
@@ -29,13 +29,13 @@ export interface ObjectWriterOptions {
   readonly closed: AbortSignal;
 }
 
-/** Writes objects: into a file that nobody sees, which takes its place when all of it is on the disk. */
+/** Writes each object to a temporary file, and moves it to its place after all of it is on the disk. */
 export class ObjectWriter {
   readonly #options: ObjectWriterOptions;
   readonly #writes = new Set<Promise<unknown>>();
-  /** Staged files of this process, which are no leftovers however long they take. */
+  /** The staged files of running writes, which a sweep must not remove however old they are. */
   readonly #staged = new Set<string>();
-  /** Prefix files that are known to be there. */
+  /** Prefix files that are known to exist. */
   readonly #prefixFiles = new Set<string>();
 
   constructor(options: ObjectWriterOptions) {
@@ -52,12 +52,12 @@ export class ObjectWriter {
     }
   }
 
-  /** Whether a file of `temporary/` belongs to a write that is under way here. */
+  /** Whether a file in `temporary/` belongs to a running write of this process. */
   isStaged(file: string): boolean {
     return this.#staged.has(file);
   }
 
-  /** Resolves when all writes have ended, whichever way. */
+  /** Resolves when all writes have succeeded or failed. */
   async settled(): Promise<void> {
     await Promise.allSettled(this.#writes);
   }
@@ -116,8 +116,8 @@ export class ObjectWriter {
     if (place.kind === 'hashed') await this.#notePrefix(key);
     await locks.run(place.name, async () => {
       if (ifMatch !== undefined && (await this.#etag(place)) !== ifMatch)
-        throw new StorageError('store_exists', 'the object is not the one that was to be replaced');
-      // A damaged or foreign file is no object of this key, and must not stand in the way of one.
+        throw new StorageError('store_exists', 'the object to replace has changed or is gone');
+      // A damaged or foreign file does not count as an object of this key, so the put may replace it.
       const onlyNew = ifNoneMatch !== undefined && !(await this.#isFaulty(place));
       const replacedBytes = await publish({ staged: staged.path, target: place.file, onlyNew });
       uses.forget(place.name);
@@ -140,7 +140,7 @@ export class ObjectWriter {
     return StagedFile.create(paths.temporary, () => room.freeUp(FREED_ON_FULL_DISK_BYTES));
   }
 
-  /** Before a hashed key with a plain first word becomes visible, that word is noted for {@link list}. */
+  /** Creates the prefix file of a hashed key before its object becomes visible, so that a listing finds it. */
   async #notePrefix(key: string): Promise<void> {
     const file = this.#options.paths.prefixFile(key);
     if (file === null || this.#prefixFiles.has(file)) return;
@@ -149,7 +149,7 @@ export class ObjectWriter {
       await writeFile(file, '');
       this.#prefixFiles.add(file);
     } catch (error) {
-      throw toStorageError(error, 'noting the prefix of a key');
+      throw toStorageError(error, 'recording the prefix of a key');
     }
   }
 
@@ -157,7 +157,7 @@ export class ObjectWriter {
     if (bytes <= this.#options.maxBytes) return;
     throw new StorageError(
       'store_full',
-      `an object of ${bytes} bytes or more is larger than the room for all, ${this.#options.maxBytes}`,
+      `an object of at least ${bytes} bytes exceeds the limit for all objects, ${this.#options.maxBytes}`,
       { retryable: false },
     );
   }
@@ -167,7 +167,7 @@ function describeBody(key: string, staged: StagedFile, options: PutOptions): Obj
   const headers = storableHeaders(options.headers);
   const metadata = { ...options.userMetadata, ...options.metadata() };
   const sizeBytes = staged.bytes;
-  // Another representation of the same bytes is another object to caches: RFC 9110, section 8.8.1.
+  // The ETag covers the headers too: a cache must tell representations apart (RFC 9110, section 8.8.1).
   const etag = `"${staged.digest(JSON.stringify(headers)).slice(0, 32)}"`;
   return { key, sizeBytes, etag, storedAt: Date.now(), headers, metadata, keep: options.keep ?? false };
 }

@@ -7,14 +7,14 @@ import { isAbsent, systemCode, toStorageError } from './filesystem-error.ts';
 export interface Publication {
   readonly staged: string;
   readonly target: string;
-  /** Refuse where there is a file already, also one that another process puts there at the same time. */
+  /** Fail if the target exists, even if another process creates it at the same time. */
   readonly onlyNew: boolean;
 }
 
 /**
- * Makes a staged file visible in one step that survives a power failure.
- * @returns bytes of the file that was replaced; 0 where there was none
- * @throws StorageError `store_exists` where `onlyNew` does not hold
+ * Makes a staged file visible atomically and durably: it survives a power failure.
+ * @returns the size in bytes of the replaced file; 0 if there was none
+ * @throws StorageError `store_exists` if `onlyNew` is set and the target exists
  */
 export async function publish({ staged, target, onlyNew }: Publication): Promise<number> {
   try {
@@ -37,10 +37,11 @@ async function linkNew(staged: string, target: string): Promise<void> {
   } catch (error) {
     const code = systemCode(error);
     if (code === 'EEXIST')
-      throw new StorageError('store_exists', 'there is an object already', { cause: error });
-    // Some file systems have no links: then only processes beside this one may slip in between.
+      throw new StorageError('store_exists', 'the object already exists', { cause: error });
+    // Some file systems have no hard links. The check and the rename below are not atomic, so another process may win
+    // the race; the key lock excludes only writes of this process.
     if (code !== 'EPERM' && code !== 'ENOTSUP' && code !== 'EOPNOTSUPP') throw error;
-    if ((await sizeOf(target)) > 0) throw new StorageError('store_exists', 'there is an object already');
+    if ((await sizeOf(target)) > 0) throw new StorageError('store_exists', 'the object already exists');
     await rename(staged, target);
     return;
   }
@@ -61,7 +62,7 @@ async function syncDirectory(directory: string): Promise<void> {
   try {
     handle = await open(directory, 'r');
   } catch {
-    // Systems that open no directories keep names safe by themselves.
+    // Systems that cannot open directories make renames durable themselves.
     return;
   }
   try {

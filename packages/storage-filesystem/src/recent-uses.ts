@@ -5,8 +5,8 @@ const TOUCH_INTERVAL_MS = 60_000;
 const MOST_REMEMBERED = 10_000;
 
 /**
- * When objects were last used. The file's access time keeps it over restarts and for other processes, written at most
- * once a minute for each file; uses in between are remembered here.
+ * Records when objects were last used. The access time of a file persists its last use across restarts and shares it
+ * with other processes. It is written at most once a minute for each file; later uses are kept in memory.
  */
 export class RecentUses {
   readonly #clock: IncreasingClock;
@@ -32,11 +32,11 @@ export class RecentUses {
     try {
       await file.utimes(now / 1000, mtime);
     } catch {
-      // Somebody else's file, or a read-only one: it is then remembered by this process alone.
+      // The file belongs to another user or is read-only, so only this process knows about the use.
     }
   }
 
-  /** The later of what the file says and what is remembered, in milliseconds since 1970. */
+  /** The later of the file's access time and the use in memory, in milliseconds since 1970. */
   lastUse(name: string, accessedAtMs: number): number {
     return Math.max(accessedAtMs, this.#uses.get(name)?.usedAt ?? 0);
   }

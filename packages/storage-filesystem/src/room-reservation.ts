@@ -1,6 +1,6 @@
 import type { ObjectRoom } from './object-room.ts';
 
-/** What one put has set aside; given back when it ends, whichever way. */
+/** The bytes that one put has reserved. Disposal releases them, whether the put succeeded or failed. */
 export class RoomReservation implements Disposable {
   readonly #room: ObjectRoom;
   readonly #keep: boolean;
@@ -12,7 +12,7 @@ export class RoomReservation implements Disposable {
     this.#keep = keep;
   }
 
-  /** Sees to it that `bytes` in all are set aside. */
+  /** Extends the reservation to `bytes` in total. */
   async growTo(bytes: number): Promise<void> {
     const more = bytes - this.#reservedBytes;
     if (more <= 0) return;

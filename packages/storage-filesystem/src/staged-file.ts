@@ -5,7 +5,7 @@ import { mkdir, open, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { isAbsent, isFull, toStorageError } from './filesystem-error.ts';
 
-/** A file that nobody sees yet. Disposing of it removes it, unless it was renamed in the meantime. */
+/** A temporary file that is not visible as an object yet. Disposal removes it unless it was renamed. */
 export class StagedFile implements AsyncDisposable {
   readonly path: string;
   readonly #handle: FileHandle;
@@ -21,7 +21,7 @@ export class StagedFile implements AsyncDisposable {
     this.#makeRoom = makeRoom;
   }
 
-  /** @param makeRoom called once when the disk is full, before the write is tried a second time */
+  /** @param makeRoom called once if the disk is full, before the failed write is retried */
   static async create(directory: string, makeRoom: () => Promise<void>): Promise<StagedFile> {
     const path = join(directory, `${process.pid}-${randomUUID()}.temporary`);
     const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
@@ -45,18 +45,18 @@ export class StagedFile implements AsyncDisposable {
     return this.#bytes;
   }
 
-  /** Writes a part of the body. */
+  /** Appends a chunk of the body. */
   async write(chunk: Uint8Array): Promise<void> {
     this.#digest.update(chunk);
     await this.#append(chunk);
   }
 
-  /** SHA-256 of the body and of `description`, as hex. Ends the body. */
+  /** The SHA-256 of the body followed by `description`, in hex. No more chunks may be written. */
   digest(description: string): string {
     return this.#digest.update(description).digest('hex');
   }
 
-  /** Writes what follows the body, and waits until the disk has all of it, as of `nowMs` (milliseconds since 1970). */
+  /** Appends the footer, flushes the file to disk, and sets its times to `nowMs` (milliseconds since 1970). */
   async finish(footer: Buffer, nowMs: number): Promise<void> {
     await this.#append(footer);
     await this.#orMakeRoom('writing a file', () => this.#handle.sync());

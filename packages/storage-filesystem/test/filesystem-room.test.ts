@@ -62,12 +62,12 @@ const fileOf = (key: string): string =>
   join(directory, 'hashed', nameOf(key).slice(0, 2), `${nameOf(key)}.object`);
 
 describe('room for objects', () => {
-  it('is made by removing the least recently used, after telling so', async () => {
+  it('is made by evicting the least recently used objects, after onEvict', async () => {
     const evicted: unknown[] = [];
     const provider = open({
       onEvict: async (key, metadata) => {
         evicted.push([key, metadata]);
-        // The file is still there: what points to it must go first.
+        // The file still exists, because references to the object must be dropped first.
         await stat(fileOf(key));
       },
     });
@@ -82,14 +82,14 @@ describe('room for objects', () => {
     expect(await keys(provider)).toEqual([url('a'), url('e')]);
   });
 
-  it('is made for bodies of unknown length as they come', async () => {
+  it('is made for a body of unknown length while it arrives', async () => {
     const provider = open();
     for (const name of ['a', 'b', 'c']) await put(provider, url(name), randomBytes(30 * KIB));
     await provider.put(url('d'), pieces([randomBytes(20 * KIB), randomBytes(20 * KIB)]), plain(null));
     expect(await keys(provider)).toEqual([url('c'), url('d')]);
   });
 
-  it('counts what was there before the start, in the order of its use', async () => {
+  it('counts objects of an earlier process and evicts them by last use', async () => {
     const before = open();
     for (const [age, name] of ['c', 'b', 'a'].entries()) {
       await put(before, url(name), randomBytes(30 * KIB));
@@ -101,7 +101,7 @@ describe('room for objects', () => {
     expect(await keys(after)).toEqual([url('a'), url('b'), url('d')]);
   });
 
-  it('is not made for an object that is larger than all of it', async () => {
+  it('is not made for an object that exceeds the limit by itself', async () => {
     const provider = open();
     await put(provider, url('a'), randomBytes(50 * KIB));
     const expected = { code: 'store_full', retryable: false };
@@ -114,7 +114,7 @@ describe('room for objects', () => {
     expect(await readdir(join(directory, 'temporary'))).toEqual([]);
   });
 
-  it('is not made where nobody takes notice: the object stays', async () => {
+  it('is not made if onEvict rejects: the object stays', async () => {
     const provider = open({ onEvict: () => Promise.reject(new Error('entries unavailable')) });
     await put(provider, url('a'), randomBytes(60 * KIB));
     await expect(put(provider, url('b'), randomBytes(60 * KIB))).rejects.toMatchObject({
@@ -124,8 +124,8 @@ describe('room for objects', () => {
     expect(await keys(provider)).toEqual([url('a')]);
   });
 
-  it('is given back by failed puts, replaced and removed objects', async () => {
-    const provider = open({ onEvict: () => Promise.reject(new Error('nothing is to be removed')) });
+  it('is released by failed puts and by replaced and deleted objects', async () => {
+    const provider = open({ onEvict: () => Promise.reject(new Error('nothing should be evicted')) });
     await put(provider, url('kept'), randomBytes(10 * KIB));
     for (let time = 0; time < 5; time++) {
       await expect(
@@ -138,7 +138,7 @@ describe('room for objects', () => {
     expect(await keys(provider)).toEqual([url('kept'), url('replaced')]);
   });
 
-  it('is never made of purge markers', async () => {
+  it('is never made by evicting purge markers', async () => {
     const provider = open();
     const marker = `purged/${nameOf('x')}`;
     await put(provider, marker, Buffer.from('nonce'), { keep: true });
@@ -149,7 +149,7 @@ describe('room for objects', () => {
   it.each([
     ['keys of plain words', ['plain/one', 'plain/two']],
     ['keys of URLs', [url('one'), url('two')]],
-  ])('counts and removes objects with %s alike', async (_what, [one = '', two = '']) => {
+  ])('counts and evicts objects with %s', async (_what, [one = '', two = '']) => {
     const provider = open({ maxBytes: 1_500 });
     await put(provider, one, randomBytes(900));
     await put(provider, two, randomBytes(900));
@@ -159,7 +159,7 @@ describe('room for objects', () => {
   it.each([
     ['a key of plain words', 'plain/one'],
     ['the key of a URL', url('one')],
-  ])('keeps and counts an object with %s that is to be kept', async (_what, key) => {
+  ])('counts but does not evict an object put with keep under %s', async (_what, key) => {
     const provider = open({ maxBytes: 4 * KIB });
     await put(provider, key, randomBytes(2 * KIB), { keep: true });
     const small = ['a', 'b', 'c'].map(url);
@@ -169,13 +169,13 @@ describe('room for objects', () => {
       code: 'store_full',
       retryable: true,
     });
-    // Put again without: now it makes room.
+    // After a put without `keep`, the object can be evicted.
     await put(provider, key, randomBytes(KIB));
     await put(provider, url('e'), randomBytes(3 * KIB));
     expect(await keys(provider)).toEqual([url('e')]);
   });
 
-  it('finds what can be removed among many older objects that are kept', async () => {
+  it('finds an object to evict among many older objects that are kept', async () => {
     const before = open({ maxBytes: 10 * KIB * KIB });
     for (let n = 0; n < 1_200; n++) await put(before, `kept/${n}`, Buffer.from('x'), { keep: true });
     await put(before, url('copy'), Buffer.from('x'));
@@ -186,14 +186,14 @@ describe('room for objects', () => {
     expect(await keys(after)).toHaveLength(1_201);
   });
 
-  it('stores an object to be kept though others cannot be removed now', async () => {
+  it('stores an object with keep even if others cannot be evicted now', async () => {
     const provider = open({ onEvict: () => Promise.reject(new Error('entries unavailable')) });
     await put(provider, url('a'), randomBytes(99 * KIB));
     await put(provider, 'purged/aa', randomBytes(2 * KIB), { keep: true });
     expect(await keys(provider)).toEqual([url('a'), 'purged/aa']);
   });
 
-  it('keeps objects of plain words that earlier versions stored, which did not say so', async () => {
+  it('keeps objects with keys of plain words that versions before 0.3 stored without keep', async () => {
     const file = join(directory, 'named', 'purged', 'aa.object');
     await mkdir(dirname(file), { recursive: true });
     const description = {
@@ -212,9 +212,9 @@ describe('room for objects', () => {
     expect(await provider.head('purged/aa')).toMatchObject({ metadata: { generation: 'g1' } });
   });
 
-  it('is made once, and then no more, on a full disk', async () => {
+  it('is made only once in a put on a full disk', async () => {
     const program = join(import.meta.dirname, 'full-disk-put.ts');
-    // An ignored SIGXFSZ turns the limit of 8 blocks into a failing write.
+    // With SIGXFSZ ignored, a write beyond the limit of 8 blocks fails instead of ending the process.
     const { stdout } = await promisify(execFile)('/bin/sh', [
       '-c',
       'trap "" XFSZ; ulimit -f 8; exec "$0" "$@"',
@@ -230,7 +230,7 @@ describe('room for objects', () => {
 });
 
 describe('an open object', () => {
-  it('can be read to its end after it was removed or replaced', async () => {
+  it('can be read to its end after it was deleted or replaced', async () => {
     const provider = open();
     const content = randomBytes(50 * KIB);
     await put(provider, url('a'), content);
@@ -240,7 +240,7 @@ describe('an open object', () => {
     expect(removed && (await bytesOf(removed, 0, content.length))).toEqual(content);
   });
 
-  it('gives any range of its bytes, and none beyond', async () => {
+  it('returns any range of its bytes, cut at its end', async () => {
     const provider = open({ maxBytes: 10 * KIB * KIB });
     const content = randomBytes(700 * KIB);
     await put(provider, url('a'), content);
@@ -256,7 +256,7 @@ describe('an open object', () => {
       expect(object && (await bytesOf(object, start, end))).toEqual(content.subarray(start, end));
   });
 
-  it('is found by the SHA-256 of its key alone', async () => {
+  it('is found only by the SHA-256 of its key', async () => {
     const provider = open();
     await put(provider, url('a'), Buffer.from('x'));
     expect(await provider.urlFor(url('a'), 'GET')).toBe(
@@ -274,7 +274,7 @@ describe('an open object', () => {
 });
 
 describe('files of several processes', () => {
-  it('let one of many puts of a free key win', async () => {
+  it('let exactly one of many concurrent puts of a free key win', async () => {
     const providers = [open(), open(), open()];
     const results = await Promise.allSettled(
       Array.from({ length: 12 }, (_, n) =>
@@ -288,7 +288,7 @@ describe('files of several processes', () => {
     expect(await readdir(join(directory, 'temporary'))).toEqual([]);
   });
 
-  it('that nobody goes on writing are removed when they are old', async () => {
+  it('are swept from temporary/ once they are old', async () => {
     const provider = open();
     await mkdir(join(directory, 'temporary'), { recursive: true });
     for (const [name, ageMs] of [
@@ -304,26 +304,26 @@ describe('files of several processes', () => {
     expect(await readdir(join(directory, 'temporary'))).toEqual(['4711-young.temporary']);
   });
 
-  it('that are being written here are not removed, however old', async () => {
+  it('are not swept while this process writes them, however old', async () => {
     const provider = open();
     const read = Promise.withResolvers<void>();
-    const goOn = Promise.withResolvers<void>();
+    const resumed = Promise.withResolvers<void>();
     async function* body(): AsyncGenerator<Uint8Array> {
       yield Buffer.from('begin');
       read.resolve();
-      await goOn.promise;
+      await resumed.promise;
     }
     const putting = provider.put(url('a'), body(), plain(null));
     await read.promise;
     expect(await provider.sweepUploads(-3_600_000)).toBe(0);
-    goOn.resolve();
+    resumed.resolve();
     await putting;
     expect(await provider.head(url('a'))).not.toBeNull();
   });
 });
 
 describe('a damaged file', () => {
-  it('is no copy, and is replaced', async () => {
+  it('counts as absent and is replaced by the next put', async () => {
     const provider = open();
     await put(provider, url('a'), randomBytes(KIB));
     await truncate(fileOf(url('a')), KIB + 50);
@@ -334,7 +334,8 @@ describe('a damaged file', () => {
     expect(await provider.head(url('a'))).toMatchObject({ sizeBytes: 5 });
   });
 
-  it('of a marker is an error: its absence would say that nothing was purged', async () => {
+  // Treating a purge marker as absent would revive purged copies.
+  it('of a purge marker is an error', async () => {
     const provider = open();
     await put(provider, 'purged/aa', Buffer.from('nonce'));
     await truncate(join(directory, 'named', 'purged', 'aa.object'), 3);
@@ -346,7 +347,7 @@ describe('a damaged file', () => {
 describe("another object's file under an object's name", () => {
   const markerFile = (word: string): string => join(directory, 'named', 'purged', `${word}.object`);
 
-  it('is no copy for any call, is told once, and is replaced by the next put', async () => {
+  it('counts as absent for every call, is reported once, and is replaced by the next put', async () => {
     const faults: unknown[] = [];
     const provider = open({ onFault: (...fault) => faults.push(fault) });
     await put(provider, url('a'), Buffer.from('bytes of a'));
@@ -366,7 +367,7 @@ describe("another object's file under an object's name", () => {
     expect(await provider.head(url('b'))).toMatchObject({ etag: b.etag });
   });
 
-  it('is nobody to be told of when it makes room', async () => {
+  it('is evicted without onEvict', async () => {
     const evicted: string[] = [];
     const provider = open({ onEvict: async (key) => void evicted.push(key) });
     await put(provider, url('a'), randomBytes(40 * KIB));
@@ -378,7 +379,7 @@ describe("another object's file under an object's name", () => {
     expect(await keys(provider)).toEqual([url('b'), url('c')]);
   });
 
-  it('is an error where it is a marker: its absence would say that nothing was purged', async () => {
+  it('is an error if it is a purge marker', async () => {
     const provider = open();
     await put(provider, 'purged/aa', Buffer.from('nonce'));
     await put(provider, 'purged/bb', Buffer.from('other'));
@@ -389,7 +390,7 @@ describe("another object's file under an object's name", () => {
 });
 
 describe('the directory', () => {
-  it('is made where it is missing', async () => {
+  it('is created if it is missing', async () => {
     const below = join(directory, 'not', 'yet');
     const provider = open({ directory: below });
     const options = { longLivedPrefix: 'purged/', objectPrefixes: ['http'] };
@@ -398,7 +399,7 @@ describe('the directory', () => {
     await provider.check();
   });
 
-  it('that is a file is an error of the store', async () => {
+  it('causes a StorageError if it is a file', async () => {
     const file = join(directory, 'file');
     await mkdir(dirname(file), { recursive: true });
     await writeFile(file, '');

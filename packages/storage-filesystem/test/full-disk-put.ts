@@ -1,6 +1,6 @@
 import { FilesystemStorageProvider } from '../src/adapter.ts';
 
-/** Run under a limit of file size, which the system enforces as it does a full disk. Prints how the puts went. */
+/** Runs with a file size limit, which the system enforces like a full disk. Prints the outcome of each put. */
 const [directory = '', bytes = '0'] = process.argv.slice(2);
 
 await using provider = new FilesystemStorageProvider({
