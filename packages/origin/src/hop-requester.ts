@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { createSecureContext, type SecureContext } from 'node:tls';
+import { orAborted } from '@cloud-mirror/waiting';
 import { Agent, errors } from 'undici';
 import type { CallLifetime } from './call-lifetime.ts';
 import { causeChain } from './cause-chain.ts';
@@ -118,7 +119,7 @@ export class HopRequester implements AsyncDisposable {
 
   async #send(hop: HopRequest): Promise<HopResponse> {
     using limit = this.#headersLimit(hop);
-    const response = await this.#agent(hop).request({
+    const asked = this.#agent(hop).request({
       origin: hop.url.origin,
       path: this.#targetOf(hop.url),
       method: hop.method,
@@ -129,6 +130,8 @@ export class HopRequester implements AsyncDisposable {
       ...(hop.method === 'HEAD' && { reset: false }),
       signal: limit.signal,
     });
+    // undici heeds the signal only once there is a connection.
+    const response = await orAborted(asked, limit.signal);
     const { body } = response;
     // The reader of the body gets this error too. The next request to this server uses the lenient parser.
     body.on('error', (error) => {

@@ -334,9 +334,11 @@ describe('the error for a failing proxy names the proxy, without its address and
 
 test('aborting a call closes its tunnel', async () => {
   const closed: Promise<unknown>[] = [];
+  const open = new Set<unknown>();
   const arrived = Promise.withResolvers<void>();
   await using proxy = await serveRaw((socket) => {
-    closed.push(once(socket, 'close'));
+    open.add(socket);
+    closed.push(once(socket, 'close').then(() => open.delete(socket)));
     arrived.resolve();
   });
   await using origin = behind(proxy);
@@ -345,6 +347,8 @@ test('aborting a call closes its tunnel', async () => {
   await arrived.promise;
   caller.abort(new Error('gone'));
   await expect(opening).rejects.toThrow('gone');
+  // The call ends before the attempt to connect does.
+  expect(open.size).toBe(1);
   await origin[Symbol.asyncDispose]();
   await Promise.all(closed);
 });
