@@ -1,2 +1,3 @@
+export * from './around-job-queue.ts';
 export * from './job-queue.ts';
 export { MemoryJobQueue, type MemoryJobQueueOptions } from './memory-job-queue.ts';

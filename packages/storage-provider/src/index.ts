@@ -1,3 +1,4 @@
+export * from './around-storage-provider.ts';
 export { BodyLength } from './body-length.ts';
 export * from './capability-losses.ts';
 export type { KeyLayout } from './key-layout.ts';

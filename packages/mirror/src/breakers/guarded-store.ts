@@ -1,23 +1,17 @@
-import { StorageError } from '@cloud-mirror/storage-provider';
+import { AroundStorageProvider, StorageError } from '@cloud-mirror/storage-provider';
 import type {
   CallOptions,
-  ListedObject,
-  OpenedBody,
-  OpenOptions,
-  PrepareOptions,
+  NetworkStore,
   PublicRead,
   PublicReadOptions,
   PubliclyRead,
-  SigningLife,
-  PutOptions,
-  StorageProvider,
-  StoredObject,
-  UploadSweeper,
-  NetworkStore,
   ReadMethod,
   RequestSigner,
   SignedAddressOptions,
   SignedMethod,
+  SigningLife,
+  StoredObject,
+  UploadSweeper,
 } from '@cloud-mirror/storage-provider';
 import type { CapabilityTeller, StoreCapabilities, TrialOptions } from '@cloud-mirror/storage-provider';
 import { TimeLimit } from '@cloud-mirror/waiting';
@@ -34,18 +28,16 @@ export interface GuardedStoreOptions extends Pick<PartBreakerOptions, 'failures'
  * see the truth.
  */
 export class GuardedStore
-  implements StorageProvider, UploadSweeper, CapabilityTeller, PubliclyRead, SigningLife, RequestSigner
+  extends AroundStorageProvider
+  implements UploadSweeper, CapabilityTeller, PubliclyRead, SigningLife, RequestSigner
 {
-  readonly maxKeyBytes: number;
   readonly signedMethods: readonly SignedMethod[];
-  readonly access: 'public' | 'signed';
   readonly #store: NetworkStore;
   readonly #breaker: PartBreaker;
   readonly #smallCallMs: number;
 
   constructor(store: NetworkStore, options: GuardedStoreOptions) {
-    this.maxKeyBytes = store.maxKeyBytes;
-    this.access = store.access;
+    super(store, (_call, work) => work());
     this.signedMethods = store.signedMethods;
     this.#store = store;
     this.#smallCallMs = options.smallCallMs;
@@ -56,40 +48,20 @@ export class GuardedStore
     });
   }
 
-  urlFor(key: string, method: SignedMethod, signed: SignedAddressOptions): Promise<string>;
-  urlFor(key: string, method: ReadMethod): Promise<string>;
-  urlFor(key: string, method: SignedMethod, signed?: SignedAddressOptions): Promise<string> {
+  override urlFor(key: string, method: SignedMethod, signed: SignedAddressOptions): Promise<string>;
+  override urlFor(key: string, method: ReadMethod): Promise<string>;
+  override urlFor(key: string, method: SignedMethod, signed?: SignedAddressOptions): Promise<string> {
     return signed === undefined
-      ? this.#store.urlFor(key, method as ReadMethod)
+      ? super.urlFor(key, method as ReadMethod)
       : this.#store.urlFor(key, method, signed);
   }
 
-  open(key: string, options?: OpenOptions): Promise<OpenedBody | null> {
-    return this.#store.open(key, options);
+  override head(key: string, options: CallOptions = {}): Promise<StoredObject | null> {
+    return this.#small(options, (signal) => super.head(key, { signal }));
   }
 
-  head(key: string, options: CallOptions = {}): Promise<StoredObject | null> {
-    return this.#small(options, (signal) => this.#store.head(key, { signal }));
-  }
-
-  delete(key: string, options: CallOptions = {}): Promise<void> {
-    return this.#small(options, (signal) => this.#store.delete(key, { signal }));
-  }
-
-  put(key: string, body: AsyncIterable<Uint8Array>, options: PutOptions): Promise<StoredObject> {
-    return this.#store.put(key, body, options);
-  }
-
-  list(prefix: string, options?: CallOptions): AsyncIterable<ListedObject> {
-    return this.#store.list(prefix, options);
-  }
-
-  prepare(options: PrepareOptions): Promise<readonly string[]> {
-    return this.#store.prepare(options);
-  }
-
-  check(options?: CallOptions): Promise<void> {
-    return this.#store.check(options);
+  override delete(key: string, options: CallOptions = {}): Promise<void> {
+    return this.#small(options, (signal) => super.delete(key, { signal }));
   }
 
   credentialsExpireAt(): Promise<Date | null> {
@@ -110,10 +82,6 @@ export class GuardedStore
 
   tryCapabilities(options: TrialOptions): Promise<StoreCapabilities> {
     return this.#store.tryCapabilities(options);
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#store[Symbol.asyncDispose]();
   }
 
   #small<T>({ signal }: CallOptions, call: (signal: AbortSignal) => Promise<T>): Promise<T> {

@@ -1,70 +1,51 @@
-import type {
-  DeadLetter,
-  Delivery,
-  JobQueue,
-  QueueCallOptions,
-  QueueDepth,
-  ReceiveOptions,
-} from '@cloud-mirror/job-queue';
+import { AroundDelivery, AroundJobQueue } from '@cloud-mirror/job-queue';
+import type { Delivery, JobQueue, ReceiveOptions } from '@cloud-mirror/job-queue';
 import type { Job } from '@cloud-mirror/mirrored-objects';
 import type { CallGate } from './call-gate.ts';
-import { GatedDelivery } from './gated-delivery.ts';
 
 /**
  * A JobQueue whose calls to enqueue and receive, and whose deliveries, go through a gate. The subject of `enqueue` is the
- * token of the job.
+ * token of the job. Calls of a delivery are calls of its queue; their subject is the id of the delivery.
  */
-export class GatedJobQueue implements JobQueue<Job> {
+export class GatedJobQueue extends AroundJobQueue<Job> {
   /** Changes the body of a received message. */
   garble = (body: string): string => body;
-  readonly #inner: JobQueue<Job>;
   readonly #gate: CallGate;
   readonly #part: string;
 
   constructor(inner: JobQueue<Job>, gate: CallGate, part: string) {
-    this.#inner = inner;
+    super(inner, (call, work) => {
+      switch (call.method) {
+        case 'enqueue':
+          return gate.run(
+            { part, method: 'enqueue', subject: call.args[0].token, options: call.args[0] },
+            work,
+          );
+        case 'receive':
+          return gate.run({ part, method: 'receive', subject: '', options: call.args[0] }, work);
+        default:
+          return work();
+      }
+    });
     this.#gate = gate;
     this.#part = part;
   }
 
-  enqueue(job: Job, options?: QueueCallOptions): Promise<void> {
-    const call = { part: this.#part, method: 'enqueue', subject: job.token, options: job };
-    return this.#gate.run(call, () => this.#inner.enqueue(job, options));
+  override async receive(options: ReceiveOptions): Promise<readonly Delivery[]> {
+    const deliveries = await super.receive(options);
+    return deliveries.map((delivery) => this.#gated(delivery));
   }
 
-  async receive(options: ReceiveOptions): Promise<readonly Delivery[]> {
-    const call = { part: this.#part, method: 'receive', subject: '', options };
-    const deliveries = await this.#gate.run(call, () => this.#inner.receive(options));
-    return deliveries.map(
-      (delivery) => new GatedDelivery(delivery, this.#gate, this.#part, this.garble(delivery.body)),
+  #gated(delivery: Delivery): Delivery {
+    const part = this.#part;
+    const { id: subject } = delivery;
+    return new AroundDelivery(
+      delivery,
+      ({ method, args }, work) => {
+        const options = method === 'acknowledge' ? null : args[0];
+        return this.#gate.run({ part, method, subject, options }, work);
+      },
+      this.garble(delivery.body),
     );
-  }
-
-  depth(options?: QueueCallOptions): Promise<QueueDepth> {
-    return this.#inner.depth(options);
-  }
-
-  purge(options?: QueueCallOptions): Promise<void> {
-    return this.#inner.purge(options);
-  }
-
-  deadLetters(max: number, options?: QueueCallOptions): Promise<readonly DeadLetter[]> {
-    return this.#inner.deadLetters(max, options);
-  }
-
-  redriveDeadLetters(options?: QueueCallOptions): Promise<number> {
-    return this.#inner.redriveDeadLetters(options);
-  }
-
-  purgeDeadLetters(options?: QueueCallOptions): Promise<void> {
-    return this.#inner.purgeDeadLetters(options);
-  }
-
-  prepare(options?: QueueCallOptions): Promise<readonly string[]> {
-    return this.#inner.prepare(options);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#inner[Symbol.asyncDispose]();
   }
 }
