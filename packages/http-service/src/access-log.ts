@@ -37,7 +37,7 @@ export class AccessLog {
    * @param requestId from `requestIdOf`, so nothing in it needs escaping
    * @param durationMs the time from the request's arrival to the end of its response
    */
-  tell(
+  logRequest(
     { method }: IncomingMessage,
     { statusCode, writableFinished, headersSent }: ServerResponse,
     { requestId, record, durationMs }: { requestId: string; record: LoggedRecord; durationMs: number },

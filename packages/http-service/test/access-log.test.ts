@@ -12,7 +12,7 @@ function logOf(level: string) {
   return { lines, logger, access: new AccessLog(logger) };
 }
 
-function tell(
+function logRequest(
   access: AccessLog,
   record: typeof RECORD & { path?: string; host?: string } = RECORD,
   requestId = 'mine',
@@ -20,12 +20,16 @@ function tell(
 ): void {
   const request = { method: 'GET' } as IncomingMessage;
   const response = { statusCode: 302, writableFinished, headersSent } as ServerResponse;
-  access.tell(request, response, { requestId, record: AccessLog.recordOf(record), durationMs: 1.23456 });
+  access.logRequest(request, response, {
+    requestId,
+    record: AccessLog.recordOf(record),
+    durationMs: 1.23456,
+  });
 }
 
 test('a line equals the line that the program’s logger would write', () => {
   const { lines, logger, access } = logOf('info');
-  tell(access);
+  logRequest(access);
   logger.info({ requestId: 'mine', method: 'GET', status: 302, durationMs: 1.235, ...RECORD }, 'request');
   const [own, loggers] = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
   expect({ ...own, time: '' }).toEqual({ ...loggers, time: '' });
@@ -35,8 +39,8 @@ test('a line equals the line that the program’s logger would write', () => {
 
 test('the line says that the client disconnected', () => {
   const { lines, access } = logOf('info');
-  tell(access, RECORD, 'mine', { writableFinished: false });
-  tell(access, RECORD, 'mine', { writableFinished: false, headersSent: false });
+  logRequest(access, RECORD, 'mine', { writableFinished: false });
+  logRequest(access, RECORD, 'mine', { writableFinished: false, headersSent: false });
   expect(lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([
     { clientGone: true, status: 302 },
     { clientGone: true, status: null },
@@ -45,14 +49,14 @@ test('the line says that the client disconnected', () => {
 
 test('no line is written above level info', () => {
   const { lines, access } = logOf('warn');
-  tell(access);
+  logRequest(access);
   expect(lines).toEqual([]);
 });
 
 test('queries and credentials of URLs in a record or request id are not logged', () => {
   const { lines, access } = logOf('info');
   const path = '/a/https://user:S3cr3t@host.example/x?sig=S3cr3t"\n/b';
-  tell(access, { ...RECORD, path, host: 'artifacts.example' }, 'https://user:S3cr3t@host.example/y');
+  logRequest(access, { ...RECORD, path, host: 'artifacts.example' }, 'https://user:S3cr3t@host.example/y');
   expect(lines[0]).not.toContain('S3cr3t');
   expect(JSON.parse(lines[0] ?? '')).toMatchObject({ host: 'artifacts.example', status: 302 });
 });

@@ -32,8 +32,8 @@ async function open(made: PartBreaker): Promise<void> {
   for (let time = 0; time < FAILURES; time += 1) await expect(made.call(silent)).rejects.toThrow('silent');
 }
 
-describe('a part that does not answer', () => {
-  test('is not asked any more after so many calls one after the other, and each of those fails at once', async () => {
+describe('the breaker of a part that does not answer', () => {
+  test('opens after a number of consecutive failures, and then fails calls at once', async () => {
     const { made, changes } = breaker();
     await open(made);
     expect(changes).toEqual([true]);
@@ -42,7 +42,7 @@ describe('a part that does not answer', () => {
     expect(work).not.toHaveBeenCalled();
   });
 
-  test('is asked by one call after a time; the others wait for it, but not for long', async () => {
+  test('makes one trial call after a time, for which other calls wait briefly', async () => {
     const { made, changes } = breaker();
     await open(made);
     vi.advanceTimersByTime(RETRY_MS);
@@ -58,7 +58,7 @@ describe('a part that does not answer', () => {
     expect(changes).toEqual([true, false]);
   });
 
-  test('answers all that come at once when it is well again', async () => {
+  test('makes all concurrent calls when the part has recovered', async () => {
     const { made } = breaker();
     await open(made);
     vi.advanceTimersByTime(60 * RETRY_MS);
@@ -66,7 +66,7 @@ describe('a part that does not answer', () => {
     expect(await Promise.all(numbers.map((number) => made.call(async () => number)))).toEqual(numbers);
   });
 
-  test('makes those fail that waited for the call that tried, where it failed', async () => {
+  test('fails the calls that waited for a trial call that failed', async () => {
     const { made } = breaker();
     await open(made);
     vi.advanceTimersByTime(RETRY_MS);
@@ -78,7 +78,7 @@ describe('a part that does not answer', () => {
     expect(work).not.toHaveBeenCalled();
   });
 
-  test('is tried again in time although the clock was set back', async () => {
+  test('makes its trial call in time although the system clock was set back', async () => {
     const { made } = breaker();
     vi.setSystemTime(3_600_000);
     await open(made);
@@ -87,7 +87,7 @@ describe('a part that does not answer', () => {
     expect(await made.call(async () => 'here')).toBe('here');
   });
 
-  test('is not taken for silent again by calls that were begun before', async () => {
+  test('ignores failures of calls that began before it opened', async () => {
     const { made, changes } = breaker();
     const late = Promise.withResolvers<never>();
     const old = Array.from({ length: 3 * FAILURES }, () => made.call(() => late.promise));
@@ -104,7 +104,7 @@ describe('a part that does not answer', () => {
     expect(changes).toEqual([true, false]);
   });
 
-  test('is asked at once when it was heard of by other means, whatever the call that tried finds', async () => {
+  test('closes on reset, whatever the result of the trial call', async () => {
     const { made, changes } = breaker();
     await open(made);
     vi.advanceTimersByTime(RETRY_MS);
@@ -119,7 +119,7 @@ describe('a part that does not answer', () => {
     expect(changes).toEqual([true, false]);
   });
 
-  test('that is still silent then is left alone for another while', async () => {
+  test('stays open for another period if the trial call fails', async () => {
     const { made, changes } = breaker();
     await open(made);
     vi.advanceTimersByTime(RETRY_MS);
@@ -129,7 +129,7 @@ describe('a part that does not answer', () => {
   });
 });
 
-test('a part that answers in between, or with an error of its own, goes on being asked', async () => {
+test('the breaker stays closed for a part that answers in between, or answers with an error', async () => {
   const { made, changes } = breaker();
   for (let time = 0; time < 3 * FAILURES; time += 1) {
     await expect(made.call(silent)).rejects.toThrow('silent');
@@ -142,7 +142,7 @@ test('a part that answers in between, or with an error of its own, goes on being
 const OBJECT = { backend: 's3/a', sha256: 'a'.repeat(64) };
 const OPTIONS = { onChange: () => undefined, failures: 1, retryMs: RETRY_MS };
 
-test('claims of a silent entry store are released, committed and dropped all the same', async () => {
+test('an open breaker still lets claims be released, committed and dropped', async () => {
   const memory = new MemoryEntryStore();
   const entries = new GuardedEntryStore(memory, OPTIONS);
   await entries.claim(OBJECT, { token: 'one', leaseMs: 9_000, copyingLeaseMs: 9_000 });
@@ -153,7 +153,7 @@ test('claims of a silent entry store are released, committed and dropped all the
   expect(await entries.release(OBJECT, 'one')).toBe(true);
 });
 
-test('an entry store is asked again as soon as it has another connection', async () => {
+test('a new connection to the entry store closes its breaker', async () => {
   const memory = new MemoryEntryStore();
   const epoch = vi.spyOn(memory as { epoch: number }, 'epoch', 'get').mockReturnValue(1);
   const entries = new GuardedEntryStore(memory, OPTIONS);
@@ -164,7 +164,7 @@ test('an entry store is asked again as soon as it has another connection', async
   expect(await entries.get(OBJECT)).toBeNull();
 });
 
-test('a silent queue gets no jobs, but is asked for deliveries', async () => {
+test('an open breaker stops jobs to the queue, but not receives', async () => {
   const memory = new MemoryJobQueue({
     serialize: serializeJob,
     maxReceiveCount: 2,

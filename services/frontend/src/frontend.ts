@@ -25,7 +25,7 @@ export interface FrontendParts {
   readonly entries: Pick<EntryStore, 'check'>;
   readonly policy: SourcePolicy;
   readonly logger: Logger;
-  /** This front end registers its metrics in it. `/metrics` shows all metrics that it holds. */
+  /** The front end registers its metrics here. `/metrics` shows all metrics of the registry. */
   readonly registry: Registry;
 }
 
@@ -36,7 +36,7 @@ export interface Frontend {
   drain(): Promise<void>;
 }
 
-/** The front end over HTTP. It opens its TCP port only, and does not close what it was given. */
+/** Creates the front end. It opens only its TCP port, and does not close the given parts. */
 export function createFrontend(parts: FrontendParts): Frontend {
   const { config, cacheManager, entries, logger, registry } = parts;
   let draining = false;
@@ -49,7 +49,7 @@ export function createFrontend(parts: FrontendParts): Frontend {
 
   const app = new Koa<ReceivedRequest>();
   app.on('error', (error: unknown) =>
-    logger.debug({ err: error }, 'a connection ended in the middle of an answer'),
+    logger.debug({ err: error }, 'a connection ended in the middle of a response'),
   );
   const received = new WeakMap<IncomingMessage, ReceivedRequest>();
   app.use(answerErrors({ logger, isDraining, stateOf: stateIn(received), problemOf, isOurFault }));
@@ -81,11 +81,11 @@ export function createFrontend(parts: FrontendParts): Frontend {
   };
 }
 
-/** Koa makes the state of a request itself, so the pipeline's is looked up by the request. */
+/** Koa creates the state of a request itself, so the pipeline's state is looked up by the request. */
 function stateIn(received: WeakMap<IncomingMessage, ReceivedRequest>) {
   return (req: IncomingMessage): ReceivedRequest => {
     const request = received.get(req);
-    if (request === undefined) throw new Error('a request reached the application past the pipeline');
+    if (request === undefined) throw new Error('a request reached the application without the pipeline');
     return request;
   };
 }

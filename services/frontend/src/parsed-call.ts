@@ -10,7 +10,7 @@ import {
 } from './redirect/object-path.ts';
 import { decodeOriginUrlParameter } from './redirect/origin-url-parameter.ts';
 
-/** What a request asks for, parsed once. Depends on the request target and the configuration only, except where it is refused. */
+/** The call of a request, parsed once. Unless it is refused, it depends only on the request target and the configuration. */
 export type ParsedCall = RedirectCall | OperatorObjectCall | RoutedCall | RefusedCall;
 
 /** `/v1/redirect/…` */
@@ -20,11 +20,11 @@ export interface RedirectCall {
   /** As the client named them. */
   readonly service: string;
   readonly region: string;
-  /** Normal form of the origin URL; `null` where the path holds none. */
+  /** The normal form of the origin URL; null if the path contains none. */
   readonly url: URL | null;
   /** Why there is no URL: a ParameterError or an OriginUrlError. */
   readonly fault: unknown;
-  /** The object that is asked for; `null` where the source policy or the list of back ends has another answer than a copy. */
+  /** The requested object; null if the source policy refuses it or there is no such back end. */
   readonly object: MirroredObject | null;
 }
 
@@ -39,13 +39,13 @@ export interface OperatorObjectCall {
   readonly path: ObjectPath & { readonly call: OperatorCallName };
 }
 
-/** Any other path: the router's. */
+/** Any other path, which the router handles. */
 export interface RoutedCall {
   readonly kind: 'routed';
   readonly rawPath: string;
 }
 
-/** Whatever was asked for, the answer is `problem`. */
+/** A request that is refused with `problem`, whatever its path. */
 export interface RefusedCall {
   readonly kind: 'refused';
   readonly problem: HttpProblem;
@@ -56,12 +56,12 @@ export interface CallParserParts {
   readonly server: Pick<Config['server'], 'maxUrlBytes'>;
 }
 
-/** Never throws: a fault in the path is part of the parsed call, for the route to answer in its turn. */
+/** Never throws: a fault in the path becomes part of the parsed call, and its route answers it. */
 export function parseCall(target: RequestTarget, parts: CallParserParts): ParsedCall {
   const { rawPath } = target;
   const call = objectCallOf(rawPath);
   if (call === null) return { kind: 'routed', rawPath };
-  // A path that ends too early names no object. Its route checks the method first all the same.
+  // A path that ends too early names no object, but its route still checks the method first.
   const path = parseObjectPath(rawPath) ?? { call, service: '', region: '', parameter: '' };
   if (call === 'redirect') return parseRedirect(target, path, parts);
   return { kind: 'operator', path: { ...path, call } };
@@ -86,7 +86,7 @@ function parseRedirect(
   try {
     return { ...named, url, fault: null, object: cacheManager.objectOf(service, region, url) };
   } catch {
-    // A defect of this program. `CacheManager.redirect` meets it again, and the route sends the client to the origin.
+    // A defect of this program. `CacheManager.redirect` throws it again, and the route redirects the client to the origin.
     return { ...named, url, fault: null, object: null };
   }
 }

@@ -11,17 +11,17 @@ export interface HitReport {
 }
 
 /**
- * One request, from its arrival to the end of its answer. The pipeline makes it, and the application's handlers get the same
- * object as `ctx.state`.
+ * One request, from its arrival to the end of its response. The pipeline creates it, and the application's handlers get
+ * the same object as `ctx.state`.
  */
 export class ReceivedRequest implements http.RequestState {
   readonly requestId: string;
   readonly arrivedAtMs: number;
   readonly call: ParsedCall;
   readonly record: RequestRecord = { route: 'unknown' };
-  /** The entry was read for this request and there was none. */
+  /** Whether the entry was read for this request, and there was none. */
   missing = false;
-  /** Set when the answer of a remembered hit was sent. It then stands for `record`. */
+  /** Set when the response to a remembered hit is sent. It then replaces `record`. */
   hit: HitReport | null = null;
 
   constructor(requestId: string, arrivedAtMs: number, call: ParsedCall) {

@@ -31,26 +31,25 @@ export interface RequestPipelineParts {
   readonly metrics: Pick<FrontendMetrics, 'countRequest' | 'tallyOf'>;
   readonly accessLog: AccessLog;
   readonly logger: Logger;
-  /** Answers whatever memory does not. */
+  /** Answers the requests that memory cannot answer. */
   readonly application: (req: IncomingMessage, res: ServerResponse, request: ReceivedRequest) => void;
 }
 
-/** Probes and scrapes come often and from few addresses. */
+/** Probes and scrapes, which are frequent and come from few addresses. */
 const UNLIMITED_PATHS: ReadonlySet<string> = new Set(['/livez', '/readyz', '/metrics', '/v1/ping']);
 
 /**
- * The way of every request: its head is checked, it is taken from its client's budget and parsed, memory is asked, and what
- * memory cannot answer goes to the application with the call as it was parsed. The end of each request is logged and counted
- * here.
+ * The path of every request: check its head, take it from its client's budget, parse it, and answer it from memory. If
+ * memory has no answer, pass the parsed call to the application. Logs and counts the end of each request.
  *
- * Most requests are hits that memory answers. The application, which is Koa, takes twice as long as all other work for a hit.
+ * Memory answers most requests, which are hits. The application (Koa) takes twice as long as all other work for a hit.
  */
 export class RequestPipeline {
   readonly #parts: RequestPipelineParts;
   readonly #budgets: ClientBudgets | null;
   readonly #answers: RememberedAnswers;
   readonly #messageStart: MessageStart;
-  /** Where this version of Node does not send whole messages, the application answers hits as well. */
+  /** If false for this version of Node, the application answers hits as well. */
   readonly #sendsMessages = takesWholeMessages();
 
   constructor(parts: RequestPipelineParts) {
@@ -91,7 +90,7 @@ export class RequestPipeline {
     res.destroy();
   }
 
-  /** The call of a request that may go on, or its refusal. Parses only what may go on and is not known. */
+  /** Returns the call of an admitted request, or the refusal. Parses only admitted targets that are not remembered. */
   #admit(
     req: IncomingMessage,
     line: string,
@@ -105,8 +104,8 @@ export class RequestPipeline {
   }
 
   /**
-   * Whether the call alone determines the answer to a hit: the head is not asked for, nor a check of the copy, there is no body
-   * to read, and the connection is kept, as the prepared message says.
+   * Whether the call alone determines the response to a hit: no HEAD, no revalidation, no body to read, and a connection
+   * that stays open, as the prepared message says.
    */
   #isPlain({ method, headers }: IncomingMessage, res: ServerResponse): boolean {
     if (method !== 'GET' || asksForRevalidation(headers['cache-control'])) return false;
@@ -143,20 +142,20 @@ export class RequestPipeline {
     sendWholeMessage(res, REDIRECTED, `${this.#messageStart.now()}${request.requestId}${answer.tail}`);
   }
 
-  /** The answer was sent, or the client disconnected before. */
+  /** Called when the response was sent, or the client disconnected before. */
   #end(req: IncomingMessage, res: ServerResponse, request: ReceivedRequest): void {
     const { metrics, accessLog } = this.#parts;
     const { requestId, hit } = request;
     const durationMs = performance.now() - request.arrivedAtMs;
     if (hit !== null && res.writableFinished) {
       metrics.countRequest(hit.tally, durationMs);
-      accessLog.tell(req, res, { requestId, record: hit.logged, durationMs });
+      accessLog.logRequest(req, res, { requestId, record: hit.logged, durationMs });
       return;
     }
     recordUnrouted(request);
     const { record, status } = endOf(res, request.record);
     metrics.countRequest(metrics.tallyOf(record, { method: req.method ?? 'unknown', status }), durationMs);
-    accessLog.tell(req, res, { requestId, record: AccessLog.recordOf(record), durationMs });
+    accessLog.logRequest(req, res, { requestId, record: AccessLog.recordOf(record), durationMs });
   }
 }
 

@@ -11,7 +11,7 @@ afterEach(async () => {
 });
 
 const KNOWS = ['in_memory', 'by_entry', 'by_rules', 'nothing'] as const;
-/** Too slow to fill again during a test. */
+/** Too slow to refill during a test. */
 const budgetOf = (burst: number) => ({ rateLimit: { requestsPerSecond: 0.001, burst } });
 const from = (client: string): Asked => ({ headers: ['Host: mirror', `X-Forwarded-For: ${client}`] });
 
@@ -30,7 +30,7 @@ describe.each(KNOWS)('with a budget, a request whose copy is known %s', (knows) 
     expect(requests).toHaveLength(knows === 'by_rules' || knows === 'nothing' ? 3 : 0);
   });
 
-  test('is refused as the application refuses any other', async () => {
+  test('is refused like every other request, by the application', async () => {
     const frontend = await startKnowing(opened, 'public', budgetOf(1));
     frontend.manager.knows = knows;
     const mine = { headers: ['Host: mirror', 'X-Request-Id: mine'] };
@@ -40,7 +40,7 @@ describe.each(KNOWS)('with a budget, a request whose copy is known %s', (knows) 
     const { headers: otherHeaders, ...otherParts } = lasting(other);
     const { headers, ...parts } = lasting(await ask(frontend, mine));
     expect(parts).toEqual(otherParts);
-    // The time until the next request is allowed goes by between the two.
+    // The time until the next allowed request passes between the two.
     expect({ ...headers, 'retry-after': '' }).toEqual({ ...otherHeaders, 'retry-after': '' });
     expect(Number(headers['retry-after'])).toBeGreaterThan(900);
     const lines = () => frontend.log.filter(({ status }) => status === 429);
@@ -50,7 +50,7 @@ describe.each(KNOWS)('with a budget, a request whose copy is known %s', (knows) 
     expect(second).toEqual(first);
   });
 
-  test('is taken from the budget of its own client, whom a trusted proxy names', async () => {
+  test('is taken from the budget of the client that a trusted proxy names', async () => {
     const server = { ...budgetOf(1), trustedProxies: ['127.0.0.0/8'] };
     const frontend = await startKnowing(opened, 'public', server);
     frontend.manager.knows = knows;
@@ -58,7 +58,7 @@ describe.each(KNOWS)('with a budget, a request whose copy is known %s', (knows) 
       ['192.0.2.1', 302],
       ['192.0.2.2', 302],
       ['192.0.2.1', 429],
-      // The client may write what it likes before the proxy's own entry.
+      // A client may write anything before the proxy's own entry.
       ['203.0.113.9, 192.0.2.2', 429],
       ['2001:db8:1:2::1', 302],
       ['2001:db8:1:2:ffff::1', 429],
@@ -72,21 +72,21 @@ describe.each(KNOWS)('with a budget, a request whose copy is known %s', (knows) 
     expect(seen).toEqual(clients.map(([, status]) => status));
   });
 
-  test('is taken from the budget of its connection where no proxy is trusted', async () => {
+  test('is taken from the budget of the connection’s address if no proxy is trusted', async () => {
     const frontend = await startKnowing(opened, 'public', budgetOf(1));
     frontend.manager.knows = knows;
     expect(await statuses(frontend, [from('192.0.2.1'), from('192.0.2.2')])).toEqual([302, 429]);
   });
 });
 
-test('a request that its head condemns costs no budget', async () => {
+test('a request that is refused because of its head costs no budget', async () => {
   const frontend = await startKnowing(opened, 'public', budgetOf(1));
   expect((await ask(frontend, { headers: [] })).status).toBe(400);
   expect((await ask(frontend, { headers: ['Host: mirror', 'Content-Length: 65537'] })).status).toBe(413);
   expect(await statuses(frontend, [{}, {}])).toEqual([302, 429]);
 });
 
-test('probes and scrapes are answered when the budget is used up', async () => {
+test('probes and scrapes are answered even if the budget is used up', async () => {
   const frontend = await startKnowing(opened, 'public', budgetOf(1));
   expect(await statuses(frontend, [{}, {}])).toEqual([302, 429]);
   for (const path of ['/livez', '/readyz', '/metrics', '/v1/ping'])
@@ -108,7 +108,7 @@ test.each([{}, { method: 'HEAD' }, { headers: ['Host: mirror', 'Cache-Control: n
     frontend.manager.knows = 'nothing';
     expect((await ask(frontend, asked)).status).toBe(302);
     expect(frontend.manager.read).toBe(1);
-    // The application gets the object that the parser made.
+    // The application gets the object that the parser created.
     const [request] = frontend.manager.requests;
     expect(request?.object).toBe(frontend.manager.objects[0]);
     expect(request?.url.href).toBe(request?.object?.url);

@@ -54,12 +54,12 @@ describe.each(['public', 'signed'] as const)('a plain hit on a %s copy', (access
   });
 });
 
-test('a lifetime of redirects is told', async () => {
+test('a remembered hit has the max-age of the configuration', async () => {
   const frontend = await startKnowing(opened, 'public', { redirectMaxAgeSeconds: 60 });
   expect((await ask(frontend)).headers['cache-control']).toBe('private, max-age=60');
 });
 
-test('logs and metrics have the same to say', async () => {
+test('remembered hits have the same logs and metrics as other hits', async () => {
   const frontend = await startKnowing(opened);
   const lines: unknown[] = [];
   for (const knows of ['by_rules', 'by_entry', 'in_memory'] as const) {
@@ -108,7 +108,7 @@ test.each(forTheApplication)('is left to the application where $what', async ({ 
   await ask(frontend);
   expect(frontend.manager.requests).toHaveLength(0);
   expect((await ask(frontend, asked)).status).toBe(status);
-  // The fake answers 302 to whatever reaches it.
+  // The fake answers every request that reaches it with 302.
   expect(frontend.manager.requests).toHaveLength(status === 302 ? 1 : 0);
 });
 
@@ -158,7 +158,7 @@ test.each(['nothing', 'by_entry'] as const)(
   },
 );
 
-test('a fault of memory is left to the application, also where the answer was remembered', async () => {
+test('an error of the memory is left to the application, even if the answer was remembered', async () => {
   const frontend = await startKnowing(opened);
   for (const knows of ['in_memory', 'a_fault', 'in_memory'] as const) {
     frontend.manager.knows = knows;
@@ -167,7 +167,7 @@ test('a fault of memory is left to the application, also where the answer was re
   expect(frontend.manager.requests).toHaveLength(1);
 });
 
-test('a wait counts from the arrival, not from when memory was asked in vain', async () => {
+test('a wait counts from the arrival of the request, not from a failed look-up in memory', async () => {
   const frontend = await startKnowing(opened);
   frontend.manager.knows = 'nothing';
   const answer = Promise.withResolvers<void>();
@@ -180,7 +180,7 @@ test('a wait counts from the arrival, not from when memory was asked in vain', a
   expect(frontend.manager.requests[0]?.arrivedAtMs).toBeLessThan(askedAtMs);
 });
 
-test('a digest that no header can carry is left to the application, and harms nobody else', async () => {
+test('a digest that is invalid in a header is left to the application, and affects no other hit', async () => {
   const frontend = await startKnowing(opened);
   frontend.manager.copy = { ...COPY, sha256: 'a\nb' };
   for (const knows of ['in_memory', 'by_entry', 'in_memory'] as const) {
@@ -191,14 +191,14 @@ test('a digest that no header can carry is left to the application, and harms no
   expect((await ask(frontend)).status).toBe(302);
 });
 
-test('targets that clients made long are not kept', async () => {
+test('long targets are not remembered', async () => {
   const frontend = await startKnowing(opened);
   const padded = { target: `${TARGET}?${'x'.repeat(4_000)}` };
   for (const asked of [{}, padded, {}, padded]) expect((await ask(frontend, asked)).status).toBe(302);
   expect(frontend.manager.read).toBe(3);
 });
 
-test('a copy of another generation has another address', async () => {
+test('a copy of another generation has another URL', async () => {
   const frontend = await startKnowing(opened);
   const before = (await ask(frontend)).headers['location'];
   frontend.manager.copy = { ...COPY, generation: 'fresh' };
@@ -207,7 +207,7 @@ test('a copy of another generation has another address', async () => {
   expect(after).toContain('/g%2Ffresh%2F');
 });
 
-test('a signed address is signed anew each second', async () => {
+test('a URL is signed again each second', async () => {
   const frontend = await startKnowing(opened, 'signed');
   vi.useFakeTimers({ toFake: ['Date'], now: new Date('2030-01-01T00:00:00.000Z') });
   const location = async () => (await ask(frontend)).headers['location'] ?? '';
@@ -219,7 +219,7 @@ test('a signed address is signed anew each second', async () => {
   expect(await location()).toContain('X-Amz-Date=20300101T000001Z');
 });
 
-test('answers of one connection go out in the order of their requests, each one whole', async () => {
+test('responses on one connection are complete and in the order of their requests', async () => {
   const frontend = await startKnowing(opened, 'public', { keepAliveSeconds: 7 });
   const request = (id: string, ...headers: string[]) =>
     [`GET ${TARGET} HTTP/1.1`, 'Host: mirror', `X-Request-Id: ${id}`, ...headers, '', ''].join('\r\n');
@@ -248,11 +248,11 @@ test('answers of one connection go out in the order of their requests, each one 
   expect(remembered).toEqual(decided);
 });
 
-test('this version of Node takes whole messages: without, hits are left to the application', () => {
+test('this version of Node supports whole messages', () => {
   expect(takesWholeMessages()).toBe(true);
 });
 
-test('the time of an answer is told as it goes by', () => {
+test('the Date of a response is current', () => {
   vi.useFakeTimers({ toFake: ['Date'], now: new Date('2030-01-01T00:00:00.999Z') });
   const start = new MessageStart(75);
   expect(start.now()).toContain('Date: Tue, 01 Jan 2030 00:00:00 GMT\r\n');

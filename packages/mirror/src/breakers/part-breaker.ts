@@ -10,34 +10,34 @@ import {
 import { settleWithin } from '@cloud-mirror/waiting';
 
 export interface PartBreakerOptions {
-  /** Whether an error says that the part does not answer. Others say nothing of it. */
+  /** Whether an error means that the part does not answer. Other errors do not affect the breaker. */
   readonly isSilence: (error: unknown) => boolean;
-  /** What a call fails with that is not made. */
+  /** The error of a call that the breaker does not make. */
   readonly refusal: () => Error;
-  /** Hears when calls are no longer made, and when they are again. */
+  /** Called when the breaker opens or closes. */
   readonly onChange: (open: boolean) => void;
-  /** Calls without an answer, one after the other, before no more are made. */
+  /** The number of consecutive unanswered calls that opens the breaker. */
   readonly failures?: number | undefined;
-  /** Time until one call tries again whether the part answers, in milliseconds. */
+  /** The time for which the breaker stays open before a trial call, in milliseconds. */
   readonly retryMs?: number | undefined;
 }
 
 export const DEFAULT_FAILURES = 8;
 export const DEFAULT_RETRY_MS = 1_000;
-/** How long others wait for the call that tries: a part that answers has done so by then. */
+/** How long other calls wait for the trial call. A part that has recovered answers within this time. */
 export const PATIENCE_MS = 250;
 
 /**
- * Stops asking a part that does not answer: calls fail at once, without the time that each would have waited, and the
- * part is spared while it recovers. Once in a while a single call tries; with its success all are made again.
+ * A circuit breaker. While a part does not answer, calls fail at once instead of each waiting for its time limit, and the
+ * part gets no load while it recovers. From time to time a single trial call is made; its success closes the breaker.
  */
 export class PartBreaker {
   readonly #options: PartBreakerOptions;
   #policy: CircuitBreakerPolicy;
   #open = false;
-  /** Counts the times between two changes. What was begun in an earlier one says nothing of this one. */
+  /** Increases with each change of state. The result of a call that began in an earlier period is ignored. */
   #period = 0;
-  /** Resolves when the call that tries has ended. */
+  /** Resolves when the trial call has ended. */
   #tried: PromiseWithResolvers<void> = Promise.withResolvers();
 
   constructor(options: PartBreakerOptions) {
@@ -45,10 +45,10 @@ export class PartBreaker {
     this.#policy = this.#newPolicy();
   }
 
-  /** @throws what `work` rejects with; the refusal where the part is not asked, within {@link PATIENCE_MS} */
+  /** @throws the error of `work`, or the refusal (within {@link PATIENCE_MS}) if the breaker does not make the call */
   async call<T>(work: () => Promise<T>): Promise<T> {
     if (this.#policy.state === CircuitState.HalfOpen) {
-      // After a long time without calls many may come at once, to a part that has long been well again.
+      // After an idle time, many calls may arrive at once for a part that has recovered: let them wait for the trial.
       await this.#untilTried();
       if (this.#policy.state === CircuitState.HalfOpen) throw this.#options.refusal();
     }
@@ -60,7 +60,7 @@ export class PartBreaker {
     }
   }
 
-  /** The part was heard of by other means: calls are made again. */
+  /** Closes the breaker, because the part is known to answer. */
   reset(): void {
     this.#policy = this.#newPolicy();
     this.#changed(false);
@@ -88,7 +88,7 @@ export class PartBreaker {
     });
     policy.onStateChange((state) => {
       if (policy !== this.#policy) return;
-      // Trying is no change: only its outcome is.
+      // The half-open state is not reported; only the outcome of the trial is.
       if (state === CircuitState.HalfOpen) this.#tried = Promise.withResolvers();
       else this.#changed(state === CircuitState.Open);
     });
@@ -104,7 +104,7 @@ export class PartBreaker {
   }
 }
 
-/** A call that was begun before the last change failed: no failure to be counted. */
+/** Wraps the failure of a call that began before the last change of state, so that the breaker does not count it. */
 class OldFailure extends Error {
   override readonly name = 'OldFailure';
 
@@ -113,7 +113,10 @@ class OldFailure extends Error {
   }
 }
 
-/** A pause by a clock that nobody sets. What is compared with its `duration` is a difference of times of day. */
+/**
+ * A pause by the monotonic clock. cockatiel compares `duration` with a difference of wall-clock times, so a change of the
+ * system time would shorten or prolong a plain number.
+ */
 function steadyPause(ms: number): IBackoff<unknown> {
   const endsAtMs = performance.now() + ms;
   return {

@@ -1,7 +1,7 @@
 import { jsonHeaders } from '@cloud-mirror/http-service';
 import type { RedirectAnswer } from './redirect-answer.ts';
 
-/** The part of a redirect's HTTP message that is the same for every client: all that follows the request identifier. */
+/** The part of a redirect's HTTP message that is the same for every client: everything after the request identifier. */
 export type MessageTail = string & { readonly messageTail: true };
 
 /** The status of every hit. */
@@ -9,7 +9,7 @@ export const REDIRECTED = 302;
 
 const PRINTABLE_ASCII = /^[ -~]*$/;
 
-/** @returns `null` where a header or the body is not printable ASCII. The application then gives the answer. */
+/** @returns null if a header or the body is not printable ASCII; the application must then answer */
 export function messageTail({ headers, body }: RedirectAnswer): MessageTail | null {
   const json = JSON.stringify(body);
   if (!PRINTABLE_ASCII.test(json)) return null;
@@ -24,10 +24,10 @@ export function messageTail({ headers, body }: RedirectAnswer): MessageTail | nu
 }
 
 /**
- * A flat copy of a text that is kept for long. V8 keeps a concatenation as a rope of its pieces until it is read, and a
- * substring keeps the whole string alive that it was taken from.
+ * A flat copy of a string that is kept for long. V8 represents a concatenation as a rope, and a sliced string would keep
+ * its parent alive.
  */
-export function inOnePiece<T extends string>(text: T): T {
+export function flatString<T extends string>(text: T): T {
   return Buffer.from(text).toString() as T;
 }
 
@@ -46,7 +46,7 @@ export class MessageStart {
     if (second !== this.#second) {
       const date = new Date(second * 1000).toUTCString();
       const kept = `Connection: keep-alive\r\nKeep-Alive: timeout=${this.#keepAliveSeconds}`;
-      this.#start = inOnePiece(`HTTP/1.1 ${REDIRECTED} Found\r\nDate: ${date}\r\n${kept}\r\nX-Request-Id: `);
+      this.#start = flatString(`HTTP/1.1 ${REDIRECTED} Found\r\nDate: ${date}\r\n${kept}\r\nX-Request-Id: `);
       this.#second = second;
     }
     return this.#start;

@@ -1,6 +1,6 @@
 export type ObjectCallName = 'redirect' | 'purge' | 'status';
 
-/** `/v1/<call>/:service/:region/<parameter>`. The parameter is the whole rest of the path. Nothing is decoded. */
+/** `/v1/<call>/:service/:region/<parameter>`, not decoded. The parameter is everything after the region. */
 export interface ObjectPath {
   readonly call: ObjectCallName;
   readonly service: string;
@@ -10,15 +10,15 @@ export interface ObjectPath {
 
 const OBJECT_CALL = /^\/v1\/(redirect|purge|status)(?:\/|$)/;
 
-/** Which call on one object the raw path begins with; `null` where it begins with none. */
+/** The call on one object with which the raw path begins; null if there is none. */
 export function objectCallOf(rawPath: string): ObjectCallName | null {
   return (OBJECT_CALL.exec(rawPath)?.[1] as ObjectCallName | undefined) ?? null;
 }
 
 /**
- * Splits the raw path. A router would decode it first, and could then not tell a `/` of the standard base64 alphabet from one
- * that separates segments.
- * @returns `null` where a segment is missing
+ * Splits the raw path. A router would decode it first, and could then not distinguish a `/` of the standard base64
+ * alphabet from a separator.
+ * @returns null if a segment is missing
  */
 export function parseObjectPath(rawPath: string): ObjectPath | null {
   const call = objectCallOf(rawPath);

@@ -2,12 +2,12 @@ import { urlSha256 } from '@cloud-mirror/mirrored-objects';
 import type { RequestRecord } from '../request-record.ts';
 
 const MAX_LOGGED_PATH = 512;
-/** Names in the configuration are shorter. A client may send any name, which need not be logged whole. */
+/** Longer than any configured name. A client may send any name, so longer ones are cut. */
 const MAX_LOGGED_NAME = 64;
 
 /**
- * Records what the log may say of an object. The query of its URL may be a credential and is left out.
- * @param sha256 digest of the URL, where it is known already
+ * Records the loggable facts about an object. The query of its URL may contain credentials and is left out.
+ * @param sha256 the digest of the URL, if it is already known
  */
 export function recordObject(
   record: RequestRecord,
@@ -22,7 +22,7 @@ export function recordObject(
   record.path = url.pathname.slice(0, MAX_LOGGED_PATH);
 }
 
-/** Records the back end that a client named, which need not exist. */
+/** Records the back end that a client named, which may not exist. */
 export function recordBackend(record: RequestRecord, service?: string, region?: string): void {
   if (service !== undefined) record.service = service.slice(0, MAX_LOGGED_NAME);
   if (region !== undefined) record.region = region.slice(0, MAX_LOGGED_NAME);

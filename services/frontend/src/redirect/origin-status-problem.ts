@@ -9,8 +9,8 @@ const PASSED_ON: ReadonlySet<number> = new Set([
 ]);
 
 /**
- * Passes the origin's error on. 407 and 426 speak of the connection that carries them (RFC 9110) and would be taken for
- * this server's; a status that is no registered error tells a client nothing.
+ * Passes on the origin's error. 407 and 426 concern the connection that carries them (RFC 9110), so a client would think
+ * that they concern this server; an unregistered status is of no use to a client. These become 502.
  */
 export function originStatusProblem(
   outcome: Extract<RedirectOutcome, { kind: 'origin_status' }>,
@@ -26,7 +26,7 @@ export function originStatusProblem(
   });
 }
 
-/** Headers without which the status is not complete (RFC 9110, sections 15.5.2 and 15.5.6). */
+/** The headers that a 401 and a 405 require (RFC 9110, sections 15.5.2 and 15.5.6). */
 function requiredHeaders(status: number, host: string): Record<string, string> {
   if (status === 401)
     return { 'WWW-Authenticate': `Origin realm="${host.replace(/[^\x21\x23-\x5b\x5d-\x7e]/g, '')}"` };

@@ -2,7 +2,7 @@ import { normalizeOriginUrl } from '@cloud-mirror/origin';
 
 export type ParameterFault =
   | 'url_missing'
-  | 'url_not_encoded' // pasted as it is, or decoded by a proxy on the way
+  | 'url_not_encoded' // pasted without encoding, or decoded by a proxy
   | 'url_not_decodable' // neither base64 nor a percent-encoded URL
   | 'url_too_long';
 
@@ -59,18 +59,18 @@ function wholeUrl(text: string, raw: string): string {
   if (raw.includes('/') || startsWithScheme(raw))
     throw new ParameterError(
       'url_not_encoded',
-      'The URL of the origin stands in the path as it is, or a proxy decoded it on the way. Encode it: base64url, without padding.',
+      'The path contains the URL of the origin without encoding, or a proxy has decoded it. Encode it as base64url, without padding.',
     );
   return text;
 }
 
 function percentDecoded(raw: string): string {
-  if (/[^\x21-\x7e]/.test(raw)) throw notDecodable('it holds characters that a path cannot have');
+  if (/[^\x21-\x7e]/.test(raw)) throw notDecodable('it contains characters that are not allowed in a path');
   if (!raw.includes('%')) return raw;
   try {
     return decodeURIComponent(raw);
   } catch (cause) {
-    throw notDecodable('its percent-encoding is faulty', cause);
+    throw notDecodable('its percent-encoding is invalid', cause);
   }
 }
 
@@ -85,7 +85,7 @@ function base64Decoded(text: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch (cause) {
-    throw notDecodable('what it encodes is not UTF-8', cause);
+    throw notDecodable('the decoded bytes are not UTF-8', cause);
   }
 }
 
@@ -94,7 +94,7 @@ function base64Body(text: string): { body: string; alphabet: 'base64' | 'base64u
   const [, body, padding] = /^([A-Za-z0-9+/]*|[A-Za-z0-9_-]*)(={0,2})$/.exec(text) ?? [];
   if (body === undefined || body === '') throw notDecodable('it is not base64');
   if (padding && (body.length + padding.length) % 4 !== 0)
-    throw notDecodable('its padding is not that of base64');
+    throw notDecodable('its base64 padding is invalid');
   return { body, alphabet: /[+/]/.test(body) ? 'base64' : 'base64url' };
 }
 

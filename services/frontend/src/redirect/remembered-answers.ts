@@ -6,7 +6,7 @@ import type { FrontendMetrics } from '../machines/metrics.ts';
 import type { ObjectRedirectCall } from '../parsed-call.ts';
 import type { HitReport } from '../request-context.ts';
 import type { RequestRecord } from '../request-record.ts';
-import { inOnePiece, messageTail, REDIRECTED } from './hit-message.ts';
+import { flatString, messageTail, REDIRECTED } from './hit-message.ts';
 import { recordObject } from './object-record.ts';
 import { presentAnswer } from './redirect-answer.ts';
 import { RememberedCall, type RememberedAnswer } from './remembered-call.ts';
@@ -17,15 +17,15 @@ export interface RememberedAnswersParts {
   readonly metrics: Pick<FrontendMetrics, 'tallyOf'>;
 }
 
-/** Calls that are kept. Most take two kilobytes, with the last answer. Longer ones weigh more. */
+/** The number of remembered calls. Most take two kilobytes with the last answer; longer ones count as several. */
 const MOST_CALLS = 131_072;
 const USUAL_TARGET = 512;
 /** A longer target is parsed each time: a client may add a query or a file name of any length. */
 const LONGEST_KEPT_TARGET = 2_048;
 
 /**
- * Parsed calls and the answers to their last hits, by request target. Nearly every request is answered from here. Nothing is
- * decided here: the cache manager says whether there is a hit.
+ * Parsed calls and the responses to their last hits, by request target, which answer nearly every request. The cache
+ * manager decides whether there is a hit.
  */
 export class RememberedAnswers {
   readonly #parts: RememberedAnswersParts;
@@ -37,7 +37,7 @@ export class RememberedAnswers {
     this.#parts = parts;
   }
 
-  /** @param target as it is in the request line */
+  /** @param target the target in the request line, unparsed */
   callOf(target: string): RememberedCall | undefined {
     return this.#calls.get(target);
   }
@@ -48,7 +48,7 @@ export class RememberedAnswers {
     return remembered;
   }
 
-  /** The answer, where memory alone has it; `null`: {@link find} it. */
+  /** The response, if memory alone has it; null if {@link find} must look for it. */
   recall({ object, last }: RememberedCall): RememberedAnswer | null {
     if (last === null || !isSignedNow(last, object)) return null;
     try {
@@ -60,8 +60,8 @@ export class RememberedAnswers {
   }
 
   /**
-   * The answer by the entry in memory, or by one read of the entry store. `missing`: there is no entry. `null`: the rules of a
-   * request decide.
+   * Finds the response by the entry in memory, or by one read of the entry store.
+   * @returns `missing` if there is no entry; null if the application must decide
    */
   async find(call: RememberedCall): Promise<RememberedAnswer | 'missing' | null> {
     const { cacheManager } = this.#parts;
@@ -73,7 +73,7 @@ export class RememberedAnswers {
       if (last !== null && last.copy === copy && isSignedNow(last, object)) return last;
       return await this.#answerWith(copy, call);
     } catch {
-      // The application meets the same fault and answers it.
+      // The application encounters the same error and answers it.
       return null;
     }
   }
@@ -88,10 +88,10 @@ export class RememberedAnswers {
     const outcome = { kind: 'present', location, access, how: 'hit', collapsed: false, sha256 } as const;
     const tail = messageTail(presentAnswer(outcome, this.#parts.server));
     if (tail === null) return null;
-    // A signed address is good for one second. Keep it only for an object that is asked for again and again: to collect what
-    // was kept for a moment costs more than to sign.
+    // A signed URL is reused for one second. Keep it only for an object with frequent requests: garbage collection of
+    // short-lived values would cost more than signing.
     const keeps = signedFor === null || signedFor === call.signedFor;
-    const answer = { copy, signedFor, tail: keeps ? inOnePiece(tail) : tail };
+    const answer = { copy, signedFor, tail: keeps ? flatString(tail) : tail };
     call.last = keeps ? answer : null;
     call.signedFor = signedFor;
     return answer;
@@ -101,18 +101,18 @@ export class RememberedAnswers {
     const record: RequestRecord = { route: 'redirect', outcome: 'hit' };
     recordObject(record, call.service, call.region, call.url, call.object.id.sha256);
     return {
-      logged: inOnePiece(AccessLog.recordOf(record)),
+      logged: flatString(AccessLog.recordOf(record)),
       tally: this.#parts.metrics.tallyOf(record, { method: 'GET', status: REDIRECTED }),
     };
   }
 }
 
-/** Whether the store would sign the same address again, or does not sign. */
+/** Whether the store would sign the same URL again, or does not sign. */
 function isSignedNow({ signedFor }: RememberedAnswer, object: MirroredObject): boolean {
   return signedFor === null || signedFor === signingSecond(object);
 }
 
-/** Signatures state their time in seconds, so within one second the same address is signed. `null`: nothing is signed. */
+/** Signatures contain their time in seconds, so a URL has the same signature within one second. null: unsigned. */
 function signingSecond({ backend }: MirroredObject): number | null {
   return backend.store.access === 'public' ? null : Math.floor(Date.now() / 1000);
 }

@@ -5,33 +5,33 @@ import type { ObjectRedirectCall } from '../parsed-call.ts';
 import type { HitReport } from '../request-context.ts';
 import type { MessageTail } from './hit-message.ts';
 
-/** Answers a hit. */
+/** A prepared response to a hit. */
 export interface RememberedAnswer {
-  /** The copy that it leads to. Compared by identity: an entry in memory stays the same object for as long as it is current. */
+  /** The target of the redirect. Compared by identity, because an entry in memory is the same object while it is current. */
   readonly copy: Copy;
-  /** The second in which a signed address was signed; `null` where the address is not signed and stays good. */
+  /** The second in which the URL was signed; null for an unsigned URL, which stays valid. */
   readonly signedFor: number | null;
   readonly tail: MessageTail;
 }
 
 /**
- * A parsed redirect that is kept for the next requests for the same target, with what their hits have in common.
+ * A parsed redirect that is kept for later requests for the same target, with the log record and tally of its hits.
  *
- * There are many of these, so each holds little. The URL and the parts of the target are made from what is kept where the
- * application needs them: a hit does not.
+ * Thousands of these are in memory, so each is small: the URL and the parts of the target, which a hit does not need, are
+ * computed only when the application needs them.
  */
 export class RememberedCall implements ObjectRedirectCall, HitReport {
   readonly kind = 'redirect';
   readonly object: MirroredObject;
   readonly logged: LoggedRecord;
   readonly tally: Tally;
-  /** The answer to the last hit, where the next one may get the same. */
+  /** The response to the last hit, if the next hit may get the same one. */
   last: RememberedAnswer | null = null;
   /** `signedFor` of the last answer, kept or not. */
   signedFor: number | null = null;
   readonly #line: string;
 
-  /** @param line the target as it is in the request line */
+  /** @param line the target in the request line, unparsed */
   constructor(line: string, object: MirroredObject, { logged, tally }: HitReport) {
     this.object = object;
     this.logged = logged;
@@ -51,7 +51,7 @@ export class RememberedCall implements ObjectRedirectCall, HitReport {
     return this.object.backend.region;
   }
 
-  /** From its normal form, so that it is neither decoded nor judged again. */
+  /** Built from the normal form, so that the parameter is not decoded and checked again. */
   get url(): URL {
     return new URL(this.object.url);
   }

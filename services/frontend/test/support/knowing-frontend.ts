@@ -16,17 +16,17 @@ export const COPY: Copy = {
   expiresAt: null,
 };
 
-/** Knows one copy, by its memory, by its entry, or by the rules of a request only. */
+/** Knows one copy: by memory, by its entry, or only through `redirect`. */
 export class KnowingCacheManager extends FakeCacheManager {
   knows: 'in_memory' | 'by_entry' | 'by_rules' | 'nothing' | 'a_fault' = 'in_memory';
   copy = COPY;
-  /** Targets that were read. */
+  /** The targets that were parsed. */
   read = 0;
-  /** The objects that they stood for. */
+  /** The objects of these targets. */
   readonly objects: MirroredObject[] = [];
   readonly #asked = Promise.withResolvers<void>();
   readonly asked = this.#asked.promise;
-  /** What the entry store's answers wait for. */
+  /** Delays the answers of the entry store until it resolves. */
   answered: Promise<void> = Promise.resolve();
 
   override objectOf(service: string, region: string, url: URL): MirroredObject | null {
@@ -54,7 +54,7 @@ export class KnowingCacheManager extends FakeCacheManager {
 
 export type Knowing = FrontendUnderTest & { readonly manager: KnowingCacheManager };
 
-/** A front end whose cache manager knows one copy. It lives as long as `opened`. */
+/** Starts a front end whose cache manager knows one copy. Disposing `opened` stops it. */
 export async function startKnowing(
   opened: AsyncDisposableStack,
   access: 'public' | 'signed' = 'public',
@@ -66,7 +66,7 @@ export async function startKnowing(
   const manager = new KnowingCacheManager();
   const backend = { ...fakeBackend('s3/us-west-1'), store };
   manager.backends.set(backend.name, backend);
-  // The rules of a request come to the same end.
+  // `redirect` has the same result.
   manager.decide = async ({ url, method }) =>
     manager.knows === 'nothing'
       ? { kind: 'origin', location: url.href, state: 'pending', reason: 'not_waiting', message: '' }
@@ -100,7 +100,7 @@ export function ask(
   return headers.includes(CLOSE) ? rawRequest(address, bytes) : keptRequest(address, bytes);
 }
 
-/** What of an answer is the same each time. */
+/** The parts of a response that are the same each time. */
 export function lasting({ status, headers, body }: RawAnswer) {
   const { date: _date, 'x-request-id': requestId, ...others } = headers;
   return { status, headers: others, body, hasRequestId: requestId !== undefined };
