@@ -1,13 +1,13 @@
 import type * as http from '@cloud-mirror/http-service';
 
-/** What the log line and the metrics of a front end's request say. */
+/** The facts about a front end's request for its log line and the metrics. */
 export interface RequestRecord extends http.RequestRecord {
   service?: string;
   region?: string;
-  /** SHA-256 of the origin URL. */
+  /** The SHA-256 of the origin URL. */
   sha256?: string;
-  /** Of the origin URL. */
+  /** The host of the origin URL. */
   host?: string;
-  /** Of the origin URL, without its query. */
+  /** The path of the origin URL, without its query. */
   path?: string;
 }

@@ -31,8 +31,8 @@ export interface RoutesParts {
 }
 
 /**
- * Calls on one object, and requests that are refused whatever they ask for. The router does not see them: it would decode the
- * path, which holds the origin URL.
+ * Handles calls on one object, and refused requests. The router does not see them, because it would decode the path, which
+ * contains the origin URL.
  */
 export function objectCalls(parts: RoutesParts): Handler {
   const { config, cacheManager, operatorCall } = parts;
@@ -59,7 +59,7 @@ export function objectCalls(parts: RoutesParts): Handler {
   };
 }
 
-/** Parameters of a path, decoded. One that the path does not have is empty. */
+/** The decoded parameters of a path; empty if the path has no such parameter. */
 export interface RouteParameters {
   readonly service: string;
   readonly region: string;
@@ -67,14 +67,14 @@ export interface RouteParameters {
 }
 
 export interface OrdinaryRoute {
-  /** For logs and metrics. */
+  /** The name in logs and metrics. */
   readonly name: string;
   readonly method: 'get' | 'post' | 'delete';
   readonly path: string;
   readonly handle: (ctx: RequestContext, parameters: RouteParameters) => Promise<void> | void;
 }
 
-/** Every call but those on one object. */
+/** All routes except the calls on one object. */
 export function ordinaryRoutes(parts: RoutesParts): readonly OrdinaryRoute[] {
   const { config, cacheManager, operatorCall, logger, probe, registry } = parts;
   const { backends } = cacheManager;
@@ -121,7 +121,7 @@ export function routerOf(routes: readonly OrdinaryRoute[]): FrontendRouter {
   return router;
 }
 
-/** Answers what no route took: 405 where the path has a route, else 404. The router's own answers are not problem+json. */
+/** Answers unrouted requests: 405 if the path has a route, else 404. The router's own answers are not problem+json. */
 export function unrouted(router: FrontendRouter): Endpoint {
   return (ctx) => {
     const { call } = ctx.state;

@@ -1,11 +1,11 @@
 /** What a client asked for: in `Prefer` (RFC 7240) or, if it cannot set headers, in the query. */
 export interface Preferences {
-  /** Seconds from arrival, not yet limited to the server's maximum; `null` where the client named none. */
+  /** Seconds from the arrival, not yet limited to the server's maximum; null if the client names none. */
   readonly waitSeconds: number | null;
   readonly respondAsync: boolean;
 }
 
-/** If the header has one of the two preferences, the query (`?wait=N`, `?async=1`) is ignored. So is what cannot be parsed. */
+/** Ignores the query (`?wait=N`, `?async=1`) if the header has one of the two preferences, and values that cannot be parsed. */
 export function readPreferences(header: string | undefined, rawQuery: string): Preferences {
   const preferred = parseDirectives(header);
   const waitSeconds = wholeSeconds(preferred.get('wait'));
@@ -15,7 +15,7 @@ export function readPreferences(header: string | undefined, rawQuery: string): P
   return { waitSeconds: wholeSeconds(query.get('wait')), respondAsync: query.get('async') === '1' };
 }
 
-/** Whether `Cache-Control` of a request asks for a check of what is stored (RFC 9111, section 5.2.1.4). */
+/** Whether `Cache-Control` of a request asks for revalidation (RFC 9111, section 5.2.1.4). */
 export function asksForRevalidation(cacheControl: string | undefined): boolean {
   return cacheControl !== undefined && parseDirectives(cacheControl).has('no-cache');
 }

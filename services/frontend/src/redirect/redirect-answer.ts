@@ -36,7 +36,7 @@ export function redirectAnswer(
     case 'origin_redirects':
       return new HttpProblem(502, 'origin_redirects', outcome.message, { headers: DEPENDS_ON_PREFER });
     case 'not_allowed':
-      // A request that does not wait does not learn where the origin redirects to, and gets another answer.
+      // Only a request that waits learns the target of the origin's redirect, so the answer depends on Prefer.
       return new HttpProblem(403, 'not_allowed', outcome.message, { headers: DEPENDS_ON_PREFER });
     case 'unknown_backend':
       return unknownBackend(outcome.known);
@@ -58,7 +58,7 @@ type Outcome<Kind extends RedirectOutcome['kind']> = Extract<RedirectOutcome, { 
 
 const DEPENDS_ON_PREFER = { Vary: 'Prefer' };
 
-/** The redirect to a copy. {@link RememberedAnswers} uses it too, so both ways give the same answer to a hit. */
+/** The redirect to a copy. {@link RememberedAnswers} uses it too, so that all hits get the same response. */
 export function presentAnswer(
   outcome: Outcome<'present'>,
   context: Pick<AnswerContext, 'redirectMaxAgeSeconds'>,
@@ -78,7 +78,7 @@ export function presentAnswer(
   };
 }
 
-/** A signed address is valid for one method and a short time, so it must not be cached. */
+/** A signed URL is valid for one method and a short time, so it must not be cached. */
 function copyCacheControl(access: 'public' | 'signed', maxAgeSeconds: number): string {
   if (access === 'signed') return 'no-store';
   return maxAgeSeconds > 0 ? `private, max-age=${maxAgeSeconds}` : 'private, no-cache';

@@ -3,9 +3,9 @@ import type { Preferences } from './prefer.ts';
 /** How long a request waits for a copy, and what it gets when the time is over. */
 export interface Wait {
   readonly waitMs: number;
-  /** When the time is over, answer 202 instead of a redirect to the origin. */
+  /** Whether to answer 202 at the end of the wait, instead of a redirect to the origin. */
   readonly respondAsync: boolean;
-  /** Seconds that the client asked for, at most the server's maximum; `null` where it did not ask. */
+  /** The seconds that the client asked for, at most the server's maximum; null if it did not ask. */
   readonly preferred: number | null;
 }
 
