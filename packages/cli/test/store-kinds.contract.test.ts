@@ -75,6 +75,7 @@ test('with keys: hashed the same store lacks nothing', async () => {
     expect(store.map(({ check, status: found }) => [check, found])).toEqual([
       ['reachable', 'ok'],
       ['capabilities', 'ok'],
+      ['signed_life', 'ok'],
       ['clock', 'ok'],
     ]);
     expect(doctor.status).toBe(0);
