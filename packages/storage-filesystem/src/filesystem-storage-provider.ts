@@ -30,12 +30,12 @@ import type { FileFault } from './open-object-file.ts';
 import { describeFile, OpenObjectFile } from './open-object-file.ts';
 import { RecentUses } from './recent-uses.ts';
 
-/** Names of faulty files that are remembered, so that each is told once. */
-const MOST_TOLD_FAULTS = 1_000;
+/** Maximum number of faulty files to remember, so that each is reported once. */
+const MOST_REPORTED_FAULTS = 1_000;
 
-/** Copies in files of this machine, which the front end serves itself. */
+/** Stores copies as files on this machine, which the front end serves itself. */
 export class FilesystemStorageProvider implements StorageProvider, LocallyServed, UploadSweeper {
-  /** Keys are in the files, not in their names. */
+  /** Not limited by the length of file names: a file contains its key, and long keys are hashed for the name. */
   readonly maxKeyBytes = 8192;
   readonly access = 'public';
   readonly #options: FilesystemStorageProviderOptions;
@@ -46,7 +46,7 @@ export class FilesystemStorageProvider implements StorageProvider, LocallyServed
   readonly #room: ObjectRoom;
   readonly #closed = new AbortController();
   readonly #writer: ObjectWriter;
-  readonly #toldFaults = new Set<string>();
+  readonly #reportedFaults = new Set<string>();
 
   constructor(options: FilesystemStorageProviderOptions) {
     this.#options = options;
@@ -150,7 +150,7 @@ export class FilesystemStorageProvider implements StorageProvider, LocallyServed
     try {
       await access(this.#paths.temporary, constants.R_OK | constants.W_OK | constants.X_OK);
     } catch (error) {
-      throw toStorageError(error, 'looking at the directory of objects');
+      throw toStorageError(error, 'checking the directory of objects');
     }
   }
 
@@ -185,26 +185,26 @@ export class FilesystemStorageProvider implements StorageProvider, LocallyServed
   async #openPlace(place: ObjectPlace): Promise<OpenObjectFile | null> {
     const opened = await OpenObjectFile.open(place, this.#closed.signal);
     if (typeof opened !== 'string') return opened;
-    this.#tellFault(place.name, opened);
-    // A damaged file does not say whether its object was to be kept. Only keys of plain words have had such objects, whose
-    // absence must not be made up: an absent purge marker would revive what was purged.
+    this.#reportFault(place.name, opened);
+    // A damaged file may have been a purge marker, whose key is a path of plain words. Treating the marker as absent
+    // would revive purged copies.
     if (place.kind === 'hashed') return null;
     throw new StorageError(
       'store_corrupt',
       opened === 'foreign'
-        ? 'the file of an object holds another object'
+        ? 'the file of an object contains another object'
         : 'the file of an object is damaged',
     );
   }
 
-  #tellFault(name: string, fault: FileFault): void {
-    if (this.#toldFaults.has(name)) return;
-    if (this.#toldFaults.size >= MOST_TOLD_FAULTS) this.#toldFaults.clear();
-    this.#toldFaults.add(name);
+  #reportFault(name: string, fault: FileFault): void {
+    if (this.#reportedFaults.has(name)) return;
+    if (this.#reportedFaults.size >= MOST_REPORTED_FAULTS) this.#reportedFaults.clear();
+    this.#reportedFaults.add(name);
     this.#options.onFault?.(name, fault);
   }
 
-  /** @param place where the file should be by its name; a file that is elsewhere is no object's */
+  /** @param place the place that follows from the name of the file; a file anywhere else is not an object */
   async *#listed(
     place: ObjectPlace | null,
     file: string,
@@ -228,7 +228,7 @@ export class FilesystemStorageProvider implements StorageProvider, LocallyServed
         await mkdir(directory, { recursive: true });
       return made;
     } catch (error) {
-      throw toStorageError(error, 'making the directory of objects');
+      throw toStorageError(error, 'creating the directory of objects');
     }
   }
 
@@ -242,7 +242,7 @@ export class FilesystemStorageProvider implements StorageProvider, LocallyServed
     if (bytes === 0 || bytes > this.maxKeyBytes || !key.isWellFormed())
       throw new StorageError(
         'store_rejected',
-        `a key is well-formed Unicode of 1 to ${this.maxKeyBytes} bytes, this one has ${bytes}`,
+        `a key must be well-formed Unicode of 1 to ${this.maxKeyBytes} bytes; this one has ${bytes} bytes`,
       );
   }
 

@@ -8,13 +8,13 @@ import type { ObjectDescription } from './object-file.ts';
 import type { ObjectPlace } from './object-paths.ts';
 import { readDescription, toStoredObject } from './object-file.ts';
 
-/** A reader that stalls holds a few of them, and there may be thousands of readers. */
+/** Bounds the memory of a stalled reader, which holds a few chunks. There may be thousands of readers. */
 const CHUNK_BYTES = 128 * 1024;
 
-/** `damaged`: the file has no readable description. `foreign`: it describes the object of another key. */
+/** `damaged`: the file has no valid description. `foreign`: it contains the object of another key. */
 export type FileFault = 'damaged' | 'foreign';
 
-/** An object's file, open: it stays readable when the object is replaced or removed. */
+/** The open file of an object. It stays readable after the object is replaced or removed. */
 export class OpenObjectFile implements OpenObject {
   readonly description: ObjectDescription;
   readonly object: MeasuredObject;
@@ -36,8 +36,8 @@ export class OpenObjectFile implements OpenObject {
   }
 
   /**
-   * Opens the file at `place`. `null`: there is none. A {@link FileFault}: there is one, and it does not hold the object
-   * of this place. Files name their own keys, so that a file put here under another object's name is found out.
+   * Opens the file at `place`. A file contains its own key, so a file under another object's name is detected.
+   * @returns `null` if there is no file, or a {@link FileFault} if the file does not contain the object of this place
    */
   static async open(
     place: Pick<ObjectPlace, 'file' | 'holds'>,
@@ -69,7 +69,7 @@ export class OpenObjectFile implements OpenObject {
     const end = Math.min(endExclusive, this.object.sizeBytes);
     for (let at = Math.max(0, start); at < end;) {
       this.#closed.throwIfAborted();
-      // A new buffer each time: the reader may keep the last one while it asks for more.
+      // Each chunk has its own buffer, because the reader may still use the previous one.
       const buffer = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, end - at));
       const bytesRead = await this.#readAt(buffer, at);
       if (bytesRead === 0)
@@ -92,7 +92,7 @@ export class OpenObjectFile implements OpenObject {
   }
 }
 
-/** What the file at `place` says of its object; `null` where there is no file, or one with a {@link FileFault}. */
+/** Reads the description in the file at `place`; `null` if there is no file, or one with a {@link FileFault}. */
 export async function describeFile(
   place: Pick<ObjectPlace, 'file' | 'holds'>,
   closed: AbortSignal,
@@ -103,7 +103,7 @@ export async function describeFile(
   return object.description;
 }
 
-/** Without a new access time where the system can: it tells when a client last used the object, not when we looked. */
+/** Opens without an update of the access time, if the system can: that time records the last use by a client. */
 async function openQuietly(file: string): Promise<FileHandle> {
   const quietly = (constants as { readonly O_NOATIME?: number }).O_NOATIME ?? 0;
   try {

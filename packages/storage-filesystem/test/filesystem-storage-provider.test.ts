@@ -39,7 +39,7 @@ async function openSubject(): Promise<ContractSubject> {
   };
 }
 
-/** What the front end does with these objects, at its least. */
+/** A minimal version of the front end's object route. */
 async function serve(
   provider: FilesystemStorageProvider,
   request: IncomingMessage,

@@ -13,18 +13,18 @@ import type {
   StoreCapabilities,
 } from '../src/index.ts';
 
-/** One adapter with an empty place of its own, as the suite needs it. */
+/** An adapter under test, with its own empty bucket or folder. */
 export interface ContractSubject extends AsyncDisposable {
   readonly provider: StorageProvider;
-  /** Bytes that go as one piece at most; bodies longer than this take the way of long objects. */
+  /** Maximum bytes that the adapter stores in one piece. Longer bodies exercise its code for large objects. */
   readonly pieceBytes: number;
-  /** What stands behind the adapter can do. What a test needs and is `no` here is left out, with the reason. */
+  /** Capabilities of the store behind the adapter. Tests that need one which is `no` are skipped, with the reason. */
   readonly capabilities: StoreCapabilities;
-  /** Begins an upload of this key and leaves it, for adapters whose uploads are swept. */
+  /** Begins an upload of this key and does not finish it. For adapters that sweep uploads. */
   readonly beginUpload?: (key: string) => Promise<void>;
-  /** Uploads or temporary files that were begun and are not completed. */
+  /** Lists unfinished uploads or temporary files. */
   leftovers(): Promise<readonly string[]>;
-  /** Fetches an address of `urlFor`, for adapters that need somebody to serve their files. */
+  /** Fetches an address of `urlFor`, for adapters whose files need a server. */
   readonly fetch?: (address: string, method: 'GET' | 'HEAD') => Promise<Fetched>;
 }
 
@@ -34,13 +34,13 @@ export interface Fetched {
   readonly body: Buffer;
 }
 
-/** Leaves the test out where what stands behind the adapter lacks the capability, and says what that costs. */
+/** Skips the test if the store behind the adapter lacks the capability, and gives the consequence as the reason. */
 export function needs(context: TestContext, subject: ContractSubject, capability: CapabilityName): void {
   const lost = lossesOf(subject.capabilities).find((loss) => loss.capability === capability);
-  if (lost !== undefined) context.skip(`left out: ${lost.cost}`);
+  if (lost !== undefined) context.skip(lost.cost);
 }
 
-/** A key as copies have it: made of a URL, or hashed where the store refuses those. */
+/** A key like that of a copy: a URL, or a hashed key if the store refuses URLs. */
 export function at(subject: ContractSubject, name: string): string {
   const url = `https://o.example.com/${name}`;
   return subject.capabilities.emptySegments === 'no' ? `sha256/0/${sha256(Buffer.from(url))}` : url;
@@ -61,7 +61,7 @@ const KEYS: readonly string[] = [
   'x'.repeat(700),
 ];
 
-/** The suite that every adapter passes. `extras` adds what only one adapter promises. */
+/** The contract suite that every adapter must pass. `extras` adds tests of one adapter. */
 export function describeStorageProvider(
   name: string,
   open: () => Promise<ContractSubject>,
@@ -85,7 +85,7 @@ export function describeStorageProvider(
 }
 
 function describeObjects(subject: () => ContractSubject): void {
-  it('answers null for what is not there', async () => {
+  it('returns null for an absent object', async () => {
     expect(await subject().provider.head(at(subject(), 'none'))).toBeNull();
   });
 
@@ -154,7 +154,7 @@ function describeObjects(subject: () => ContractSubject): void {
     expect((await provider.head(at(subject(), 'd')))?.headers.contentDisposition).toContain('attachment');
   });
 
-  it('stores metadata that is longer than stores like', async () => {
+  it('stores the beginning of a metadata value that exceeds the limit of the store', async () => {
     const { provider } = subject();
     const metadata = { upstream: `https://o.example.com/${'ä'.repeat(3000)}`, generation: 'g7' };
     await put(provider, at(subject(), 'long'), Buffer.from('x'), { metadata: () => metadata });
@@ -164,7 +164,7 @@ function describeObjects(subject: () => ContractSubject): void {
     expect(head?.metadata['upstream']?.length).toBeGreaterThan(100);
   });
 
-  it('asks for metadata after the whole of a short body was read', async () => {
+  it('calls metadata() after a short body was read to its end', async () => {
     const { provider } = subject();
     let read = 0;
     await provider.put(
@@ -208,7 +208,7 @@ function describeObjects(subject: () => ContractSubject): void {
   it.each<[string, (chunk: Uint8Array<ArrayBuffer>) => void]>([
     ['are overwritten', (chunk) => void chunk.fill(0)],
     ['lose their memory', (chunk) => void chunk.buffer.transfer(0)],
-  ])('has done with chunks, which then %s, when it asks for the next', async (_, spoil) => {
+  ])('stores the right bytes if chunks %s once the next one is requested', async (_, spoil) => {
     const { provider, pieceBytes } = subject();
     for (const sizeBytes of [pieceBytes >>> 1, pieceBytes * 4 + 17]) {
       const content = randomBytes(sizeBytes);
@@ -245,7 +245,7 @@ function describeObjects(subject: () => ContractSubject): void {
     await using whole = await provider.open(key);
     expect(whole?.object).toEqual(await provider.head(key));
     expect(sha256(await contentOf(whole))).toBe(sha256(content));
-    // One that nobody reads is closed as well.
+    // Disposal also closes a body that was not read.
     await using _unread = await provider.open(key);
     expect(await provider.open(at(subject(), 'none'))).toBeNull();
   });
@@ -272,7 +272,7 @@ function describeObjects(subject: () => ContractSubject): void {
     expect(await storedContent(subject(), at(subject(), 'r'))).toEqual(Buffer.from('three'));
   });
 
-  it('lets one of several simultaneous puts win whole', async () => {
+  it('stores the complete object of one of several concurrent puts', async () => {
     const { provider, pieceBytes } = subject();
     const contents = [1, 2, 3, 4].map((n) => Buffer.alloc(pieceBytes + n * 1000, n));
     await Promise.all(
@@ -291,7 +291,7 @@ function describeObjects(subject: () => ContractSubject): void {
     expect(await subject().leftovers()).toEqual([]);
   });
 
-  it('stores under a condition, whether or not the store knows conditions', async () => {
+  it('stores with a condition that holds, whether or not the store supports conditions', async () => {
     const { provider, pieceBytes } = subject();
     for (const [name, content] of [
       ['short', Buffer.from('three')],
@@ -299,7 +299,7 @@ function describeObjects(subject: () => ContractSubject): void {
     ] as const) {
       const key = at(subject(), `once/${name}`);
       await put(provider, key, Buffer.from('one'), { ifNoneMatch: '*' });
-      // As a copy past its life is replaced: by what the store itself has just told of it.
+      // Copiers replace an expired copy in this way, with the ETag of a preceding HEAD.
       const etag = (await provider.head(key))?.etag ?? '';
       await put(provider, key, content, { ifMatch: etag });
       expect(sha256(await storedContent(subject(), key))).toBe(sha256(content));
@@ -307,7 +307,7 @@ function describeObjects(subject: () => ContractSubject): void {
     expect(await subject().leftovers()).toEqual([]);
   });
 
-  it('keeps the first of two objects that were each to be the first', async (context) => {
+  it('rejects a put with ifNoneMatch if there is an object, and keeps that object', async (context) => {
     needs(context, subject(), 'conditionalCreate');
     const { provider } = subject();
     const key = at(subject(), 'once');
@@ -317,7 +317,7 @@ function describeObjects(subject: () => ContractSubject): void {
     expect(await storedContent(subject(), key)).toEqual(Buffer.from('one'));
   });
 
-  it('does not replace another object than the one that was to be replaced', async (context) => {
+  it('rejects a put with ifMatch if the object was replaced or removed', async (context) => {
     needs(context, subject(), 'conditionalReplace');
     const { provider } = subject();
     const key = at(subject(), 'replaced');
@@ -342,7 +342,7 @@ function describeObjects(subject: () => ContractSubject): void {
     }
   });
 
-  it('removes what is not there without complaint', async () => {
+  it('deletes an absent object without an error', async () => {
     await subject().provider.delete(at(subject(), 'never'));
     await subject().provider.delete('purged/never');
   });
@@ -355,7 +355,7 @@ function describeObjects(subject: () => ContractSubject): void {
     expect(await keysOf(provider, at(subject(), 'x'))).toEqual([at(subject(), 'x')]);
   });
 
-  it('lists by prefix, whatever the keys are like', async (context) => {
+  it('lists keys of every form by their prefix', async (context) => {
     needs(context, subject(), 'emptySegments');
     const { provider } = subject();
     const keys = [
@@ -399,7 +399,7 @@ function describeFailures(subject: () => ContractSubject): void {
     expect(await subject().leftovers()).toEqual([]);
   });
 
-  it.each(longAndShort)('keeps the former object when a %s body fails', async (_what, length) => {
+  it.each(longAndShort)('keeps the previous object when a %s body fails', async (_what, length) => {
     const { provider, pieceBytes } = subject();
     await put(provider, at(subject(), 'k'), Buffer.from('former'));
     const body = failing(randomBytes(Math.floor(length * pieceBytes) + 10), new Error('broke off'));
@@ -452,7 +452,7 @@ function describeFailures(subject: () => ContractSubject): void {
     expect(await subject().leftovers()).toEqual([]);
   });
 
-  it('does not begin when its signal is aborted already', async () => {
+  it('rejects every call whose signal is already aborted', async () => {
     const { provider } = subject();
     const reason = new Error('too late');
     const signal = AbortSignal.abort(reason);
@@ -465,7 +465,7 @@ function describeFailures(subject: () => ContractSubject): void {
     await expect(listed(provider, '', signal)).rejects.toBe(reason);
   });
 
-  it('refuses keys that it cannot keep', async () => {
+  it('rejects keys that are empty, too long or not well-formed', async () => {
     const { provider } = subject();
     const tooLong = 'ä'.repeat(provider.maxKeyBytes / 2 + 1);
     for (const key of ['', tooLong, 'lone \ud800'])
@@ -481,7 +481,7 @@ function describeFailures(subject: () => ContractSubject): void {
 
 function describeAddresses(subject: () => ContractSubject): void {
   it.for(KEYS.filter((key) => !key.startsWith('purged/')))(
-    'gives an address that serves the key %j',
+    'returns an address that serves the key %j',
     async (key, context) => {
       if (key.includes('//')) needs(context, subject(), 'emptySegments');
       const { provider } = subject();
@@ -513,9 +513,9 @@ function describeAddresses(subject: () => ContractSubject): void {
     },
   );
 
-  it('signs addresses that store and remove an object, where it signs requests', async (context) => {
+  it('signs addresses that store and remove an object, if it can sign requests', async (context) => {
     const { provider } = subject();
-    if (!signsRequests(provider)) return context.skip('left out: its addresses are for reading only');
+    if (!signsRequests(provider)) return context.skip('this adapter only has addresses for reads');
     const key = at(subject(), 'signed');
     const headers = { 'content-type': 'text/x-signed', 'x-amz-meta-from': 'a client' };
     const ask = async (
@@ -540,21 +540,21 @@ function describeAddresses(subject: () => ContractSubject): void {
     expect(await provider.head(key)).toBeNull();
   });
 
-  it('gives an address without looking whether there is an object', async () => {
+  it('returns an address even if there is no object', async () => {
     const { provider } = subject();
     expect(new URL(await provider.urlFor(at(subject(), 'none'), 'GET')).protocol).toMatch(/^https?:$/);
   });
 }
 
 function describePlace(subject: () => ContractSubject): void {
-  it('is ready, and stays as it is when it is prepared again', async () => {
+  it('is ready, and does not change when it is prepared again', async () => {
     const { provider } = subject();
     const options = { longLivedPrefix: 'purged/', objectPrefixes: ['http', 'g/', 'sha256/'] };
     await provider.check();
     await provider.prepare(options);
     await put(provider, at(subject(), 'p'), Buffer.from('x'));
     const again = await provider.prepare(options);
-    // A store that takes no lifecycle rules says so each time, and nothing else.
+    // A store without lifecycle rules repeats its warning each time.
     if (subject().capabilities.lifecycle === 'no')
       expect(again.join('\n')).toMatch(/^bucket .* lifecycle rules.*$/);
     else expect(again).toEqual([]);
@@ -562,10 +562,10 @@ function describePlace(subject: () => ContractSubject): void {
     await provider.check();
   });
 
-  it('ends its own unfinished uploads alone, whatever their keys', async (context) => {
+  it('aborts only its own unfinished uploads, for keys of every form', async (context) => {
     const { provider, beginUpload } = subject();
     if (beginUpload === undefined || !isUploadSweeper(provider))
-      return context.skip('left out: this adapter has tests of its own for what it leaves');
+      return context.skip('this adapter has its own tests of unfinished writes');
     const urls = [
       'https://origin.example.com/a%20b?c=d&e=f%2Fg',
       "http://origin.example.com:8080/100%25/it's+(x)",
@@ -575,13 +575,13 @@ function describePlace(subject: () => ContractSubject): void {
     const foreign = ['logs/2026', 'somebody/else:s upload'];
     for (const key of [...own, ...foreign]) await beginUpload(key);
     expect(await provider.sweepUploads(3_600_000)).toBe(0);
-    // The store's clock may be some seconds behind.
+    // The store's clock may be a few seconds slow.
     expect(await provider.sweepUploads(-60_000)).toBe(own.length);
     expect((await subject().leftovers()).toSorted()).toEqual(foreign);
   });
 }
 
-/** Options of a put that says nothing special. */
+/** Default options of a put. */
 export function plain(sizeBytes: number | null): PutOptions {
   return {
     headers: { contentType: 'application/octet-stream' },
@@ -599,7 +599,7 @@ export function put(
   return provider.put(key, pieces([content]), { ...plain(content.length), ...options });
 }
 
-/** A body of these pieces, each given in a turn of its own as a socket does. */
+/** A body that yields each piece in its own turn of the event loop, as a socket does. */
 export async function* pieces(
   list: readonly Buffer[],
   onRead?: (bytes: number) => void,

@@ -1,47 +1,47 @@
 import type { CapabilityName, StoreCapabilities } from './store-capabilities.ts';
 import { CAPABILITY_NAMES } from './store-capabilities.ts';
 
-/** What the mirror loses with a capability. */
+/** The consequence of a missing capability. */
 export interface CapabilityLoss {
   readonly capability: CapabilityName;
-  /** One sentence: what the store does not do, and what follows. */
+  /** One sentence: what the store does not do, and the consequence. */
   readonly cost: string;
-  /** What the operator may do; `null` where there is nothing. */
+  /** What the operator can do; `null` if nothing helps. */
   readonly remedy: string | null;
 }
 
 const LOSSES: Readonly<Record<CapabilityName, Omit<CapabilityLoss, 'capability'>>> = {
   emptySegments: {
-    cost: 'the store refuses or rewrites keys with `//`, which every URL has: nothing is copied with keys: url',
+    cost: 'the store refuses or rewrites keys with `//`, which every URL contains: with keys: url nothing is copied',
     remedy: 'set keys: hashed for this region',
   },
   conditionalCreate: {
-    cost: 'the store does not honour If-None-Match: two copies made at the same time are both stored, the later one stays',
+    cost: 'the store ignores If-None-Match: if two copies are made at the same time, the later one replaces the other',
     remedy: null,
   },
   conditionalReplace: {
-    cost: 'the store does not honour If-Match: a copy past its life may be replaced twice, and the later one stays',
+    cost: 'the store ignores If-Match: an expired copy may be replaced twice',
     remedy: null,
   },
   checksums: {
-    cost: 'the store does not check the checksums of what it is sent: bytes damaged on their way are noticed by the signature alone, or by TLS',
+    cost: 'the store does not verify checksums: only the signature or TLS detects bytes that are damaged in transit',
     remedy: 'try checksums: when_required, and use https for the endpoint',
   },
   checksumHeaders: {
-    cost: 'the store refuses x-amz-checksum headers: each write is sent with Content-MD5 instead, after one refusal',
-    remedy: 'set checksums: when_required for this region, which spares that refusal',
+    cost: 'the store refuses x-amz-checksum headers: writes are sent with Content-MD5 instead, after a first refusal',
+    remedy: 'set checksums: when_required for this region, which avoids that refusal',
   },
   longMetadata: {
-    cost: 'the store refuses metadata of more than 256 bytes: long URLs are stored in several pieces',
+    cost: 'the store refuses metadata values of more than 256 bytes: long URLs are split into several values',
     remedy: null,
   },
   lifecycle: {
-    cost: 'the store removes nothing by itself: copies past their life count as absent, but stay until they are replaced or somebody removes them',
-    remedy: 'remove old objects from time to time, see docs/stores.md; copiers end unfinished uploads',
+    cost: 'the store removes nothing by itself: expired copies count as absent, but stay until they are replaced or removed',
+    remedy: 'remove old objects from time to time, see docs/stores.md; copiers abort unfinished uploads',
   },
 };
 
-/** What is lost for sure: capabilities that the store does not have. */
+/** The consequences of the capabilities that the store is known to lack. */
 export function lossesOf(capabilities: StoreCapabilities): readonly CapabilityLoss[] {
   return CAPABILITY_NAMES.filter((name) => capabilities[name] === 'no').map((capability) => ({
     capability,

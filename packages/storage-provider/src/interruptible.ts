@@ -1,6 +1,6 @@
 /**
- * Yields what `body` yields, but throws the signal's reason as soon as it is aborted, also where `body` never answers.
- * However it ends, `body` is told to return; a body that does not come back from that is not waited for.
+ * Yields the chunks of `body`, but throws the signal's reason as soon as it is aborted, even if `body` never settles.
+ * If `body` has not ended by itself, its `return` is called but not awaited, because it may hang.
  */
 export async function* interruptible(
   body: AsyncIterable<Uint8Array>,
@@ -22,8 +22,8 @@ export async function* interruptible(
   }
 }
 
-// One listener for each wait and none that outlives it: a race against one long-lived promise would keep every chunk's
-// continuation until the end of the body.
+// Each wait has its own listener, removed afterwards. A race against one long-lived promise would keep the continuation
+// of every chunk in memory until the end of the body.
 function nextOrAbort(
   iterator: AsyncIterator<Uint8Array>,
   signal: AbortSignal,
@@ -44,11 +44,11 @@ function nextOrAbort(
 }
 
 function dismiss(iterator: AsyncIterator<Uint8Array>): void {
-  // The put fails for another reason already; how the body takes its dismissal changes nothing.
+  // The put already fails for another reason, so an error from `return` is ignored.
   const ignore = (): void => {};
   try {
     iterator.return?.().then(ignore, ignore);
   } catch {
-    // A return that throws at once is as good as one that rejects.
+    // A synchronous throw of `return` is ignored like a rejection.
   }
 }

@@ -1,15 +1,18 @@
-/** How the program that uses a store makes its keys, as far as adapters need to know. */
+/** The key prefixes of the program that uses a store, as far as adapters need them. */
 export interface KeyLayout {
   /**
-   * The beginnings of the keys of copies. S3 tells of an unfinished upload no more than its key, so `sweepUploads` knows by
-   * these which uploads are the program's own.
+   * The prefixes of the keys of copies. S3 lists only the key of an unfinished upload, so `sweepUploads` recognizes the
+   * program's own uploads by these prefixes.
    */
   readonly copyPrefixes: readonly string[];
-  /** Begins the keys of trial objects. The lifecycle rules of copies must cover it. No empty segment, which some stores refuse. */
+  /**
+   * The prefix of the keys of trial objects. The lifecycle rules of copies must cover it. It has no empty segment, because
+   * some stores refuse those.
+   */
   readonly trialPrefix: string;
   /**
-   * Begins keys of copies that end with a SHA-256 in 64 hex digits: keys that every store takes. Policies for public reading
-   * cover it.
+   * The prefix of hashed keys of copies, which end with a SHA-256 in 64 hex digits and which every store accepts. Bucket
+   * policies for public reads must cover it.
    */
   readonly hashedPrefix: string;
 }

@@ -2,6 +2,6 @@ import type { CallOptions, ListedObject } from './stored-object.ts';
 
 /** Facet of a store: lists objects. */
 export interface ObjectLister {
-  /** Every object whose key begins with `prefix`, in no order that one may rely on. */
+  /** Lists every object whose key begins with `prefix`, in an unspecified order. */
   list(prefix: string, options?: CallOptions): AsyncIterable<ListedObject>;
 }

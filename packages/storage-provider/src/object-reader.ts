@@ -2,24 +2,24 @@ import type { CallOptions, StoredObject } from './stored-object.ts';
 
 /** Facet of a store: reads objects. */
 export interface ObjectReader {
-  /** What is stored under `key`; `null` where nothing is. */
+  /** The description of the object at `key`; `null` if there is none. */
   head(key: string, options?: CallOptions): Promise<StoredObject | null>;
 
   /**
-   * Opens an object, or a range of its bytes; `null` where nothing is stored under `key`. The caller reads the body, or
-   * disposes of it. An object that is replaced meanwhile is read as it was, or the body throws.
+   * Opens an object, or a range of its bytes, for reading; `null` if there is no object at `key`. The caller reads the
+   * body to its end or disposes of it. If the object is replaced during the read, the body yields the old bytes or throws.
    */
   open(key: string, options?: OpenOptions): Promise<OpenedBody | null>;
 }
 
 export interface OpenOptions extends CallOptions {
-  /** The whole object where absent. */
+  /** Default: the whole object. */
   readonly range?: ByteRange | undefined;
 }
 
-/** Cut to the object's size, so that it may have fewer bytes, or none. */
+/** A range of bytes. It is cut at the end of the object, so fewer bytes, or none, may be read. */
 export interface ByteRange {
-  /** The first byte, from 0. */
+  /** Offset of the first byte, from 0. */
   readonly start: number;
   readonly endExclusive: number;
 }
@@ -27,8 +27,8 @@ export interface ByteRange {
 export interface OpenedBody extends AsyncDisposable {
   readonly object: StoredObject;
   /**
-   * To be read once. Throws a StorageError where the store breaks off or falls silent, and the signal's reason once it is
-   * aborted.
+   * Can be read once. Throws a StorageError if the connection breaks or the store stalls, and the signal's reason once it
+   * is aborted.
    */
   readonly body: AsyncIterable<Uint8Array>;
 }

@@ -3,49 +3,49 @@ import type { CallOptions, ObjectHeaders, StoredObject } from './stored-object.t
 /** Facet of a store: stores and removes objects. */
 export interface ObjectWriter {
   /**
-   * Stores an object, all or nothing: no reader ever sees a part of it, and nothing stays behind (no open upload, no
-   * temporary file) when it fails. `body` is read to its end before anything becomes visible, so a body that throws,
-   * at the end as well, stores nothing and the error of the body is what `put` rejects with.
-   * A chunk of `body` may lose its bytes, or have others, as soon as the next one is asked for.
-   * A body of another length than `options.sizeBytes` stores nothing: `store_rejected`, retryable.
-   * Bytes are verified on their way: each request carries a checksum that the store checks.
-   * @throws StorageError `store_exists` where `options.ifNoneMatch` is set, the store honours it and the key is taken
+   * Stores an object atomically: no reader sees a partial object, and a failed put leaves nothing behind (no open upload,
+   * no temporary file). The object becomes visible only after `body` has ended. If `body` throws, even at its end,
+   * nothing is stored and `put` rejects with that error.
+   * The body may reuse or detach the memory of a chunk as soon as the next chunk is requested.
+   * If the length of the body differs from `options.sizeBytes`, nothing is stored: `store_rejected`, retryable.
+   * Bytes are verified in transit: each request has a checksum that the store verifies.
+   * @throws StorageError `store_exists` if a condition of `options` does not hold and the store honours conditions
    */
   put(key: string, body: AsyncIterable<Uint8Array>, options: PutOptions): Promise<StoredObject>;
 
-  /** Removes an object. One that is not there is removed already. Each call is tried once: no late repetition. */
+  /** Removes an object. Succeeds if there is none. Never retried, because a late retry could remove a newer object. */
   delete(key: string, options?: CallOptions): Promise<void>;
 }
 
 export interface PutOptions extends CallOptions {
   readonly headers: ObjectHeaders;
-  /** Bytes that `body` will yield; `null` where nobody knows yet. A body of another length fails the put. */
+  /** Length of `body` in bytes; `null` if it is not known yet. A body of another length fails the put. */
   readonly sizeBytes: number | null;
   /**
-   * Metadata to store, names in lower case, values any text (adapters encode what their store cannot hold).
-   * Asked when it has to be sent: for a multipart upload that is before the body was read.
+   * Returns the metadata to store. Names are in lower case; values are any text, which adapters encode as needed.
+   * Called when the metadata is sent. A multipart upload sends it before the whole body is read.
    */
   readonly metadata: () => Readonly<Record<string, string>>;
   /**
-   * What the origin's users said of the object, stored beside `metadata` as far as there is room: each value whole or
-   * not at all, in this order. A name that `metadata` has as well is left out. The caller has checked that stores take
-   * the names for nothing else.
+   * User metadata of the origin's object, stored in addition to `metadata` within the store's size limit. Values are
+   * stored whole or not at all, in this order. Names that are also in `metadata` are skipped. The caller has checked that
+   * no name has a special meaning to a store.
    */
   readonly userMetadata?: Readonly<Record<string, string>> | undefined;
-  /** `*`: only if the key is free. Ignored by stores that do not honour it. */
+  /** `*`: store only if there is no object at the key. Ignored by stores that do not support conditions. */
   readonly ifNoneMatch?: '*' | undefined;
-  /** Only over the object with this ETag. Ignored by stores that do not honour it. */
+  /** Store only if the current object has this ETag. Ignored by stores that do not support conditions. */
   readonly ifMatch?: string | undefined;
   /**
-   * How often a request to the store is tried at most; the adapter's own setting where absent. 1: nothing is ever
-   * repeated, so nothing of this put arrives after it was settled by the store's answer.
+   * Maximum number of tries of each request to the store. Default: the adapter's setting. With 1 nothing is retried, so
+   * no request of this put can reach the store after the put has settled.
    */
   readonly attempts?: number | undefined;
   /**
-   * The object is never removed to make room for others. Its bytes count like those of any other object. Default false.
-   * For stores of limited room; others keep objects by the rules of `prepare`.
+   * Whether the object is never evicted. Its bytes still count towards the limit. Default false. Only for stores with a
+   * size limit; others keep objects according to the rules of `prepare`.
    */
   readonly keep?: boolean | undefined;
-  /** Called as the store takes bytes: the sum so far. */
+  /** Called with the total number of bytes that the store has accepted so far. */
   readonly onProgress?: ((bytes: number) => void) | undefined;
 }

@@ -1,8 +1,9 @@
 import type { ObjectHeaders } from './stored-object.ts';
 
 /**
- * Origins choose these values and stores read them as instructions in requests: a store that is sent
- * `Content-Encoding: aws-chunked` decodes the payload. So a value is stored only where its shape is known to be harmless.
+ * Removes header values that a store could misread. Origins choose these values, and a store may take them for
+ * instructions: `Content-Encoding: aws-chunked` makes it decode the payload. So only values of a known harmless form are
+ * stored.
  */
 export function storableHeaders(received: ObjectHeaders): ObjectHeaders {
   return {
@@ -24,14 +25,14 @@ const PARAMETER =
   /[ \t]*;[ \t]*(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+=(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+|"(?:[^"\\\x00-\x1f\x7f]|\\[^\x00-\x1f\x7f])*"))?/y;
 
 /**
- * Types of a request's body rather than of a file. Servers that read the parameters of such a body (Go's `ParseForm`
- * does so for PUT) leave an empty object.
+ * Types of form data. A server that parses the body of a request as a form (Go's `ParseForm` does so for PUT) consumes
+ * it, and stores an empty object.
  */
 const REQUEST_TYPES = new Set(['application/x-www-form-urlencoded', 'multipart/form-data']);
-/** OpenStack Swift takes the listed size of an object from `swift_bytes`. */
+/** OpenStack Swift reports the value of the parameter `swift_bytes` as the size of an object in listings. */
 const STORE_PARAMETER = /^[ \t]*;[ \t]*swift_/i;
 
-/** Type and parameters up to the first that is malformed (RFC 9110, section 8.3.1); `undefined` without a type. */
+/** The media type with its parameters before the first malformed one (RFC 9110, section 8.3.1). */
 function storableType(received: string): string | undefined {
   const essence = ESSENCE.exec(received)?.[0];
   if (essence === undefined || REQUEST_TYPES.has(essence.toLowerCase())) return undefined;
@@ -44,10 +45,13 @@ function storableType(received: string): string | undefined {
   return type.length <= LONGEST ? type.trimEnd() : within(essence, LONGEST);
 }
 
-/** Names of transfer codings, and `identity`, say nothing of the bytes; `aws-chunked` is how S3 names one of its own. */
+/** Transfer codings (`aws-chunked` is one of S3's own) and `identity`. They do not describe the stored bytes. */
 const TRANSPORT = new Set(['aws-chunked', 'chunked', 'identity', 'trailers']);
 
-/** Content codings without those of transport (RFC 9110, section 8.4); as received where none is left out and it is plain ASCII. */
+/**
+ * The content codings without transfer codings (RFC 9110, section 8.4). The value stays as received if it is plain ASCII
+ * and no member is removed.
+ */
 function storableEncoding(received: string | undefined): string | undefined {
   const members = (received ?? '').split(',').map((member) => member.trim());
   const codings = members
@@ -57,17 +61,17 @@ function storableEncoding(received: string | undefined): string | undefined {
   const same =
     codings.length === members.length &&
     codings.every((coding, index) => coding === members[index]) &&
-    // Tabs and other white space around a member cannot be signed.
+    // A value with tabs or other white space than spaces cannot be signed.
     /^[\x20-\x7e]*$/.test(received ?? '');
   return within(same ? received : codings.join(', '), LONGEST);
 }
 
-/** Codings that stores may yet invent for uploads. */
+/** Whether the prefix belongs to a store vendor, which may use such a coding for uploads. */
 function isStores(coding: string): boolean {
   return /^(?:aws|x-amz|x-goog)-/i.test(coding);
 }
 
-/** Without control characters. Adapters see to what their store cannot hold of the rest. */
+/** Replaces control characters by spaces. Adapters encode other characters that their store does not accept. */
 function storableDisposition(received: string | undefined): string | undefined {
   const text = received?.replace(/[\x00-\x1f\x7f]/g, ' ');
   return text === '' ? undefined : within(text, LONGEST_DISPOSITION);
@@ -85,7 +89,7 @@ function storableCacheControl(received: string | undefined): string | undefined 
   return /^[\t\x20-\x7e]*[!-~][\t\x20-\x7e]*$/.test(received ?? '') ? within(received, LONGEST) : undefined;
 }
 
-/** IMF-fixdate (RFC 9110, section 5.6.7) alone. */
+/** Only the format IMF-fixdate (RFC 9110, section 5.6.7). */
 function storableDate(received: string | undefined): string | undefined {
   const date = new Date(IMF_FIXDATE.test(received ?? '') ? (received ?? '') : Number.NaN);
   return Number.isNaN(date.getTime()) ? undefined : received;

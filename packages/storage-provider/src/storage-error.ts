@@ -1,11 +1,11 @@
 export type StorageErrorCode =
-  | 'store_unavailable' // cannot be reached, 5xx, SlowDown, time limit
-  | 'store_forbidden' // 401, 403: never to be read as "absent"
-  | 'store_missing' // the bucket or directory itself is not there
-  | 'store_exists' // the precondition of a put did not hold (412, 409)
-  | 'store_rejected' // the store refuses this request; not retryable where it always will: bad digest, too large, wrong region
-  | 'store_key_refused' // the store takes no such key, whatever is stored under it
-  | 'store_corrupt' // what came back cannot be right: size differs, error body with status 200
+  | 'store_unavailable' // unreachable, 5xx, SlowDown, time limit
+  | 'store_forbidden' // 401, 403; never means that the object is absent
+  | 'store_missing' // the bucket or directory does not exist
+  | 'store_exists' // the precondition of a put does not hold (412, 409)
+  | 'store_rejected' // the store refuses this request (too large, wrong region, bad digest); not retryable if it always will
+  | 'store_key_refused' // the store does not accept this key, whatever the object
+  | 'store_corrupt' // the answer cannot be right: the size differs, or status 200 with an error body
   | 'store_full'; // no room left
 
 const LASTING: ReadonlySet<StorageErrorCode> = new Set([
@@ -14,7 +14,7 @@ const LASTING: ReadonlySet<StorageErrorCode> = new Set([
   'store_key_refused',
 ]);
 
-/** Every failure of a StorageProvider. `retryable` tells whether the same call may succeed later. */
+/** A failure of a StorageProvider. `retryable` says whether the same call may succeed later. */
 export class StorageError extends Error {
   override readonly name = 'StorageError';
   readonly code: StorageErrorCode;

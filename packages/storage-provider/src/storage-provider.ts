@@ -5,22 +5,22 @@ import type { ObjectWriter } from './object-writer.ts';
 import type { StorePlace } from './store-place.ts';
 
 /**
- * Where the copies of one back end (one region of one service) live.
+ * The store of the copies of one back end (one region of one service).
  *
  * Contract for every adapter:
  * - Keys are opaque strings of at most {@link StorageProvider.maxKeyBytes} bytes of UTF-8; any Unicode text is a key.
- * - Absence is a value (`null`, an empty listing), never an exception. "May not look" is not absence: it throws.
- * - Every method may be called concurrently, also for one key; the last completed write of a key wins.
+ * - Absence is a value (`null`, an empty listing), never an exception. A missing permission is not absence: it throws.
+ * - Every method may be called concurrently, even for the same key. The last completed write of a key wins.
  * - Every method rejects with a {@link StorageError}, or with the signal's reason once `signal` is aborted.
- * - Reads see every write that completed before they began.
+ * - A read sees every write that completed before the read began.
  *
- * Each facet has a file of its own. Whoever needs one facet only should ask for that.
+ * Each facet has its own file. A function that needs only one facet should take only that facet.
  */
 export interface StorageProvider
   extends ObjectReader, ObjectWriter, ObjectLister, ObjectAddresses, StorePlace, AsyncDisposable {
-  /** Longest key this store takes, in bytes of UTF-8. */
+  /** Maximum length of a key, in bytes of UTF-8. */
   readonly maxKeyBytes: number;
 
-  /** Closes connections. Calls under way are cut. */
+  /** Closes connections and aborts running calls. */
   [Symbol.asyncDispose](): Promise<void>;
 }

@@ -1,40 +1,40 @@
 import type { CallOptions } from './stored-object.ts';
 
-/** What stores of one protocol differ in. Each can be done without; docs/stores.md says what that costs. */
+/** Features that not every store of a protocol has. All are optional; docs/stores.md describes what is lost without. */
 export const CAPABILITY_NAMES = [
   /** Keys may have empty segments (`https://…`) and are kept as they are. */
   'emptySegments',
-  /** A write with `If-None-Match: *` is refused where the key is taken. */
+  /** A write with `If-None-Match: *` is refused if there is an object at the key. */
   'conditionalCreate',
-  /** A write with `If-Match` replaces just the object with that ETag. */
+  /** A write with `If-Match` replaces only the object with that ETag. */
   'conditionalReplace',
   /** Bytes that do not match their checksum are refused. */
   'checksums',
-  /** `x-amz-checksum-crc32` is a header that the store takes. */
+  /** The store accepts the header `x-amz-checksum-crc32`. */
   'checksumHeaders',
-  /** A value of metadata may be longer than 256 bytes. */
+  /** A metadata value may be longer than 256 bytes. */
   'longMetadata',
   /** The store removes old objects and ends unfinished uploads by itself. */
   'lifecycle',
 ] as const;
 
 export type CapabilityName = (typeof CAPABILITY_NAMES)[number];
-/** `unknown`: nothing has told yet. */
+/** `unknown`: not found out yet. */
 export type Support = 'yes' | 'no' | 'unknown';
 export type StoreCapabilities = Readonly<Record<CapabilityName, Support>>;
 
 export interface TrialOptions extends CallOptions {
-  /** Whether to leave what was found out in the store, for programs that may not try for themselves. */
+  /** Whether to record the result in the store, for programs without permission for trial writes. */
   readonly record: boolean;
 }
 
-/** Capability of a provider: it tells, and tries out, what its store can do. */
+/** Capability: reports what the store supports, and can find it out by trial. */
 export interface CapabilityTeller {
-  /** What is known. At most one small call, and none where one was made lately. Never rejects. */
+  /** Returns what is known. Makes at most one small call, and none soon after another. Never rejects. */
   capabilities(options?: CallOptions): Promise<StoreCapabilities>;
   /**
-   * Finds out by trial writes, whose objects are removed again.
-   * @throws StorageError where the store does not answer, or refuses to write, read or delete at all
+   * Finds out by trial writes, and removes the trial objects afterwards.
+   * @throws StorageError if the store does not answer, or refuses every write, read or delete
    */
   tryCapabilities(options: TrialOptions): Promise<StoreCapabilities>;
 }

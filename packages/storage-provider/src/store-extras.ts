@@ -4,8 +4,8 @@ import type { CallOptions, MeasuredObject } from './stored-object.ts';
 /** Capability: objects of this store are files that the front end itself serves (kind `filesystem`). */
 export interface LocallyServed {
   /**
-   * Opens the object called `name` (the last segment of its address) for reading; `null` where there is none.
-   * Counts as a use of the object when room is needed. The caller disposes of it.
+   * Opens the object whose address ends with the segment `name`; `null` if there is none.
+   * Counts as a use of the object for eviction. The caller disposes of it.
    */
   openNamed(name: string, options?: CallOptions): Promise<OpenObject | null>;
 }
@@ -16,43 +16,44 @@ export interface OpenObject extends AsyncDisposable {
   read(start: number, endExclusive: number): AsyncIterable<Uint8Array>;
 }
 
-/** Capability: uploads that were begun and never completed can be ended. */
+/** Capability: aborts unfinished uploads. */
 export interface UploadSweeper {
   /**
-   * Ends this program's own unfinished uploads that began more than `olderThanMs` ago (told by their metadata or key).
-   * @returns how many were ended
+   * Aborts unfinished uploads that began more than `olderThanMs` ago. Only the program's own uploads, which it
+   * recognizes by their metadata or key.
+   * @returns the number of aborted uploads
    */
   sweepUploads(olderThanMs: number, options?: CallOptions): Promise<number>;
 }
 
-/** Capability: whether clients can read copies by plain addresses depends on more than this program. */
+/** Capability: checks that clients can read copies at public addresses, which needs a policy or proxy outside the program. */
 export interface PubliclyRead {
   /**
-   * Reads one byte of a copy at the address that clients get, without credentials. Costs a few small calls.
-   * @throws StorageError where the store cannot be asked for a copy
+   * Reads one byte of a copy at its public address, without credentials. Makes a few small calls.
+   * @throws StorageError if the store does not say whether it has a copy
    */
   checkPublicRead(options?: PublicReadOptions): Promise<PublicRead>;
 }
 
 export interface PublicReadOptions extends CallOptions {
-  /** Where there is no copy: store an object, read it and remove it again. Default false. */
+  /** If there is no copy, store a trial object, read it and remove it. Default false. */
   readonly trial?: boolean | undefined;
 }
 
 export type PublicRead =
   | { readonly state: 'readable' }
-  /** Clients are sent to answers of this status. */
+  /** The public address answers with this status. */
   | { readonly state: 'refused'; readonly status: number; readonly host: string }
-  /** Nothing is known; `why` is for operators. */
+  /** The result is unknown; `why` is a message for operators. */
   | { readonly state: 'untried'; readonly why: string };
 
 export function isPubliclyRead(provider: StorageProvider): provider is StorageProvider & PubliclyRead {
   return 'checkPublicRead' in provider;
 }
 
-/** Capability: addresses for clients are signed by credentials that may end. */
+/** Capability: addresses for clients are signed with credentials that may expire. */
 export interface SigningLife {
-  /** When the credentials that sign now expire; `null` where that is not known. */
+  /** When the current credentials expire; `null` if that is not known. */
   credentialsExpireAt(): Promise<Date | null>;
 }
 

@@ -5,43 +5,42 @@ import type { PubliclyRead, SigningLife, UploadSweeper } from './store-extras.ts
 import type { StorageProvider } from './storage-provider.ts';
 
 /**
- * A kind of store, as its package gives it to the program that is configured with it. Such a package exports this value,
- * and the schema of its services beside it. It imports the adapter, with the SDK that the adapter needs, in
- * {@link StoreKind.open}: programs load what their configuration names and nothing else.
+ * A kind of store. Its package exports this value and the schema of its services. {@link StoreKind.open} imports the
+ * adapter and its SDK, so a program loads only the adapters that its configuration uses.
  *
- * @typeParam Service - one service of the configuration, checked, with its defaults
+ * @typeParam Service - one validated service of the configuration, with defaults
  */
 export interface StoreKind<Service extends { readonly kind: string }> {
   readonly kind: Service['kind'];
 
-  /** Opens the store of one region. Connects to nothing yet. */
+  /** Opens the store of one region, without connecting to it. */
   open(service: Service, opening: StoreOpening): Promise<OpenedStore>;
 
-  /** How copies are kept in a region. */
+  /** How long a region keeps copies, and how their keys are formed. */
   copyTerms(service: Service, region: string): CopyTerms;
 
-  /** Whether a program that starts makes the place for copies where it is missing. */
+  /** Whether a program calls `prepare` at its start, which creates a missing bucket or folder. */
   isPrepared(service: Service): boolean;
 
-  /** Faults between keys. `services` may be faulty in any other way at the same time. */
+  /** Checks rules that involve several keys. `services` is not validated otherwise. */
   faults(services: ConfiguredServices): readonly StoreFault[];
 
-  /** What works, and not as one may expect. */
+  /** Describes settings that are valid but may have surprising effects. */
   warnings(name: string, service: Service): readonly StoreWarning[];
 }
 
 export interface StoreOpening {
   readonly region: string;
   readonly keyLayout: KeyLayout;
-  /** Where the front end serves objects of this region that clients cannot read elsewhere; ends in a slash. */
+  /** The URL prefix, with a final slash, at which the front end serves this region's objects if the store cannot. */
   readonly urlBase: string;
-  /** Awaited before an object is removed to make room: whoever points to it forgets it. */
+  /** Called and awaited before an object is evicted, so that references to it are dropped first. */
   readonly onEvict: (key: string) => Promise<void>;
-  /** An object cannot be what it should be, and counts as absent. `name` is the last segment of its address. */
+  /** Called for a damaged or foreign file, whose object counts as absent. `name` is the last segment of its address. */
   readonly onFault: (name: string, fault: string) => void;
 }
 
-/** A store behind a network, whose small calls need a time limit and a circuit breaker. */
+/** A store that is reached over a network. Its small calls need a time limit and a circuit breaker. */
 export type NetworkStore = StorageProvider &
   UploadSweeper &
   CapabilityTeller &
@@ -59,13 +58,13 @@ export type OpenedStore =
     };
 
 export interface CopyTerms {
-  /** How long the store keeps an object, in days; `null` where it keeps it until room is needed. */
+  /** How long the store keeps an object, in days; `null` if it keeps objects until it evicts them. */
   readonly lifespanDays: number | null;
-  /** `url`: keys are made from URLs. `hashed`: from their SHA-256, for stores that refuse keys with `//`. */
+  /** `url`: keys contain the URL. `hashed`: keys contain its SHA-256, for stores that refuse keys with `//`. */
   readonly keys: 'url' | 'hashed';
 }
 
-/** The section `services` of a configuration, of which nothing else is believed. */
+/** The section `services` of a configuration. `settings` is not validated. */
 export interface ConfiguredServices {
   readonly services: readonly { readonly service: string; readonly settings: unknown }[];
   /** Every region of every service, with the settings of the service. */
@@ -77,18 +76,18 @@ export interface ConfiguredServices {
 }
 
 export interface StoreFault {
-  /** Keys from the top of the configuration. */
+  /** The path of the faulty key from the top of the configuration. */
   readonly path: readonly (string | number)[];
   readonly expected: string;
-  /** Where the value at `path` does not say it by itself. */
+  /** What was found, if the value at `path` does not show it. */
   readonly found?: string;
 }
 
 export interface StoreWarning {
-  /** Of the key, as faults name it. */
+  /** The path of the key, with dots: `services.a.signedUrlSeconds`. */
   readonly path: string;
   readonly message: string;
 }
 
-/** What a mapping of regions should have been. */
+/** The expectation in the error about a missing or empty mapping of regions. */
 export const REGIONS_EXPECTED = 'a mapping of at least one region';

@@ -3,22 +3,22 @@ import type { CallOptions } from './stored-object.ts';
 /** Facet of a store: the bucket or folder itself. */
 export interface StorePlace {
   /**
-   * Makes the place where copies live, with its lifecycle rules, where it is missing. Safe to call again.
-   * @returns one line for each thing made or changed, for the operator to read; empty where all was in place
+   * Creates the bucket or folder if it is missing, and updates its lifecycle rules. Idempotent.
+   * @returns one line for the operator about each change; empty if nothing changed
    */
   prepare(rules: PrepareOptions): Promise<readonly string[]>;
 
-  /** Resolves when the store answers and the place for copies exists. For readiness; costs one small call. */
+  /** Resolves if the store answers and the bucket or folder exists. For readiness; makes one small call. */
   check(options?: CallOptions): Promise<void>;
 }
 
 export interface PrepareOptions extends CallOptions {
-  /** Objects whose keys begin so outlive the others: they are kept `lifespanDays` + 30 days. */
+  /** Objects whose keys have this prefix outlive the others: they are kept for `lifespanDays` + 30 days. */
   readonly longLivedPrefix: string;
   /**
-   * Objects whose keys begin with one of these are kept `lifespanDays`. They are named because lifecycle rules of
-   * stores know no exception: a rule for everything would take the long-lived ones as well. Unfinished uploads of any
-   * key are ended after a day.
+   * Objects whose keys have one of these prefixes are kept for `lifespanDays`. Prefixes are needed because lifecycle
+   * rules have no exceptions: a rule for the whole bucket would also remove the long-lived objects. Unfinished uploads of
+   * any key are aborted after a day.
    */
   readonly objectPrefixes: readonly string[];
 }

@@ -3,27 +3,27 @@ export interface CallOptions {
 }
 
 /**
- * Headers of the origin that travel with the bytes, as received. Adapters store what {@link storableHeaders} leaves of
- * them.
+ * The origin's headers about the object, as received. Adapters store them after {@link storableHeaders} has removed
+ * unsafe values.
  */
 export interface ObjectHeaders {
-  /** `application/octet-stream` where the origin named none. */
+  /** `application/octet-stream` if the origin sent none. */
   readonly contentType: string;
   readonly contentEncoding?: string | undefined;
   readonly contentDisposition?: string | undefined;
   readonly contentLanguage?: string | undefined;
   readonly cacheControl?: string | undefined;
-  /** An HTTP date in the form of IMF-fixdate. */
+  /** An HTTP date in the format IMF-fixdate. */
   readonly expires?: string | undefined;
 }
 
 export interface StoredObject {
-  /** `null` if the store does not say: a gateway in front of it leaves out Content-Length. */
+  /** `null` if the store does not say, for example if a gateway removes Content-Length. */
   readonly sizeBytes: number | null;
-  /** As the store gives it, quotes included; `null` where it gives none. */
+  /** As the store returns it, with quotes; `null` if it returns none. */
   readonly etag: string | null;
   readonly storedAt: Date;
-  /** When the store will remove the object by itself; `null` where it will not, or does not say. */
+  /** When the store will remove the object by itself; `null` if it will not or does not say. */
   readonly expiresAt: Date | null;
   readonly headers: ObjectHeaders;
   readonly metadata: Readonly<Record<string, string>>;

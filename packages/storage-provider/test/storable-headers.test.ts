@@ -4,7 +4,7 @@ import { storableHeaders } from '../src/index.ts';
 const stored = (headers: Partial<Parameters<typeof storableHeaders>[0]>) =>
   storableHeaders({ contentType: 'a/b', ...headers });
 
-describe('of what an origin says, a store gets', () => {
+describe("an origin's headers are stored:", () => {
   it.each([
     ['aws-chunked', undefined],
     ['AWS-Chunked', undefined],
