@@ -14,7 +14,7 @@ import type { S3Calls } from './s3-calls.ts';
 import type { S3Capabilities } from './s3-capabilities.ts';
 import { hasName, isAbsent } from './s3-error.ts';
 
-/** @throws StorageError `store_missing` where there is no such bucket */
+/** @throws StorageError `store_missing` if the bucket does not exist */
 export async function checkBucket(calls: S3Calls, { signal }: CallOptions): Promise<void> {
   try {
     await calls.send(new HeadBucketCommand({ Bucket: calls.bucket }), {
@@ -28,7 +28,7 @@ export async function checkBucket(calls: S3Calls, { signal }: CallOptions): Prom
   }
 }
 
-/** Makes the bucket where it is missing. @returns a line where it was */
+/** Creates the bucket if it is missing. @returns one line if it was created */
 export async function prepareBucket(
   calls: S3Calls,
   region: string,
@@ -46,36 +46,36 @@ export async function prepareBucket(
       signal,
     });
   try {
-    // us-east-1 is what AWS takes where nothing is said, and refuses to hear.
+    // us-east-1 is the default of AWS, which rejects it as an explicit location.
     if (region === 'us-east-1') await create({});
     else await create({ CreateBucketConfiguration: { LocationConstraint: region } });
   } catch (error) {
     const cause = error instanceof StorageError ? error.cause : undefined;
     if (hasName(cause, 'BucketAlreadyOwnedByYou')) return [];
-    // Other stores know locations of their own, or none.
+    // Other stores have their own locations, or none.
     if (!hasName(cause, 'InvalidLocationConstraint')) throw error;
     await create({});
   }
   return [`created bucket ${calls.bucket}`];
 }
 
-/** Begins the ids of the lifecycle rules that are made here. Rules with other ids are somebody else's and stay. */
+/** The prefix of the ids of the mirror's own lifecycle rules. Other rules are not changed. */
 const RULE_ID = 'cloud-mirror-';
 
-/** https://docs.aws.amazon.com/AmazonS3/latest/userguide/lifecycle-conflicts.html: of two rules the shorter life wins. */
+/** https://docs.aws.amazon.com/AmazonS3/latest/userguide/lifecycle-conflicts.html: the earlier expiration wins. */
 const LONG_LIVED_EXTRA_DAYS = 30;
 
 export interface LifecycleSettings {
   readonly lifespanDays: number;
   readonly checksums: ChecksumKind;
-  /** Learns whether the store keeps lifecycle rules. */
+  /** Updated with whether the store keeps lifecycle rules. */
   readonly capabilities: S3Capabilities;
 }
 
 /**
- * Brings the bucket's lifecycle rules up to date. A store that takes none is no failure: copies past their life count as
- * absent all the same.
- * @returns a line where the rules were not up to date, or cannot be
+ * Updates the bucket's lifecycle rules. A store without lifecycle rules is not an error, because expired copies count as
+ * absent anyway.
+ * @returns one line if the rules were changed or cannot be set
  */
 export async function prepareLifecycle(
   calls: S3Calls,
@@ -90,7 +90,7 @@ export async function prepareLifecycle(
     capabilities.learn('lifecycle', 'no');
     return [`bucket ${bucket} takes no lifecycle rules: nothing removes old copies from it`];
   }
-  // Some stores expire objects and know no rule for uploads, which copiers end by themselves.
+  // Some stores support expiration but no rule for uploads. Copiers abort unfinished uploads themselves.
   const forms = [wanted, wanted.filter((rule) => rule.AbortIncompleteMultipartUpload === undefined)];
   if (forms.some((rules) => sameRules(ownRules(found), rules))) {
     capabilities.learn('lifecycle', 'yes');
@@ -98,7 +98,7 @@ export async function prepareLifecycle(
   }
   const taken = await putFirstTaken(calls, forms, found, checksums, call);
   const kept = taken === null ? null : await currentLifecycle(calls, call);
-  // An answer of success is no proof: the rules are read back.
+  // Some stores answer success but ignore the rules, so they are read back.
   if (taken === null || kept === null || ownRules(kept).length === 0) {
     capabilities.learn('lifecycle', 'no');
     const why = taken === null ? 'takes no lifecycle rules' : 'takes lifecycle rules but does not keep them';
@@ -108,20 +108,20 @@ export async function prepareLifecycle(
   return [`set lifecycle rules of bucket ${bucket}: ${taken.map(describeRule).join('; ')}`];
 }
 
-/** Whether the bucket has rules of ours. `unknown`: it has none, and might take them. */
+/** Whether the bucket has lifecycle rules of the mirror. `unknown`: it has none, but may support them. */
 export async function readLifecycleSupport(calls: S3Calls, options: CallOptions): Promise<Support> {
   try {
     const found = await currentLifecycle(calls, options);
     if (found === null) return 'no';
     return ownRules(found).length > 0 ? 'yes' : 'unknown';
   } catch (error) {
-    // Programs need not be allowed to read them.
+    // A program may lack the permission to read lifecycle rules.
     if (error instanceof StorageError && error.code === 'store_forbidden') return 'unknown';
     throw error;
   }
 }
 
-/** @returns the first of `forms` that the store takes; `null` where it takes none */
+/** @returns the first of `forms` that the store accepts; `null` if it accepts none */
 async function putFirstTaken(
   calls: S3Calls,
   forms: readonly (readonly LifecycleRule[])[],
@@ -163,7 +163,7 @@ type Lifecycle = {
   readonly TransitionDefaultMinimumObjectSize?: PutBucketLifecycleConfigurationCommand['input']['TransitionDefaultMinimumObjectSize'];
 };
 
-/** @returns `null` where the store knows no lifecycle rules */
+/** @returns `null` if the store does not support lifecycle rules */
 async function currentLifecycle(calls: S3Calls, { signal }: CallOptions): Promise<Lifecycle | null> {
   try {
     const found = await calls.send(new GetBucketLifecycleConfigurationCommand({ Bucket: calls.bucket }), {
@@ -183,8 +183,8 @@ async function currentLifecycle(calls: S3Calls, { signal }: CallOptions): Promis
 }
 
 /**
- * A rule for each prefix that objects have, since a filter names what it covers and cannot leave anything out: a rule
- * for the whole bucket would remove the long-lived objects with the rest.
+ * One rule for each prefix of objects. A filter cannot exclude a prefix, so a rule for the whole bucket would also remove
+ * the long-lived objects.
  */
 function lifecycleRules(
   lifespanDays: number,
@@ -208,7 +208,7 @@ function lifecycleRules(
   ];
 }
 
-/** By what the rules say, since stores give them back in other orders and with other ways to say "everything". */
+/** Compares the meaning of rules: stores return them in another order, and with other forms of an empty filter. */
 function sameRules(found: readonly LifecycleRule[], wanted: readonly LifecycleRule[]): boolean {
   const said = (rules: readonly LifecycleRule[]): string => JSON.stringify(rules.map(describeFully).sort());
   return said(found) === said(wanted);
@@ -225,7 +225,7 @@ function describeRule(rule: LifecycleRule): string {
   return `${prefix}* expires after ${rule.Expiration?.Days ?? 0} d`;
 }
 
-/** Older stores want Content-MD5 with this request, for which the SDK has no member any more. */
+/** Older stores require Content-MD5 with this request, but the SDK no longer has a parameter for it. */
 function addContentMd5(command: PutBucketLifecycleConfigurationCommand): void {
   command.middlewareStack.add(
     (next) => (args) => {

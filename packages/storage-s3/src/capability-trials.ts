@@ -23,9 +23,9 @@ export interface TrialSettings {
 }
 
 /**
- * Finds out what a store can do by doing it. Trial objects are removed at the end; their keys begin as those of copies do,
- * so that a lifecycle rule removes what could not be removed here.
- * @throws StorageError where the store does not answer, or refuses to write, read or delete at all
+ * Finds out by trial what a store supports. Trial objects are removed at the end. Their keys have a prefix of copies, so
+ * that a lifecycle rule removes trial objects whose deletion fails.
+ * @throws StorageError if the store does not answer, or refuses every write, read or delete
  */
 export async function tryOut(
   calls: S3Calls,
@@ -59,7 +59,7 @@ class Trial implements AsyncDisposable {
     this.#prefix = keyLayout.trialPrefix + this.#nonce;
   }
 
-  /** Writes the object that the other trials are about. */
+  /** Writes the object that the other trials use. */
   async begin(): Promise<Found> {
     if (await this.#takes({})) return this.#kind === 'when_supported' ? { checksumHeaders: 'yes' } : {};
     this.#kind = 'when_required';
@@ -101,7 +101,7 @@ class Trial implements AsyncDisposable {
 
   async emptySegments(): Promise<Support> {
     const key = `http://trial.invalid//${this.#nonce}/a%20b%2Fc+d?e=f`;
-    // Stores that take keys for paths clean them, and find the object by either form.
+    // Stores that treat keys as paths normalize them, and find the object by either form.
     const cleaned = key.replace(/\/+/g, '/');
     try {
       await this.#put({ Key: key });
@@ -139,7 +139,7 @@ class Trial implements AsyncDisposable {
     return headObject(this.#calls, key, { signal: this.#signal });
   }
 
-  /** Whether the write is refused because its condition does not hold. A store that knows no conditions writes. */
+  /** Whether the write is refused because its condition does not hold. A store without conditions ignores it and writes. */
   async #isHeld(condition: Pick<PutObjectCommandInput, 'IfMatch' | 'IfNoneMatch'>): Promise<boolean> {
     try {
       await this.#put(condition);
@@ -181,7 +181,7 @@ class Trial implements AsyncDisposable {
         attempts,
       });
     } catch (error) {
-      // What was refused is not there, and a store may refuse to delete it as well.
+      // The refused object does not exist, and the store may refuse a DELETE of its key too.
       if (statusOf(error) === 400 && Key !== this.#key('object')) this.#written.delete(Key);
       throw error;
     }

@@ -18,7 +18,7 @@ export interface ConditionalWrite extends Pick<PutOptions, 'ifNoneMatch' | 'ifMa
 
 type Head = (key: string, options: CallOptions) => Promise<ObjectHead | null>;
 
-/** Sends writes with the condition asked for, unless the store does not do conditions. */
+/** Sends writes with their condition, or without it if the store does not support conditions. */
 export class ConditionalWrites {
   readonly #capabilities: S3Capabilities;
   readonly #head: Head;
@@ -28,7 +28,7 @@ export class ConditionalWrites {
     this.#head = head;
   }
 
-  /** @throws StorageError `store_exists` where the condition does not hold */
+  /** @throws StorageError `store_exists` if the condition does not hold */
   async run<T>(target: ConditionalWrite, write: (condition: WriteCondition) => Promise<T>): Promise<T> {
     const { ifNoneMatch, ifMatch } = target;
     if (ifNoneMatch === undefined && ifMatch === undefined) return write({});
@@ -54,9 +54,9 @@ export class ConditionalWrites {
     const first = await tryWrite(target, () => write(condition));
     if ('sent' in first) return first.sent;
     if (target.ifMatch === undefined) throw first.refusal;
-    // A store may refuse a condition that holds: radosgw 16 compares If-Match with the quotes on, and so never finds an
-    // equal ETag. It is found out by what the store says itself: HEAD says that the condition holds, the write is refused
-    // on just that condition, and HEAD says the same object again. Where the object changed, the refusal is believed.
+    // A store may refuse a condition that holds: radosgw 16 compares If-Match including its quotes, so no ETag ever
+    // matches. To detect this, a HEAD must show that the condition holds, the write must be refused again, and a second
+    // HEAD must show the same object. If the object changed, the refusal is accepted.
     const before = await this.#look(target, first.refusal);
     if (!isTold(target.ifMatch, before)) throw first.refusal;
     const second = await tryWrite(target, () => write(condition));
@@ -67,7 +67,7 @@ export class ConditionalWrites {
     return write({});
   }
 
-  /** @throws `refusal` where the store does not say what lies at the key; the signal's reason once it is aborted */
+  /** @throws `refusal` if the HEAD fails; the signal's reason once it is aborted */
   async #look({ key, signal }: ConditionalWrite, refusal: StorageError): Promise<ObjectHead | null> {
     try {
       return await this.#head(key, { signal });
@@ -80,21 +80,21 @@ export class ConditionalWrites {
 
 type Tried<T> = { readonly sent: T } | { readonly refusal: StorageError };
 
-/** @throws StorageError `store_exists` where another write came between, and every failure that is no failed condition */
+/** @throws StorageError `store_exists` if another write interfered; every failure that is not a failed condition */
 async function tryWrite<T>({ ifMatch }: ConditionalWrite, write: () => Promise<T>): Promise<Tried<T>> {
   try {
     return { sent: await write() };
   } catch (error) {
     if (!(error instanceof StorageError)) throw error;
     if (error.code === 'store_exists') return { refusal: error };
-    // Another write of the key is under way, or (404) the object that should have been replaced is gone.
+    // A concurrent write of the key is running (409), or the object to replace is gone (404).
     if (isConflict(error.cause) || (ifMatch !== undefined && isAbsent(error.cause)))
       throw new StorageError('store_exists', error.message, { cause: error.cause });
     throw error;
   }
 }
 
-/** Whether the store says that the object at the key has this ETag. */
+/** Whether the HEAD shows an object with this ETag. */
 function isTold(ifMatch: string, head: ObjectHead | null): head is ObjectHead {
   return head?.ETag !== undefined && opaqueTag(head.ETag) === opaqueTag(ifMatch);
 }
@@ -108,7 +108,7 @@ function isSameObject(a: ObjectHead, b: ObjectHead): boolean {
   );
 }
 
-/** An entity tag without its quotes and without the mark of a weak one: RFC 9110, section 8.8.3. */
+/** An entity tag without its quotes and without `W/` (RFC 9110, section 8.8.3). */
 function opaqueTag(etag: string): string {
   return etag.replace(/^W\//, '').replace(/^"(.*)"$/, '$1');
 }

@@ -29,7 +29,7 @@ export async function* listObjects(
     let last: string | undefined;
     for (const { Key, ETag, Size, LastModified } of contents) {
       if (Key === undefined) continue;
-      // Stores that take a prefix for a pattern are not trusted with it.
+      // Some stores treat the prefix as a pattern, so it is checked again.
       const key = keys.readings(Key).find((reading) => reading.startsWith(prefix));
       last = key ?? keys.readings(Key)[0];
       if (key === undefined) continue;
@@ -63,13 +63,13 @@ function nextObjects(
 }
 
 interface OpenUpload {
-  /** What the key may be, the likeliest first. */
+  /** Possible readings of the key, the most likely first. */
   readonly keys: readonly [string, ...string[]];
   readonly uploadId: string;
   readonly begunAt: Date | undefined;
 }
 
-/** Ends uploads of keys with one of `prefixes` that began before `before`. @returns how many */
+/** Aborts uploads that began before `before`, of keys with one of `prefixes`. @returns the number of aborted uploads */
 export async function endOldUploads(
   calls: S3Calls,
   prefixes: readonly string[],
@@ -80,7 +80,7 @@ export async function endOldUploads(
   for await (const { keys, uploadId, begunAt } of listUploads(calls, { signal })) {
     if (begunAt === undefined || begunAt >= before) continue;
     const own = keys.filter((key) => prefixes.some((prefix) => key.startsWith(prefix)));
-    // An upload's id belongs to its key: a wrong reading of the key is answered 404 and ends nothing.
+    // An upload id is valid only for its key, so a wrong reading of the key gets a 404 and aborts nothing.
     for (const key of own) {
       if (!(await endUpload(calls, key, uploadId, signal))) continue;
       ended += 1;
@@ -90,7 +90,7 @@ export async function endOldUploads(
   return ended;
 }
 
-/** @returns false where there is no such upload of this key */
+/** @returns false if this key has no such upload */
 async function endUpload(
   calls: S3Calls,
   key: string,
@@ -104,7 +104,7 @@ async function endUpload(
     );
     return true;
   } catch (error) {
-    // Completed or ended by somebody else in the meantime.
+    // Another process has completed or aborted the upload.
     if (error instanceof StorageError && isAbsent(error.cause)) return false;
     throw error;
   }
@@ -141,8 +141,8 @@ async function* listUploads(
 }
 
 /**
- * Where the next page begins. The marker may be written in another way than the keys of its page (radosgw 16 encodes
- * those alone), so it is recognised as the page's last key where it can be.
+ * The start of the next page. The marker may be encoded differently than the keys of its page (radosgw 16 encodes only
+ * the keys), so it is matched with the last key of the page if possible.
  * @throws StorageError `store_corrupt` where the store would give the same page for ever
  */
 function nextUploads(
@@ -171,33 +171,33 @@ function endlessListing(what: string): StorageError {
 }
 
 /**
- * Characters that every URL encoding of keys replaces. AWS documents its own only by example:
+ * Characters that every URL encoding of keys replaces. AWS documents its encoding only by example:
  * https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html#API_ListObjectsV2_RequestSyntax (encoding-type)
  */
 const ALWAYS_ENCODED = /[^\x21-\x7e]|[:?#[\]@&=,;$"<>\\^`{|}]/;
-/** Characters that no encoding leaves, however lenient it is. */
+/** Characters that even the most lenient encoding replaces. */
 const NEVER_LEFT = /[^\x21-\x7e]|["<>\\^`{|}]/;
 
 /**
- * Reads keys as a store lists them. A listing is asked for with `encoding-type=url`, since XML cannot hold every
- * character of a key. Stores answer in three ways: they encode and say so (AWS), they encode and do not say so (radosgw
- * 16, for uploads), or they do not encode. All keys of one page are written in one way.
+ * Decodes the keys of a listing. Listings are requested with `encoding-type=url`, because XML cannot represent every
+ * character of a key. A store may encode keys and say so (AWS), encode them without saying so (radosgw 16, for uploads),
+ * or not encode them. All keys of one page have the same encoding.
  */
 export class ListedKeys {
   readonly #encoded: boolean;
 
   /**
    * @param listed the keys of one page, as listed
-   * @param encodingType what the page says of their encoding
+   * @param encodingType the encoding that the page states
    */
   constructor(listed: readonly string[], encodingType: string | undefined) {
     const decodable = listed.every((key) => decode(key) !== null);
-    // What the page says is believed unless a key proves it wrong.
+    // The stated encoding is assumed unless a key contradicts it.
     const raw = encodingType === 'url' ? NEVER_LEFT : ALWAYS_ENCODED;
     this.#encoded = decodable && !listed.some((key) => raw.test(key));
   }
 
-  /** What the key most likely is, and, where it may be read in another way, what else it may be. */
+  /** The most likely reading of a listed key, followed by the other one if it is ambiguous. */
   readings(listed: string): readonly [string, ...string[]] {
     const decoded = decode(listed);
     if (decoded === null || decoded === listed) return [listed];
@@ -205,7 +205,7 @@ export class ListedKeys {
   }
 }
 
-/** S3's URL encoding writes a space as `+`. @returns `null` where the text is no encoding */
+/** Decodes S3's URL encoding, where a space is `+`. @returns `null` if the text is not encoded */
 function decode(listed: string): string | null {
   try {
     return decodeURIComponent(listed.replaceAll('+', ' '));

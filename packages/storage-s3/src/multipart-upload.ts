@@ -22,8 +22,9 @@ import { withUserMetadata } from './stored-metadata.ts';
 import { inFormOf, withChecksums } from './writing.ts';
 
 /**
- * One object in parts. Several travel at once while the next is filled from the body; the first failure, of a part or of
- * the body, stops all. Whatever was opened is closed: the upload is completed, or ended after its parts have come to rest.
+ * A multipart upload of one object. Several upload parts are sent concurrently while the next is filled from the body. The
+ * first failure, of a part or of the body, stops all of them. The upload is always completed, or aborted after all requests
+ * for its parts have settled.
  */
 export class MultipartUpload {
   readonly #writing: Writing;
@@ -35,10 +36,10 @@ export class MultipartUpload {
   readonly #parts: CompletedPart[] = [];
   readonly #travelling = new Set<Promise<void>>();
   #takenBytes = 0;
-  /** The checksum that the beginning of the upload announced for its parts. */
+  /** The checksum of the parts, as announced by CreateMultipartUpload. */
   #announced: ChecksumKind = 'when_required';
 
-  /** @param failure aborted by the first part that fails; `signal` follows it and the caller's own */
+  /** @param failure aborted when a part fails; `signal` follows it and the caller's signal */
   constructor(
     writing: Writing,
     key: string,
@@ -53,7 +54,7 @@ export class MultipartUpload {
     this.#signal = signal;
   }
 
-  /** @param first the first part, filled; belongs to the upload from here on */
+  /** @param first the buffer with the first part, whose ownership passes to the upload */
   async run(reader: BodyReader, first: Buffer): Promise<StoredObject> {
     const uploadId = await this.#create();
     let answered: { readonly etag: string | null };
@@ -121,7 +122,7 @@ export class MultipartUpload {
     this.#signal.throwIfAborted();
   }
 
-  /** Starts a part on its way. Its failure shows as the abortion of the signal, not here. */
+  /** Starts to send a part. A failure of the part aborts the signal. */
   #send(uploadId: string, number: number, buffer: Buffer, filled: number): void {
     const travelling = this.#sendPart(uploadId, number, buffer.subarray(0, filled))
       .catch((error: unknown) => this.#failure.abort(error))
@@ -162,7 +163,7 @@ export class MultipartUpload {
     this.#options.onProgress?.(this.#takenBytes);
   }
 
-  /** @returns the ETag of the answer; `null` where the answer does not show whether it took place */
+  /** @returns the ETag of the completed object; `null` if the store states none */
   async #complete(uploadId: string, sizeBytes: number): Promise<{ readonly etag: string | null }> {
     const { calls, conditions } = this.#writing;
     this.#parts.sort((a, b) => (a.PartNumber ?? 0) - (b.PartNumber ?? 0));
@@ -186,14 +187,14 @@ export class MultipartUpload {
             signal: this.#signal,
             mayFinish: true,
             attempts: this.#options.attempts,
-            // The store puts the parts together before it answers: minutes for large objects.
+            // The store assembles the parts before it answers, which takes minutes for large objects.
             timeLimits: Math.max(1, sizeBytes / (128 * DEFAULT_PART_BYTES)),
           },
         ),
       );
       if (answer.ETag !== undefined) return { etag: answer.ETag };
     } catch (error) {
-      // The answer to an earlier try may have been lost: then the upload is gone because it is complete.
+      // The upload may be gone because an earlier try completed it and its answer was lost.
       if (!(error instanceof StorageError) || !hasName(error.cause, 'NoSuchUpload')) throw error;
     }
     const head = await this.#head();
@@ -213,13 +214,13 @@ export class MultipartUpload {
     }
     if (head === null)
       throw new StorageError('store_corrupt', 'the store has nothing where it completed an upload');
-    // A later write of the key came between: this one took place nevertheless.
+    // A later write has replaced the object, after this write succeeded.
     const { headers, metadata } = this.#options;
     const storedAt = new Date(Date.now() + this.#writing.calls.clockOffsetMs);
     return { sizeBytes, etag, storedAt, expiresAt: null, headers, metadata: metadata() };
   }
 
-  /** Ends the upload with its parts. Not stopped by what stopped the put; the sweeper finds what this cannot end. */
+  /** Aborts the upload, independent of the signal of the put. If this fails, a later sweep aborts the upload. */
   async #end(uploadId: string): Promise<void> {
     try {
       await this.#writing.calls.send(
@@ -227,7 +228,7 @@ export class MultipartUpload {
         { what: 'end of an upload' },
       );
     } catch {
-      // The put fails for the reason it has already; an upload that is gone (404) is what was wanted.
+      // The put already fails for another reason, and a 404 means that the upload is gone.
     }
   }
 

@@ -6,21 +6,21 @@ import { objectPath, SignedAddresses } from './s3-address.ts';
 import type { ObjectHead } from './stored-object.ts';
 import type { S3Calls } from './s3-calls.ts';
 
-/** As for requests of the SDK. */
+/** The same limit as for requests of the SDK. */
 const CONNECT_TIMEOUT_MS = 5_000;
-/** As long as S3 takes a request that is signed in its headers, in seconds. */
+/** The validity of a HEAD's signature in seconds. S3 accepts header signatures for the same time. */
 const SIGNED_SECONDS = 900;
-/** Difference of clocks, in milliseconds, from which the SDK corrects its own. */
+/** The clock skew in milliseconds from which the SDK corrects its clock. */
 const SKEW_MS = 300_000;
-/** Longest payload: for a larger one the SDK takes little of the time, and sends it over TLS in slices. */
+/** Maximum payload of a direct PUT. For larger ones the SDK's overhead is small, and it slices them for TLS. */
 const MOST_PAYLOAD_BYTES = 262_144;
-/** The form that senders must use: https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7 */
+/** IMF-fixdate, which senders must use: https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7 */
 const HTTP_DATE = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/;
 const METADATA = 'x-amz-meta-';
 
 const ABOUT_OBJECTS: ReadonlySet<string | undefined> = new Set(['HeadObjectCommand', 'PutObjectCommand']);
 
-/** What is sent, by the SDK's names. */
+/** A direct PUT, with the SDK's names. */
 export interface PlainPut {
   readonly Key: string;
   readonly Body: Buffer;
@@ -37,7 +37,7 @@ export interface PlainPut {
   readonly IfMatch?: string;
 }
 
-/** What is read of the answer, by the SDK's names. */
+/** The parts of the answer to a direct PUT that are used, with the SDK's names. */
 export interface PlainPutAnswer {
   readonly ETag: string | undefined;
   readonly Expiration: string | undefined;
@@ -46,8 +46,8 @@ export interface PlainPutAnswer {
 }
 
 /**
- * HEAD and PUT of objects without the SDK; see {@link CallsBesideSdk}. They go only where the SDK has sent a request of its
- * own: a 404 from anywhere else would be no 404.
+ * HEAD and PUT of objects without the SDK; see {@link CallsBesideSdk}. Direct calls go only to an address that the SDK has
+ * used itself: a 404 from another address would not mean that the object is absent.
  */
 export class ObjectCallsBesideSdk {
   readonly #calls: S3Calls;
@@ -77,7 +77,7 @@ export class ObjectCallsBesideSdk {
     });
   }
 
-  /** The answer is `plain: null` where the store says 404. */
+  /** The answer is `plain: null` if the store answers 404. */
   head(key: string): FirstTry<{ readonly plain: ObjectHead | null }> {
     return this.#beside.begin<{ readonly plain: ObjectHead | null }>(async (signal) => {
       const endpoint = this.#endpoint;
@@ -95,7 +95,7 @@ export class ObjectCallsBesideSdk {
     });
   }
 
-  /** For payloads of one small request. */
+  /** Sends a small payload; leaves a larger one to the SDK. */
   put(put: PlainPut): FirstTry<PlainPutAnswer> {
     return this.#beside.begin(async (signal) => {
       const endpoint = this.#endpoint;
@@ -109,7 +109,7 @@ export class ObjectCallsBesideSdk {
         body: put.Body,
         signal,
       });
-      // S3 says of a PUT that was stored no more than its headers do: a body may tell of an error.
+      // The answer to a successful PUT has no body, so a body may contain an error.
       if (answer.statusCode !== 200 || answer.body !== '') return unclear(answer.statusCode);
       const said = (name: string): string | undefined => answer.headers[name]?.toString();
       return answered({
@@ -121,7 +121,7 @@ export class ObjectCallsBesideSdk {
     });
   }
 
-  /** Where requests go; `null` where the SDK is to make them. */
+  /** The address of direct calls; `null` if the SDK must make the calls. */
   get #endpoint(): BucketEndpoint | null {
     return this.#isSameAddress === true ? this.#endpoints.known : null;
   }
@@ -130,11 +130,11 @@ export class ObjectCallsBesideSdk {
     try {
       const endpoint = await this.#endpoints.resolve();
       const origin = `${protocol}//${hostname}${port === undefined ? '' : `:${port}`}`;
-      // Only what is before the path may be said in two ways; URLs would make another path of some keys.
+      // Only the origin is normalized before the comparison. URL parsing would change the paths of some keys.
       this.#isSameAddress =
         URL.parse(origin)?.origin === endpoint.base.origin && path === objectPath(endpoint, key);
     } catch {
-      // The SDK's own request tells what is wrong with the address.
+      // The SDK's own request reports the fault of the address.
       this.#isSameAddress = false;
     }
   }
@@ -145,7 +145,7 @@ export class ObjectCallsBesideSdk {
   }
 }
 
-/** What the SDK reads from the same headers; `undefined` where it might make more of them. */
+/** Parses headers as the SDK does; `undefined` if the SDK might parse them differently. */
 function readHead(headers: IncomingHttpHeaders): ObjectHead | undefined {
   const { 'content-length': length, 'last-modified': modified } = headers;
   if (length !== undefined && !/^\d{1,15}$/.test(length)) return undefined;
@@ -168,7 +168,7 @@ function readHead(headers: IncomingHttpHeaders): ObjectHead | undefined {
   };
 }
 
-/** TLS keeps the payload from being changed, and the checksum from being damaged. */
+/** TLS protects the payload and its checksum, so the payload need not be signed. */
 const UNSIGNED = { 'x-amz-content-sha256': 'UNSIGNED-PAYLOAD' };
 
 function headersOf(put: PlainPut): Record<string, string> {

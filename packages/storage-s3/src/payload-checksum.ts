@@ -3,7 +3,7 @@ import { crc32 } from 'node:zlib';
 import { ChecksumAlgorithm } from '@aws-sdk/client-s3';
 
 /**
- * What a request carries so that the store can verify its payload, by one of two ways of saying it:
+ * How a request states the checksum of its payload: as `x-amz-checksum-crc32`, or as `Content-MD5`.
  * https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html
  */
 export type ChecksumKind = 'when_supported' | 'when_required';
@@ -25,12 +25,12 @@ export function checksumOf(payload: Uint8Array, kind: ChecksumKind): PayloadChec
   }
 }
 
-/** What CreateMultipartUpload announces, so that the store demands the checksum of every part. */
+/** The parameter of CreateMultipartUpload that makes the store require the checksum of every part. */
 export function announcedChecksum(kind: ChecksumKind): { readonly ChecksumAlgorithm?: ChecksumAlgorithm } {
   return kind === 'when_supported' ? { ChecksumAlgorithm: ChecksumAlgorithm.CRC32 } : {};
 }
 
-/** RFC 1864. */
+/** The value of a Content-MD5 header (RFC 1864). */
 export function contentMd5(payload: Uint8Array | string): string {
   return createHash('md5').update(payload).digest('base64');
 }

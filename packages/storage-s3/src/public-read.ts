@@ -8,21 +8,21 @@ import { checksumOf } from './payload-checksum.ts';
 import type { PublicAddresses } from './s3-address.ts';
 import type { S3Calls } from './s3-calls.ts';
 
-/** Of the anonymous read: it leads through whatever stands between here and the clients' address. */
+/** Time limit of the anonymous read. It passes through all proxies and CDNs in front of the public address. */
 const READ_LIMIT_MS = 5_000;
 
 export interface PublicReading {
   readonly calls: S3Calls;
   readonly addresses: PublicAddresses;
-  /** Where copies are looked for, and where a trial object is stored. */
+  /** The prefixes under which copies are listed and a trial object is stored. */
   readonly keyLayout: KeyLayout;
   readonly checksums: ChecksumKind;
 }
 
 /**
- * Reads one byte of a copy as a client does: at the address that clients get, without credentials. Without an object
- * that is there nothing can be told, since S3 answers 403 to strangers for absent ones as well.
- * @throws StorageError where the store does not say whether it has a copy
+ * Reads one byte of a copy as a client does: at the public address, without credentials. This needs an existing object,
+ * because S3 also answers 403 to anonymous requests for absent objects.
+ * @throws StorageError if the store does not say whether it has a copy
  */
 export async function checkPublicRead(
   reading: PublicReading,
@@ -47,14 +47,14 @@ async function someKey(
       { what: 'LIST of a copy', signal },
     );
     const key = Contents?.[0]?.Key;
-    // Stores differ in whether they encode keys and say so: both forms are tried by HEAD.
+    // Some stores encode keys without saying so, or do not encode them. A HEAD tries both readings.
     for (const candidate of key === undefined ? [] : [decoded(key), key])
       if (candidate.startsWith(Prefix) && (await mayBeThere(calls, candidate, signal))) return candidate;
   }
   return null;
 }
 
-/** Who may list a bucket need not be allowed to look at objects, as who sets it up. */
+/** Returns true if HEAD is forbidden: credentials for setup may allow listing but not reading. */
 async function mayBeThere(calls: S3Calls, key: string, signal: AbortSignal | undefined): Promise<boolean> {
   try {
     return (await headObject(calls, key, { signal })) !== null;
@@ -72,7 +72,7 @@ function decoded(key: string): string {
   }
 }
 
-/** Under a key that copies may have, so that a policy which opens only those is heeded; nobody asks for this one. */
+/** The key of the trial object has a prefix of copies, because the bucket policy may allow public reads of only those. */
 async function readTrialObject(reading: PublicReading, signal: AbortSignal | undefined): Promise<PublicRead> {
   const { calls, checksums, keyLayout } = reading;
   const Key = keyLayout.hashedPrefix + randomBytes(32).toString('hex');
@@ -97,14 +97,14 @@ async function readTrialObject(reading: PublicReading, signal: AbortSignal | und
     const told = await read(reading, Key, signal);
     return told === 'removed' ? { state: 'untried', why: 'the object to try reading is gone' } : told;
   } finally {
-    // The bucket's lifecycle rules remove what this cannot.
+    // If this fails, the bucket's lifecycle rules remove the object.
     await calls
       .send(new DeleteObjectCommand(target), { what: 'DELETE of an object to try reading' })
       .catch(() => undefined);
   }
 }
 
-/** @returns `removed` where the store has no such object any more, so that the answer tells nothing */
+/** @returns `removed` if the object no longer exists, so that the answer says nothing */
 async function read(
   { calls, addresses }: PublicReading,
   key: string,
@@ -121,17 +121,17 @@ async function read(
     const reason = (cause as { readonly code?: string } | undefined)?.code ?? name;
     return { state: 'untried', why: `${host} does not answer from here: ${reason}` };
   }
-  // 416: the object is empty, so that it has no first byte.
+  // 416: the object is empty, so it has no first byte.
   if ((status >= 200 && status < 300) || status === 416) return { state: 'readable' };
   if (status >= 500 || status === 429 || status === 408)
     return { state: 'untried', why: `${host} answers ${status}` };
-  // Lifecycle rules, a purge or the end of a trial may have removed it since it was listed. Stores answer 403 to strangers
-  // then, as for every absent object.
+  // The object may have been removed since the listing, by lifecycle rules, a purge or the end of another trial. Stores
+  // then also answer 403 to anonymous requests.
   if (!(await mayBeThere(calls, key, signal))) return 'removed';
   return { state: 'refused', status, host };
 }
 
-/** Follows redirects, as clients do. */
+/** The status of an anonymous GET. Follows redirects, as clients do. */
 async function anonymousStatus(url: string, signal: AbortSignal | undefined): Promise<number> {
   const limit = AbortSignal.timeout(READ_LIMIT_MS);
   const response = await fetch(url, {

@@ -8,7 +8,7 @@ import { checksumOf } from './payload-checksum.ts';
 import type { S3Calls } from './s3-calls.ts';
 import { encodeMetadata } from './stored-metadata.ts';
 
-/** What was sent, and what the store said of it. */
+/** A stored object, and the store's answer. */
 export interface SentObject {
   readonly key: string;
   readonly payload: Buffer;
@@ -20,16 +20,16 @@ export interface SentObject {
   };
 }
 
-/** Time for reading an object back, which is no longer than a part, in milliseconds. */
+/** Time limit for reading an object back, in milliseconds. The object is not larger than an upload part. */
 const READ_BACK_MS = 30_000;
 
 /**
- * Holds what a store says it has against what was sent in one request. The checksum of the request does not do: a store
- * that takes a header for an instruction, and decodes the payload, has compared the checksum before.
+ * Compares an object that was stored in one request with the bytes that were sent. The checksum of the request is not
+ * sufficient: a store that misreads a header as an instruction verifies the checksum first and then decodes the payload.
  */
 export class PutVerification {
   readonly #calls: S3Calls;
-  /** Found out by reading an object back: ETags of this bucket look like MD5s and are something else. */
+  /** Whether ETags of this bucket look like MD5s but are not. Set after an object was read back. */
   #otherETags = false;
 
   constructor(calls: S3Calls) {
@@ -37,9 +37,9 @@ export class PutVerification {
   }
 
   /**
-   * An ETag that is the MD5 of the payload proves all, at no cost. Any other may be no MD5 at all (encryption by KMS,
-   * stores of other kinds), so the length of a HEAD is compared. Only one that should be an MD5 and is another has the
-   * object read back, once where that shows that it is no MD5.
+   * An ETag that is the MD5 of the payload proves that the bytes are right, without another request. Other ETags need not
+   * be MD5s (encryption with KMS, other stores), so the length is checked with a HEAD. If the ETag should be an MD5 but
+   * differs, the object is read back. If that shows that ETags are not MD5s, later objects are not read back.
    * @throws StorageError `store_corrupt`, retryable
    */
   async verify(sent: SentObject, { signal }: CallOptions): Promise<void> {
@@ -49,7 +49,7 @@ export class PutVerification {
     const head = await this.#head(key, signal);
     if (head === undefined) return;
     if (head === null) throw corrupt('the store has nothing where it said that it stored an object');
-    // A later write of the key came between: this one took place nevertheless.
+    // A later write has replaced the object, after this write succeeded.
     if (answer.ETag !== undefined && head.ETag !== undefined && head.ETag !== answer.ETag) return;
     const { ContentLength: length = payload.length } = head;
     if (length !== payload.length)
@@ -65,7 +65,7 @@ export class PutVerification {
     throw corrupt('the store keeps other bytes than it was sent');
   }
 
-  /** `undefined`: the store does not answer now. It took the request, whose checksum held; nothing speaks against it. */
+  /** `undefined` if the HEAD fails. The PUT then counts as successful, because the store verified its checksum. */
   async #head(key: string, signal: AbortSignal | undefined): Promise<ObjectHead | null | undefined> {
     try {
       return await headObject(this.#calls, key, { signal });
@@ -75,7 +75,7 @@ export class PutVerification {
     }
   }
 
-  /** MD5 of the object's bytes; `null` where they cannot be read now, or are another object's by now. */
+  /** The MD5 of the object's bytes; `null` if they cannot be read, or if the object was replaced. */
   async #readBack(
     key: string,
     etag: string | undefined,
@@ -96,8 +96,8 @@ export class PutVerification {
   }
 
   /**
-   * Puts an empty object over the bad one, with the same metadata: its length is not the one that the metadata tells,
-   * so that nobody takes it for a copy and the next one replaces it. Copiers may not delete.
+   * Replaces the bad object by an empty one with the same metadata. Its length differs from the length in the metadata, so
+   * it does not count as a copy and the next copy replaces it. Copiers have no permission to delete.
    */
   async #withdraw({ key, metadata, answer }: SentObject, signal: AbortSignal | undefined): Promise<void> {
     try {
@@ -112,13 +112,13 @@ export class PutVerification {
       });
       await this.#calls.send(command, { what: 'withdrawal of an object', signal });
     } catch {
-      // Another one has replaced it by now, or the store takes no such condition: the put fails in any case.
+      // The object was already replaced, or the store does not support the condition. The put fails in any case.
       signal?.throwIfAborted();
     }
   }
 }
 
-/** S3 documents MD5s for objects without encryption and with its own keys: API_Object.html of its API reference. */
+/** S3 documents MD5 ETags for objects that are unencrypted or use SSE-S3: API_Object.html of its API reference. */
 function isPlain({ ServerSideEncryption, SSECustomerAlgorithm }: SentObject['answer']): boolean {
   return (
     SSECustomerAlgorithm === undefined &&

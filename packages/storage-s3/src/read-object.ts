@@ -16,8 +16,8 @@ import type { ObjectHead } from './stored-object.ts';
 import { toStoredObject } from './stored-object.ts';
 
 /**
- * `null` for 404 alone. 403 is an error: without `s3:ListBucket` S3 answers it for absent objects too.
- * @param beside makes the first try, before the SDK
+ * Returns `null` only for 404. A 403 is an error, although S3 answers 403 for absent objects without `s3:ListBucket`.
+ * @param beside makes the first try directly, before the SDK
  */
 export async function headObject(
   calls: S3Calls,
@@ -40,7 +40,7 @@ export async function headObject(
   }
 }
 
-/** `null` for 404 alone, as for HEAD. */
+/** Returns `null` only for 404, as for HEAD. */
 export async function openObject(
   calls: S3Calls,
   key: string,
@@ -54,13 +54,13 @@ export async function openObject(
     const told = /^bytes (\d+)-\d+\/(\d+)$/.exec(answer.ContentRange ?? '');
     const ContentLength = told === null ? answer.ContentLength : Number(told[2]);
     const body = answer.Body as Readable;
-    // A store that ignores the range sends everything.
+    // A store that ignores the range sends the whole object.
     const chunks = cut(chunksOf(calls, body, signal), range, Number(told?.[1] ?? 0));
     return opened(toStoredObject({ ...answer, ContentLength }), chunks, () => body.destroy());
   } catch (error) {
     if (!(error instanceof StorageError)) throw error;
     if (isAbsent(error.cause)) return null;
-    // 416: the range begins behind the end.
+    // 416: the range begins beyond the end of the object.
     if (range !== undefined && hasName(error.cause, 'InvalidRange')) return openNothing(calls, key, signal);
     throw error;
   }
@@ -79,7 +79,7 @@ function opened(object: StoredObject, body: AsyncIterable<Uint8Array>, close: ()
   return { object, body, [Symbol.asyncDispose]: async () => close() };
 }
 
-/** Each chunk within the time limit of a request. */
+/** Applies the time limit of a request to each chunk. */
 async function* chunksOf(
   calls: S3Calls,
   body: Readable,
@@ -108,7 +108,7 @@ async function* chunksOf(
   }
 }
 
-/** @param at where in the object the chunks begin */
+/** @param at offset of the first chunk in the object */
 async function* cut(
   chunks: AsyncIterable<Uint8Array>,
   range: ByteRange | undefined,

@@ -3,13 +3,13 @@ import { StorageError } from '@cloud-mirror/storage-provider';
 import { hasName } from './s3-error.ts';
 import type { ObjectHead } from './stored-object.ts';
 
-/** What the wire says of a failure. */
+/** The parts used here of an SDK error. */
 interface WireError {
   readonly name?: string;
   readonly $metadata?: { readonly httpStatusCode?: number };
 }
 
-/** Names by which stores refuse a header that they do not know, or know only in part. */
+/** Error codes with which stores refuse a header that they do not support, or support only partially. */
 const ABOUT_A_HEADER = new Set([
   'InvalidArgument',
   'InvalidHeader',
@@ -19,7 +19,7 @@ const ABOUT_A_HEADER = new Set([
   'UnsupportedHeader',
   'UnsupportedOperation',
 ]);
-/** As above, for a whole operation. Swift says MalformedXML to every lifecycle configuration. */
+/** Error codes for an unsupported operation. Swift answers MalformedXML to every lifecycle configuration. */
 const ABOUT_AN_OPERATION = new Set([
   ...ABOUT_A_HEADER,
   'MalformedXML',
@@ -28,32 +28,32 @@ const ABOUT_AN_OPERATION = new Set([
 ]);
 const ABOUT_METADATA = new Set([...ABOUT_A_HEADER, 'MetadataTooLarge', 'InternalError']);
 
-/** Status of the answer that a StorageError is about; `undefined` where there was none. */
+/** The status of the answer that caused a StorageError; `undefined` if there was no answer. */
 export function statusOf(error: unknown): number | undefined {
   return wireError(error)?.$metadata?.httpStatusCode;
 }
 
-/** Name of the store's error; `undefined` where there is none, as in answers to HEAD. */
+/** The store's error code; `undefined` if there is none, as in answers to HEAD. */
 export function errorNameOf(error: unknown): string | undefined {
   const name = wireError(error)?.name;
-  // What the SDK says where the answer has no body.
+  // The SDK uses these names if the answer has no body.
   return name === undefined || /^(?:Unknown|UnknownError|BadRequest|\d{3})$/.test(name) ? undefined : name;
 }
 
-/** Whether the store may refuse a header of the request: 501, or a 400 whose name does not say what else. */
+/** Whether the store may have refused a header: status 501, or 400 with a code that can be about a header. */
 export function mayRefuseHeader(error: unknown): boolean {
   return statusOf(error) === 501 || (statusOf(error) === 400 && isNamed(error, ABOUT_A_HEADER));
 }
 
-/** Whether the store does not know an operation. */
+/** Whether the store may not support the operation. */
 export function mayRefuseOperation(error: unknown): boolean {
   const status = statusOf(error);
   return status === 501 || status === 405 || (status === 400 && isNamed(error, ABOUT_AN_OPERATION));
 }
 
 /**
- * Whether the store may object to long metadata. Swift answers 500 to a value of 257 bytes, so a failure of the server
- * counts, too; what is lost by a wrong guess is nothing but the form of the metadata.
+ * Whether the store may have refused long metadata. Swift answers 500 to a value of 257 bytes, so a 500 counts too. A
+ * wrong guess only changes the format of the metadata.
  */
 export function mayRefuseMetadata(error: unknown): boolean {
   const status = statusOf(error);
@@ -69,7 +69,7 @@ function wireError(error: unknown): WireError | undefined {
   return error instanceof StorageError ? (error.cause as WireError | undefined) : undefined;
 }
 
-/** Names that stores give to their refusals of keys: those of S3, and MinIO's own. */
+/** Error codes with which stores refuse keys: those of S3, and those of MinIO. */
 const NAMES = [
   'InvalidObjectName',
   'InvalidURI',
@@ -80,19 +80,19 @@ const NAMES = [
   'XMinioParentIsObject',
 ];
 
-/** The digest of no URL: after {@link KeyLayout.hashedPrefix} a key that every store takes, at which no object is. */
+/** Not the digest of a URL. With {@link KeyLayout.hashedPrefix} it forms a key that every store accepts and no copy has. */
 const NO_DIGEST = '0'.repeat(64);
 
 type Head = (key: string, options: CallOptions) => Promise<ObjectHead | null>;
 
-/** Whether the error says by its name that the store refuses the key of the request. */
+/** Whether the error code says that the store refuses the key of the request. */
 export function isKeyRefusal(error: unknown): boolean {
   return error instanceof StorageError && (hasName(error.cause, ...NAMES) || statusOf(error) === 414);
 }
 
 /**
- * What an error means that may be about the key. The answer to a HEAD has no body and so no name: there, the store is
- * asked for a key that cannot be at fault. Where it answers that, the key is what it refuses.
+ * Finds out whether an error is about the key. The answer to a HEAD has no body and so no error code. In that case a HEAD
+ * of a key that every store accepts is sent. If it succeeds, the store refuses the original key.
  * @returns a StorageError `store_key_refused`, or `error` itself
  */
 export async function explainKeyRefusal(

@@ -4,25 +4,25 @@ import { backoff } from '@cloud-mirror/waiting';
 import { isDamaged, isUploadLost } from './s3-error.ts';
 
 export interface RetryOptions {
-  /** Tries at most, the first included. */
+  /** Maximum number of tries, including the first. */
   readonly attempts: number;
   readonly firstDelayMs: number;
   readonly signal: AbortSignal | undefined;
 }
 
-/** A try that counts and says nothing by itself: the next one has to tell. Never thrown by the last try. */
+/** A direct try whose answer was not understood. It counts as a try, and the SDK makes the next. Never the last try. */
 export class UnclearTry extends Error {
   override readonly name = 'UnclearTry';
-  /** Whether the store asked for a pause. */
+  /** Whether to back off before the next try. */
   readonly pause: boolean;
 
   constructor(pause: boolean) {
-    super('the answer says nothing by itself');
+    super('the answer was not understood');
     this.pause = pause;
   }
 }
 
-/** Runs `attempt` until it succeeds, fails for a lasting reason, or has been tried often enough. */
+/** Runs `attempt` until it succeeds, fails with a lasting error, or has used all its tries. */
 export async function withRetries<T>(
   attempt: (number: number) => Promise<T>,
   { attempts, firstDelayMs, signal }: RetryOptions,
@@ -46,8 +46,8 @@ export async function withRetries<T>(
 }
 
 /**
- * `retryable` of the error speaks of minutes: credentials may be mended, room be made. Tried again within seconds is
- * only what the next packet may change.
+ * Whether a retry within seconds may succeed. `retryable` of the error is about minutes, in which an operator may renew
+ * credentials or make room; this is only about transient failures.
  */
 function mayPassSoon(error: unknown): boolean {
   if (error instanceof UnclearTry) return true;
