@@ -5,14 +5,14 @@ import type { SignedAddressOptions, SignedMethod } from '@cloud-mirror/storage-p
 import { StorageError } from '@cloud-mirror/storage-provider';
 import type { S3Calls } from './s3-calls.ts';
 
-/** Where a bucket is, and for which region requests to it are signed. */
+/** The address of a bucket, and the region for which requests to it are signed. */
 export interface BucketEndpoint {
-  /** Ends in a slash; the key's segments follow. */
+  /** Ends with a slash, followed by the segments of the key. */
   readonly base: URL;
   readonly signingRegion: string;
 }
 
-/** Where the SDK sends requests about a bucket's objects; see {@link sdkEndpoint}. */
+/** Resolves, once, the address to which the SDK sends requests about a bucket's objects; see {@link sdkEndpoint}. */
 export class BucketEndpoints {
   readonly #calls: S3Calls;
   #known: BucketEndpoint | null = null;
@@ -21,12 +21,12 @@ export class BucketEndpoints {
     this.#calls = calls;
   }
 
-  /** `null` before the first {@link resolve} has ended. */
+  /** `null` before {@link resolve} has succeeded. */
   get known(): BucketEndpoint | null {
     return this.#known;
   }
 
-  /** @throws StorageError `store_rejected` where the settings contradict each other, or the bucket is of a kind that is not supported */
+  /** @throws StorageError `store_rejected` if the settings contradict each other or the kind of bucket is unsupported */
   async resolve(): Promise<BucketEndpoint> {
     this.#known ??= await this.#ask();
     return this.#known;
@@ -60,12 +60,12 @@ function toBucketEndpoint({ url, scheme, signingRegion }: SdkEndpoint, bucket: s
   return { base, signingRegion };
 }
 
-/** Path of an object as the SDK addresses it: the key's segments below the bucket's own address. */
+/** The path of an object as the SDK forms it: the segments of the key below the bucket's address. */
 export function objectPath({ base }: BucketEndpoint, key: string): string {
   return base.pathname + key.split('/').map(encodeText).join('/');
 }
 
-/** Addresses of public copies: the key as one segment below `publicUrl`, or else below the bucket's own address. */
+/** Addresses of public copies: the key as one segment below `publicUrl`, or below the bucket's address without it. */
 export class PublicAddresses {
   readonly #endpoints: BucketEndpoints;
   #base: string | null;
@@ -82,14 +82,14 @@ export class PublicAddresses {
   }
 }
 
-/** Signs addresses of one bucket, for the host that the SDK itself asks: signatures hold for the host that they name. */
+/** Signs addresses of one bucket. They have the same host as the SDK's requests, because a signature covers the host. */
 export class SignedAddresses {
   readonly #calls: S3Calls;
   readonly #endpoints: BucketEndpoints;
   readonly #seconds: number;
   #presigner: Presigner | null = null;
 
-  /** @param seconds life of an address, cut to the life of the credentials that sign it */
+  /** @param seconds for how long an address is valid; limited to the validity of the credentials that sign it */
   constructor(calls: S3Calls, endpoints: BucketEndpoints, seconds: number) {
     this.#calls = calls;
     this.#endpoints = endpoints;
@@ -97,8 +97,8 @@ export class SignedAddresses {
   }
 
   /**
-   * An address that serves `method` of `key` alone, from now by the store's clock.
-   * @throws StorageError `store_forbidden` where the credentials have expired
+   * Signs an address that serves only `method` of `key`. Its validity starts now, by the store's clock.
+   * @throws StorageError `store_forbidden` if the credentials have expired
    */
   async address(key: string, method: SignedMethod, signed?: SignedAddressOptions): Promise<string> {
     const endpoint = this.#endpoints.known ?? (await this.#endpoints.resolve());
@@ -122,7 +122,7 @@ export class SignedAddresses {
   }
 }
 
-/** S3 takes an address no longer than its credentials: a longer life would be a promise that does not hold. */
+/** S3 rejects an address once the credentials that signed it have expired, so it must not state a longer validity. */
 function secondsLeft(life: number, expiration: Date | undefined, signingDate: Date): number {
   if (expiration === undefined) return life;
   const left = Math.floor((expiration.getTime() - signingDate.getTime()) / 1000);

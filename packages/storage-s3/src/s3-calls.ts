@@ -22,18 +22,18 @@ export interface S3CallOptions {
   /** Names the call in errors: `PUT of an object`. */
   readonly what: string;
   readonly signal?: AbortSignal | undefined;
-  /** Tries at most; the configured number where absent. */
+  /** Maximum number of tries. Default: the configured number. */
   readonly attempts?: number | undefined;
-  /** How many times the configured time limit one try may take. Default 1. */
+  /** The time limit of one try, as a multiple of the configured limit. Default 1. */
   readonly timeLimits?: number | undefined;
   /**
-   * Once `signal` is aborted no further try begins, but the one under way may end within {@link GRACE_MS}: for requests
-   * that open or close something, whose answer tells what there is to clear away.
+   * Whether a running try may finish within {@link GRACE_MS} after `signal` is aborted; no further try begins. For
+   * requests that open or close a resource, whose answer says what to clean up.
    */
   readonly mayFinish?: boolean | undefined;
 }
 
-/** How long a request with `mayFinish` is left on its way after the caller has given up. */
+/** Grace period of a request with `mayFinish` after its signal is aborted. */
 const GRACE_MS = 5_000;
 
 type S3Command<Input extends ServiceInputTypes, Output extends ServiceOutputTypes> = $Command<
@@ -45,11 +45,12 @@ type S3Command<Input extends ServiceInputTypes, Output extends ServiceOutputType
 >;
 
 /**
- * Sends commands to S3: each try has a time limit, passing failures are tried again, what remains is a StorageError.
- * The SDK tries once only, since it knows neither which errors of a store pass nor that a purge must not be repeated.
+ * Sends commands to S3. Each try has a time limit, transient failures are retried, and lasting ones become StorageErrors.
+ * Retries of the SDK are disabled: it knows neither which errors of a store are transient nor that a purge must not be
+ * repeated.
  *
- * A request that was refused for its credentials has not been carried out. It is repeated at once, one time, where
- * loading the credentials anew gives others.
+ * A request whose credentials were refused had no effect. If a reload returns other credentials, the request is repeated
+ * once, immediately.
  */
 export class S3Calls {
   readonly client: S3Client;
@@ -79,7 +80,7 @@ export class S3Calls {
       requestHandler,
     });
     this.#wireOptions.applyTo(this.client, requestHandler);
-    // It goes over all that it would tell a logger, of which there is none.
+    // Its work for each call is wasted, because no logger is configured.
     this.client.middlewareStack.remove('loggerMiddleware');
     if (options.endpoint === undefined || options.endpoint.startsWith('https:')) {
       leavePayloadUnsigned(this.client);
@@ -87,19 +88,19 @@ export class S3Calls {
     }
   }
 
-  /** Offset of the store's clock from this machine's, in milliseconds, as far as answers have told. */
+  /** Offset of the store's clock from this machine's, in milliseconds, as learned from answers; 0 at first. */
   get clockOffsetMs(): number {
     return this.client.config.systemClockOffset;
   }
 
-  /** For requests besides the SDK's, which share its connections. */
+  /** The agents of the SDK client, so that direct requests share its connections. */
   get agents(): readonly [HttpAgent, HttpsAgent] {
     return this.#agents;
   }
 
   /**
-   * @param withoutSdk makes the first try, where more than one is allowed. It counts as one: what it leaves unclear is
-   *   asked by the SDK in the next
+   * @param withoutSdk makes the first try directly, if more than one is allowed. It counts as a try. If its answer is
+   *   unclear, the SDK makes the next
    */
   async send<
     Input extends ServiceInputTypes,
@@ -155,7 +156,7 @@ export class S3Calls {
   ): Promise<Output> {
     signal?.throwIfAborted();
     this.closed.throwIfAborted();
-    // The handler's own limit ends with the headers of the answer; this one holds for its body and for signing as well.
+    // The handler's own limit covers a request until the headers of its answer. This limit also covers signing and the body.
     const limitMs = Math.ceil(this.#timeoutMs * timeLimits);
     using limit = new TimeLimit(
       limitMs,
@@ -171,7 +172,7 @@ export class S3Calls {
     const abortSignal = limit.signal;
     this.#wireOptions.set(input, { abortSignal, requestTimeout: limitMs });
     try {
-      // The SDK notices an abort only while a request is on the wire, not while it looks up credentials.
+      // The SDK reacts to an abort only during a request, not while it loads credentials.
       return await orAborted(ask(abortSignal), abortSignal);
     } catch (thrown) {
       if (abortSignal.aborted) throw abortSignal.reason;
@@ -193,7 +194,7 @@ export class S3Calls {
         this.credentials.renew(used, certainty),
       );
     } catch {
-      // The refusal says more than a time limit of this. Where the caller gave up, its reason is told by the caller's own check.
+      // The refusal is more informative than a failed reload. If the signal is aborted, the retry loop throws its reason.
       return false;
     }
   }
@@ -218,10 +219,10 @@ function clientConfig(options: S3StorageProviderOptions): S3ClientConfig {
     maxAttempts: 1,
     cacheMiddleware: true,
     followRegionRedirects: false,
-    // Checksums are computed here over the bytes that are sent: the SDK's own come as trailers, which not all stores take.
+    // Checksums are computed here and sent as headers. The SDK sends them as trailers, which not all stores accept.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
-    // Costs a round trip for each part and, in the SDK, a connection of its own.
+    // `Expect: 100-continue` costs a round trip for each part and, in the SDK, a separate connection.
     expectContinueHeader: false,
   };
 }

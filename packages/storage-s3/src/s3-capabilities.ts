@@ -2,7 +2,7 @@ import type { CapabilityName, StoreCapabilities, Support, CallOptions } from '@c
 import { CAPABILITY_NAMES, unknownCapabilities } from '@cloud-mirror/storage-provider';
 import type { ObjectHead } from './stored-object.ts';
 
-/** For how long a lack that an answer told of is believed: stores are upgraded, and one answer may be a mistake. */
+/** A missing capability is tried again after this time: the store may be upgraded, or the refusal may be a mistake. */
 const BELIEVED_MS = 3_600_000;
 
 interface Known {
@@ -11,7 +11,7 @@ interface Known {
   readonly sinceMs: number;
 }
 
-/** What one provider knows of its store: one value for each capability, whatever was asked and however often. */
+/** What one provider knows about the capabilities of its store. */
 export class S3Capabilities {
   readonly #known = new Map<CapabilityName, Known>();
   readonly #nowMs: () => number;
@@ -24,7 +24,7 @@ export class S3Capabilities {
     this.#known.set(name, { support, sinceMs: this.#nowMs() });
   }
 
-  /** Takes over what another process found out, where nothing is known here. */
+  /** Adopts results of another process for capabilities that are unknown here. */
   learnUnknown(found: Partial<StoreCapabilities>): void {
     for (const name of CAPABILITY_NAMES) {
       const support = found[name];
@@ -32,7 +32,7 @@ export class S3Capabilities {
     }
   }
 
-  /** Whether to do without. After an hour the store is asked again. */
+  /** Whether to send requests without this feature. False an hour after the last refusal, so that it is tried again. */
   lacks(name: CapabilityName): boolean {
     const known = this.#known.get(name);
     return known?.support === 'no' && this.#nowMs() - known.sinceMs < BELIEVED_MS;
@@ -46,9 +46,9 @@ export class S3Capabilities {
 }
 
 /**
- * Sends a request with a feature that some stores refuse. After a refusal that may be about the feature it is sent once
- * without; if that succeeds, the store is known to lack the feature.
- * @throws the first refusal where the request is refused without the feature as well
+ * Sends a request with a feature that some stores refuse. After a refusal that may be about the feature, the request is
+ * sent once without it. If that succeeds, the store lacks the feature.
+ * @throws the first refusal if the request is also refused without the feature
  */
 export async function withOrWithout<T>(
   capabilities: S3Capabilities,
@@ -72,18 +72,18 @@ export async function withOrWithout<T>(
   }
 }
 
-/** Where what `setup` found out is left for programs that may not write trial objects. No copy has such a key. */
+/** The key of the capabilities that `setup` found, for programs without permission for trials. No copy has this key. */
 export const RECORD_KEY = 'about/store';
-/** Name of the metadata that holds it, as JSON. */
+/** The metadata name of the record, which is JSON. */
 export const RECORD_METADATA = 'capabilities';
 
 const FRESH_MS = 600_000;
-/** After a reading that failed. */
+/** Time until the next read after a failed one. */
 const AGAIN_MS = 60_000;
 
 type Head = (key: string, options: CallOptions) => Promise<ObjectHead | null>;
 
-/** Reads the record at most once in ten minutes, once for all who ask at a time. */
+/** Reads the record at most once in ten minutes. Single flight: concurrent callers share one read. */
 export class CapabilityRecord {
   readonly #head: Head;
   readonly #capabilities: S3Capabilities;
@@ -95,7 +95,7 @@ export class CapabilityRecord {
     this.#capabilities = capabilities;
   }
 
-  /** Never rejects: without the record less is known, and nothing else is lost. */
+  /** Never rejects, because the record is optional: without it fewer capabilities are known. */
   load(options: CallOptions): Promise<void> {
     if (performance.now() < this.#dueMs) return Promise.resolve();
     this.#reading ??= this.#read(options).finally(() => {
@@ -119,7 +119,7 @@ export function recordOf(capabilities: StoreCapabilities): string {
   return JSON.stringify(capabilities);
 }
 
-/** What is no record, or of another version, tells nothing. */
+/** Ignores values that are absent or unknown, for example in the record of another version. */
 function parseRecord(text: string | undefined): Partial<StoreCapabilities> {
   if (text === undefined) return {};
   const parsed = JSON.parse(text) as Readonly<Record<string, unknown>> | null;

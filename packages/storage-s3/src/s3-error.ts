@@ -1,7 +1,7 @@
 import { isProgramDefect, namesRefusedCredentials } from '@cloud-mirror/aws';
 import { StorageError } from '@cloud-mirror/storage-provider';
 
-/** What an error of the SDK carries besides its message, all of it optional on the wire. */
+/** Properties of an SDK error. All are optional, because an answer need not contain them. */
 interface SdkError {
   readonly name?: string;
   readonly code?: string;
@@ -14,18 +14,18 @@ interface SdkError {
   };
 }
 
-/** The bucket that a call was about, as it is configured. */
+/** The bucket of a call, as configured. */
 export interface BucketPlace {
   readonly bucket: string;
   readonly region: string;
 }
 
 /**
- * The {@link StorageError} for what the SDK threw. It is not retryable only where the same request is refused every
- * time: see {@link LASTING}.
+ * Turns an error of the SDK into a {@link StorageError}. It is retryable unless the same request is refused every time:
+ * see {@link LASTING}.
  *
  * @param what names the call: `PUT of an object`
- * @throws `thrown` itself if it is a defect of a program, for which the store is not to blame
+ * @throws `thrown` itself if it is a defect of a program and not a failure of the store
  */
 export function toStorageError(thrown: unknown, what: string, place: BucketPlace): StorageError {
   if (thrown instanceof StorageError) return thrown;
@@ -62,7 +62,7 @@ function byStatus(
   made: (code: StorageError['code'], retryable?: boolean) => StorageError,
 ): StorageError {
   if (status === undefined || status < 100) return made('store_unavailable');
-  // A status of success with an error: the answer could not be read.
+  // An error with a success status: the answer could not be parsed.
   if (status < 300) return made('store_corrupt');
   switch (status) {
     case 401:
@@ -76,7 +76,7 @@ function byStatus(
     case 425:
     case 429:
       return made('store_unavailable');
-    // The store does not know this request, and will not later (RFC 9110 section 15.6.2).
+    // The store does not support this request, which is a lasting error (RFC 9110, section 15.6.2).
     case 501:
       return made('store_rejected', false);
     default:
@@ -85,10 +85,10 @@ function byStatus(
 }
 
 /**
- * Whether an answer says, or may say, that the credentials are no longer good. HEAD answers have no body and so no
- * code: S3 answers 400 for an expired token there and 403 for an unknown key, but also for a missing permission.
+ * Whether an answer refuses the credentials, or may do so. An answer to HEAD has no body and so no error code: S3 answers
+ * 400 for an expired token and 403 for an unknown access key, but 403 also for a missing permission.
  *
- * @returns `null` where it speaks of something else
+ * @returns `null` if the answer is about something else
  */
 export function credentialsRefused(
   thrown: unknown,
@@ -102,30 +102,30 @@ export function credentialsRefused(
   return status === 401 || status === 403 ? 'unclear' : null;
 }
 
-/** Whether the bytes of a request were damaged, so that the same request may succeed at once. */
+/** Whether the bytes of a request were damaged in transit, so that an immediate retry may succeed. */
 export function isDamaged(thrown: unknown): boolean {
   return DAMAGED.has(asSdkError(thrown).name ?? '');
 }
 
-/** Whether the store says that there is no such object or upload. HEAD answers have no body, so there is no name. */
+/** Whether the object or upload does not exist. An answer to HEAD has no body, so a 404 without a code counts too. */
 export function isAbsent(thrown: unknown): boolean {
   const error = asSdkError(thrown);
   if (error.name === 'NoSuchBucket') return false;
   return error.$metadata?.httpStatusCode === 404 || error.name === 'NoSuchKey' || error.name === 'NotFound';
 }
 
-/** Whether the store does not know a header of the request (RFC 9110 names 501 for it). */
+/** Whether the store does not support a header of the request (501 according to RFC 9110). */
 export function isNotImplemented(thrown: unknown): boolean {
   const error = asSdkError(thrown);
   return error.$metadata?.httpStatusCode === 501 || error.name === 'NotImplemented';
 }
 
-/** Whether another conditional write of the same key was under way. */
+/** Whether the request conflicted with a concurrent conditional write of the same key. */
 export function isConflict(thrown: unknown): boolean {
   return asSdkError(thrown).name === 'ConditionalRequestConflict';
 }
 
-/** Whether the upload has lost parts, or is not there any more. */
+/** Whether the upload has lost parts or no longer exists. */
 export function isUploadLost(thrown: unknown): boolean {
   return UPLOAD_LOST.has(asSdkError(thrown).name ?? '');
 }
@@ -142,15 +142,15 @@ function statusOf(error: SdkError): number | undefined {
   return error.$metadata?.httpStatusCode ?? error.$response?.statusCode;
 }
 
-/** Whether the answer had no error code: the SDK puts one of these words in its place. */
+/** Whether the answer had no error code. The SDK then uses one of these names. */
 function isNameless({ name }: SdkError): boolean {
   return name === undefined || /^(?:Unknown|UnknownError|Error|BadRequest|Forbidden|\d{3})$/.test(name);
 }
 
 /**
- * The remedy where the bucket is in another region than the one configured; `null` where the answer does not say that.
- * https://docs.aws.amazon.com/AmazonS3/latest/userguide/Redirects.html: 301 lasts. 307 does not: it is sent until the
- * name of a new bucket is known everywhere.
+ * The remedy if the bucket is in another region than the configured one; `null` if the answer does not say so.
+ * https://docs.aws.amazon.com/AmazonS3/latest/userguide/Redirects.html: 301 is permanent. 307 is temporary, until DNS
+ * knows the name of a new bucket everywhere.
  */
 function foreignRegion(error: SdkError, configured: string): string | null {
   const status = statusOf(error);
@@ -161,7 +161,7 @@ function foreignRegion(error: SdkError, configured: string): string | null {
   const misdirected =
     name === 'IllegalLocationConstraintException' ||
     (name === 'AuthorizationHeaderMalformed' && (other || /region/i.test(message))) ||
-    // A HEAD that is signed for another region is answered 400 without a body.
+    // The answer to a HEAD that is signed for another region is 400 without a body.
     (status === 400 && other && isNameless(error));
   if (!redirected && !misdirected) return null;
   return told === undefined
@@ -170,18 +170,18 @@ function foreignRegion(error: SdkError, configured: string): string | null {
 }
 
 /*
- * What the error codes of S3 and of stores that speak its protocol mean for a request that is sent again. A code that is
- * in none of these lists says nothing lasting: the request is repeated by the queue's count of deliveries.
+ * Whether a retry may succeed after an error code of S3, or of a store that speaks its protocol. An error with a code in
+ * none of these lists is retryable: the queue redelivers the job up to its maximum number of deliveries.
  *
  * S3: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
- * KMS, whose errors S3 passes on with status 400 and the prefix `KMS.`:
+ * KMS. S3 forwards its errors with status 400 and the prefix `KMS.`:
  * https://docs.aws.amazon.com/kms/latest/APIReference/CommonErrors.html
  * MinIO (`XMinio…`): https://github.com/minio/minio/blob/master/cmd/api-errors.go
  */
 
 /**
- * The request itself is at fault, by its key, size, headers or method, or the configuration is. The same request is
- * refused every time.
+ * The request itself is wrong (its key, size, headers or method), or the configuration is. The same request fails every
+ * time.
  */
 export const LASTING: ReadonlySet<string> = new Set([
   'EntityTooLarge',
@@ -205,7 +205,7 @@ export const LASTING: ReadonlySet<string> = new Set([
   'XMinioObjectExistsAsDirectory',
 ]);
 
-/** The store takes the request later: within seconds as a rule. */
+/** Transient: the same request may succeed later, usually within seconds. */
 const PASSING: ReadonlySet<string> = new Set([
   'BandwidthLimitExceeded',
   'ClientTokenConflict',
@@ -231,14 +231,14 @@ const PASSING: ReadonlySet<string> = new Set([
   'XMinioServerNotInitialized',
 ]);
 
-/** Of KMS, without the prefix: `ThrottlingException`, `KMSInternalException`, `DependencyTimeoutException` … */
+/** Transient errors of KMS: `KMS.ThrottlingException`, `KMS.KMSInternalException`, `KMS.DependencyTimeoutException` … */
 const PASSING_OF_KMS = /^KMS\.(?:.*(?:Throttl|Internal|Timeout|Unavailable)|LimitExceeded)/;
 
 export function isPassing(code: string): boolean {
   return PASSING.has(code) || PASSING_OF_KMS.test(code);
 }
 
-/** The bytes were damaged on their way, or are wrong; whether they are wrong shows when it happens again. */
+/** The bytes were damaged in transit, or the checksum is wrong. Only a repeated failure shows the latter. */
 export const DAMAGED: ReadonlySet<string> = new Set([
   'BadDigest',
   'ChecksumMismatch',
@@ -248,7 +248,7 @@ export const DAMAGED: ReadonlySet<string> = new Set([
   'XAmzContentSHA256Mismatch',
 ]);
 
-/** The upload is not what it was thought to be: this request will not succeed, but another upload will. */
+/** The upload or one of its parts no longer exists. This request cannot succeed, but a new upload can. */
 export const UPLOAD_LOST: ReadonlySet<string> = new Set(['InvalidPart', 'NoSuchUpload']);
 
 export const FULL: ReadonlySet<string> = new Set([

@@ -4,7 +4,7 @@ import type { S3Region, S3Service } from './s3-schema.ts';
 import { s3ServiceSchema } from './s3-schema.ts';
 import type { S3StorageProviderOptions } from './s3-storage-provider-options.ts';
 
-/** Kind `s3`: buckets of AWS, and of stores that speak its protocol. */
+/** Kind `s3`: buckets of AWS S3, and of stores that speak its protocol. */
 export const S3_KIND = {
   kind: 's3',
   schema: s3ServiceSchema,

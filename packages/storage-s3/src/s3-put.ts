@@ -10,7 +10,7 @@ import { withUserMetadata } from './stored-metadata.ts';
 import type { WriteForm, Writing } from './writing.ts';
 import { inFormOf } from './writing.ts';
 
-/** Sends a body: as one request where it fits into a part, so that its digest is known before, in parts otherwise. */
+/** Stores a body: in one request if it fits into one part, otherwise as a multipart upload. */
 export async function putObject(
   writing: Writing,
   key: string,
@@ -62,14 +62,14 @@ async function putWhole(
       ...condition,
     };
     const command = new PutObjectCommand({ Bucket: calls.bucket, ContentLength: payload.length, ...put });
-    // Where one try is allowed it is the SDK's, as in every call: see S3Calls.send.
+    // If only one try is allowed, the SDK makes it: see S3Calls.send.
     const plainTry = beside.put(put);
     const { signal, attempts } = options;
     const sent = await calls.send(command, { what: 'PUT of an object', signal, attempts }, plainTry.send);
     plainTry.settledBySdk();
     return sent;
   };
-  // The condition is what is left out first: a 501 is most often about it.
+  // The condition is the innermost option, so it is removed first: a 501 is usually about it.
   const answer = await inFormOf(writing, metadata, (form) =>
     conditions.run({ key, ...options }, (condition) => send(form, condition)),
   );

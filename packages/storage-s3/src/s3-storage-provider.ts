@@ -47,7 +47,7 @@ import type { S3StorageProviderOptions } from './s3-storage-provider-options.ts'
 import { ObjectCallsBesideSdk } from './object-calls-beside-sdk.ts';
 import { toStoredObject } from './stored-object.ts';
 
-/** Copies in one bucket of S3, or of a store that speaks its protocol. */
+/** Stores copies in one bucket of S3, or of a store that speaks its protocol. */
 export class S3StorageProvider
   implements StorageProvider, UploadSweeper, CapabilityTeller, PubliclyRead, SigningLife, RequestSigner
 {
@@ -122,7 +122,7 @@ export class S3StorageProvider
         this.#calls.send(command, { what: 'DELETE of an object', signal, attempts: 1 }),
       );
     } catch (error) {
-      // There is nothing under a key that the store does not take.
+      // A key that the store refuses has no object.
       if (error instanceof StorageError && (isAbsent(error.cause) || error.code === 'store_key_refused'))
         return;
       throw error;
@@ -186,7 +186,7 @@ export class S3StorageProvider
       if (support !== 'unknown') this.#capabilities.learn(name, support);
     const lifecycle = await readLifecycleSupport(this.#calls, { signal });
     if (lifecycle !== 'unknown') this.#capabilities.learn('lifecycle', lifecycle);
-    // What setup found out earlier and nobody can find out by trial.
+    // The record may contain results of an earlier setup that a trial cannot find out.
     await this.#record.load({ signal });
     const { all } = this.#capabilities;
     if (record) await this.#leaveRecord(all, signal);
@@ -203,7 +203,7 @@ export class S3StorageProvider
     });
   }
 
-  /** @throws what `call` throws, or StorageError `store_key_refused` where it was about the key */
+  /** @throws what `call` throws, or StorageError `store_key_refused` if the error was about the key */
   async #explained<T>(key: string, options: CallOptions, call: () => Promise<T>): Promise<T> {
     try {
       return await call();

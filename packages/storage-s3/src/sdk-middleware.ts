@@ -4,18 +4,17 @@ import { Readable } from 'node:stream';
 
 type Request = Parameters<NodeHttpHandler['handle']>[0];
 
-/** What holds for one call on its way. */
+/** Options of one request. */
 export interface WireOptions {
   readonly abortSignal: AbortSignal;
-  /** Of the answer's headers, in milliseconds. */
+  /** Time limit until the headers of the answer, in milliseconds. */
   readonly requestTimeout: number;
 }
 
 /**
- * Options of single calls for a client with `cacheMiddleware`, which puts its middleware together once for each kind of
- * command and not for each call (a quarter of a small call's processor time), and which for that takes no options with
- * a call. They travel in the command's input, of which middleware
- * makes copies: those keep symbols.
+ * Passes options of single calls through a client with `cacheMiddleware`. Such a client builds its middleware once for
+ * each type of command, which saves a quarter of a small call's processor time, but accepts no options with a call. The
+ * options are stored under a symbol in the command's input; the copies that middleware makes of the input keep symbols.
  */
 export class WireOptionsByInput {
   readonly #options = Symbol('wire options');
@@ -28,18 +27,18 @@ export class WireOptionsByInput {
     return input[this.#options] as WireOptions | undefined;
   }
 
-  /** Has all requests of `client` sent by `handler`, with the options of their call. */
+  /** Makes `client` send all requests with `handler` and the options of their call. */
   applyTo(client: S3Client, handler: NodeHttpHandler): void {
     client.middlewareStack.add(
       () => async (args) => {
         const options = this.#of(args.input as { readonly [options: symbol]: unknown });
         const handled = await handler.handle(args.request as Request, options);
-        // The handler's own abort ends with the answer's head: what stalls in the body would keep its connection.
+        // The handler stops watching the signal at the headers of the answer, so a stalled body would keep its connection.
         const body = handled.response.body as Readable;
         options?.abortSignal.addEventListener('abort', () => body.destroy(), { once: true });
         return handled;
       },
-      // The last of all: there is no other way to the wire.
+      // The innermost middleware. It replaces the client's own call of the handler.
       { step: 'deserialize', priority: 'low', name: 'sendWithOptions' },
     );
   }
@@ -48,8 +47,8 @@ export class WireOptionsByInput {
 const SLICE_BYTES = 128 * 1024;
 
 /**
- * Writes payloads slice by slice. TLS encrypts what it is given whole before it sends the first of it, so that each part
- * on its way would be in memory twice.
+ * Writes payloads in slices. TLS encrypts the whole buffer of a write before it sends the first byte, which would double
+ * the memory of each part in flight.
  */
 export function slicePayloads(client: S3Client): void {
   client.middlewareStack.add(
@@ -60,7 +59,7 @@ export function slicePayloads(client: S3Client): void {
         request.body = Readable.from(slices(body), { objectMode: false, highWaterMark: SLICE_BYTES });
       return next(args);
     },
-    // After signing; each try makes a request of its own.
+    // Runs after signing. Each try has its own request.
     { step: 'finalizeRequest', priority: 'low', name: 'slicePayloads' },
   );
 }
@@ -69,7 +68,7 @@ function* slices(payload: Uint8Array): Generator<Uint8Array, void, undefined> {
   for (let at = 0; at < payload.length; at += SLICE_BYTES) yield payload.subarray(at, at + SLICE_BYTES);
 }
 
-/** TLS keeps bodies from being changed and the checksum from being damaged: signing their SHA-256 would hash them twice. */
+/** TLS protects the payload and its checksum, so hashing the payload a second time for the signature is unnecessary. */
 export function leavePayloadUnsigned(client: S3Client): void {
   client.middlewareStack.add(
     (next) => (args) => {

@@ -1,46 +1,46 @@
-/** S3 counts the bytes of names and values: https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html */
+/** The limit for all names and values: https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html */
 export const MOST_BYTES = 2048;
 /**
- * Longest value that every known store takes. Swift refuses 257 bytes:
+ * Maximum length of a value that every known store accepts. Swift refuses 257 bytes:
  * https://docs.openstack.org/swift/latest/api/object_api_v1_overview.html (max_meta_value_length)
  */
 export const SHORT_VALUE_BYTES = 256;
-/** Of a value in parts; leaves room for the mark of the first. */
+/** Length of each piece of a split value. Leaves space for the marker in the first piece. */
 const PART_BYTES = 240;
-/** Begins a value that goes on in `<name>-2` and so on, with the number of all parts. */
+/** The marker at the beginning of a split value, with its number of pieces. The others are in `<name>-2` and so on. */
 const IN_PARTS = /^parts'([2-9])'/;
-/** Begins a value that is percent-encoded UTF-8, after the notation of RFC 8187. */
+/** The prefix of a value that is percent-encoded UTF-8, in the notation of RFC 8187. */
 const ENCODED = "utf-8''";
 
 export interface MetadataForm {
-  /** Whether the store takes values of more than {@link SHORT_VALUE_BYTES}. Otherwise those are stored in parts. */
+  /** Whether the store accepts values longer than {@link SHORT_VALUE_BYTES}. Otherwise they are split. */
   readonly longValues: boolean;
 }
 
 /**
- * Metadata as headers can carry it. A value that is not plain ASCII text becomes `utf-8''` and its percent-encoding.
- * Where all together are longer than S3 takes, the longest values are cut at their ends until they fit.
+ * Encodes metadata for HTTP headers. A value that is not plain ASCII text becomes `utf-8''` and its percent-encoding. If
+ * the total exceeds the limit of S3, the longest values are truncated until it fits.
  */
 export function encodeMetadata(
   metadata: Readonly<Record<string, string>>,
   { longValues }: MetadataForm = { longValues: true },
 ): Record<string, string> {
   if (longValues) return encodeWhole(metadata, MOST_BYTES, encodeValue);
-  // The names of further parts count as well, and so do the marks of first ones: there is room for eight of each.
+  // Reserve space for eight more names and markers, because those of split values count too.
   const names = Object.keys(metadata).reduce((longest, name) => Math.max(longest, name.length), 0);
   const whole = encodeWhole(metadata, MOST_BYTES - 9 * (names + 2) - 64, encodeForParts);
   const split = Object.entries(whole).flatMap(([name, encoded]) => inParts(name, encoded, metadata));
   return Object.fromEntries(split);
 }
 
-/** Whether the form of long values makes a difference for this metadata. */
+/** Whether any value is long enough to be split. */
 export function hasLongValues(metadata: Readonly<Record<string, string>>): boolean {
   return Object.values(metadata).some((value) => encodeValue(value).length > SHORT_VALUE_BYTES);
 }
 
 type EncodeValue = (value: string) => string;
 
-/** Spaces at the ends of a header's value are lost on their way, and any of them may be at the end of a part. */
+/** Percent-encodes long values with spaces: a space at the end of a piece would be lost, as in every header value. */
 function encodeForParts(value: string): string {
   const encoded = encodeValue(value);
   const spaced = encoded.length > SHORT_VALUE_BYTES && encoded.includes(' ');
@@ -99,7 +99,7 @@ function joinParts(stored: Readonly<Record<string, string>>): Readonly<Record<st
   for (const [name, value] of Object.entries(stored)) {
     const count = Number(IN_PARTS.exec(value)?.[1] ?? 0);
     const names = Array.from({ length: Math.max(0, count - 1) }, (_, index) => `${name}-${index + 2}`);
-    // Somebody else wrote it where parts are missing.
+    // If pieces are missing, another program wrote the value.
     if (count === 0 || names.some((partName) => stored[partName] === undefined)) continue;
     whole[name] = [value.replace(IN_PARTS, ''), ...names.map((partName) => stored[partName] ?? '')].join('');
     for (const partName of names) delete whole[partName];
@@ -108,7 +108,7 @@ function joinParts(stored: Readonly<Record<string, string>>): Readonly<Record<st
 }
 
 export function encodeValue(value: string): string {
-  // Runs of spaces are collapsed in what is signed; an empty header is dropped by some stores.
+  // Signing collapses repeated spaces, and some stores drop empty headers.
   const plain =
     /^[\x21-\x7e]+(?: [\x21-\x7e]+)*$/.test(value) && !value.startsWith(ENCODED) && !IN_PARTS.test(value);
   return plain ? value : ENCODED + encodeURIComponent(value.toWellFormed());
@@ -119,12 +119,12 @@ function decodeValue(value: string): string {
   try {
     return decodeURIComponent(value.slice(ENCODED.length));
   } catch {
-    // Somebody else wrote it.
+    // Another program wrote the value.
     return value;
   }
 }
 
-/** The longest beginning of `value` whose encoding has at most `room` characters. */
+/** Truncates `value` so that its encoding has at most `room` characters. */
 function cutToFit(value: string, room: number, encode: EncodeValue): string {
   if (encode(value) === value) {
     const cut = value.slice(0, room).trimEnd();
@@ -139,12 +139,12 @@ function cutToFit(value: string, room: number, encode: EncodeValue): string {
   return encoded;
 }
 
-/** Swift refuses longer values. */
+/** Swift refuses longer values of user metadata. */
 const LONGEST_VALUE = 256;
 
 /**
- * `own`, which is encoded already, with what of `user` fits beside it: each value whole or not at all, and none under a
- * name that is taken.
+ * Adds user metadata to `own`, which is already encoded. Each value is added whole or not at all. Values that do not fit
+ * and names that are already in use are skipped.
  */
 export function withUserMetadata(
   own: Readonly<Record<string, string>>,

@@ -3,7 +3,7 @@ import type { StoredObject, ObjectHeaders } from '@cloud-mirror/storage-provider
 import { storableHeaders } from '@cloud-mirror/storage-provider';
 import { decodeMetadata } from './stored-metadata.ts';
 
-/** What is read of an answer, by the SDK's names. */
+/** The parts of an answer that are used, with the SDK's names. */
 export type ObjectHead = Pick<
   HeadObjectCommandOutput,
   | 'ContentDisposition'
@@ -19,7 +19,7 @@ export type ObjectHead = Pick<
   | 'Metadata'
 >;
 
-/** Metadata name under which a multipart upload says which one it was; no part of the metadata that callers see. */
+/** The metadata name of a nonce that identifies the multipart upload of an object. Hidden from callers. */
 export const UPLOAD_NONCE = 'upload-nonce';
 
 export function toStoredObject(head: ObjectHead): StoredObject {
@@ -35,8 +35,8 @@ export function toStoredObject(head: ObjectHead): StoredObject {
 }
 
 /**
- * `expiry-date="Fri, 21 Dec 2012 00:00:00 GMT", rule-id="…"` of `x-amz-expiration`. Some stores send other texts in that
- * header (`NotImplemented`), so that nothing but the date is looked for.
+ * Parses the header `x-amz-expiration`: `expiry-date="Fri, 21 Dec 2012 00:00:00 GMT", rule-id="…"`. Some stores send other
+ * texts in that header (`NotImplemented`), so everything except the date is ignored.
  */
 export function parseExpiration(expiration: string | undefined): Date | null {
   const text = /expiry-date="([^"]+)"/.exec(expiration ?? '')?.[1];
@@ -45,7 +45,7 @@ export function parseExpiration(expiration: string | undefined): Date | null {
   return Number.isNaN(date.getTime()) ? null : date;
 }
 
-/** The headers of a PUT, by the SDK's names. */
+/** The headers of a PUT, with the SDK's names. */
 export interface StoredHeaders {
   readonly ContentType: string;
   readonly ContentEncoding?: string;
@@ -58,8 +58,8 @@ export interface StoredHeaders {
 const PLAIN = /^[\x20-\x7e]*$/;
 
 /**
- * What {@link storableHeaders} leaves, each as received where it is ASCII. Other characters cannot be signed: they are
- * written in ASCII as far as that goes.
+ * Encodes the headers that {@link storableHeaders} keeps. ASCII values stay as received. Other characters cannot be
+ * signed, so they are replaced or encoded in ASCII.
  */
 export function encodeHeaders(headers: ObjectHeaders): StoredHeaders {
   const storable = storableHeaders({ ...headers, contentType: toAscii(headers.contentType) });
@@ -75,7 +75,7 @@ export function encodeHeaders(headers: ObjectHeaders): StoredHeaders {
   };
 }
 
-/** The headers of a stored object as the SDK gives them. */
+/** Converts the headers of a stored object from the SDK's names. */
 export function decodeHeaders(stored: {
   readonly ContentType?: string | undefined;
   readonly ContentEncoding?: string | undefined;
@@ -95,8 +95,8 @@ export function decodeHeaders(stored: {
 }
 
 /**
- * A `filename` that is not ASCII is said twice, as RFC 6266 section 4.3 wants it: in ASCII for old clients, and as
- * `filename*` in the encoding of RFC 8187. A `filename*` that is there already stays.
+ * Sends a `filename` that is not ASCII twice (RFC 6266, section 4.3): in ASCII for old clients, and as `filename*` in the
+ * encoding of RFC 8187. An existing `filename*` is kept.
  */
 function encodeDisposition(received: string): string {
   if (PLAIN.test(received)) return received;
@@ -108,7 +108,7 @@ function encodeDisposition(received: string): string {
   return `${ascii}; filename*=UTF-8''${encodeExtended(name)}`;
 }
 
-/** RFC 8187, section 3.2.1: what is no attr-char is percent-encoded UTF-8. */
+/** Percent-encodes all characters except attr-char (RFC 8187, section 3.2.1). */
 function encodeExtended(text: string): string {
   return encodeURIComponent(text.toWellFormed()).replace(
     /['()*]/g,
@@ -124,7 +124,7 @@ function toAscii(text: string): string {
         .replace(/[^\x20-\x7e]/gu, '_');
 }
 
-/** Header bytes usually arrive decoded as Latin-1; most senders meant UTF-8. */
+/** Header bytes usually arrive decoded as Latin-1, although most senders use UTF-8. */
 function asUtf8(text: string): string {
   if (/[^\x00-\xff]/.test(text)) return text;
   try {

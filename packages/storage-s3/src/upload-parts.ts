@@ -1,6 +1,6 @@
 import { BodyLength } from '@cloud-mirror/storage-provider';
 
-/** Cuts a body into pieces of chosen sizes and holds its length against the one announced. */
+/** Reads a body in pieces of chosen sizes, and compares its length with the announced one. */
 export class BodyReader {
   readonly #chunks: AsyncIterator<Uint8Array>;
   readonly #length: BodyLength;
@@ -13,14 +13,15 @@ export class BodyReader {
     this.#length = new BodyLength(sizeBytes);
   }
 
-  /** Bytes taken out of the body so far. */
+  /** Bytes read from the body so far. */
   get readBytes(): number {
     return this.#readBytes;
   }
 
   /**
-   * Fills `target` as far as the body goes. Less than the whole: the body has ended, and with the announced length.
-   * @throws StorageError `store_rejected`, retryable, where the body is longer or shorter than announced
+   * Fills `target` from the body.
+   * @returns the number of bytes read; less than the length of `target` only if the body has ended
+   * @throws StorageError `store_rejected`, retryable, if the body is longer or shorter than announced
    */
   async fill(target: Buffer): Promise<number> {
     let filled = 0;
@@ -34,12 +35,12 @@ export class BodyReader {
     return filled;
   }
 
-  /** Whether nothing follows. Reads on until it knows. */
+  /** Whether the body has ended. Reads the next chunk to find out. */
   async atEnd(): Promise<boolean> {
     return !(await this.#nextChunk());
   }
 
-  /** Tells the body that no more of it is wanted. */
+  /** Closes the body. */
   async dismiss(): Promise<void> {
     await this.#chunks.return?.();
   }
@@ -70,11 +71,11 @@ const MIB = 1024 * 1024;
 export const MOST_PARTS = 10_000;
 
 /**
- * Size of part `number` (from 1) of an upload.
+ * Size of upload part `number` (from 1).
  *
- * Known length: all parts are equal, as large as 10,000 parts need, in whole MiB.
- * Unknown: parts grow with the square of their number, slowly while the object is small: 100 GiB are reached at part
- * 2,450 with parts of about 100 MiB, 5 TiB (the largest object of S3) before part 10,000 with parts below 1.6 GiB.
+ * If the length is known, all parts have the same size: `partBytes`, or as many whole MiB as 10,000 parts need.
+ * If it is unknown, part sizes grow with the square of their number, slowly for small objects. 100 GiB are reached at part
+ * 2,450, with parts of about 100 MiB; 5 TiB (the maximum of S3) before part 10,000, with parts below 1.6 GiB.
  */
 export function partSize(number: number, sizeBytes: number | null, partBytes: number): number {
   if (sizeBytes !== null) {
@@ -84,14 +85,14 @@ export function partSize(number: number, sizeBytes: number | null, partBytes: nu
   return partBytes + Math.floor((number / 250) ** 2) * MIB;
 }
 
-/** How many parts of `size` bytes may travel at once so that memory stays where `partBytes` puts it. */
+/** How many parts of `size` bytes may be in flight within the memory of `partsInFlight` parts of `partBytes`. */
 export function partsAtOnce(size: number, partBytes: number, partsInFlight: number): number {
   return Math.max(1, Math.floor((partsInFlight * partBytes) / size));
 }
 
 /**
- * Buffers for parts, used again and again: memory that is freed and taken anew for each part costs page faults and
- * leaves it to the garbage collector when it goes. Only buffers of the usual size are kept, and no more than `most`.
+ * A pool of buffers for upload parts. A new allocation for each part would cause page faults, and garbage collection would
+ * free it late. Only buffers of the usual size are pooled, at most `most`.
  */
 export class PartBuffers {
   readonly #usualBytes: number;
@@ -108,7 +109,7 @@ export class PartBuffers {
     return kept ?? Buffer.allocUnsafeSlow(sizeBytes);
   }
 
-  /** Only once nothing reads the buffer any more. */
+  /** Returns a buffer to the pool. The caller must not use it afterwards. */
   giveBack(buffer: Buffer): void {
     if (buffer.length === this.#usualBytes && this.#free.length < this.#most) this.#free.push(buffer);
   }

@@ -12,7 +12,7 @@ import { DEFAULT_PART_BYTES, DEFAULT_PARTS_IN_FLIGHT } from './s3-storage-provid
 import { encodeMetadata, hasLongValues } from './stored-metadata.ts';
 import { PartBuffers } from './upload-parts.ts';
 
-/** What all writes of one provider share. */
+/** The components and settings that all writes of one provider share. */
 export interface Writing {
   readonly calls: S3Calls;
   readonly beside: ObjectCallsBesideSdk;
@@ -44,13 +44,13 @@ export function createWriting(
   };
 }
 
-/** What a request that begins an object may say, depending on what the store takes. */
+/** The form of a request that creates an object, which depends on the capabilities of the store. */
 export interface WriteForm {
   readonly checksums: ChecksumKind;
   readonly metadata: Record<string, string>;
 }
 
-/** Sends a request in the fullest form that the store takes, so far as is known; see {@link withOrWithout}. */
+/** Sends a request with all features that the store is not known to lack; see {@link withOrWithout}. */
 export function inFormOf<T>(
   { capabilities, checksums }: Pick<Writing, 'capabilities' | 'checksums'>,
   metadata: Readonly<Record<string, string>>,
@@ -68,7 +68,7 @@ export function inFormOf<T>(
   return withChecksums({ capabilities, checksums }, withMetadata);
 }
 
-/** Sends a request with the checksum that is configured, or with Content-MD5 where the store refuses other headers. */
+/** Sends a request with the configured checksum, or with Content-MD5 if the store refuses checksum headers. */
 export function withChecksums<T>(
   { capabilities, checksums }: Pick<Writing, 'capabilities' | 'checksums'>,
   send: (kind: ChecksumKind) => Promise<T>,
