@@ -88,7 +88,7 @@ export async function prepareLifecycle(
   const found = await currentLifecycle(calls, call);
   if (found === null) {
     capabilities.learn('lifecycle', 'no');
-    return [`bucket ${bucket} takes no lifecycle rules: nothing removes old copies from it`];
+    return [`bucket ${bucket} supports no lifecycle rules: nothing removes old copies from it`];
   }
   // Some stores support expiration but no rule for uploads. Copiers abort unfinished uploads themselves.
   const forms = [wanted, wanted.filter((rule) => rule.AbortIncompleteMultipartUpload === undefined)];
@@ -101,7 +101,7 @@ export async function prepareLifecycle(
   // Some stores answer success but ignore the rules, so they are read back.
   if (taken === null || kept === null || ownRules(kept).length === 0) {
     capabilities.learn('lifecycle', 'no');
-    const why = taken === null ? 'takes no lifecycle rules' : 'takes lifecycle rules but does not keep them';
+    const why = taken === null ? 'supports no lifecycle rules' : 'accepts lifecycle rules but ignores them';
     return [`bucket ${bucket} ${why}: nothing removes old copies from it`];
   }
   capabilities.learn('lifecycle', 'yes');
@@ -163,7 +163,7 @@ type Lifecycle = {
   readonly TransitionDefaultMinimumObjectSize?: PutBucketLifecycleConfigurationCommand['input']['TransitionDefaultMinimumObjectSize'];
 };
 
-/** @returns `null` if the store does not support lifecycle rules */
+/** @returns `null` if the store supports no lifecycle rules */
 async function currentLifecycle(calls: S3Calls, { signal }: CallOptions): Promise<Lifecycle | null> {
   try {
     const found = await calls.send(new GetBucketLifecycleConfigurationCommand({ Bucket: calls.bucket }), {

@@ -167,7 +167,7 @@ function listUploadsPage(calls: S3Calls, marker: UploadMarker, signal: AbortSign
 }
 
 function endlessListing(what: string): StorageError {
-  return new StorageError('store_corrupt', `the store says that there are more ${what}, but not where`);
+  return new StorageError('store_corrupt', `the store states no valid start of the next page of ${what}`);
 }
 
 /**

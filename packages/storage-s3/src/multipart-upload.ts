@@ -201,7 +201,7 @@ export class MultipartUpload {
     if (head?.Metadata?.[UPLOAD_NONCE] === this.#nonce) return { etag: head.ETag ?? null };
     throw new StorageError(
       'store_corrupt',
-      'the store did not say whether it completed an upload, and did not',
+      'the store did not say whether it completed an upload, and has no object of it',
     );
   }
 
@@ -213,7 +213,7 @@ export class MultipartUpload {
       throw new StorageError('store_corrupt', `the store keeps ${stored} bytes of an object of ${sizeBytes}`);
     }
     if (head === null)
-      throw new StorageError('store_corrupt', 'the store has nothing where it completed an upload');
+      throw new StorageError('store_corrupt', 'the store completed an upload but has no object');
     // A later write has replaced the object, after this write succeeded.
     const { headers, metadata } = this.#options;
     const storedAt = new Date(Date.now() + this.#writing.calls.clockOffsetMs);

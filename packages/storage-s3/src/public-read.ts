@@ -32,8 +32,8 @@ export async function checkPublicRead(
   const told = found === null ? 'removed' : await read(reading, found, signal);
   if (told !== 'removed') return told;
   if (!trial && found !== null)
-    return { state: 'untried', why: 'the copy that was to be read has just been removed' };
-  if (!trial) return { state: 'untried', why: 'there is no copy yet that could be read' };
+    return { state: 'untried', why: 'the copy was removed before it could be read' };
+  if (!trial) return { state: 'untried', why: 'there is no copy yet to read' };
   return readTrialObject(reading, signal);
 }
 
@@ -87,19 +87,22 @@ async function readTrialObject(reading: PublicReading, signal: AbortSignal | und
         ContentType: 'text/plain',
         ...checksumOf(Body, checksums),
       }),
-      { what: 'PUT of an object to try reading', signal },
+      { what: 'PUT of a trial object', signal },
     );
   } catch (error) {
     if (!(error instanceof StorageError) || error.code !== 'store_forbidden') throw error;
-    return { state: 'untried', why: 'there is no copy yet, and no object may be stored to try it with' };
+    return {
+      state: 'untried',
+      why: 'there is no copy yet, and the credentials may not store a trial object',
+    };
   }
   try {
     const told = await read(reading, Key, signal);
-    return told === 'removed' ? { state: 'untried', why: 'the object to try reading is gone' } : told;
+    return told === 'removed' ? { state: 'untried', why: 'the trial object is gone' } : told;
   } finally {
     // If this fails, the bucket's lifecycle rules remove the object.
     await calls
-      .send(new DeleteObjectCommand(target), { what: 'DELETE of an object to try reading' })
+      .send(new DeleteObjectCommand(target), { what: 'DELETE of a trial object' })
       .catch(() => undefined);
   }
 }

@@ -48,7 +48,7 @@ export class PutVerification {
     if (told !== undefined && told === md5(payload)) return;
     const head = await this.#head(key, signal);
     if (head === undefined) return;
-    if (head === null) throw corrupt('the store has nothing where it said that it stored an object');
+    if (head === null) throw corrupt('the store reported success but has no object');
     // A later write has replaced the object, after this write succeeded.
     if (answer.ETag !== undefined && head.ETag !== undefined && head.ETag !== answer.ETag) return;
     const { ContentLength: length = payload.length } = head;
@@ -62,7 +62,7 @@ export class PutVerification {
       return;
     }
     await this.#withdraw(sent, signal);
-    throw corrupt('the store keeps other bytes than it was sent');
+    throw corrupt('the stored bytes differ from those that were sent');
   }
 
   /** `undefined` if the HEAD fails. The PUT then counts as successful, because the store verified its checksum. */

@@ -230,7 +230,7 @@ export class S3StorageProvider
     if (bytes === 0 || bytes > this.maxKeyBytes || !key.isWellFormed())
       throw new StorageError(
         'store_rejected',
-        `a key is well-formed Unicode of 1 to ${this.maxKeyBytes} bytes, this one has ${bytes}`,
+        `a key must be well-formed Unicode of 1 to ${this.maxKeyBytes} bytes; this one has ${bytes} bytes`,
       );
   }
 }

@@ -22,12 +22,12 @@ function headOf(etag: string, modified = new Date(0)): StoreAnswer {
   };
 }
 
-describe('a write on condition of an ETag', () => {
+describe('a write with If-Match', () => {
   it.each([
     ['with its quotes', TOLD],
     ['as a weak one', `W/${TOLD}`],
     ['without quotes', 'etag-1'],
-  ])('goes without where the store refuses what it has just told, %s', async (_how, told) => {
+  ])('is sent without it if the store refuses the ETag that HEAD returned, %s', async (_how, told) => {
     const { store, provider } = await open(({ operation, headers }) => {
       if (operation === 'HeadObject') return headOf(told);
       return headers['if-match'] === undefined ? undefined : refused;
@@ -36,14 +36,14 @@ describe('a write on condition of an ETag', () => {
     await put(provider, KEY, Buffer.from('y'), { ifMatch: TOLD });
     const puts = store.requests.filter(({ operation }) => operation === 'PutObject');
     const sent = puts.map(({ headers }) => headers['if-match']);
-    // Asked again between two looks, so that a change is seen; then not asked any more.
+    // The write is repeated between two HEADs, to detect a change; afterwards conditions are no longer sent.
     expect(sent.slice(-2)).toEqual([undefined, undefined]);
     expect(sent.slice(0, -2).length).toBeGreaterThan(1);
     expect(new Set(sent.slice(0, -2))).toEqual(new Set([TOLD]));
     expect(await provider.capabilities()).toMatchObject({ conditionalReplace: 'no' });
   });
 
-  it('is refused where somebody replaced the object', async () => {
+  it('is refused if another writer replaced the object', async () => {
     const { store, provider } = await open(({ operation, headers }) => {
       if (operation === 'HeadObject') return headOf('"etag-2"');
       return headers['if-match'] === undefined ? undefined : refused;
@@ -54,7 +54,7 @@ describe('a write on condition of an ETag', () => {
     expect(store.count('PutObject')).toBe(1);
   });
 
-  it('is refused where the object is gone', async () => {
+  it('is refused if the object is gone', async () => {
     const { provider } = await open(({ operation }) => {
       if (operation === 'HeadObject') return { status: 404 };
       return operation === 'PutObject' ? refused : undefined;
@@ -64,7 +64,7 @@ describe('a write on condition of an ETag', () => {
     });
   });
 
-  it('is refused where the object changes while the store is asked, even to equal bytes', async () => {
+  it('is refused if the object changes between the HEADs, even to equal bytes', async () => {
     let looks = 0;
     const { store, provider } = await open(({ operation, headers }) => {
       if (operation === 'HeadObject') return headOf(TOLD, new Date(60_000 * ++looks));
@@ -79,7 +79,7 @@ describe('a write on condition of an ETag', () => {
     expect(await provider.capabilities()).toMatchObject({ conditionalReplace: 'unknown' });
   });
 
-  it('succeeds where only the first refusal was about another object', async () => {
+  it('succeeds if only the first refusal was about another object', async () => {
     const { store, provider } = await open(({ operation }, times) => {
       if (operation === 'HeadObject') return headOf(TOLD);
       return operation === 'PutObject' && times === 1 ? refused : undefined;
@@ -89,7 +89,7 @@ describe('a write on condition of an ETag', () => {
     expect(await provider.capabilities()).toMatchObject({ conditionalReplace: 'unknown' });
   });
 
-  it('is refused where the store does not say what lies there', async () => {
+  it('is refused if the HEAD fails', async () => {
     const { provider } = await open(({ operation }) => {
       if (operation === 'HeadObject') return errorAnswer(403, 'AccessDenied');
       return operation === 'PutObject' ? refused : undefined;
@@ -106,7 +106,7 @@ describe('a feature that a store refuses', () => {
     ['x-amz-checksum-crc32', 'checksumHeaders', 501, 'NotImplemented'],
     ['if-none-match', 'conditionalCreate', 400, 'InvalidArgument'],
     ['if-none-match', 'conditionalCreate', 501, 'NotImplemented'],
-  ])('(%s, %s, %i %s) is left out from then on', async (header, name, status, code) => {
+  ])('(%s, %s, %i %s) is not sent again', async (header, name, status, code) => {
     const { store, provider } = await open(({ headers }) =>
       headers[header] === undefined ? undefined : errorAnswer(status, code),
     );
@@ -115,7 +115,7 @@ describe('a feature that a store refuses', () => {
     await put(provider, KEY, Buffer.from('x'), { ifNoneMatch: '*' });
     expect(store.count('PutObject')).toBe(learning + 1);
     expect(await provider.capabilities()).toMatchObject({ [name]: 'no' });
-    // Bytes are verified all the same.
+    // The store still verifies the bytes.
     for (const { headers } of store.requests
       .slice(learning)
       .filter(({ operation }) => operation === 'PutObject'))
@@ -126,25 +126,28 @@ describe('a feature that a store refuses', () => {
     [400, 'InvalidArgument'],
     [400, 'MetadataTooLarge'],
     [500, 'InternalError'],
-  ])('is left out (long metadata, %i %s), and the metadata comes back whole', async (status, code) => {
-    const { store, provider } = await open(({ headers }) =>
-      Object.entries(headers).some(
-        ([name, value = '']) => name.startsWith('x-amz-meta-') && value.length > 256,
-      )
-        ? errorAnswer(status, code)
-        : undefined,
-    );
-    const upstream = `https://o.example.com/${'x'.repeat(600)}`;
-    const metadata = () => ({ 'upstream-url': upstream, generation: 'g1' });
-    await put(provider, KEY, Buffer.from('x'), { metadata });
-    expect((await provider.head(KEY))?.metadata).toEqual({ 'upstream-url': upstream, generation: 'g1' });
-    const learning = store.count('PutObject');
-    await put(provider, KEY, Buffer.from('x'), { metadata });
-    expect(store.count('PutObject')).toBe(learning + 1);
-    expect(await provider.capabilities()).toMatchObject({ longMetadata: 'no' });
-  });
+  ])(
+    '(long metadata, %i %s) is not sent again, and split metadata is read back whole',
+    async (status, code) => {
+      const { store, provider } = await open(({ headers }) =>
+        Object.entries(headers).some(
+          ([name, value = '']) => name.startsWith('x-amz-meta-') && value.length > 256,
+        )
+          ? errorAnswer(status, code)
+          : undefined,
+      );
+      const upstream = `https://o.example.com/${'x'.repeat(600)}`;
+      const metadata = () => ({ 'upstream-url': upstream, generation: 'g1' });
+      await put(provider, KEY, Buffer.from('x'), { metadata });
+      expect((await provider.head(KEY))?.metadata).toEqual({ 'upstream-url': upstream, generation: 'g1' });
+      const learning = store.count('PutObject');
+      await put(provider, KEY, Buffer.from('x'), { metadata });
+      expect(store.count('PutObject')).toBe(learning + 1);
+      expect(await provider.capabilities()).toMatchObject({ longMetadata: 'no' });
+    },
+  );
 
-  it('is not looked for where the refusal is lasting', async () => {
+  it('is not removed after a lasting refusal', async () => {
     const { provider } = await open(({ operation }) =>
       operation === 'PutObject' ? errorAnswer(400, 'InvalidArgument') : undefined,
     );

@@ -11,7 +11,7 @@ beforeEach(() => {
 });
 afterEach(() => opened.disposeAsync());
 
-/** A store that refuses keys with empty segments, with an error of this name. Answers to HEAD have no body. */
+/** A store that refuses keys with empty segments, with this error code. Answers to HEAD have no body. */
 const refusing = (name: string) =>
   openScripted(opened, ({ key, method }): StoreAnswer | undefined => {
     if (!key.includes('//')) return undefined;
@@ -27,14 +27,14 @@ describe.each(['XMinioInvalidObjectName', 'InvalidArgument', 'SomethingOfItsOwn'
       message: expect.stringContaining('keys: hashed') as string,
     };
 
-    test('is told as refused by put and head, and never as absent', async () => {
+    test('is reported as refused by put and head, never as absent', async () => {
       const { provider } = await refusing(name);
       await expect(put(provider, KEY, Buffer.from('x'))).rejects.toMatchObject(refusal);
       await expect(provider.head(KEY)).rejects.toMatchObject(refusal);
       expect(await provider.head('sha256/0/abc')).toBeNull();
     });
 
-    test('holds nothing that a delete would have to remove', async () => {
+    test('has no object, so delete succeeds', async () => {
       const { provider } = await refusing(name);
       await provider.delete(KEY);
     });

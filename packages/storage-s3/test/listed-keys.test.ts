@@ -11,7 +11,7 @@ const KEYS: readonly string[] = [
   'purged/abc',
 ];
 
-/** How stores write keys in listings. */
+/** How stores encode keys in listings. */
 const ENCODINGS: readonly [name: string, encode: (key: string) => string, said: string | undefined][] = [
   ['encoded and said so, as AWS does', (key) => encodeURIComponent(key).replaceAll('%20', '+'), 'url'],
   [
@@ -29,24 +29,24 @@ const ENCODINGS: readonly [name: string, encode: (key: string) => string, said: 
 ];
 
 describe.each(ENCODINGS)('keys that are %s', (_name, encode, said) => {
-  it('are read as they are, on a page together', () => {
+  it('are decoded correctly on one page', () => {
     const listed = KEYS.map(encode);
     const keys = new ListedKeys(listed, said);
     expect(listed.map((key) => keys.readings(key)[0])).toEqual(KEYS);
   });
 
-  it.each(KEYS)('are read as they are, each alone: %j', (key) => {
+  it.each(KEYS)('are decoded correctly on separate pages: %j', (key) => {
     const keys = new ListedKeys([encode(key)], said);
     expect(keys.readings(encode(key))[0]).toBe(key);
   });
 });
 
-describe('a page that says that its keys are encoded', () => {
-  it.each(['https://o.example.com/100%', 'a b%20c', 'ä%20', 'a%zz'])('is proved wrong by %j', (key) => {
+describe('a page that states that its keys are encoded', () => {
+  it.each(['https://o.example.com/100%', 'a b%20c', 'ä%20', 'a%zz'])('is contradicted by %j', (key) => {
     expect(new ListedKeys([key], 'url').readings(key)[0]).toBe(key);
   });
 
-  it('leaves the other reading for what may be read in two ways', () => {
+  it('keeps the second reading of an ambiguous key', () => {
     expect(new ListedKeys(['http://o/a%2520b'], 'url').readings('http://o/a%2520b')).toEqual([
       'http://o/a%20b',
       'http://o/a%2520b',

@@ -23,7 +23,7 @@ describe('parts of an upload', () => {
     );
   });
 
-  it('hold the largest object in 10,000 parts where nobody knows its length', () => {
+  it('hold the largest object of unknown length in 10,000 parts', () => {
     let sum = 0;
     let last = 0;
     for (let number = 1; number <= MOST_PARTS; number++) {
@@ -37,7 +37,7 @@ describe('parts of an upload', () => {
     expect(partSize(1, null, 5 * MIB)).toBe(5 * MIB);
   });
 
-  it('travel fewer at a time as they grow', () => {
+  it('are sent with less concurrency as they grow', () => {
     expect(partsAtOnce(8 * MIB, 8 * MIB, 4)).toBe(4);
     expect(partsAtOnce(16 * MIB, 8 * MIB, 4)).toBe(2);
     expect(partsAtOnce(500 * MIB, 8 * MIB, 4)).toBe(1);

@@ -5,8 +5,8 @@ import { S3StorageProvider, type S3StorageProviderOptions } from '../src/adapter
 import { KEY_LAYOUT } from './key-layout.ts';
 
 /*
- * Prints where a provider with the options of the first argument has the key of the second one, and which host it asks
- * for it. Every connection is refused here, so that nothing leaves the machine.
+ * Prints the addresses of the key in the second argument for a provider with the options in the first argument, and the
+ * host to which the provider sends requests. All connections are refused, so no traffic leaves the machine.
  */
 const [, , options = '{}', key = 'k'] = process.argv;
 const asked = new Set<string>();

@@ -18,12 +18,12 @@ function isAnonymous({ headers, query }: StoreRequest): boolean {
 
 interface Bucket {
   readonly keys?: readonly string[];
-  /** To requests without credentials. */
+  /** The answer to requests without credentials. */
   readonly anonymous: StoreAnswer;
   readonly options?: Partial<S3StorageProviderOptions>;
-  /** To the PUT of a trial object. */
+  /** The answer to the PUT of a trial object. */
   readonly put?: StoreAnswer;
-  /** Status of a HEAD of a key, or of one after the other. */
+  /** The status of every HEAD, or a list with the statuses of successive HEADs. */
   readonly head?: number | number[];
 }
 
@@ -51,11 +51,11 @@ async function open({ keys = [KEY], anonymous, options = {}, put, head = 200 }: 
 
 test.each([
   ['206', { status: 206 }, { state: 'readable' }],
-  ['200, as of a store without ranges', { status: 200, body: 'the whole' }, { state: 'readable' }],
+  ['200 of a store without ranges', { status: 200, body: 'the whole' }, { state: 'readable' }],
   ['416 of an empty object', { status: 416 }, { state: 'readable' }],
   ['403', errorAnswer(403, 'AccessDenied'), { state: 'refused', status: 403 }],
   ['401', { status: 401 }, { state: 'refused', status: 401 }],
-  ['404 for a copy that is there', { status: 404 }, { state: 'refused', status: 404 }],
+  ['404 for an existing copy', { status: 404 }, { state: 'refused', status: 404 }],
   ['503', errorAnswer(503, 'SlowDown'), { state: 'untried' }],
   ['a broken connection', 'reset' as const, { state: 'untried' }],
 ])('a copy is read by its public address without credentials: %s', async (_name, anonymous, expected) => {
@@ -66,7 +66,7 @@ test.each([
   expect(read?.headers['range']).toBe('bytes=0-0');
 });
 
-test('through publicUrl where there is one', async () => {
+test('a copy is read at publicUrl if it is set', async () => {
   const cdn = opened.use(await ScriptedStore.start(() => ({ status: 403 })));
   const options = { publicUrl: `${cdn.endpoint}/mirror` };
   const { provider, anonymously } = await open({ anonymous: { status: 200 }, options });
@@ -75,12 +75,12 @@ test('through publicUrl where there is one', async () => {
   expect(anonymously()).toHaveLength(0);
 });
 
-test('who may list the bucket and not look at its objects finds out as well', async () => {
+test('the check works with permission to list but not to HEAD objects', async () => {
   const { provider } = await open({ anonymous: { status: 403 }, head: 403 });
   expect(await provider.checkPublicRead()).toMatchObject({ state: 'refused', status: 403 });
 });
 
-test('without a copy nothing is stored, unless it is asked for', async () => {
+test('without a copy and without trial, nothing is stored', async () => {
   const { store, provider } = await open({ keys: [], anonymous: { status: 403 } });
   expect(await provider.checkPublicRead()).toMatchObject({ state: 'untried' });
   expect(store.count('PutObject')).toBe(0);
@@ -95,7 +95,7 @@ test('a trial object is stored, read and removed', async () => {
   expect(store.requests.at(-1)).toMatchObject({ operation: 'DeleteObject', key: put?.key });
 });
 
-test('who may not store a trial object is told that nothing is known', async () => {
+test('the result is unknown if a trial object may not be stored', async () => {
   const { provider } = await open({
     keys: [],
     anonymous: { status: 403 },
@@ -104,12 +104,15 @@ test('who may not store a trial object is told that nothing is known', async () 
   expect(await provider.checkPublicRead({ trial: true })).toMatchObject({ state: 'untried' });
 });
 
-test.each([403, 404])('a copy that is removed before it is read says nothing: %i', async (status) => {
-  const { provider } = await open({ anonymous: { status }, head: [200, 404] });
-  expect(await provider.checkPublicRead()).toMatchObject({ state: 'untried' });
-});
+test.each([403, 404])(
+  'the result is unknown if the copy is removed before it is read: %i',
+  async (status) => {
+    const { provider } = await open({ anonymous: { status }, head: [200, 404] });
+    expect(await provider.checkPublicRead()).toMatchObject({ state: 'untried' });
+  },
+);
 
-test('and is replaced by a trial object where that is allowed', async () => {
+test('a trial object is used if the copy is removed before it is read', async () => {
   const { store, provider, anonymously } = await open({ anonymous: { status: 403 }, head: [200, 404] });
   const read = provider.checkPublicRead({ trial: true });
   expect(await read).toMatchObject({ state: 'refused', status: 403 });
@@ -117,7 +120,7 @@ test('and is replaced by a trial object where that is allowed', async () => {
   expect(store.count('PutObject')).toBe(1);
 });
 
-test('signed addresses are no concern of strangers', async () => {
+test('signed addresses are not checked', async () => {
   const { store, provider } = await open({ anonymous: { status: 403 }, options: { access: 'signed' } });
   expect(await provider.checkPublicRead({ trial: true })).toMatchObject({ state: 'untried' });
   expect(store.requests).toHaveLength(0);

@@ -17,7 +17,7 @@ beforeEach(() => {
 });
 afterEach(() => opened.disposeAsync());
 
-/** A store that keeps `kept` of what it is sent, and says so: by ETag in the answer of a PUT, and in HEAD and GET. */
+/** A store that stores `kept` of each payload, and reports it in the ETag of a PUT, and in HEAD and GET. */
 interface Keeping {
   readonly kept?: (sent: Buffer) => Buffer;
   readonly etag?: (kept: Buffer) => string | undefined;
@@ -81,7 +81,7 @@ async function open(
   return { store, put };
 }
 
-test('no request, by the SDK or without it, has a header that tells the store what to do with the bytes', async () => {
+test('no request, direct or by the SDK, has a header that makes the store decode the payload', async () => {
   const { store, put } = await open(keeping({}));
   const headers = { contentType: 'multipart/form-data; boundary=x', contentEncoding: 'gzip, AWS-Chunked' };
   for (const contentEncoding of [headers.contentEncoding, headers.contentEncoding, 'aws-chunked'])
@@ -99,8 +99,8 @@ test('no request, by the SDK or without it, has a header that tells the store wh
 
 const corrupt = { code: 'store_corrupt', retryable: true };
 
-describe('what the store says of a PUT', () => {
-  test('is enough where the ETag is the MD5', async () => {
+describe('the verification of a PUT', () => {
+  test('needs no further request if the ETag is the MD5', async () => {
     const { store, put } = await open(keeping({}));
     await put();
     expect(store.requests.map(({ operation }) => operation)).toEqual(['PutObject']);
@@ -119,19 +119,19 @@ describe('what the store says of a PUT', () => {
       { kept: () => Buffer.from('few'), headers: { 'x-amz-server-side-encryption': 'aws:kms' } },
     ],
     ['other bytes of the same length', { kept: (sent) => (sent.length === 0 ? sent : OTHER) }],
-  ])('fails where it has %s', async (_what, script) => {
+  ])('fails if the store has %s', async (_what, script) => {
     const { put } = await open(keeping(script));
     await expect(put()).rejects.toMatchObject(corrupt);
   });
 
-  test('fails where it has nothing', async () => {
+  test('fails if the store has no object', async () => {
     const { put } = await open(({ operation }) =>
       operation === 'PutObject' ? { status: 200 } : { status: 404 },
     );
     await expect(put()).rejects.toMatchObject(corrupt);
   });
 
-  test('leaves nothing that looks like the copy where the bytes are others of the same length', async () => {
+  test('replaces an object with wrong bytes of the same length by an empty one', async () => {
     const { store, put } = await open(keeping({ kept: (sent) => (sent.length === 0 ? sent : OTHER) }));
     await expect(put()).rejects.toMatchObject(corrupt);
     const last = store.requests.at(-1);
@@ -153,20 +153,20 @@ describe('what the store says of a PUT', () => {
       { etag: () => md5(OTHER), headers: { 'x-amz-server-side-encryption-customer-algorithm': 'AES256' } },
     ],
     ['ETags that look like MD5s', { etag: () => md5(OTHER) }],
-  ])('does not fail where nothing can be known by the ETag: %s', async (_what, script) => {
+  ])('succeeds if the ETag need not be an MD5: %s', async (_what, script) => {
     const { put } = await open(keeping(script));
     await put();
     await put(Buffer.alloc(0));
   });
 
-  test('has ETags read back once that look like MD5s and are none', async () => {
+  test('reads an object back only once if ETags look like MD5s but are not', async () => {
     const { store, put } = await open(keeping({ etag: () => md5(OTHER) }));
     for (let times = 0; times < 3; times += 1) await put();
     expect(store.count('GET')).toBe(1);
     expect(store.count('HeadObject')).toBe(3);
   });
 
-  test('does not fail where the store cannot be asked further', async () => {
+  test('succeeds if the HEAD fails', async () => {
     const { put } = await open(({ operation }) =>
       operation === 'PutObject'
         ? { status: 200, headers: { ETag: '"whatever"' } }
@@ -175,7 +175,7 @@ describe('what the store says of a PUT', () => {
     await put();
   });
 
-  test('does not fail where somebody has written the key again', async () => {
+  test('succeeds if another writer has replaced the object', async () => {
     const { put } = await open(({ operation }) => ({
       status: 200,
       headers: { ETag: operation === 'PutObject' ? '"mine"' : '"another"', 'Content-Length': '0' },

@@ -59,7 +59,7 @@ describe('public addresses', () => {
   });
 });
 
-/** Settings that the SDK reads from outside of the configuration. */
+/** Settings that the SDK reads from outside the configuration. */
 const ELSEWHERE: readonly (readonly [
   string,
   Record<string, string>,
@@ -121,7 +121,7 @@ s3 =
 `;
 
 describe.each(ELSEWHERE)('with %s', (_name, environment, options, base) => {
-  /** A process of its own: the SDK reads shared files once for all clients of a process. */
+  /** Runs in a separate process, because the SDK reads shared files once for all clients of a process. */
   async function addressesInProcess(): Promise<Record<string, string>> {
     const directory = await mkdtemp(join(tmpdir(), 'cloud-mirror-address-'));
     try {
@@ -142,7 +142,7 @@ describe.each(ELSEWHERE)('with %s', (_name, environment, options, base) => {
     }
   }
 
-  it('public addresses, signed ones and calls go to one host', async () => {
+  it('public addresses, signed addresses and calls have the same host', async () => {
     const { asked, ...addresses } = await addressesInProcess();
     expect(asked).toBe(new URL(base).host);
     expect(addresses['public']).toBe(base + SEGMENT);
@@ -151,11 +151,11 @@ describe.each(ELSEWHERE)('with %s', (_name, environment, options, base) => {
   });
 });
 
-describe('a bucket that has no address', () => {
+describe('a bucket without a valid address', () => {
   it.each([
     ['directory buckets', { bucket: 'copies--usw2-az1--x-s3' }],
     ['custom endpoint', { endpoint: 'https://s3.example.com', region: 'fips-us-west-2' }],
-  ])('is told why: %s', async (reason, options) => {
+  ])('causes an error with the reason: %s', async (reason, options) => {
     await expect(address({ access: 'signed', ...options })).rejects.toMatchObject({
       code: 'store_rejected',
       message: expect.stringContaining(reason) as string,
@@ -184,7 +184,7 @@ describe('signed addresses', () => {
   it.each([
     [{}, 'https://copies.s3.us-west-2.amazonaws.com/'],
     [{ endpoint: 'http://127.0.0.1:7480', forcePathStyle: true }, 'http://127.0.0.1:7480/copies/'],
-    // Signed for the store's own host: another one would not know the signature.
+    // Signed for the host of the store, because a CDN could not verify the signature.
     [{ publicUrl: 'https://cdn.example.com/' }, 'https://copies.s3.us-west-2.amazonaws.com/'],
   ])('with %j begin with %s', async (options, base) => {
     expect(
@@ -192,7 +192,7 @@ describe('signed addresses', () => {
     ).toBe(true);
   });
 
-  it('are what the SDK itself would sign', async () => {
+  it('are the same as the SDK signs', async () => {
     const options = { region: 'us-west-2', endpoint: 'http://127.0.0.1:7480', forcePathStyle: true };
     const signed = new URL(await address({ access: 'signed', ...options }, 'HEAD'));
     const [, year, month, day, hour, minute, second] =
@@ -214,7 +214,7 @@ describe('signed addresses', () => {
     expect(signed.pathname).toBe(new URL(expected).pathname);
   });
 
-  it('are the same, whatever was signed before', async () => {
+  it('do not depend on what was signed before', async () => {
     vi.useFakeTimers({ toFake: ['Date'] });
     await using provider = open({ access: 'signed' });
     for (const key of [KEY, 'a', 'b'.repeat(900), KEY])

@@ -24,7 +24,7 @@ function keyOf({ headers, query }: StoreRequest): string {
   return credential?.split('/')[0] ?? 'none';
 }
 
-/** A store that takes one access key only, and the file's credentials for it. */
+/** A store that accepts only one access key, and a credentials file. */
 async function open(refusal: StoreAnswer) {
   const taken = { key: 'old' };
   const { store, provider } = await openScripted(
@@ -55,14 +55,14 @@ describe('after the credentials file was rewritten', () => {
       ['400 InvalidToken', errorAnswer(400, 'InvalidToken')],
       ['403 InvalidAccessKeyId', errorAnswer(403, 'InvalidAccessKeyId')],
       ['400 TokenRefreshRequired', errorAnswer(400, 'TokenRefreshRequired')],
-    ])(`${name} succeeds at once where %s refuses the old ones`, async (_refusal, answer) => {
+    ])(`${name} succeeds at once if %s refuses the old credentials`, async (_refusal, answer) => {
       const { provider, rotate } = await open(answer);
       await call(provider);
       await rotate();
       await call(provider);
     });
 
-  test('calls without the SDK are made with the new ones, and go on without it', async () => {
+  test('direct calls use the new credentials and stay direct', async () => {
     const { store, provider, rotate } = await open(errorAnswer(400, 'ExpiredToken'));
     for (let time = 1; time <= 2; time += 1) await provider.head(KEY);
     await rotate();
@@ -72,7 +72,7 @@ describe('after the credentials file was rewritten', () => {
     expect(last && keyOf(last)).toBe('new');
   });
 
-  test('addresses for clients are signed with the new ones, though no answer told', async () => {
+  test('addresses for clients are signed with the new credentials, without a refusal', async () => {
     const { provider, rotate } = await open(errorAnswer(400, 'ExpiredToken'));
     const signer = async (): Promise<string | undefined> =>
       new URL(await provider.urlFor(KEY, 'GET')).searchParams.get('X-Amz-Credential')?.split('/')[0];
@@ -82,7 +82,7 @@ describe('after the credentials file was rewritten', () => {
   });
 });
 
-test('credentials that stay refused are told as that, without further requests', async () => {
+test('credentials that stay refused are reported without further requests', async () => {
   const { store, provider, taken } = await open(errorAnswer(400, 'ExpiredToken'));
   taken.key = 'another';
   await expect(provider.head(KEY)).rejects.toMatchObject({ code: 'store_rejected', retryable: true });
@@ -93,36 +93,39 @@ test('credentials that stay refused are told as that, without further requests',
   expect(store.count('PutObject')).toBe(2);
 });
 
-describe('tries of a small request that goes without the SDK first', () => {
-  test.each(['HeadObject', 'PutObject'])('%s: count together, with pauses between', async (operation) => {
-    const at: number[] = [];
-    let slow = false;
-    const { store, provider } = await openScripted(
-      opened,
-      (request) => {
-        if (request.operation !== operation || !slow) return undefined;
-        at.push(performance.now());
-        return errorAnswer(503, 'SlowDown');
-      },
-      { maxAttempts: 3, retryDelayMs: 200 },
-    );
-    const call = () =>
-      operation === 'HeadObject' ? provider.head(KEY) : put(provider, KEY, Buffer.from('x'));
-    await call();
-    slow = true;
-    const before = store.count(operation);
-    await expect(call()).rejects.toMatchObject({ code: 'store_unavailable' });
-    expect(store.count(operation) - before).toBe(3);
-    // Half of the delay is the least; timers may be early by a millisecond.
-    expect((at[1] ?? 0) - (at[0] ?? 0)).toBeGreaterThanOrEqual(99);
-    slow = false;
-    await call();
-    // The first of the three went without the SDK, and the store is not left alone for that.
-    const plain = store.requests.filter(({ headers }) => headers['amz-sdk-invocation-id'] === undefined);
-    expect(plain).toHaveLength(2);
-  });
+describe('tries of a small request whose first try is direct', () => {
+  test.each(['HeadObject', 'PutObject'])(
+    '%s: direct and SDK tries count together, with back-off',
+    async (operation) => {
+      const at: number[] = [];
+      let slow = false;
+      const { store, provider } = await openScripted(
+        opened,
+        (request) => {
+          if (request.operation !== operation || !slow) return undefined;
+          at.push(performance.now());
+          return errorAnswer(503, 'SlowDown');
+        },
+        { maxAttempts: 3, retryDelayMs: 200 },
+      );
+      const call = () =>
+        operation === 'HeadObject' ? provider.head(KEY) : put(provider, KEY, Buffer.from('x'));
+      await call();
+      slow = true;
+      const before = store.count(operation);
+      await expect(call()).rejects.toMatchObject({ code: 'store_unavailable' });
+      expect(store.count(operation) - before).toBe(3);
+      // Jitter leaves at least half of the delay, and timers may be early by a millisecond.
+      expect((at[1] ?? 0) - (at[0] ?? 0)).toBeGreaterThanOrEqual(99);
+      slow = false;
+      await call();
+      // The first of the three was direct, and later first tries are still direct.
+      const plain = store.requests.filter(({ headers }) => headers['amz-sdk-invocation-id'] === undefined);
+      expect(plain).toHaveLength(2);
+    },
+  );
 
-  test('with one try allowed there is one request', async () => {
+  test('one allowed try causes one request', async () => {
     let broken = false;
     const { store, provider } = await openScripted(
       opened,
@@ -140,7 +143,7 @@ describe('a signed address', () => {
   test.each([
     [30, 30],
     [3600, 60],
-  ])('lives no longer than its credentials: %i s left of 60 gives %i', async (left, expected) => {
+  ])('is valid no longer than its credentials: with %i s left, 60 s becomes %i', async (left, expected) => {
     vi.useFakeTimers({ toFake: ['Date'] });
     try {
       const { provider } = await openScripted(opened, () => undefined, {
@@ -162,7 +165,7 @@ describe('a signed address', () => {
     }
   });
 
-  test('is not given by credentials that have expired', async () => {
+  test('is not signed with expired credentials', async () => {
     const { provider } = await openScripted(opened, () => undefined, {
       access: 'signed',
       credentials: { accessKeyId: 'id', secretAccessKey: 's', expiration: new Date(Date.now() - 1000) },

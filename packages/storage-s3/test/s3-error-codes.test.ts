@@ -14,7 +14,7 @@ beforeEach(() => {
 });
 afterEach(() => opened.disposeAsync());
 
-/** Status, code, what it becomes, whether a job may try again, and whether the call itself does within seconds. */
+/** Status, error code, expected StorageError code, whether it is retryable, and whether the call itself is retried. */
 const CODES: readonly (readonly [number, string, StorageErrorCode, boolean, boolean])[] = [
   [400, 'ExpiredToken', 'store_forbidden', true, false],
   [400, 'InvalidToken', 'store_forbidden', true, false],
@@ -63,7 +63,7 @@ describe('an answer to a PUT', () => {
       });
       await expect(put(provider, KEY, Buffer.from('x'))).rejects.toMatchObject({ code, retryable });
       const puts = store.requests.filter(({ operation }) => operation === 'PutObject');
-      // A refusal that may be about a header has the request sent again without it, see feature-refusal.ts.
+      // After a refusal that may be about a header, the request is sent again without it: see refusals.ts.
       const alike = puts.filter(({ headers }) => headers['x-amz-checksum-crc32'] !== undefined);
       expect(alike).toHaveLength(repeated ? MAX_ATTEMPTS : 1);
       const maybeHeader = ['InvalidArgument', 'NotImplemented'].includes(name);
@@ -83,7 +83,7 @@ describe('a HEAD, whose answer has no code,', () => {
     [403, {}, 'store_forbidden', true, undefined],
   ] as const)('of %i with %j is %s, retryable: %s', async (status, headers, code, retryable, remedy) => {
     const { provider } = await openScripted(opened, () => ({ status, headers }));
-    // By the SDK, and then without it first.
+    // The first call goes through the SDK; the second starts with a direct try.
     for (let time = 1; time <= 2; time += 1) {
       const failed = provider.head(KEY);
       await expect(failed).rejects.toMatchObject({ code, retryable });
@@ -100,7 +100,7 @@ test('AuthorizationHeaderMalformed that names another region is lasting and name
   await expect(failed).rejects.toThrow('region: eu-central-1');
 });
 
-test('a defect of the program is not told as a failure of the store', () => {
+test('a defect of the program is not reported as a failure of the store', () => {
   const place = { bucket: 'copies', region: 'us-west-2' };
   const defect = new TypeError("Cannot read properties of undefined (reading 'x')");
   expect(() => toStorageError(defect, 'PUT of an object', place)).toThrow(defect);

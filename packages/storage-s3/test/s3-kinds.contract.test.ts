@@ -9,8 +9,8 @@ import { s3Subjects } from './s3-subject.ts';
 import { KEY_LAYOUT } from './key-layout.ts';
 
 /*
- * The contract holds on stores of every kind; the whole suite runs on those that differ most. What a kind lacks is found out by trial, and the tests that need it are
- * left out with the reason; the rest is done without it.
+ * The contract holds for stores of every kind; the whole suite runs on those that differ most. Trials find out what a kind
+ * lacks. Tests that need a missing capability are skipped with the reason; the others run without it.
  */
 
 const KEYS_OF_TESTS = { accessKeyId: 'test', secretAccessKey: 'test' };
@@ -77,7 +77,7 @@ describe('what a store can do', () => {
     await provider.prepare({ longLivedPrefix: 'purged/', objectPrefixes: ['http', 'g/', 'sha256/'] });
     const found = await provider.tryCapabilities({ record: true });
     expect(found).toEqual(FOUND[name as keyof typeof FOUND]);
-    // Nothing stays but the record, which tells programs that may not try.
+    // Only the record remains, for programs without permission for trials.
     expect(server.keys('copies')).toEqual(['about/store']);
     await using reader = new S3StorageProvider(options);
     expect(await reader.capabilities()).toEqual(found);

@@ -44,7 +44,7 @@ function openProvider(endpoint: string, options: Partial<S3StorageProviderOption
   });
 }
 
-/** Answers the first `times` requests of an operation so, and the others as S3 does. */
+/** Answers the first `times` requests of an operation with this answer, and all others as S3 does. */
 function first(operation: string, times: number, answer: StoreAnswer): Script {
   return (request, count) => (request.operation === operation && count <= times ? answer : undefined);
 }
@@ -59,13 +59,13 @@ async function putLong(provider: S3StorageProvider, options = {}): ReturnType<S3
 describe('tries of a request', () => {
   const slowDown = errorAnswer(503, 'SlowDown');
 
-  it('repeats a PUT that the store wants slower', async () => {
+  it('retries a PUT after SlowDown', async () => {
     const { store, provider } = await open(first('PutObject', 2, slowDown));
     await put(provider, KEY, Buffer.from('x'));
     expect(store.count('PutObject')).toBe(3);
   });
 
-  it('gives up after the configured number', async () => {
+  it('stops after the configured number of tries', async () => {
     const { store, provider } = await open(always('PutObject', slowDown), { maxAttempts: 3 });
     await expect(put(provider, KEY, Buffer.from('x'))).rejects.toMatchObject({
       code: 'store_unavailable',
@@ -74,7 +74,7 @@ describe('tries of a request', () => {
     expect(store.count('PutObject')).toBe(3);
   });
 
-  it('sends a put with one attempt once, and every DELETE', async () => {
+  it('never retries a DELETE, or a put with one attempt', async () => {
     const { store, provider } = await open((request) =>
       ['PutObject', 'DeleteObject'].includes(request.operation) ? slowDown : undefined,
     );
@@ -85,19 +85,19 @@ describe('tries of a request', () => {
     expect([store.count('PutObject'), store.count('DeleteObject')]).toEqual([1, 1]);
   });
 
-  it('does not repeat a DELETE whose connection broke', async () => {
+  it('does not retry a DELETE whose connection broke', async () => {
     const { store, provider } = await open(always('DeleteObject', 'reset'));
     await expect(provider.delete(KEY)).rejects.toMatchObject({ code: 'store_unavailable' });
     expect(store.count('DeleteObject')).toBe(1);
   });
 
-  it('repeats after a broken connection', async () => {
+  it('retries after a broken connection', async () => {
     const { store, provider } = await open(first('HeadObject', 1, 'reset'));
     expect(await provider.head(KEY)).toBeNull();
     expect(store.count('HeadObject')).toBe(2);
   });
 
-  it('repeats with the clock of the store where its own is wrong', async () => {
+  it('retries with the time of the store if its own clock is wrong', async () => {
     const storeTime = new Date(Date.now() + 3_600_000);
     const headers = { Date: storeTime.toUTCString() };
     const { store, provider } = await open((_request, times) =>
@@ -113,8 +113,8 @@ describe('tries of a request', () => {
   });
 });
 
-describe('what the store says of an object', () => {
-  it('takes only 404 for absence', async () => {
+describe('the answer of the store', () => {
+  it('means an absent object only with 404', async () => {
     const { provider } = await open((request) => ({ status: Number(request.key) }));
     expect(await provider.head('404')).toBeNull();
     await expect(provider.head('403')).rejects.toMatchObject({ code: 'store_forbidden' });
@@ -128,7 +128,7 @@ describe('what the store says of an object', () => {
     ['rule-id="a", expiry-date="Fri, 21 Dec 2029 00:00:00 GMT"', '2029-12-21T00:00:00.000Z'],
     ['NotImplemented', undefined],
     ['expiry-date="soon"', undefined],
-  ])('reads when it expires from %j', async (expiration, expected) => {
+  ])('contains the expiration in the header %j', async (expiration, expected) => {
     const headers = { 'x-amz-expiration': expiration, ETag: '"e"' };
     const { provider } = await open(() => ({ status: 200, headers }));
     const [stored, head] = [await put(provider, KEY, Buffer.from('x')), await provider.head(KEY)];
@@ -144,7 +144,7 @@ describe('what the store says of an object', () => {
     await expect(provider.head(KEY)).rejects.toMatchObject(expected);
     await expect(provider.head(KEY)).rejects.toThrow('eu-central-1');
     await expect(put(provider, KEY, Buffer.from('x'))).rejects.toThrow('eu-central-1');
-    // The second HEAD and the PUT are asked without the SDK first.
+    // The second HEAD and the PUT start with a direct try.
     expect(store.requests).toHaveLength(5);
   });
 
@@ -171,7 +171,7 @@ describe('what the store says of an object', () => {
     await expect(provider.check()).rejects.toMatchObject({ code: 'store_missing' });
   });
 
-  it('says that nobody listens', async () => {
+  it('is an error if no server listens', async () => {
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo;
@@ -195,7 +195,7 @@ describe('a store that hangs', () => {
   it.each([
     ['that does not come', 'hang' as const],
     ['that stalls', { status: 200, stalledBody: 'b' }],
-  ])('leaves no connection behind with an answer %s', async (_what, answer) => {
+  ])('leaves no open connection after an answer %s', async (_what, answer) => {
     const { provider, store } = await open(() => answer, limits);
     await expect(put(provider, KEY, Buffer.from('x'))).rejects.toMatchObject({ code: 'store_unavailable' });
     await vi.waitFor(async () => expect(await store.connections()).toBe(0), 20_000);
@@ -210,7 +210,7 @@ describe('a store that hangs', () => {
     await vi.waitFor(async () => expect(await store.connections()).toBe(0), 20_000);
   });
 
-  it('is given up when the caller says so', async () => {
+  it('is given up when the signal of the caller is aborted', async () => {
     const { promise: asked, resolve } = Promise.withResolvers<void>();
     const { provider } = await open(() => {
       resolve();
@@ -224,13 +224,13 @@ describe('a store that hangs', () => {
     await expect(putting).rejects.toBe(reason);
   });
 
-  it('ends the upload whose part hangs', async () => {
+  it('has its upload aborted when a part hangs', async () => {
     const { store, provider } = await open(always('UploadPart', 'hang'), limits);
     await expect(putLong(provider)).rejects.toMatchObject({ code: 'store_unavailable' });
     expect(store.openUploads).toEqual(new Set());
   });
 
-  it('lets go of what is under way when the provider is closed', async () => {
+  it('has its requests aborted when the provider is closed', async () => {
     const { promise: asked, resolve } = Promise.withResolvers<void>();
     const { provider } = await open(() => {
       resolve();
@@ -246,18 +246,21 @@ describe('a store that hangs', () => {
 });
 
 describe('checksums', () => {
-  it.each(['when_supported', 'when_required'] as const)('go with every payload (%s)', async (checksums) => {
-    // The store refuses a payload without one.
-    const { store, provider } = await open(() => undefined, { checksums });
-    await put(provider, KEY, Buffer.from('x'));
-    await putLong(provider);
-    const name = checksums === 'when_supported' ? 'x-amz-checksum-crc32' : 'content-md5';
-    const payloads = store.requests.filter(({ operation }) => /^(PutObject|UploadPart)$/.test(operation));
-    expect(payloads).toHaveLength(7);
-    for (const { headers } of payloads) expect(headers[name]).toBeDefined();
-  });
+  it.each(['when_supported', 'when_required'] as const)(
+    'are sent with every payload (%s)',
+    async (checksums) => {
+      // The store refuses a payload without a checksum.
+      const { store, provider } = await open(() => undefined, { checksums });
+      await put(provider, KEY, Buffer.from('x'));
+      await putLong(provider);
+      const name = checksums === 'when_supported' ? 'x-amz-checksum-crc32' : 'content-md5';
+      const payloads = store.requests.filter(({ operation }) => /^(PutObject|UploadPart)$/.test(operation));
+      expect(payloads).toHaveLength(7);
+      for (const { headers } of payloads) expect(headers[name]).toBeDefined();
+    },
+  );
 
-  it('have a damaged part sent again', async () => {
+  it('cause a retry of a damaged part', async () => {
     const { store, provider } = await open((request, times) => {
       if (request.operation !== 'UploadPart' || times > 2) return undefined;
       request.body.writeUInt8(request.body.readUInt8(7) ^ 1, 7);
@@ -277,7 +280,7 @@ describe('checksums', () => {
 });
 
 describe('a store whose HEAD states no length', () => {
-  it.each([PART_BYTES / 2, PART_BYTES * 2 + 1])('takes objects of %i bytes', async (sizeBytes) => {
+  it.each([PART_BYTES / 2, PART_BYTES * 2 + 1])('stores objects of %i bytes', async (sizeBytes) => {
     const { store, provider } = await open((request) => {
       const answer = store.answer(request);
       if (request.operation !== 'HeadObject' || typeof answer === 'string' || !('headers' in answer))
@@ -293,7 +296,7 @@ describe('a store whose HEAD states no length', () => {
 });
 
 describe('multipart upload', () => {
-  it('keeps memory flat: as many parts at once as allowed, and one being filled', async () => {
+  it('bounds memory: sends at most partsInFlight parts while it fills one more', async () => {
     const allTravel = Promise.withResolvers<void>();
     const { store, provider } = await open(
       (request, times) => {
@@ -319,7 +322,7 @@ describe('multipart upload', () => {
     expect(store.openUploads).toEqual(new Set());
   });
 
-  it('takes a 200 with an error for a failure, and tries again', async () => {
+  it('treats a 200 with an error as a failure, and retries', async () => {
     const { store, provider } = await open(
       first('CompleteMultipartUpload', 1, {
         status: 200,
@@ -334,14 +337,14 @@ describe('multipart upload', () => {
     ['an error', xml('Error', '<Code>InternalError</Code>')],
     ['an error and a line end', `${xml('Error', '<Code>InternalError</Code>')}\n`],
     ['nothing', ''],
-  ])('fails where completion goes on answering 200 with %s', async (_what, body) => {
+  ])('fails if every completion is answered 200 with %s', async (_what, body) => {
     const { store, provider } = await open(always('CompleteMultipartUpload', { status: 200, body }));
     await expect(putLong(provider)).rejects.toMatchObject({ name: 'StorageError', retryable: true });
     expect(store.openUploads).toEqual(new Set());
     expect(await provider.head(KEY)).toBeNull();
   });
 
-  it('finds out that an upload was completed when the answer was lost', async () => {
+  it('detects that an upload was completed if the answer was lost', async () => {
     const script: Script = (request, times) => {
       if (request.operation !== 'CompleteMultipartUpload' || times > 1) return undefined;
       store.answer(request);
@@ -354,7 +357,7 @@ describe('multipart upload', () => {
     expect(store.openUploads).toEqual(new Set());
   });
 
-  it('fails when its upload was ended by somebody else', async () => {
+  it('fails if another process aborted the upload', async () => {
     const { provider } = await open(always('CompleteMultipartUpload', errorAnswer(404, 'NoSuchUpload')));
     await expect(putLong(provider)).rejects.toMatchObject({ name: 'StorageError', retryable: true });
   });
@@ -362,13 +365,13 @@ describe('multipart upload', () => {
   it.each([
     ['CompleteMultipartUpload', errorAnswer(400, 'InvalidPart')],
     ['UploadPart', errorAnswer(404, 'NoSuchUpload')],
-  ])('that lost its parts may succeed when begun anew: %s', async (operation, answer) => {
+  ])('fails with a retryable error if its parts are lost: %s', async (operation, answer) => {
     const { store, provider } = await open(always(operation, answer));
     await expect(putLong(provider)).rejects.toMatchObject({ code: 'store_corrupt', retryable: true });
     expect(store.requests.at(-1)).toMatchObject({ operation: 'AbortMultipartUpload' });
   });
 
-  it('does not believe a store that keeps another size', async () => {
+  it('fails if the store reports another size', async () => {
     const script: Script = (request) => {
       if (request.operation !== 'CompleteMultipartUpload') return undefined;
       const upload = store.objects.get(request.query.get('uploadId') ?? '');
@@ -379,7 +382,7 @@ describe('multipart upload', () => {
     await expect(putLong(provider)).rejects.toMatchObject({ code: 'store_corrupt' });
   });
 
-  it('ends its upload although the store is slow to take that', async () => {
+  it('aborts its upload even if the store answers slowly', async () => {
     const { store, provider } = await open((request, times) => {
       if (request.operation === 'UploadPart') return errorAnswer(403, 'AccessDenied');
       if (request.operation === 'AbortMultipartUpload' && times === 1) return errorAnswer(503, 'SlowDown');
@@ -408,19 +411,19 @@ describe('preconditions', () => {
     expect(store.openUploads).toEqual(new Set());
   });
 
-  it('are tried again after a conflict', async () => {
+  it('are retried after a conflict', async () => {
     const { provider } = await open(first('PutObject', 1, errorAnswer(409, 'ConditionalRequestConflict')));
     await put(provider, KEY, Buffer.from('x'), condition);
   });
 
-  it('fail where the object to replace is gone', async () => {
+  it('fail if the object to replace is gone', async () => {
     const { provider } = await open(always('PutObject', errorAnswer(404, 'NoSuchKey')));
     await expect(put(provider, KEY, Buffer.from('x'), { ifMatch: '"e"' })).rejects.toMatchObject({
       code: 'store_exists',
     });
   });
 
-  it('are left out once the store says that it does not know them', async () => {
+  it('are not sent again after the store has refused them as unsupported', async () => {
     const { store, provider } = await open((request) =>
       request.headers['if-none-match'] ? errorAnswer(501, 'NotImplemented') : undefined,
     );
@@ -473,7 +476,7 @@ describe('the bucket', () => {
     },
   );
 
-  it('is made where it is missing, in its region', async () => {
+  it('is created in its region if it is missing', async () => {
     const { store, provider } = await open((request, times) => {
       if (request.operation === 'HeadBucket' && times === 1) return { status: 404 };
       return request.operation === 'GetLifecycle'
@@ -485,12 +488,12 @@ describe('the bucket', () => {
     expect(creation?.body.toString()).toContain('<LocationConstraint>us-west-2</LocationConstraint>');
   });
 
-  it('may be of a store without lifecycle rules', async () => {
+  it('may be in a store without lifecycle rules', async () => {
     const { provider } = await open(always('GetLifecycle', errorAnswer(501, 'NotImplemented')));
     expect((await provider.prepare(options)).join()).toContain('no lifecycle rules');
   });
 
-  it('is rid of old uploads of its own, page by page', async () => {
+  it('has its own old uploads aborted, page by page', async () => {
     const upload = (key: string, at: string): string =>
       `<Upload><Key>${key}</Key><UploadId>upload-of-${key}</UploadId><Initiated>${at}</Initiated></Upload>`;
     const [old, recent] = ['2020-01-01T00:00:00.000Z', new Date().toISOString()];

@@ -23,8 +23,8 @@ export interface S3Server {
 const PREPARED = { longLivedPrefix: 'purged/', objectPrefixes: ['http', 'g/', 'sha256/'] };
 
 /**
- * Opens subjects of the contract suite on one server, each with a bucket of its own. What the server can do is tried out
- * once for all of them.
+ * Opens subjects of the contract suite on one server, each with its own bucket. The capabilities of the server are found
+ * out once for all of them.
  */
 export function s3Subjects(
   server: S3Server | (() => Promise<S3Server>),

@@ -3,7 +3,7 @@ import type { S3StorageProviderOptions } from '../src/adapter.ts';
 import { ScriptedStore, type Script } from './scripted-store.ts';
 import { KEY_LAYOUT } from './key-layout.ts';
 
-/** A provider on a store that answers as the test says; both end with `opened`. */
+/** Opens a provider on a scripted store. Disposal of `opened` closes both. */
 export async function openScripted(
   opened: AsyncDisposableStack,
   script: Script,

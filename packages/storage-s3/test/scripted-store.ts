@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { promisify } from 'node:util';
 import { crc32 } from 'node:zlib';
 
-/** A request as it came over the socket. */
+/** A request as received from the socket. */
 export interface StoreRequest {
   readonly method: string;
   /** Decoded, without the bucket. */
@@ -13,13 +13,13 @@ export interface StoreRequest {
   readonly query: URLSearchParams;
   readonly headers: Readonly<Record<string, string | undefined>>;
   readonly body: Buffer;
-  /** S3's name of the operation, `PutObject` say. */
+  /** S3's name of the operation, such as `PutObject`. */
   readonly operation: string;
 }
 
 export type StoreAnswer =
   | { readonly status: number; readonly headers?: Record<string, string>; readonly body?: string }
-  /** Headers and a beginning of the body, and nothing after. */
+  /** Sends the headers and the beginning of the body, then stalls. */
   | { readonly status: number; readonly stalledBody: string }
   | 'hang'
   | 'reset';
@@ -27,13 +27,13 @@ export type StoreAnswer =
 export type Script = (request: StoreRequest, times: number) => StoreAnswer | undefined;
 
 /**
- * An HTTP server that answers like S3 where all goes well, except where the script says otherwise. It stands in for what
- * no test server can be made to do. `times` counts the requests of the same operation, from 1.
+ * An HTTP server that answers like S3, unless its script returns another answer. It simulates failures that a real test
+ * server cannot be made to cause. `times` counts the requests of the same operation, from 1.
  */
 export class ScriptedStore implements AsyncDisposable {
   readonly requests: StoreRequest[] = [];
   readonly openUploads = new Set<string>();
-  /** Metadata and size of what was stored, as HEAD answers it. */
+  /** Metadata and sizes of stored objects, for answers to HEAD. */
   readonly objects = new Map<string, { readonly headers: Record<string, string>; sizeBytes: number }>();
   mostAtOnce = 0;
   readonly #server: Server;
@@ -57,7 +57,7 @@ export class ScriptedStore implements AsyncDisposable {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** Open now. */
+  /** The number of open connections. */
   connections(): Promise<number> {
     return promisify(this.#server.getConnections.bind(this.#server))();
   }
@@ -89,7 +89,7 @@ export class ScriptedStore implements AsyncDisposable {
     else response.end(request.method === 'HEAD' ? undefined : answer.body);
   }
 
-  /** What S3 answers where nothing is wrong. */
+  /** The answer of S3 to a successful request. */
   answer(request: StoreRequest): StoreAnswer {
     const { operation, key, headers, body, query } = request;
     const etag = `"${createHash('md5').update(body).digest('hex')}"`;
@@ -156,7 +156,7 @@ export function xml(root: string, content: string): string {
   return `<?xml version="1.0" encoding="UTF-8"?><${root}>${content}</${root}>`;
 }
 
-/** Whether a payload carries a checksum of its own, by one of the two ways, and every checksum it carries is right. */
+/** Whether a request has a checksum of its payload in one of the two headers, and all its checksums are right. */
 export function checksumHolds({ headers, body }: StoreRequest): boolean {
   const sum = Buffer.alloc(4);
   sum.writeUInt32BE(crc32(body));

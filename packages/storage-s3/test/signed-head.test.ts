@@ -34,7 +34,7 @@ function isSignedInQuery({ query, headers }: StoreRequest): boolean {
 }
 
 describe('a HEAD after the first one', () => {
-  test('goes without the SDK, and tells the same of an object', async () => {
+  test('is direct and returns the same as through the SDK', async () => {
     const { provider, heads, withoutSdk } = await open(() => ({ status: 200, headers: HEADERS }));
     const bySdk = await provider.head(KEY);
     expect(withoutSdk()).toBe(0);
@@ -46,7 +46,7 @@ describe('a HEAD after the first one', () => {
     expect(second?.key).toBe(first?.key);
   });
 
-  test('is believed where it says that there is none', async () => {
+  test('is direct for an absent object too', async () => {
     const { provider, heads, withoutSdk } = await open(() => ({ status: 404 }));
     for (let time = 1; time <= 3; time += 1) expect(await provider.head(KEY)).toBeNull();
     expect([heads().length, withoutSdk()]).toEqual([3, 2]);
@@ -57,7 +57,7 @@ describe('a HEAD after the first one', () => {
     ['503', errorAnswer(503, 'SlowDown'), 'store_unavailable'],
     ['301', { status: 301, headers: { 'x-amz-bucket-region': 'eu-central-1' } }, 'store_rejected'],
     ['a connection that breaks', 'reset' as const, 'store_unavailable'],
-  ])('leaves %s to the SDK, and what it means', async (_what, answer, code) => {
+  ])('is repeated by the SDK after %s, which determines the error', async (_what, answer, code) => {
     let broken = false;
     const { provider, withoutSdk } = await open(() => (broken ? answer : { status: 404 }));
     await provider.head(KEY);
@@ -66,7 +66,7 @@ describe('a HEAD after the first one', () => {
     expect(withoutSdk()).toBe(1);
   });
 
-  test('lets a store alone that takes the SDK’s requests only', async () => {
+  test('goes through the SDK if the store answers only the SDK', async () => {
     const { provider, heads, withoutSdk } = await open((request) =>
       isSignedInQuery(request) ? errorAnswer(403, 'AccessDenied') : { status: 404 },
     );
@@ -74,7 +74,7 @@ describe('a HEAD after the first one', () => {
     expect([heads().length, withoutSdk()]).toEqual([5, 1]);
   });
 
-  test('is left to the SDK where the clocks differ: it corrects its own', async () => {
+  test('goes through the SDK if the clocks differ, which corrects its clock', async () => {
     const { provider, heads, withoutSdk } = await open(() => ({
       status: 404,
       headers: { Date: new Date(Date.now() + 3_600_000).toUTCString() },
@@ -95,7 +95,7 @@ describe('a HEAD after the first one', () => {
     await expect(asking).rejects.toThrow('enough');
   });
 
-  test('has the time of one try, with what the SDK does behind it', async () => {
+  test('fails after its time limit if the store does not answer', async () => {
     let silent = false;
     const { provider } = await open(() => (silent ? 'hang' : { status: 404 }), {
       requestTimeoutMs: 200,

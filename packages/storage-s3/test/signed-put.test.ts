@@ -16,7 +16,7 @@ const OPTIONS: PutOptions = {
   },
   metadata: () => ({ url: 'https://origin.example.com/ü', sha256: 'ab'.repeat(32), empty: '' }),
 };
-/** Of the SDK alone; a difference of these says nothing of the object. */
+/** Headers that only the SDK sends, and that do not affect the object. */
 const SDK_ONLY = new Set(['amz-sdk-invocation-id', 'amz-sdk-request', 'user-agent', 'x-amz-user-agent']);
 
 let opened: AsyncDisposableStack;
@@ -41,7 +41,7 @@ function isSdks({ headers }: StoreRequest): boolean {
   return headers['amz-sdk-invocation-id'] !== undefined;
 }
 
-/** What is said of the object, and which of it is signed. */
+/** The headers about the object, and which of them are signed. */
 function saidIn({ headers, body, key }: StoreRequest): object {
   const said = Object.fromEntries(
     Object.entries(headers).filter(
@@ -69,7 +69,7 @@ describe('a PUT of a small object after the first one', () => {
     },
   );
 
-  test('is left to the SDK where it is large', async () => {
+  test('goes through the SDK if it is large', async () => {
     const { put, withoutSdk } = await open(() => ({ status: 200, headers: { ETag: '"e"' } }));
     await put();
     await put({}, Buffer.alloc(262_145));
@@ -78,7 +78,7 @@ describe('a PUT of a small object after the first one', () => {
     expect(withoutSdk()).toBe(1);
   });
 
-  test('is left to the SDK where it may be sent once only', async () => {
+  test('goes through the SDK if it may be sent only once', async () => {
     let broken = false;
     const { put, puts } = await open(() => (broken ? 'reset' : { status: 200, headers: { ETag: '"e"' } }));
     await put();
@@ -94,7 +94,7 @@ describe('a PUT of a small object after the first one', () => {
     ['507', errorAnswer(507, 'InsufficientStorage'), 'store_full'],
     ['200 with an error', errorAnswer(200, 'InternalError'), 'store_unavailable'],
     ['a connection that breaks', 'reset' as const, 'store_unavailable'],
-  ])('leaves %s to the SDK, and what it means', async (_what, answer, code) => {
+  ])('is repeated by the SDK after %s, which determines the error', async (_what, answer, code) => {
     let broken = false;
     const { put, withoutSdk } = await open(() =>
       broken ? answer : { status: 200, headers: { ETag: '"e"' } },
@@ -105,7 +105,7 @@ describe('a PUT of a small object after the first one', () => {
     expect(withoutSdk()).toBe(1);
   });
 
-  test('lets a store alone that takes the SDK’s requests only', async () => {
+  test('goes through the SDK if the store answers only the SDK', async () => {
     const { put, puts, withoutSdk } = await open((request) =>
       isSdks(request) ? { status: 200, headers: { ETag: '"e"' } } : errorAnswer(403, 'AccessDenied'),
     );
@@ -113,7 +113,7 @@ describe('a PUT of a small object after the first one', () => {
     expect([puts().length, withoutSdk()]).toEqual([5, 1]);
   });
 
-  test('ends with an answer that stalls, connection and all', async () => {
+  test('ends when its answer stalls, and closes the connection', async () => {
     let stalls = false;
     const { put, puts, store } = await open(
       () => (stalls ? { status: 200, stalledBody: '<' } : { status: 200, headers: { ETag: '"e"' } }),

@@ -9,7 +9,7 @@ const sizeOf = (encoded: Record<string, string>): number =>
   Object.entries(encoded).reduce((sum, [key, value]) => sum + key.length + value.length, 0);
 
 describe('metadata in headers', () => {
-  it('comes back as it was, whatever the text', () => {
+  it('is decoded to the original text', () => {
     const short = fc.dictionary(name, fc.string({ unit: 'binary', maxLength: 20 }), { maxKeys: 4 });
     fc.assert(
       fc.property(short, (metadata) => {
@@ -18,7 +18,7 @@ describe('metadata in headers', () => {
     );
   });
 
-  it('is printable ASCII of 2 KB at most, each value a beginning of what it was', () => {
+  it('is printable ASCII of at most 2 KB, with truncated values', () => {
     fc.assert(
       fc.property(fc.dictionary(name, text, { maxKeys: 8 }), (metadata) => {
         const encoded = encodeMetadata(metadata);
@@ -30,13 +30,13 @@ describe('metadata in headers', () => {
     );
   });
 
-  it('is cut where it is longest, and whole where it is short', () => {
+  it('has its longest values truncated, and keeps short ones whole', () => {
     const encoded = encodeMetadata({ upstream: 'u'.repeat(5000), sha256: 'a'.repeat(64) });
     expect(encoded['sha256']).toBe('a'.repeat(64));
     expect(sizeOf(encoded)).toBe(2048);
   });
 
-  it('that somebody else wrote is taken as it is', () => {
+  it('that another program wrote is returned unchanged', () => {
     expect(decodeMetadata({ a: "utf-8''%", b: '=?UTF-8?B?w6Q=?=' })).toEqual({
       a: "utf-8''%",
       b: '=?UTF-8?B?w6Q=?=',
@@ -63,7 +63,7 @@ describe('headers of an object', () => {
     expect(encodeHeaders({ contentType: 'a/b', contentDisposition: received }).ContentDisposition).toBe(sent);
   });
 
-  it('are ASCII always', () => {
+  it('are always ASCII', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (value) => {
         const headers = encodeHeaders({
@@ -82,7 +82,7 @@ describe('metadata for a store that refuses long values', () => {
   const short = { longValues: false };
   const url = `https://origin.example.com/${'a/'.repeat(400)}x?y=1`;
 
-  it('has no value of more than 256 bytes, and comes back whole', () => {
+  it('has no value of more than 256 bytes, and is decoded whole', () => {
     const metadata = { 'upstream-url': url, sha256: 'f'.repeat(64), odd: `${'a b '.repeat(90)}ä` };
     const encoded = encodeMetadata(metadata, short);
     expect(Object.keys(encoded)).toContain('upstream-url-2');
@@ -90,7 +90,7 @@ describe('metadata for a store that refuses long values', () => {
     expect(decodeMetadata(encoded)).toEqual(metadata);
   });
 
-  it.each(['a', 'a b', 'ä', 'x-'])('is right at every length around the limit, made of %j', (unit) => {
+  it.each(['a', 'a b', 'ä', 'x-'])('is correct at every length around the limit, for repeated %j', (unit) => {
     for (let bytes = 20; bytes < 290; bytes += 1) {
       const metadata = { long: unit.repeat(bytes).slice(0, bytes).trimEnd() };
       const encoded = encodeMetadata(metadata, short);
@@ -99,7 +99,7 @@ describe('metadata for a store that refuses long values', () => {
     }
   });
 
-  it('is 2 KB at most, each value a beginning of what it was, whatever the text', () => {
+  it('is at most 2 KB, with truncated values, for any text', () => {
     fc.assert(
       fc.property(fc.dictionary(name, text, { maxKeys: 8 }), (metadata) => {
         const encoded = encodeMetadata(metadata, short);
@@ -111,14 +111,14 @@ describe('metadata for a store that refuses long values', () => {
     );
   });
 
-  it('is cut where the name of a part is taken', () => {
+  it('is truncated if the name of a piece is already in use', () => {
     const metadata = { 'upstream-url': url, 'upstream-url-2': 'mine' };
     const decoded = decodeMetadata(encodeMetadata(metadata, short));
     expect(decoded['upstream-url-2']).toBe('mine');
     expect(url.startsWith(decoded['upstream-url'] ?? '-')).toBe(true);
   });
 
-  it('does not take a value for a part that only looks like one', () => {
+  it('is returned unchanged if it only looks like a split value', () => {
     const metadata = { a: "parts'2'x", 'a-2': 'y' };
     expect(decodeMetadata(encodeMetadata(metadata))).toEqual(metadata);
     expect(decodeMetadata({ a: "parts'3'x", 'a-2': 'y' })).toEqual({ a: "parts'3'x", 'a-2': 'y' });
