@@ -149,7 +149,7 @@ test('an open breaker still lets claims be released, committed and dropped', asy
   vi.spyOn(memory, 'get').mockRejectedValueOnce(new EntryStoreError('silent'));
   await expect(entries.get(OBJECT)).rejects.toThrow('silent');
   await expect(entries.get(OBJECT)).rejects.toMatchObject({ code: 'entry_store_unavailable' });
-  await expect(entries.take(OBJECT, { token: 't', jobToken: 'j', leaseMs: 1 })).rejects.toThrow('not asked');
+  await expect(entries.take(OBJECT, { token: 't', jobToken: 'j', leaseMs: 1 })).rejects.toThrow('not made');
   expect(await entries.release(OBJECT, 'one')).toBe(true);
 });
 
@@ -159,7 +159,7 @@ test('a new connection to the entry store closes its breaker', async () => {
   const entries = new GuardedEntryStore(memory, OPTIONS);
   vi.spyOn(memory, 'get').mockRejectedValueOnce(new EntryStoreError('silent'));
   await expect(entries.get(OBJECT)).rejects.toThrow('silent');
-  await expect(entries.get(OBJECT)).rejects.toThrow('not asked');
+  await expect(entries.get(OBJECT)).rejects.toThrow('not made');
   epoch.mockReturnValue(2);
   expect(await entries.get(OBJECT)).toBeNull();
 });

@@ -3,15 +3,16 @@ import type { Job } from '@cloud-mirror/mirrored-objects';
 import { PartBreaker, type PartBreakerOptions } from './part-breaker.ts';
 
 /**
- * A queue that gets no jobs while it does not answer, so that clients are redirected to the origin at once. All other
- * calls are made.
+ * A job queue with a circuit breaker: while the queue does not respond, `enqueue` fails at once, so that clients are
+ * redirected to the origin without delay. All other calls are always made.
  */
 export class GuardedJobQueue extends AroundJobQueue<Job> {
   constructor(queue: JobQueue<Job>, options: Pick<PartBreakerOptions, 'failures' | 'retryMs' | 'onChange'>) {
     const breaker = new PartBreaker({
       ...options,
       isSilence: (error) => error instanceof QueueError && error.code === 'queue_unavailable',
-      refusal: () => new QueueError('queue_unavailable', 'the queue did not answer lately: not asked now'),
+      refusal: () =>
+        new QueueError('queue_unavailable', 'the queue is not responding, so this call was not made'),
     });
     super(queue, ({ method }, work) => (method === 'enqueue' ? breaker.call(work) : work()));
   }

@@ -18,14 +18,14 @@ import { TimeLimit } from '@cloud-mirror/waiting';
 import { PartBreaker, type PartBreakerOptions } from './part-breaker.ts';
 
 export interface GuardedStoreOptions extends Pick<PartBreakerOptions, 'failures' | 'retryMs' | 'onChange'> {
-  /** Longest time of a HEAD or DELETE with all its tries, in milliseconds. */
+  /** The time limit of a HEAD or DELETE including all retries, in milliseconds. */
   readonly smallCallMs: number;
 }
 
 /**
- * A store whose small calls, on which clients wait, have one time limit for all their tries and are not made while the
- * store is silent. Writing and listing go on as they are: a job that fails has a backoff of its own, and `check` has to
- * see the truth.
+ * A store whose HEAD and DELETE calls have a circuit breaker, and a time limit that includes all retries, because clients
+ * wait for them. All other calls pass through unchanged: a failed copy job has its own backoff, and `check` must report
+ * the current state of the store.
  */
 export class GuardedStore
   extends AroundStorageProvider
@@ -44,7 +44,8 @@ export class GuardedStore
     this.#breaker = new PartBreaker({
       ...options,
       isSilence: (error) => error instanceof StorageError && error.code === 'store_unavailable',
-      refusal: () => new StorageError('store_unavailable', 'the store did not answer lately: not asked now'),
+      refusal: () =>
+        new StorageError('store_unavailable', 'the store is not responding, so this call was not made'),
     });
   }
 
@@ -86,7 +87,7 @@ export class GuardedStore
 
   #small<T>({ signal }: CallOptions, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
     return this.#breaker.call(async () => {
-      const message = `no answer of the store within ${this.#smallCallMs} ms`;
+      const message = `the store did not answer within ${this.#smallCallMs} ms`;
       using limit = new TimeLimit(this.#smallCallMs, () => new Error(message));
       limit.endOn(signal);
       try {
