@@ -1,3 +1,2 @@
-export * from './command-context.ts';
-export * from './command-error.ts';
+export * from './command-interface.ts';
 export * from './program.ts';

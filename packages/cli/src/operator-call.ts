@@ -1,10 +1,7 @@
 import { request } from 'undici';
-import { answerText } from './answer-body.ts';
-import { CommandError } from './command-error.ts';
-import { headerText } from './http-headers.ts';
-import type { HttpHeaders } from './http-headers.ts';
-import { networkFailure, openHttpAgent } from './http-agent.ts';
-import { describeProblem } from './problem.ts';
+import { CommandError } from './command-interface.ts';
+import { answerText, describeProblem, headerText, networkFailure, openHttpAgent } from './http-client.ts';
+import type { HttpHeaders } from './http-client.ts';
 
 /** Long, because a purge of every region waits for each store and for the memory of every front end. */
 const ANSWER_LIMIT_MS = 120_000;

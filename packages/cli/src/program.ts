@@ -1,8 +1,8 @@
 import { RewriteError } from '@cloud-mirror/client';
 import { Command, CommanderError } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
-import type { CommandContext } from './command-context.ts';
-import { CommandError, UsageError } from './command-error.ts';
+import { CommandError, UsageError } from './command-interface.ts';
+import type { CommandContext } from './command-interface.ts';
 import { configCommand } from './commands/config.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { flushCommand } from './commands/flush.ts';

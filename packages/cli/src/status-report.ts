@@ -1,9 +1,8 @@
 import type { StatusReport } from '@cloud-mirror/cache-manager';
 import type { Entry } from '@cloud-mirror/entry-store';
-import { jsonObject } from './answer-body.ts';
-import { byteSize } from './byte-size.ts';
-import { CommandError } from './command-error.ts';
-import { printable } from './printable.ts';
+import { CommandError } from './command-interface.ts';
+import { jsonObject } from './http-client.ts';
+import { byteSize, printable } from './terminal-output.ts';
 
 /**
  * Parses the reports in a response: one, or those in `regions` if the region was `all`.

@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { commandLine } from '@cloud-mirror/testing/command-line';
+import { type RedisServer, startRedis } from '@cloud-mirror/testing/redis-server';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import type { Finding } from '../src/doctor/finding.ts';
-import { commandLine } from '@cloud-mirror/testing/command-line';
-import { startRedis, type RedisServer } from '@cloud-mirror/testing/redis-server';
+import type { Finding } from '../src/doctor/check-group.ts';
 
 const { redisUrl, sqsEndpoint, sqsRegion, s3 } = inject('servers');
 

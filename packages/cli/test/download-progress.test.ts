@@ -1,7 +1,6 @@
 import { Writable } from 'node:stream';
 import { expect, test } from 'vitest';
-import { byteSize } from '../src/byte-size.ts';
-import { showProgress } from '../src/download-progress.ts';
+import { byteSize, showProgress } from '../src/terminal-output.ts';
 
 class Screen extends Writable {
   readonly isTTY: boolean;

@@ -3,11 +3,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { commandLine } from '@cloud-mirror/testing/command-line';
-import { S3KindServer } from '@cloud-mirror/testing/s3-kinds/s3-kind-server';
 import { S3_KINDS } from '@cloud-mirror/testing/s3-kinds/s3-kind';
 import type { S3Kind } from '@cloud-mirror/testing/s3-kinds/s3-kind';
+import { S3KindServer } from '@cloud-mirror/testing/s3-kinds/s3-kind-server';
 import { expect, inject, test } from 'vitest';
-import type { Finding } from '../src/doctor/finding.ts';
+import type { Finding } from '../src/doctor/check-group.ts';
 
 const { redisUrl, sqsEndpoint, sqsRegion } = inject('servers');
 

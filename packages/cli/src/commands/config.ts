@@ -1,7 +1,7 @@
-import { Command, Option } from 'commander';
 import type { Config, CopierConfig, FrontendConfig } from '@cloud-mirror/mirror';
-import type { CommandContext } from '../command-context.ts';
-import { PROGRAMS, readProgramConfig } from '../read-config.ts';
+import { Command, Option } from 'commander';
+import type { CommandContext } from '../command-interface.ts';
+import { PROGRAMS, readProgramConfig } from '../command-options.ts';
 
 /** `config check`: prints every fault of a configuration file, or a summary. Connects to nothing. */
 export function configCommand(context: CommandContext): Command {

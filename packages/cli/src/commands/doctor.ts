@@ -1,10 +1,9 @@
 import { Command } from 'commander';
-import type { CommandContext } from '../command-context.ts';
-import { CommandError } from '../command-error.ts';
-import { CHECK_GROUPS } from '../doctor/groups.ts';
+import { CommandError } from '../command-interface.ts';
+import type { CommandContext } from '../command-interface.ts';
+import { readConfig } from '../command-options.ts';
 import { jsonReport, overallStatus, textReport } from '../doctor/report.ts';
-import { runChecks } from '../doctor/run-checks.ts';
-import { readConfig } from '../read-config.ts';
+import { CHECK_GROUPS, runChecks } from '../doctor/run-checks.ts';
 
 /** `doctor`: checks a configuration against the live parts that it names. */
 export function doctorCommand(context: CommandContext): Command {

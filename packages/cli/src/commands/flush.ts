@@ -1,11 +1,10 @@
 import { mirrorAddress } from '@cloud-mirror/client';
 import { Command } from 'commander';
-import { jsonObject } from '../answer-body.ts';
-import type { CommandContext } from '../command-context.ts';
-import { CommandError, UsageError } from '../command-error.ts';
-import { mirrorOption, mirrorUrl } from '../mirror-option.ts';
+import { CommandError, UsageError } from '../command-interface.ts';
+import type { CommandContext } from '../command-interface.ts';
+import { mirrorOption, mirrorUrl, operatorToken, tokenFileOption } from '../command-options.ts';
+import { jsonObject } from '../http-client.ts';
 import { callAsOperator } from '../operator-call.ts';
-import { operatorToken, tokenFileOption } from '../operator-token.ts';
 
 interface FlushOptions {
   readonly service?: string;

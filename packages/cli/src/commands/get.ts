@@ -1,16 +1,14 @@
 import { fileNameOfUrl, originParameter } from '@cloud-mirror/client';
 import { Command, InvalidArgumentError } from 'commander';
-import { fileSink, streamSink } from '../artifact-sink.ts';
-import type { ArtifactSink } from '../artifact-sink.ts';
-import { byteSize } from '../byte-size.ts';
-import type { CommandContext } from '../command-context.ts';
-import { UsageError } from '../command-error.ts';
-import { download } from '../download.ts';
-import type { Downloaded } from '../download.ts';
-import { sha256Hex } from '../expected-digest.ts';
-import { mirrorOption, mirrorUrl } from '../mirror-option.ts';
-import { printable } from '../printable.ts';
-import { seconds } from '../seconds-option.ts';
+import { UsageError } from '../command-interface.ts';
+import type { CommandContext } from '../command-interface.ts';
+import { mirrorOption, mirrorUrl, seconds } from '../command-options.ts';
+import { fileSink, streamSink } from '../download/artifact-sink.ts';
+import type { ArtifactSink } from '../download/artifact-sink.ts';
+import { download } from '../download/download.ts';
+import type { Downloaded } from '../download/download.ts';
+import { sha256Hex } from '../download/expected-digest.ts';
+import { byteSize, printable } from '../terminal-output.ts';
 
 interface GetOptions {
   readonly service: string;

@@ -1,14 +1,12 @@
 import { mirrorAddress, originParameter } from '@cloud-mirror/client';
 import { Command } from 'commander';
-import { jsonObject } from '../answer-body.ts';
-import type { CommandContext } from '../command-context.ts';
-import { CommandError } from '../command-error.ts';
-import { headerText } from '../http-headers.ts';
-import { mirrorOption, mirrorUrl } from '../mirror-option.ts';
+import { CommandError } from '../command-interface.ts';
+import type { CommandContext } from '../command-interface.ts';
+import { mirrorOption, mirrorUrl, operatorToken, tokenFileOption } from '../command-options.ts';
+import { headerText, jsonObject } from '../http-client.ts';
 import { callAsOperator, refusal } from '../operator-call.ts';
 import type { OperatorAnswer } from '../operator-call.ts';
-import { operatorToken, tokenFileOption } from '../operator-token.ts';
-import { printable } from '../printable.ts';
+import { printable } from '../terminal-output.ts';
 
 interface PurgeOptions {
   readonly service: string;

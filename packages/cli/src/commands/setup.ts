@@ -1,8 +1,8 @@
 import type { Backend } from '@cloud-mirror/mirrored-objects';
 import { Command } from 'commander';
-import type { CommandContext } from '../command-context.ts';
-import { CommandError } from '../command-error.ts';
-import { readConfig } from '../read-config.ts';
+import { CommandError } from '../command-interface.ts';
+import type { CommandContext } from '../command-interface.ts';
+import { readConfig } from '../command-options.ts';
 
 /** The time limit for one bucket, folder or queue. Each call within it has its own, shorter limit. */
 const PART_LIMIT_MS = 120_000;

@@ -1,9 +1,8 @@
 import { mirrorAddress, originParameter } from '@cloud-mirror/client';
 import { Command } from 'commander';
-import type { CommandContext } from '../command-context.ts';
-import { mirrorOption, mirrorUrl } from '../mirror-option.ts';
+import type { CommandContext } from '../command-interface.ts';
+import { mirrorOption, mirrorUrl, operatorToken, tokenFileOption } from '../command-options.ts';
 import { callAsOperator } from '../operator-call.ts';
-import { operatorToken, tokenFileOption } from '../operator-token.ts';
 import { describeStatus, statusReports } from '../status-report.ts';
 
 interface StatusOptions {

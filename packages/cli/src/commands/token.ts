@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { SCOPES } from '@cloud-mirror/mirror/scopes';
 import { Command } from 'commander';
-import type { CommandContext } from '../command-context.ts';
-import { UsageError } from '../command-error.ts';
+import { UsageError } from '../command-interface.ts';
+import type { CommandContext } from '../command-interface.ts';
 
 const TOKEN_BYTES = 32;
 

@@ -1,7 +1,7 @@
 import { rewriteUrl } from '@cloud-mirror/client';
 import { Command } from 'commander';
-import type { CommandContext } from '../command-context.ts';
-import { mirrorOption, mirrorUrl } from '../mirror-option.ts';
+import type { CommandContext } from '../command-interface.ts';
+import { mirrorOption, mirrorUrl } from '../command-options.ts';
 
 interface UrlOptions {
   readonly service: string;

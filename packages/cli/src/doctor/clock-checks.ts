@@ -1,20 +1,22 @@
 import { randomUUID } from 'node:crypto';
-import { KEY_LAYOUT, type Backend } from '@cloud-mirror/mirrored-objects';
-import type { CheckGroup } from './check-group.ts';
-import type { Finding } from './finding.ts';
-import { failure, ok, warning } from './finding.ts';
-import { messageOf } from './message-of.ts';
+import { type Backend, KEY_LAYOUT } from '@cloud-mirror/mirrored-objects';
+import { hasSigningLife } from '@cloud-mirror/storage-provider';
+import { failure, messageOf, ok, warning } from './check-group.ts';
+import type { CheckGroup, Finding } from './check-group.ts';
 
 /** S3 refuses requests whose signing time differs by this much from its own time: RequestTimeTooSkewed. */
 const REFUSED_SECONDS = 900;
 /** Less than the default lifetime of a signed URL. Stores report times in whole seconds. */
 const WARNED_SECONDS = 30;
 
-/** Compares this machine's clock with the time that each store gives to a newly written object. */
+/**
+ * Compares this machine's clock with the time that each store gives to a newly written object. Only for stores whose
+ * requests are signed: a signature contains the time.
+ */
 export const clockChecks: CheckGroup = {
   name: 'clock',
   async run({ adapters, signal }) {
-    const stores = [...adapters.backends.values()].filter(({ kind }) => kind === 's3');
+    const stores = [...adapters.backends.values()].filter(({ store }) => hasSigningLife(store));
     return (await Promise.all(stores.map((backend) => checkClock(backend, signal)))).flat();
   },
 };

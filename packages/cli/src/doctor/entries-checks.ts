@@ -1,10 +1,8 @@
-import { EntryStoreError, type EntryStore, type EntryStoreRefusal } from '@cloud-mirror/entry-store';
+import { type EntryStore, EntryStoreError, type EntryStoreRefusal } from '@cloud-mirror/entry-store';
 import type { Config } from '@cloud-mirror/mirror';
 import { settleWithin } from '@cloud-mirror/waiting';
-import type { CheckGroup } from './check-group.ts';
-import type { Finding } from './finding.ts';
-import { failure, ok, warning } from './finding.ts';
-import { messageOf } from './message-of.ts';
+import { failure, messageOf, ok, warning } from './check-group.ts';
+import type { CheckGroup, Finding } from './check-group.ts';
 
 const PART = 'entries';
 /** The first Redis version with SET … PXAT, which the scripts use. */

@@ -1,8 +1,6 @@
 import type { Backend } from '@cloud-mirror/mirrored-objects';
-import type { CheckGroup } from './check-group.ts';
-import type { Finding } from './finding.ts';
-import { failure, ok, warning } from './finding.ts';
-import { messageOf } from './message-of.ts';
+import { failure, messageOf, ok, warning } from './check-group.ts';
+import type { CheckGroup, Finding } from './check-group.ts';
 
 /** Checks that each back end's queue and dead-letter queue exist, and counts their jobs. */
 export const queueChecks: CheckGroup = {

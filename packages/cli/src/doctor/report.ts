@@ -1,4 +1,4 @@
-import type { Finding, FindingStatus } from './finding.ts';
+import type { Finding, FindingStatus } from './check-group.ts';
 
 /** The worst status among the findings. */
 export function overallStatus(findings: readonly Finding[]): FindingStatus {

@@ -1,8 +1,21 @@
 import { runWithin } from '@cloud-mirror/waiting';
-import type { CheckContext, CheckGroup } from './check-group.ts';
-import type { Finding } from './finding.ts';
-import { failure } from './finding.ts';
-import { messageOf } from './message-of.ts';
+import { failure, messageOf } from './check-group.ts';
+import type { CheckContext, CheckGroup, Finding } from './check-group.ts';
+import { clockChecks } from './clock-checks.ts';
+import { entriesChecks } from './entries-checks.ts';
+import { queueChecks } from './queue-checks.ts';
+import { signingChecks } from './signing-checks.ts';
+import { publicReadChecks, storeChecks } from './store-checks.ts';
+
+/** All groups of checks, in the order of the report. To add a group, write it in a `*-checks.ts` file and list it here. */
+export const CHECK_GROUPS: readonly CheckGroup[] = [
+  entriesChecks,
+  queueChecks,
+  storeChecks,
+  publicReadChecks,
+  signingChecks,
+  clockChecks,
+];
 
 /** The time limit of one group. Each call within it has its own, shorter limit. */
 const GROUP_LIMIT_MS = 120_000;

@@ -1,9 +1,7 @@
 import type { Backend } from '@cloud-mirror/mirrored-objects';
 import { hasSigningLife } from '@cloud-mirror/storage-provider';
-import type { CheckContext, CheckGroup } from './check-group.ts';
-import type { Finding } from './finding.ts';
-import { failure, ok, warning } from './finding.ts';
-import { messageOf } from './message-of.ts';
+import { failure, messageOf, ok, warning } from './check-group.ts';
+import type { CheckContext, CheckGroup, Finding } from './check-group.ts';
 
 const CHECK = 'signed_life';
 
@@ -19,7 +17,8 @@ export const signingChecks: CheckGroup = {
 async function checkSigning(config: CheckContext['config'], backend: Backend): Promise<readonly Finding[]> {
   const { name, service, store } = backend;
   const settings = config.services[service];
-  if (settings?.kind !== 's3' || store.access !== 'signed' || !hasSigningLife(store)) return [];
+  if (store.access !== 'signed' || !hasSigningLife(store)) return [];
+  if (settings === undefined || !('signedUrlSeconds' in settings)) return [];
   const part = `${name} store`;
   try {
     const expiresAt = await store.credentialsExpireAt();

@@ -1,8 +1,7 @@
 import type { Backend } from '@cloud-mirror/mirrored-objects';
-import type { CheckGroup } from './check-group.ts';
-import type { Finding } from './finding.ts';
-import { failure, ok, warning } from './finding.ts';
-import { messageOf } from './message-of.ts';
+import { tryPublicReading } from '../public-reading.ts';
+import { failure, messageOf, ok, warning } from './check-group.ts';
+import type { CheckGroup, Finding } from './check-group.ts';
 
 /** Checks that each back end's bucket or folder exists, and finds missing capabilities of the store by trial writes. */
 export const storeChecks: CheckGroup = {
@@ -70,4 +69,21 @@ async function checkCapabilities(
 /** Converts `emptySegments` to `empty_segments`. */
 function wordOf(capability: string): string {
   return capability.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+/** Checks that clients can read the copies of public back ends. */
+export const publicReadChecks: CheckGroup = {
+  name: 'public_reading',
+  async run({ adapters, signal }) {
+    const found = await Promise.all(
+      [...adapters.backends.values()].map((backend) => checkBackend(backend, signal)),
+    );
+    return found.flat();
+  },
+};
+
+async function checkBackend(backend: Backend, signal: AbortSignal): Promise<readonly Finding[]> {
+  const finding = { part: `${backend.name} store`, check: 'public_read' };
+  const reading = await tryPublicReading(backend, signal);
+  return reading === null ? [] : [{ ...finding, ...reading }];
 }

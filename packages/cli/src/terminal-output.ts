@@ -1,6 +1,19 @@
 import { SingleBar } from 'cli-progress';
-import { byteSize } from './byte-size.ts';
-import type { CommandContext } from './command-context.ts';
+import type { CommandContext } from './command-interface.ts';
+
+/** Makes text from the network safe to print: one line without control characters. */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\s]+/gu, ' ').trim();
+}
+
+const UNITS = ['KiB', 'MiB', 'GiB', 'TiB'];
+
+/** A human-readable size: `999 B`, `1.5 MiB`. */
+export function byteSize(bytes: number): string {
+  if (bytes < 1024) return `${bytes} B`;
+  const power = Math.min(Math.floor(Math.log2(bytes) / 10), UNITS.length);
+  return `${(bytes / 1024 ** power).toFixed(1)} ${UNITS[power - 1]}`;
+}
 
 /** Shows the progress of a download. Disposal restores the terminal, whether or not the download succeeded. */
 export interface DownloadProgress extends Disposable {

@@ -1,15 +1,14 @@
 import { createHash } from 'node:crypto';
 import { pipeline } from 'node:stream/promises';
 import { rewriteUrl } from '@cloud-mirror/client';
+import { CommandError } from '../command-interface.ts';
+import type { CommandContext } from '../command-interface.ts';
+import { headerText, networkFailure, openHttpAgent } from '../http-client.ts';
+import { showProgress } from '../terminal-output.ts';
 import { getArtifact } from './artifact-response.ts';
 import type { ArtifactResponse } from './artifact-response.ts';
 import type { ArtifactSink } from './artifact-sink.ts';
-import { CommandError } from './command-error.ts';
-import type { CommandContext } from './command-context.ts';
-import { showProgress } from './download-progress.ts';
 import { expectedDigest } from './expected-digest.ts';
-import { networkFailure, openHttpAgent } from './http-agent.ts';
-import { headerText } from './http-headers.ts';
 import { lookUp } from './mirror-lookup.ts';
 import type { LookupOptions, MirrorAnswer } from './mirror-lookup.ts';
 

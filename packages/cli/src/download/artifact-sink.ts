@@ -3,7 +3,7 @@ import { createWriteStream } from 'node:fs';
 import { open, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Writable } from 'node:stream';
-import { UsageError } from './command-error.ts';
+import { UsageError } from '../command-interface.ts';
 
 /** The destination of an artifact's bytes. The caller calls either `keep` or `discard`, exactly once. */
 export interface ArtifactSink {

@@ -1,5 +1,5 @@
-import { headerText } from './http-headers.ts';
-import type { HttpHeaders } from './http-headers.ts';
+import { headerText } from '../http-client.ts';
+import type { HttpHeaders } from '../http-client.ts';
 
 /** The SHA-256 that the bytes must have, and who stated it. */
 export interface ExpectedDigest {

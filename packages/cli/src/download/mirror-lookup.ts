@@ -1,12 +1,9 @@
 import { request } from 'undici';
 import type { Dispatcher } from 'undici';
-import { answerText, jsonObject } from './answer-body.ts';
-import { CommandError } from './command-error.ts';
+import { CommandError } from '../command-interface.ts';
+import { answerText, describeProblem, headerText, jsonObject, networkFailure } from '../http-client.ts';
+import type { HttpHeaders } from '../http-client.ts';
 import { sha256Hex } from './expected-digest.ts';
-import { networkFailure } from './http-agent.ts';
-import { headerText } from './http-headers.ts';
-import type { HttpHeaders } from './http-headers.ts';
-import { describeProblem } from './problem.ts';
 
 /** The mirror's redirect. */
 export interface MirrorAnswer {

@@ -1,9 +1,8 @@
 import { request } from 'undici';
 import type { Dispatcher } from 'undici';
-import { CommandError } from './command-error.ts';
-import { headerText } from './http-headers.ts';
-import type { HttpHeaders } from './http-headers.ts';
-import { networkFailure } from './http-agent.ts';
+import { CommandError } from '../command-interface.ts';
+import { headerText, networkFailure } from '../http-client.ts';
+import type { HttpHeaders } from '../http-client.ts';
 
 const REDIRECT_LIMIT = 20;
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
