@@ -29,7 +29,7 @@ export interface ObjectDescription {
  *
  * Versions before 0.3 kept every object whose key is a path of plain words, without `keep` in the description. A damaged
  * file of such a key is kept too, because its description may have said so.
- * @param description `null` where the file is damaged
+ * @param description `null` if the file is damaged
  */
 export function isKept(kind: 'named' | 'hashed', description: ObjectDescription | null): boolean {
   return description?.keep ?? kind === 'named';

@@ -58,11 +58,11 @@ export class ConditionalWrites {
     // matches. To detect this, a HEAD must show that the condition holds, the write must be refused again, and a second
     // HEAD must show the same object. If the object changed, the refusal is accepted.
     const before = await this.#look(target, first.refusal);
-    if (!isTold(target.ifMatch, before)) throw first.refusal;
+    if (!hasETag(target.ifMatch, before)) throw first.refusal;
     const second = await tryWrite(target, () => write(condition));
     if ('sent' in second) return second.sent;
     const after = await this.#look(target, second.refusal);
-    if (!isTold(target.ifMatch, after) || !isSameObject(before, after)) throw second.refusal;
+    if (!hasETag(target.ifMatch, after) || !isSameObject(before, after)) throw second.refusal;
     this.#capabilities.learn(name, 'no');
     return write({});
   }
@@ -95,7 +95,7 @@ async function tryWrite<T>({ ifMatch }: ConditionalWrite, write: () => Promise<T
 }
 
 /** Whether the HEAD shows an object with this ETag. */
-function isTold(ifMatch: string, head: ObjectHead | null): head is ObjectHead {
+function hasETag(ifMatch: string, head: ObjectHead | null): head is ObjectHead {
   return head?.ETag !== undefined && opaqueTag(head.ETag) === opaqueTag(ifMatch);
 }
 

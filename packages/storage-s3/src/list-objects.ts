@@ -51,7 +51,7 @@ function listObjectsPage(
   );
 }
 
-/** @throws StorageError `store_corrupt` where the store would give the same page for ever */
+/** @throws StorageError `store_corrupt` if the store would return the same page forever */
 function nextObjects(
   token: string | undefined,
   last: string | undefined,
@@ -143,17 +143,17 @@ async function* listUploads(
 /**
  * The start of the next page. The marker may be encoded differently than the keys of its page (radosgw 16 encodes only
  * the keys), so it is matched with the last key of the page if possible.
- * @throws StorageError `store_corrupt` where the store would give the same page for ever
+ * @throws StorageError `store_corrupt` if the store would return the same page forever
  */
 function nextUploads(
-  told: { readonly key: string | undefined; readonly uploadId: string | undefined },
+  stated: { readonly key: string | undefined; readonly uploadId: string | undefined },
   last: OpenUpload | undefined,
   keys: ListedKeys,
   before: UploadMarker,
 ): UploadMarker {
-  const readings: readonly string[] = told.key === undefined ? [] : keys.readings(told.key);
+  const readings: readonly string[] = stated.key === undefined ? [] : keys.readings(stated.key);
   const key = last?.keys.find((reading) => readings.includes(reading)) ?? readings[0] ?? last?.keys[0];
-  const uploadId = told.key === undefined ? last?.uploadId : told.uploadId;
+  const uploadId = stated.key === undefined ? last?.uploadId : stated.uploadId;
   if (key === undefined || (key === before.KeyMarker && uploadId === before.UploadIdMarker))
     throw endlessListing('uploads');
   return { KeyMarker: key, ...(uploadId === undefined ? {} : { UploadIdMarker: uploadId }) };

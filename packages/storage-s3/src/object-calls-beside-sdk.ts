@@ -53,14 +53,14 @@ export class ObjectCallsBesideSdk {
   readonly #calls: S3Calls;
   readonly #endpoints: BucketEndpoints;
   readonly #addresses: SignedAddresses;
-  readonly #beside: CallsBesideSdk;
+  readonly #direct: CallsBesideSdk;
   #isSameAddress: boolean | null = null;
 
   constructor(calls: S3Calls, endpoints: BucketEndpoints) {
     this.#calls = calls;
     this.#endpoints = endpoints;
     this.#addresses = new SignedAddresses(calls, endpoints, SIGNED_SECONDS);
-    this.#beside = new CallsBesideSdk({
+    this.#direct = new CallsBesideSdk({
       client: calls.client,
       credentials: calls.credentials,
       agents: calls.agents,
@@ -79,10 +79,10 @@ export class ObjectCallsBesideSdk {
 
   /** The answer is `plain: null` if the store answers 404. */
   head(key: string): FirstTry<{ readonly plain: ObjectHead | null }> {
-    return this.#beside.begin<{ readonly plain: ObjectHead | null }>(async (signal) => {
+    return this.#direct.begin<{ readonly plain: ObjectHead | null }>(async (signal) => {
       const endpoint = this.#endpoint;
       if (endpoint === null) return NOT_SENT;
-      const { statusCode, headers } = await this.#beside.send({
+      const { statusCode, headers } = await this.#direct.send({
         base: endpoint.base,
         path: await this.#addresses.path(endpoint, key, 'HEAD'),
         method: 'HEAD',
@@ -97,11 +97,11 @@ export class ObjectCallsBesideSdk {
 
   /** Sends a small payload; leaves a larger one to the SDK. */
   put(put: PlainPut): FirstTry<PlainPutAnswer> {
-    return this.#beside.begin(async (signal) => {
+    return this.#direct.begin(async (signal) => {
       const endpoint = this.#endpoint;
       if (endpoint === null || put.Body.length > MOST_PAYLOAD_BYTES) return NOT_SENT;
       const { base } = endpoint;
-      const answer = await this.#beside.sendSigned({
+      const answer = await this.#direct.sendSigned({
         base,
         path: objectPath(endpoint, put.Key),
         method: 'PUT',

@@ -29,8 +29,8 @@ export async function checkPublicRead(
   { trial = false, signal }: PublicReadOptions,
 ): Promise<PublicRead> {
   const found = await someKey(reading, signal);
-  const told = found === null ? 'removed' : await read(reading, found, signal);
-  if (told !== 'removed') return told;
+  const result = found === null ? 'removed' : await read(reading, found, signal);
+  if (result !== 'removed') return result;
   if (!trial && found !== null)
     return { state: 'untried', why: 'the copy was removed before it could be read' };
   if (!trial) return { state: 'untried', why: 'there is no copy yet to read' };
@@ -97,8 +97,8 @@ async function readTrialObject(reading: PublicReading, signal: AbortSignal | und
     };
   }
   try {
-    const told = await read(reading, Key, signal);
-    return told === 'removed' ? { state: 'untried', why: 'the trial object is gone' } : told;
+    const result = await read(reading, Key, signal);
+    return result === 'removed' ? { state: 'untried', why: 'the trial object is gone' } : result;
   } finally {
     // If this fails, the bucket's lifecycle rules remove the object.
     await calls

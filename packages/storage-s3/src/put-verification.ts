@@ -44,8 +44,8 @@ export class PutVerification {
    */
   async verify(sent: SentObject, { signal }: CallOptions): Promise<void> {
     const { key, payload, answer } = sent;
-    const told = /^"?([0-9a-f]{32})"?$/i.exec(answer.ETag ?? '')?.[1]?.toLowerCase();
-    if (told !== undefined && told === md5(payload)) return;
+    const etagMd5 = /^"?([0-9a-f]{32})"?$/i.exec(answer.ETag ?? '')?.[1]?.toLowerCase();
+    if (etagMd5 !== undefined && etagMd5 === md5(payload)) return;
     const head = await this.#head(key, signal);
     if (head === undefined) return;
     if (head === null) throw corrupt('the store reported success but has no object');
@@ -54,7 +54,7 @@ export class PutVerification {
     const { ContentLength: length = payload.length } = head;
     if (length !== payload.length)
       throw corrupt(`the store keeps ${length} bytes of an object of ${payload.length}`);
-    if (told === undefined || this.#otherETags || !isPlain(answer)) return;
+    if (etagMd5 === undefined || this.#otherETags || !isPlain(answer)) return;
     const stored = await this.#readBack(key, answer.ETag, signal);
     if (stored === null) return;
     if (stored === md5(payload)) {

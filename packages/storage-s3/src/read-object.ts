@@ -17,17 +17,17 @@ import { toStoredObject } from './stored-object.ts';
 
 /**
  * Returns `null` only for 404. A 403 is an error, although S3 answers 403 for absent objects without `s3:ListBucket`.
- * @param beside makes the first try directly, before the SDK
+ * @param direct makes the first try directly, before the SDK
  */
 export async function headObject(
   calls: S3Calls,
   key: string,
   { signal }: CallOptions,
-  beside: ObjectCallsBesideSdk | null = null,
+  direct: ObjectCallsBesideSdk | null = null,
 ): Promise<ObjectHead | null> {
   const command = new HeadObjectCommand({ Bucket: calls.bucket, Key: key });
   const options = { what: 'HEAD of an object', signal };
-  const plainTry = beside?.head(key);
+  const plainTry = direct?.head(key);
   try {
     const head = await calls.send(command, options, plainTry?.send);
     if ('plain' in head) return head.plain;
@@ -51,11 +51,11 @@ export async function openObject(
   try {
     const command = new GetObjectCommand({ Bucket: calls.bucket, Key: key, Range });
     const answer = await calls.send(command, { what: 'GET of an object', signal });
-    const told = /^bytes (\d+)-\d+\/(\d+)$/.exec(answer.ContentRange ?? '');
-    const ContentLength = told === null ? answer.ContentLength : Number(told[2]);
+    const contentRange = /^bytes (\d+)-\d+\/(\d+)$/.exec(answer.ContentRange ?? '');
+    const ContentLength = contentRange === null ? answer.ContentLength : Number(contentRange[2]);
     const body = answer.Body as Readable;
     // A store that ignores the range sends the whole object.
-    const chunks = cut(chunksOf(calls, body, signal), range, Number(told?.[1] ?? 0));
+    const chunks = cut(chunksOf(calls, body, signal), range, Number(contentRange?.[1] ?? 0));
     return opened(toStoredObject({ ...answer, ContentLength }), chunks, () => body.destroy());
   } catch (error) {
     if (!(error instanceof StorageError)) throw error;

@@ -155,8 +155,8 @@ function isNameless({ name }: SdkError): boolean {
 function foreignRegion(error: SdkError, configured: string): string | null {
   const status = statusOf(error);
   const { name = '', message = '' } = error;
-  const told = error.Region ?? error.$response?.headers?.['x-amz-bucket-region'];
-  const other = told !== undefined && told !== configured;
+  const namedRegion = error.Region ?? error.$response?.headers?.['x-amz-bucket-region'];
+  const other = namedRegion !== undefined && namedRegion !== configured;
   const redirected = status === 301 || status === 308 || name === 'PermanentRedirect';
   const misdirected =
     name === 'IllegalLocationConstraintException' ||
@@ -164,9 +164,9 @@ function foreignRegion(error: SdkError, configured: string): string | null {
     // The answer to a HEAD that is signed for another region is 400 without a body.
     (status === 400 && other && isNameless(error));
   if (!redirected && !misdirected) return null;
-  return told === undefined
+  return namedRegion === undefined
     ? 'The bucket is in another region: set its `region` (and `endpoint`) to where it is.'
-    : `The bucket is in region ${told}: set \`region: ${told}\` (and the \`endpoint\` of that region).`;
+    : `The bucket is in region ${namedRegion}: set \`region: ${namedRegion}\` (and the \`endpoint\` of that region).`;
 }
 
 /*

@@ -50,7 +50,7 @@ async function putWhole(
   payload: Buffer,
   options: PutOptions,
 ): Promise<StoredObject> {
-  const { calls, beside, conditions, verification } = writing;
+  const { calls, direct, conditions, verification } = writing;
   const metadata = options.metadata();
   const send = async (form: WriteForm, condition: WriteCondition) => {
     const put = {
@@ -63,7 +63,7 @@ async function putWhole(
     };
     const command = new PutObjectCommand({ Bucket: calls.bucket, ContentLength: payload.length, ...put });
     // If only one try is allowed, the SDK makes it: see S3Calls.send.
-    const plainTry = beside.put(put);
+    const plainTry = direct.put(put);
     const { signal, attempts } = options;
     const sent = await calls.send(command, { what: 'PUT of an object', signal, attempts }, plainTry.send);
     plainTry.settledBySdk();

@@ -60,7 +60,7 @@ export class S3StorageProvider
   readonly #writing: Writing;
   readonly #publicAddresses: PublicAddresses;
   readonly #signedAddresses: SignedAddresses;
-  readonly #beside: ObjectCallsBesideSdk;
+  readonly #direct: ObjectCallsBesideSdk;
   readonly #capabilities = new S3Capabilities();
   readonly #record: CapabilityRecord;
 
@@ -71,7 +71,7 @@ export class S3StorageProvider
     const endpoints = new BucketEndpoints(this.#calls);
     this.#publicAddresses = new PublicAddresses(endpoints, options.publicUrl);
     this.#signedAddresses = new SignedAddresses(this.#calls, endpoints, options.signedUrlSeconds);
-    this.#beside = new ObjectCallsBesideSdk(this.#calls, endpoints);
+    this.#direct = new ObjectCallsBesideSdk(this.#calls, endpoints);
     this.#record = new CapabilityRecord(
       (key, call) => headObject(this.#calls, key, call),
       this.#capabilities,
@@ -79,7 +79,7 @@ export class S3StorageProvider
     this.#writing = createWriting(options, {
       calls: this.#calls,
       capabilities: this.#capabilities,
-      beside: this.#beside,
+      direct: this.#direct,
     });
   }
 
@@ -99,7 +99,7 @@ export class S3StorageProvider
   async head(key: string, options: CallOptions = {}): Promise<StoredObject | null> {
     this.#assertKey(key);
     const head = await this.#explained(key, options, () =>
-      headObject(this.#calls, key, options, this.#beside),
+      headObject(this.#calls, key, options, this.#direct),
     );
     return head === null ? null : toStoredObject(head);
   }

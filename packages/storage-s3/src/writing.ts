@@ -15,7 +15,7 @@ import { PartBuffers } from './upload-parts.ts';
 /** The components and settings that all writes of one provider share. */
 export interface Writing {
   readonly calls: S3Calls;
-  readonly beside: ObjectCallsBesideSdk;
+  readonly direct: ObjectCallsBesideSdk;
   readonly partBytes: number;
   readonly partsInFlight: number;
   readonly checksums: ChecksumKind;
@@ -27,13 +27,13 @@ export interface Writing {
 
 export function createWriting(
   options: S3StorageProviderOptions,
-  { calls, beside, capabilities }: Pick<Writing, 'calls' | 'beside' | 'capabilities'>,
+  { calls, direct, capabilities }: Pick<Writing, 'calls' | 'direct' | 'capabilities'>,
 ): Writing {
   const partBytes = options.partBytes ?? DEFAULT_PART_BYTES;
   const partsInFlight = options.partsInFlight ?? DEFAULT_PARTS_IN_FLIGHT;
   return {
     calls,
-    beside,
+    direct,
     partBytes,
     partsInFlight,
     checksums: options.checksums ?? 'when_supported',

@@ -4,7 +4,7 @@ import { openScripted } from './scripted-provider.ts';
 import { errorAnswer, type Script, type StoreAnswer } from './scripted-store.ts';
 
 const KEY = 'https://o.example.com/a';
-const TOLD = '"etag-1"';
+const ETAG = '"etag-1"';
 
 let opened = new AsyncDisposableStack();
 afterEach(async () => {
@@ -24,22 +24,22 @@ function headOf(etag: string, modified = new Date(0)): StoreAnswer {
 
 describe('a write with If-Match', () => {
   it.each([
-    ['with its quotes', TOLD],
-    ['as a weak one', `W/${TOLD}`],
+    ['with its quotes', ETAG],
+    ['as a weak one', `W/${ETAG}`],
     ['without quotes', 'etag-1'],
-  ])('is sent without it if the store refuses the ETag that HEAD returned, %s', async (_how, told) => {
+  ])('is sent without it if the store refuses the ETag that HEAD returned, %s', async (_how, etag) => {
     const { store, provider } = await open(({ operation, headers }) => {
-      if (operation === 'HeadObject') return headOf(told);
+      if (operation === 'HeadObject') return headOf(etag);
       return headers['if-match'] === undefined ? undefined : refused;
     });
-    await put(provider, KEY, Buffer.from('x'), { ifMatch: TOLD });
-    await put(provider, KEY, Buffer.from('y'), { ifMatch: TOLD });
+    await put(provider, KEY, Buffer.from('x'), { ifMatch: ETAG });
+    await put(provider, KEY, Buffer.from('y'), { ifMatch: ETAG });
     const puts = store.requests.filter(({ operation }) => operation === 'PutObject');
     const sent = puts.map(({ headers }) => headers['if-match']);
     // The write is repeated between two HEADs, to detect a change; afterwards conditions are no longer sent.
     expect(sent.slice(-2)).toEqual([undefined, undefined]);
     expect(sent.slice(0, -2).length).toBeGreaterThan(1);
-    expect(new Set(sent.slice(0, -2))).toEqual(new Set([TOLD]));
+    expect(new Set(sent.slice(0, -2))).toEqual(new Set([ETAG]));
     expect(await provider.capabilities()).toMatchObject({ conditionalReplace: 'no' });
   });
 
@@ -48,7 +48,7 @@ describe('a write with If-Match', () => {
       if (operation === 'HeadObject') return headOf('"etag-2"');
       return headers['if-match'] === undefined ? undefined : refused;
     });
-    await expect(put(provider, KEY, Buffer.from('x'), { ifMatch: TOLD })).rejects.toMatchObject({
+    await expect(put(provider, KEY, Buffer.from('x'), { ifMatch: ETAG })).rejects.toMatchObject({
       code: 'store_exists',
     });
     expect(store.count('PutObject')).toBe(1);
@@ -59,7 +59,7 @@ describe('a write with If-Match', () => {
       if (operation === 'HeadObject') return { status: 404 };
       return operation === 'PutObject' ? refused : undefined;
     });
-    await expect(put(provider, KEY, Buffer.from('x'), { ifMatch: TOLD })).rejects.toMatchObject({
+    await expect(put(provider, KEY, Buffer.from('x'), { ifMatch: ETAG })).rejects.toMatchObject({
       code: 'store_exists',
     });
   });
@@ -67,10 +67,10 @@ describe('a write with If-Match', () => {
   it('is refused if the object changes between the HEADs, even to equal bytes', async () => {
     let looks = 0;
     const { store, provider } = await open(({ operation, headers }) => {
-      if (operation === 'HeadObject') return headOf(TOLD, new Date(60_000 * ++looks));
+      if (operation === 'HeadObject') return headOf(ETAG, new Date(60_000 * ++looks));
       return headers['if-match'] === undefined ? undefined : refused;
     });
-    await expect(put(provider, KEY, Buffer.from('x'), { ifMatch: TOLD })).rejects.toMatchObject({
+    await expect(put(provider, KEY, Buffer.from('x'), { ifMatch: ETAG })).rejects.toMatchObject({
       code: 'store_exists',
     });
     expect(
@@ -81,10 +81,10 @@ describe('a write with If-Match', () => {
 
   it('succeeds if only the first refusal was about another object', async () => {
     const { store, provider } = await open(({ operation }, times) => {
-      if (operation === 'HeadObject') return headOf(TOLD);
+      if (operation === 'HeadObject') return headOf(ETAG);
       return operation === 'PutObject' && times === 1 ? refused : undefined;
     });
-    await put(provider, KEY, Buffer.from('x'), { ifMatch: TOLD });
+    await put(provider, KEY, Buffer.from('x'), { ifMatch: ETAG });
     expect(store.count('PutObject')).toBe(2);
     expect(await provider.capabilities()).toMatchObject({ conditionalReplace: 'unknown' });
   });
@@ -94,7 +94,7 @@ describe('a write with If-Match', () => {
       if (operation === 'HeadObject') return errorAnswer(403, 'AccessDenied');
       return operation === 'PutObject' ? refused : undefined;
     });
-    await expect(put(provider, KEY, Buffer.from('x'), { ifMatch: TOLD })).rejects.toMatchObject({
+    await expect(put(provider, KEY, Buffer.from('x'), { ifMatch: ETAG })).rejects.toMatchObject({
       code: 'store_exists',
     });
   });

@@ -447,7 +447,7 @@ describe('the bucket', () => {
     '<Expiration><Days>7</Days></Expiration></Rule>';
 
   it.each(['when_supported', 'when_required'] as const)(
-    'gets its rules beside those of others, once (%s)',
+    'gets its lifecycle rules once, in addition to those of others (%s)',
     async (checksums) => {
       let stored = xml('LifecycleConfiguration', foreign);
       const { store, provider } = await open(
