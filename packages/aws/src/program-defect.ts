@@ -1,10 +1,10 @@
-/** Errors that JavaScript itself throws where a program is wrong. */
+/** Error classes that the JavaScript engine throws for defects of a program. */
 const BY_JAVASCRIPT = [TypeError, RangeError, ReferenceError, SyntaxError, URIError];
 
 /**
- * Whether an SDK call failed by a defect of a program, here or in the SDK, and not by the service, the network or an
- * invalid value. Node gives its own TypeErrors a `code`. The SDK adds `$response` to errors from parsing an answer, and
- * `$metadata` to those of the service.
+ * Whether an SDK call failed because of a defect in the mirror or the SDK, and not because of the service, the network or
+ * an invalid value. TypeErrors of Node have a `code`. The SDK adds `$response` to errors from parsing an answer, and
+ * `$metadata` to errors of the service.
  */
 export function isProgramDefect(error: unknown): boolean {
   if (!BY_JAVASCRIPT.some((kind) => error instanceof kind)) return false;

@@ -10,7 +10,7 @@ const HOST = 'copies.s3.us-west-2.amazonaws.com';
 const KEY = "https://o.example.com/a b?c=d&e='(f)*!";
 const PATH = `/${KEY.split('/').map(encodeText).join('/')}`;
 
-/** Parameters of the address that the SDK signs, without their order. */
+/** The parameters of the address that the SDK signs, in any order. */
 async function bySdk(address: UnsignedAddress): Promise<Record<string, string>> {
   const client = new S3Client({ region: 'us-west-2', credentials: CREDENTIALS });
   const signer = new S3RequestPresigner({ ...client.config });
@@ -53,7 +53,7 @@ const ADDRESSES: readonly (readonly [string, Partial<UnsignedAddress>])[] = [
   ['one week', { method: 'GET', seconds: 604_800 }],
 ];
 
-describe('an address is signed as by the SDK', () => {
+describe('an address has the same signature as from the SDK', () => {
   test.each(ADDRESSES)('%s', async (_what, given) => {
     const address = { method: 'GET' as const, host: HOST, path: PATH, seconds: 60, ...given };
     const query = new Presigner('us-west-2').sign(address, CREDENTIALS, DATE);
@@ -62,7 +62,7 @@ describe('an address is signed as by the SDK', () => {
   });
 });
 
-test('addresses with headers or a query do not change those without', () => {
+test('signing an address with a query does not affect later addresses', () => {
   const presigner = new Presigner('us-west-2');
   const plain = { method: 'GET' as const, host: HOST, path: PATH, seconds: 60 };
   const first = presigner.sign(plain, CREDENTIALS, DATE);

@@ -28,7 +28,7 @@ test.each<[string, () => unknown]>([
 });
 
 test.each<[string, () => unknown]>([
-  ['an address that is none', () => new URL('no address')],
+  ['an invalid URL', () => new URL('no address')],
   ['a header with a line end', () => request({ headers: { x: 'a\nb' } })],
   [
     'an error of the service',
@@ -55,11 +55,11 @@ test.each<[string, () => unknown]>([
     },
   ],
   [
-    'no error at all',
+    'a thrown undefined',
     () => {
       throw nothing;
     },
   ],
-])('%s is not', (_, run) => {
+])('%s is not a defect', (_, run) => {
   expect(isProgramDefect(thrownBy(run))).toBe(false);
 });

@@ -3,7 +3,7 @@ import { CAPABILITY_NAMES, unknownCapabilities } from '@cloud-mirror/storage-pro
 import type { ObjectHead } from './stored-object.ts';
 
 /** A missing capability is tried again after this time: the store may be upgraded, or the refusal may be a mistake. */
-const BELIEVED_MS = 3_600_000;
+const TRY_AGAIN_MS = 3_600_000;
 
 interface Known {
   readonly support: 'yes' | 'no';
@@ -35,7 +35,7 @@ export class S3Capabilities {
   /** Whether to send requests without this feature. False an hour after the last refusal, so that it is tried again. */
   lacks(name: CapabilityName): boolean {
     const known = this.#known.get(name);
-    return known?.support === 'no' && this.#nowMs() - known.sinceMs < BELIEVED_MS;
+    return known?.support === 'no' && this.#nowMs() - known.sinceMs < TRY_AGAIN_MS;
   }
 
   get all(): StoreCapabilities {
