@@ -25,11 +25,14 @@ afterAll(() => rig?.[Symbol.asyncDispose]());
 const ended = (worker: Program, outcome: string): boolean =>
   worker.logs.some((line) => line['outcome'] === outcome);
 
+/** The test holds the origin's body back for as long as a busy machine needs, so no minimum rate may end the read. */
+const NO_MINIMUM_RATE = { sources: { timeouts: { minimumBytesPerSecond: 0 } } };
+
 describe('a worker killed (-9) during a copy', () => {
   test('another worker finishes within lease and visibility timeout: one object with the right bytes', async () => {
     const path = fresh(`/bytes/${LARGE}`);
     const expected = rig.origin.bodyOf(path).bytes();
-    await using killed = await rig.startCopier();
+    await using killed = await rig.startCopier({ overrides: NO_MINIMUM_RATE });
     using hold = rig.origin.hold(path, { afterBytes: 8 * MIB });
     await rig.ask(frontend, path, NOT_WAITING);
     await hold.arrived;
@@ -89,7 +92,7 @@ describe('a worker frozen (SIGSTOP) past its lease, then resumed', () => {
 describe('a worker that gets SIGTERM during a copy', () => {
   test('finishes its jobs within the grace time, and takes no new ones', async () => {
     const path = fresh(`/bytes/${LARGE}`);
-    await using worker = await rig.startCopier();
+    await using worker = await rig.startCopier({ overrides: NO_MINIMUM_RATE });
     using hold = rig.origin.hold(path, { afterBytes: 8 * MIB });
     await rig.ask(frontend, path, NOT_WAITING);
     await hold.arrived;
