@@ -1,4 +1,5 @@
 import type { Adapters, Config } from '@cloud-mirror/mirror';
+import type { Backend } from '@cloud-mirror/mirrored-objects';
 
 export interface CheckContext {
   readonly config: Config;
@@ -48,4 +49,12 @@ export function failure(part: string, check: string, detail: string, remedy: str
 /** The message of a thrown value. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
+}
+
+/** Checks back ends in parallel and returns the findings of all, in their order. Rejects if one check rejects. */
+export async function checkEach(
+  backends: Iterable<Backend>,
+  check: (backend: Backend) => Promise<readonly Finding[]>,
+): Promise<readonly Finding[]> {
+  return (await Promise.all([...backends].map(check))).flat();
 }

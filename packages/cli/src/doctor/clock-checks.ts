@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Backend, KEY_LAYOUT } from '@cloud-mirror/mirrored-objects';
 import { hasSigningLife } from '@cloud-mirror/storage-provider';
-import { failure, messageOf, ok, warning } from './check-group.ts';
+import { checkEach, failure, messageOf, ok, warning } from './check-group.ts';
 import type { CheckGroup, Finding } from './check-group.ts';
 
 /** S3 refuses requests whose signing time differs by this much from its own time: RequestTimeTooSkewed. */
@@ -17,7 +17,7 @@ export const clockChecks: CheckGroup = {
   name: 'clock',
   async run({ adapters, signal }) {
     const stores = [...adapters.backends.values()].filter(({ store }) => hasSigningLife(store));
-    return (await Promise.all(stores.map((backend) => checkClock(backend, signal)))).flat();
+    return checkEach(stores, (backend) => checkClock(backend, signal));
   },
 };
 

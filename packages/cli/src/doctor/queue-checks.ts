@@ -1,5 +1,5 @@
 import type { Backend } from '@cloud-mirror/mirrored-objects';
-import { failure, messageOf, ok, warning } from './check-group.ts';
+import { checkEach, failure, messageOf, ok, warning } from './check-group.ts';
 import type { CheckGroup, Finding } from './check-group.ts';
 
 /** Checks that each back end's queue and dead-letter queue exist, and counts their jobs. */
@@ -15,10 +15,7 @@ export const queueChecks: CheckGroup = {
           'use queue.kind sqs if front ends and copiers run as separate processes',
         ),
       ];
-    const found = await Promise.all(
-      [...adapters.backends.values()].map((backend) => checkQueue(backend, signal)),
-    );
-    return found.flat();
+    return checkEach(adapters.backends.values(), (backend) => checkQueue(backend, signal));
   },
 };
 

@@ -1,6 +1,6 @@
 import type { Backend } from '@cloud-mirror/mirrored-objects';
 import { hasSigningLife } from '@cloud-mirror/storage-provider';
-import { failure, messageOf, ok, warning } from './check-group.ts';
+import { checkEach, failure, messageOf, ok, warning } from './check-group.ts';
 import type { CheckContext, CheckGroup, Finding } from './check-group.ts';
 
 const CHECK = 'signed_life';
@@ -9,8 +9,7 @@ const CHECK = 'signed_life';
 export const signingChecks: CheckGroup = {
   name: 'signing',
   async run({ config, adapters }) {
-    const found = [...adapters.backends.values()].map((backend) => checkSigning(config, backend));
-    return (await Promise.all(found)).flat();
+    return checkEach(adapters.backends.values(), (backend) => checkSigning(config, backend));
   },
 };
 

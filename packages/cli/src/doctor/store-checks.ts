@@ -1,16 +1,13 @@
 import type { Backend } from '@cloud-mirror/mirrored-objects';
 import { tryPublicReading } from '../public-reading.ts';
-import { failure, messageOf, ok, warning } from './check-group.ts';
+import { checkEach, failure, messageOf, ok, warning } from './check-group.ts';
 import type { CheckGroup, Finding } from './check-group.ts';
 
 /** Checks that each back end's bucket or folder exists, and finds missing capabilities of the store by trial writes. */
 export const storeChecks: CheckGroup = {
   name: 'stores',
   async run({ adapters, signal }) {
-    const found = await Promise.all(
-      [...adapters.backends.values()].map((backend) => checkStore(backend, signal)),
-    );
-    return found.flat();
+    return checkEach(adapters.backends.values(), (backend) => checkStore(backend, signal));
   },
 };
 
@@ -75,10 +72,7 @@ function wordOf(capability: string): string {
 export const publicReadChecks: CheckGroup = {
   name: 'public_reading',
   async run({ adapters, signal }) {
-    const found = await Promise.all(
-      [...adapters.backends.values()].map((backend) => checkBackend(backend, signal)),
-    );
-    return found.flat();
+    return checkEach(adapters.backends.values(), (backend) => checkBackend(backend, signal));
   },
 };
 
