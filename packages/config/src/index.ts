@@ -18,6 +18,7 @@ export {
   port,
   seconds,
   section,
+  share,
   strictMapping,
   text,
   timeLimitMs,

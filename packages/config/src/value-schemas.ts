@@ -53,6 +53,12 @@ export function wholeNumber(smallest: number, largest: number, unit = '') {
   return z.number({ error }).refine(isInRange, { error });
 }
 
+/** A fraction above 0 and at most 1. */
+export function share() {
+  const error = 'a number above 0 and at most 1';
+  return z.number({ error }).refine((value) => value > 0 && value <= 1, { error });
+}
+
 export function oneOf<const Words extends readonly [string, ...string[]]>(words: Words) {
   return z.enum(words, { error: words.join(' or ') });
 }

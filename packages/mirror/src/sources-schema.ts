@@ -5,6 +5,7 @@ import {
   oneOf,
   seconds,
   section,
+  share,
   strictMapping,
   text,
   wholeNumber,
@@ -41,5 +42,9 @@ export const sourcesSchema = section({
     firstByteSeconds: seconds(1, 3600).default(15),
     totalSeconds: seconds(1).default(3600),
     minimumBytesPerSecond: wholeNumber(0, 1024 ** 3, 'bytes').default(10_240),
+  }),
+  /** What one origin host may use of a process. */
+  perOrigin: section({
+    copyShare: share().default(0.25),
   }),
 });

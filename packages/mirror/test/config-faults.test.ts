@@ -177,6 +177,13 @@ const FAULTS: [path: string, value: unknown, faultPath: string, found: string, e
     '0',
     'a whole number of seconds',
   ],
+  ...[0, -1, 1.1, '25%', null].map((copyShare): [string, unknown, string, string, string] => [
+    'sources.perOrigin',
+    { copyShare },
+    'sources.perOrigin.copyShare',
+    JSON.stringify(copyShare),
+    'a number above 0 and at most 1',
+  ]),
   ['entries.kind', 'memcached', 'entries.kind', '"memcached"', 'redis or memory'],
   [
     'entries.url',
