@@ -84,7 +84,14 @@ export async function openMirrorInProcess(options: MirrorInProcessOptions): Prom
 
 function configObject(directory: string, { allow, overrides = {} }: MirrorInProcessOptions): ConfigObject {
   const config: ConfigObject = {
-    server: { host: '127.0.0.1', port: 0, publicUrl: 'https://mirror.example', drainSeconds: 15 },
+    server: {
+      host: '127.0.0.1',
+      port: 0,
+      publicUrl: 'https://mirror.example',
+      drainSeconds: 15,
+      // All requests of a test come from one address.
+      rateLimit: null,
+    },
     sources: { allow },
     entries: { kind: 'memory', errorSeconds: { first: 1, longest: 1 } },
     queue: { kind: 'memory' },

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
+import ipaddr from 'ipaddr.js';
 import proxyAddr from 'proxy-addr';
 import { RecentlyUsed } from './recently-used.ts';
 
@@ -31,6 +32,17 @@ export function clientNetworkReader(trustedProxies: readonly string[]): (request
   };
 }
 
+/**
+ * Whether a request names its client in `X-Forwarded-For`, and nobody whom the configuration trusts has written that. Then
+ * all clients behind its proxy count as one.
+ * @param trustedProxies as for {@link clientNetworkReader}
+ */
+export function unnamedProxyReader(trustedProxies: readonly string[]): (request: IncomingMessage) => boolean {
+  const isTrusted = proxyAddr.compile([...trustedProxies]);
+  return ({ headers, socket }) =>
+    headers['x-forwarded-for'] !== undefined && !isTrusted(socket.remoteAddress ?? '', 0);
+}
+
 /** The address of the client. Entries of `X-Forwarded-For` are used only if a trusted proxy wrote them. */
 function clientAddressReader(trustedProxies: readonly string[]): (request: IncomingMessage) => string {
   const isTrusted = proxyAddr.compile([...trustedProxies]);
@@ -42,29 +54,21 @@ function clientAddressReader(trustedProxies: readonly string[]): (request: Incom
 }
 
 /**
- * What all requests of one client have in common: its IPv4 address, or the first 64 bits of its IPv6 address. A client
- * chooses the remaining 64 bits itself (RFC 4291, section 2.5.1).
+ * What all requests of one client have in common: its IPv4 address, or the first 64 bits of its IPv6 address, because a
+ * client chooses the remaining 64 bits itself (RFC 4291, section 2.5.1). Every spelling of an IPv4-mapped address
+ * (`::ffff:192.0.2.1`, `::ffff:c000:201`; section 2.5.5.2) is the IPv4 address: a client must not be two clients, and all
+ * mapped addresses must not be one.
  */
 export function clientNetwork(address: string): string {
-  const mapped = /^::ffff:([\d.]+)$/i.exec(address)?.[1];
-  if (mapped !== undefined) return mapped;
   if (isIP(address) !== 6) return address;
-  const [head = '', tail] = address.replace(/%.*$/, '').split('::');
-  const before = words(head);
-  const after = words(tail ?? '');
-  const zeros = tail === undefined ? 0 : 8 - before.length - after.length;
-  return [...before, ...Array<string>(zeros).fill('0'), ...after]
+  // ipaddr.js takes `::192.0.2.1` for a mapped address, so the dots have to go first.
+  const { hostname } = new URL(`http://[${address.replace(/%.*$/, '')}]`);
+  const parsed = ipaddr.IPv6.parse(hostname.slice(1, -1));
+  if (parsed.isIPv4MappedAddress()) return parsed.toIPv4Address().toString();
+  return parsed.parts
     .slice(0, 4)
-    .map((word) => Number.parseInt(word, 16).toString(16))
+    .map((word) => word.toString(16))
     .join(':');
-}
-
-/**
- * The 16-bit groups in one half of an IPv6 address, split at `::`. An IPv4 address at the end counts as two groups; its value
- * does not matter, because it is never among the first four.
- */
-function words(part: string): string[] {
-  return part === '' ? [] : part.replace(/[\d.]*\.[\d.]*$/, '0:0').split(':');
 }
 
 /** Some proxies add the client's port: `192.0.2.1:443`, `[2001:db8::1]:443`. */

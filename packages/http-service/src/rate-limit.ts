@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { clientNetworkReader } from './client-address.ts';
+import { clientNetworkReader, unnamedProxyReader } from './client-address.ts';
 import { HttpProblem } from './http-problem.ts';
 
 export interface RateLimit {
@@ -74,11 +74,19 @@ export class RateLimiter {
 export class ClientBudgets {
   readonly #limiter: RateLimiter;
   readonly #networkOf: (request: IncomingMessage) => string;
+  readonly #isThroughUnnamedProxy: (request: IncomingMessage) => boolean;
+  readonly #onUnnamedProxy: (() => void) | undefined;
+  #unnamedProxySeen = false;
 
-  /** @param trustedProxies CIDRs of proxies whose `X-Forwarded-For` names the client */
-  constructor(limit: RateLimit, trustedProxies: readonly string[]) {
+  /**
+   * @param trustedProxies CIDRs of proxies whose `X-Forwarded-For` names the client
+   * @param onUnnamedProxy called once, when the budget of a proxy that `trustedProxies` lacks is used up
+   */
+  constructor(limit: RateLimit, trustedProxies: readonly string[], onUnnamedProxy?: () => void) {
     this.#limiter = new RateLimiter(limit);
     this.#networkOf = clientNetworkReader(trustedProxies);
+    this.#isThroughUnnamedProxy = unnamedProxyReader(trustedProxies);
+    this.#onUnnamedProxy = onUnnamedProxy;
   }
 
   /**
@@ -88,7 +96,12 @@ export class ClientBudgets {
    */
   take(request: IncomingMessage, nowMs: number): HttpProblem | null {
     const waitSeconds = this.#limiter.take(this.#networkOf(request), nowMs);
-    return waitSeconds === 0 ? null : tooManyRequests(waitSeconds);
+    if (waitSeconds === 0) return null;
+    if (!this.#unnamedProxySeen && this.#isThroughUnnamedProxy(request)) {
+      this.#unnamedProxySeen = true;
+      this.#onUnnamedProxy?.();
+    }
+    return tooManyRequests(waitSeconds);
   }
 }
 

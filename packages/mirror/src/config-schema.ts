@@ -30,6 +30,7 @@ const serverSchema = section({
   redirectMaxAgeSeconds: seconds(0).default(0),
   keepAliveSeconds: seconds(1, 86_400).default(75),
   drainSeconds: seconds(1, 86_400).default(30),
+  /** For each client; null for none. */
   rateLimit: strictMapping({
     requestsPerSecond: z
       .number({ error: 'a number above 0' })
@@ -38,7 +39,7 @@ const serverSchema = section({
     burst: wholeNumber(1, 1_000_000),
   })
     .nullable()
-    .default(null),
+    .default({ requestsPerSecond: 200, burst: 2000 }),
 });
 
 /** Earlier versions accepted this scope, but no call ever required it. */

@@ -40,7 +40,7 @@ describe('the documented configuration', () => {
       redirectMaxAgeSeconds: 0,
       keepAliveSeconds: 75,
       drainSeconds: 30,
-      rateLimit: null,
+      rateLimit: { requestsPerSecond: 200, burst: 2000 },
     });
     expect(entries).toEqual({
       kind: 'redis',

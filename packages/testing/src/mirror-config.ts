@@ -104,7 +104,8 @@ export function merged(base: ConfigObject, over: ConfigObject): ConfigObject {
 
 function everyMirror(port: number, origins: readonly string[]): ConfigObject {
   return {
-    server: { host: '127.0.0.1', port, publicUrl: `http://127.0.0.1:${port}` },
+    // All requests of a test come from one address. Tests of the rate limit and of shares set their own.
+    server: { host: '127.0.0.1', port, publicUrl: `http://127.0.0.1:${port}`, rateLimit: null },
     admin: {
       tokens: [
         {

@@ -38,6 +38,10 @@ export interface RequestPipelineParts {
 /** Probes and scrapes, which are frequent and come from few addresses. */
 const UNLIMITED_PATHS: ReadonlySet<string> = new Set(['/livez', '/readyz', '/metrics', '/v1/ping']);
 
+const UNNAMED_PROXY =
+  'requests that carry X-Forwarded-For were refused by server.rateLimit, and all clients behind their proxy count as one: ' +
+  'if the proxy is your load balancer, name its networks in server.trustedProxies';
+
 /**
  * The path of every request: check its head, take it from its client's budget, parse it, and answer it from memory. If
  * memory has no answer, pass the parsed call to the application. Logs and counts the end of each request.
@@ -55,7 +59,8 @@ export class RequestPipeline {
   constructor(parts: RequestPipelineParts) {
     this.#parts = parts;
     const { rateLimit, trustedProxies, keepAliveSeconds } = parts.server;
-    this.#budgets = rateLimit === null ? null : new ClientBudgets(rateLimit, trustedProxies);
+    const warn = (): void => parts.logger.warn({ key: 'server.trustedProxies' }, UNNAMED_PROXY);
+    this.#budgets = rateLimit === null ? null : new ClientBudgets(rateLimit, trustedProxies, warn);
     this.#answers = new RememberedAnswers(parts);
     this.#messageStart = new MessageStart(keepAliveSeconds);
   }

@@ -79,6 +79,22 @@ describe.each(KNOWS)('with a budget, a request whose copy is known %s', (knows) 
   });
 });
 
+test('a warning names a proxy whose clients share one budget, once', async () => {
+  const frontend = await startKnowing(opened, 'public', budgetOf(1));
+  const warnings = () => frontend.log.filter(({ key }) => key === 'server.trustedProxies');
+  expect(await statuses(frontend, [{}, {}])).toEqual([302, 429]);
+  expect(warnings()).toEqual([]);
+  expect(await statuses(frontend, [from('192.0.2.1'), from('192.0.2.2')])).toEqual([429, 429]);
+  expect(warnings()).toMatchObject([{ level: 'warn' }]);
+});
+
+test('no warning names a proxy that is trusted', async () => {
+  const server = { ...budgetOf(1), trustedProxies: ['127.0.0.0/8'] };
+  const frontend = await startKnowing(opened, 'public', server);
+  expect(await statuses(frontend, [from('192.0.2.1'), from('192.0.2.1')])).toEqual([302, 429]);
+  expect(frontend.log.filter(({ key }) => key === 'server.trustedProxies')).toEqual([]);
+});
+
 test('a request that is refused because of its head costs no budget', async () => {
   const frontend = await startKnowing(opened, 'public', budgetOf(1));
   expect((await ask(frontend, { headers: [] })).status).toBe(400);

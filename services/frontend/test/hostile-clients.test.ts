@@ -134,6 +134,16 @@ describe('the client of a budget', () => {
   test.each([
     ['192.0.2.1', '192.0.2.1'],
     ['::ffff:192.0.2.1', '192.0.2.1'],
+    ['::FFFF:192.0.2.1', '192.0.2.1'],
+    ['::ffff:c000:201', '192.0.2.1'],
+    ['0:0:0:0:0:ffff:c000:0201', '192.0.2.1'],
+    ['0:0:0:0:0:ffff:192.0.2.1', '192.0.2.1'],
+    ['0000:0000:0000:0000:0000:FFFF:C000:0201', '192.0.2.1'],
+    ['::ffff:192.0.2.1%eth0', '192.0.2.1'],
+    // Only the mapped form is an IPv4 address: the others are routed as IPv6.
+    ['::192.0.2.1', '0:0:0:0'],
+    ['::fffe:192.0.2.1', '0:0:0:0'],
+    ['2002:c000:201::1', '2002:c000:201:0'],
     ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2'],
     ['2001:db8:1:2::6', '2001:db8:1:2'],
     ['2001:0DB8:1:2:ffff::', '2001:db8:1:2'],
@@ -153,6 +163,10 @@ describe('the client of a budget', () => {
     ['2001:db8::1', '2001:db8::ffff:2'],
     ['192.0.2.1:1000', '192.0.2.1:1001'],
     ['[2001:db8::1]:1000', '2001:db8::2'],
+    ['::ffff:192.0.2.1', '192.0.2.1'],
+    ['::ffff:c000:201', '192.0.2.1'],
+    ['[::ffff:192.0.2.1]:443', '192.0.2.1:80'],
+    ['2001:db8:0:0:a:b:c:d', '2001:DB8::'],
     ['unknown', 'made up, another'],
     ['x'.repeat(10_000), 'y'.repeat(10_000)],
   ])('is the same for %s and %s', async (first, second) => {
@@ -160,6 +174,17 @@ describe('the client of a budget', () => {
     expect((await frontend.fetch('/', as(first))).status).toBe(200);
     expect((await frontend.fetch('/', as(second))).status).toBe(429);
   });
+});
+
+test.each([
+  ['::ffff:192.0.2.1', '::ffff:192.0.2.2'],
+  ['::ffff:c000:201', '::ffff:c000:202'],
+  ['2001:db8:0:1::1', '2001:db8:0:2::1'],
+])('%s and %s have a budget each', async (first, second) => {
+  const server = { rateLimit: { requestsPerSecond: 0.01, burst: 1 }, trustedProxies: ['127.0.0.1'] };
+  await using frontend = await startFrontend({ server });
+  for (const address of [first, second])
+    expect((await frontend.fetch('/', { headers: { 'X-Forwarded-For': address } })).status).toBe(200);
 });
 
 describe('a response that a browser may render', () => {
