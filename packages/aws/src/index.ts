@@ -1,3 +1,4 @@
+export { BoundedAnswerHandler, MOST_ERROR_BYTES } from './bounded-answers.ts';
 export { CallsBesideSdk, learnAddresses } from './calls-beside-sdk.ts';
 export type { FirstTry, SdkRequest } from './calls-beside-sdk.ts';
 export { RenewableCredentials } from './credentials/renewable-credentials.ts';

@@ -2,9 +2,7 @@ import { request as httpRequest } from 'node:http';
 import type { Agent as HttpAgent, IncomingHttpHeaders } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { Agent as HttpsAgent } from 'node:https';
-
-/** Maximum size of an answer's body. SQS may return ten messages of 1 MiB in one answer. */
-const MOST_BODY_BYTES = 16 * 1024 * 1024;
+import { isError, MOST_ANSWER_BYTES, MOST_ERROR_BYTES } from './bounded-answers.ts';
 
 export interface PlainRequest {
   /** Gives the scheme, host and TCP port. */
@@ -25,7 +23,8 @@ export interface PlainAnswer {
 
 /**
  * Sends a request and reads its whole answer. Rejects if there is no complete answer, or if `signal` is aborted before
- * its end: an answer that stalls would hold its connection forever.
+ * its end: an answer that stalls would hold its connection forever. The body of an error that is longer than
+ * {@link MOST_ERROR_BYTES} counts as empty, and its connection is closed.
  */
 export function plainRequest(
   [httpAgent, httpsAgent]: readonly [HttpAgent, HttpsAgent],
@@ -44,11 +43,14 @@ export function plainRequest(
   request.once('response', (response) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
+    const mostBytes = isError(response.statusCode) ? MOST_ERROR_BYTES : MOST_ANSWER_BYTES;
     response.on('data', (chunk: Buffer) => {
       chunks.push(chunk);
       bytes += chunk.length;
-      if (bytes > MOST_BODY_BYTES)
-        response.destroy(new Error(`the answer is longer than ${MOST_BODY_BYTES} bytes`));
+      if (bytes <= mostBytes) return;
+      if (mostBytes === MOST_ERROR_BYTES)
+        resolve({ statusCode: response.statusCode, headers: response.headers, body: '' });
+      response.destroy(new Error(`the answer is longer than ${mostBytes} bytes`));
     });
     response.on('error', reject);
     // Only a fully read answer frees its connection for the next request.

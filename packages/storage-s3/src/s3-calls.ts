@@ -2,8 +2,7 @@ import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { S3Client } from '@aws-sdk/client-s3';
 import type { $Command, S3ClientConfig, ServiceInputTypes, ServiceOutputTypes } from '@aws-sdk/client-s3';
-import { RenewableCredentials } from '@cloud-mirror/aws';
-import { NodeHttpHandler } from '@smithy/node-http-handler';
+import { BoundedAnswerHandler, RenewableCredentials } from '@cloud-mirror/aws';
 import { StorageError } from '@cloud-mirror/storage-provider';
 import { orAborted, TimeLimit } from '@cloud-mirror/waiting';
 import type { PlainTry } from '@cloud-mirror/aws';
@@ -199,9 +198,9 @@ export class S3Calls {
     }
   }
 
-  #requestHandler(): NodeHttpHandler {
+  #requestHandler(): BoundedAnswerHandler {
     const [httpAgent, httpsAgent] = this.#agents;
-    return new NodeHttpHandler({
+    return new BoundedAnswerHandler({
       httpAgent,
       httpsAgent,
       connectionTimeout: Math.min(this.#timeoutMs, 5_000),

@@ -107,3 +107,25 @@ test('a defect of the program is not reported as a failure of the store', () => 
   const broken = Object.assign(new Error('read'), { code: 'ECONNRESET' });
   expect(toStorageError(broken, 'PUT of an object', place)).toMatchObject({ code: 'store_unavailable' });
 });
+
+/** An error that no store needs this many bytes for: its code is unknown, so its status decides. */
+const ENDLESS = `<Error><Code>NoSuchBucket</Code><Message>${'m'.repeat(32 * 1024 * 1024)}</Message></Error>`;
+
+test.each([
+  [503, 'store_unavailable'],
+  [500, 'store_unavailable'],
+  [403, 'store_forbidden'],
+  [400, 'store_rejected'],
+] as const)('an error with an endless body counts by its status alone: %i', async (status, code) => {
+  const { provider } = await openScripted(opened, () => ({ status, body: ENDLESS }), { maxAttempts: 1 });
+  const calls: Record<string, () => Promise<unknown>> = {
+    put: () => put(provider, KEY, Buffer.from('bytes')),
+    delete: () => provider.delete(KEY),
+    open: () => provider.open(KEY),
+    list: async () => {
+      for await (const listed of provider.list('purged/')) expect(listed).toBeUndefined();
+    },
+  };
+  for (const [name, call] of Object.entries(calls))
+    await expect(call(), name).rejects.toMatchObject({ name: 'StorageError', code });
+});

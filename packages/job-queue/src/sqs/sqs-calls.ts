@@ -3,9 +3,8 @@ import { Agent as HttpsAgent } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import type { $Command, ServiceInputTypes, ServiceOutputTypes } from '@aws-sdk/client-sqs';
-import { namesRefusedCredentials, RenewableCredentials } from '@cloud-mirror/aws';
+import { BoundedAnswerHandler, namesRefusedCredentials, RenewableCredentials } from '@cloud-mirror/aws';
 import type { CredentialsSource } from '@cloud-mirror/aws';
-import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { jittered, orAborted, TimeLimit } from '@cloud-mirror/waiting';
 import { QueueError } from '../job-queue.ts';
 import { PlainCalls } from './plain-calls.ts';
@@ -181,7 +180,7 @@ function connect(
     credentials: credentials.provider,
     // Queue URLs of SQS-compatible servers may have hosts that do not resolve here, so the endpoint is used instead.
     ...(options.endpoint !== null && { endpoint: options.endpoint, useQueueUrlAsEndpoint: false }),
-    requestHandler: new NodeHttpHandler({
+    requestHandler: new BoundedAnswerHandler({
       connectionTimeout: options.requestTimeoutMs,
       requestTimeout,
       throwOnRequestTimeout: true,
