@@ -5,7 +5,7 @@ import {
   type SourceOptions,
   type SourcePolicy,
 } from './origin.ts';
-import { hasHiddenDotSegment } from './path-ambiguity.ts';
+import { pathAmbiguity } from './path-ambiguity.ts';
 import { signedQueryParameter } from './signed-query.ts';
 import { checkPattern, compilePattern, patternLimitsPath } from './source-pattern.ts';
 
@@ -101,8 +101,8 @@ export function checkPrefix(text: string): string | null {
   if (url.username !== '' || url.password !== '' || /^[^/]*\/\/[^/?#]*@/.test(text))
     return 'must not contain credentials';
   if (/[?#]/.test(text)) return 'must not contain a query or a fragment: only paths are compared';
-  if (hasHiddenDotSegment(url.pathname)) return 'must not contain encoded dot segments';
-  return null;
+  const ambiguity = pathAmbiguity(url.pathname);
+  return ambiguity === null ? null : `must not be ambiguous: ${ambiguity}`;
 }
 
 function matcherOf(rule: SourceRule): Matcher {
@@ -167,7 +167,8 @@ function refusalBy(
 ): string | null {
   const tlsRequired = requireTls ? settings.tls !== 'optional' : settings.tls === 'required';
   if (tlsRequired && url.protocol !== 'https:') return 'the source allows https only';
-  if (limitsPath && hasHiddenDotSegment(url.pathname)) return 'the path contains encoded dot segments';
+  const ambiguity = limitsPath ? pathAmbiguity(url.pathname) : null;
+  if (ambiguity !== null) return ambiguity;
   if (hop || settings.signedQuery === 'keep') return null;
   const parameter = signedQueryParameter(url);
   if (parameter === null) return null;

@@ -2,6 +2,13 @@ import { describe, expect, test } from 'vitest';
 import { normalizeOriginUrl } from '../src/normal-form.ts';
 import { checkPrefix, createSourcePolicy, type SourceRule } from '../src/source-policy.ts';
 
+/** Percent-encodes every character of `text`, `times` times. */
+function encodedTimes(text: string, times: number): string {
+  if (times === 0) return text;
+  const encoded = Array.from(text, (each) => `%${each.charCodeAt(0).toString(16)}`).join('');
+  return encodedTimes(encoded, times - 1);
+}
+
 function decide(rules: readonly SourceRule[], url: string, { requireTls = true, hop = false } = {}) {
   return createSourcePolicy({ requireTls, allow: rules }).decide(normalizeOriginUrl(url), { hop });
 }
@@ -81,10 +88,131 @@ describe('prefix rules', () => {
     'https://allowed.example/a b',
     'https://evil.test\\.allowed.example/',
     'https://allowed.example/builds/..%2f',
+    'https://allowed.example/builds%5cx/',
+    'https://allowed.example/%c0%ae%c0%ae/',
     'https://',
   ])('%s is not a valid prefix', (text) => {
     expect(checkPrefix(text)).toEqual(expect.any(String));
     expect(() => createSourcePolicy({ requireTls: true, allow: [{ prefix: text }] })).toThrow(TypeError);
+  });
+});
+
+describe('a path that servers read in different ways', () => {
+  const ambiguous = [
+    '..%2525252fsecret',
+    '%2525252e%2525252e/secret',
+    '%25%32%65%25%32%65/secret',
+    '%%32%65%%32%65/secret',
+    `%${'25'.repeat(400)}2e./secret`,
+    '%25%32%35%32%65./secret',
+    `${encodedTimes('.', 3)}./secret`,
+    `${encodedTimes('x', 7)}`,
+    '..%00/secret',
+    '..%00.zip',
+    '.%00./secret',
+    '%00../secret',
+    '..%20/secret',
+    '..%20./secret',
+    '%20../secret',
+    '..%09/secret',
+    '..%0d%0a/secret',
+    '..%7f/secret',
+    '..%c2%85/secret',
+    '..%85/secret',
+    '..%a0/secret',
+    '..%c2%a0/secret',
+    '.%c2%ad./secret',
+    '..%e2%80%8b/secret',
+    '..%ef%bb%bf/secret',
+    '.%ff./secret',
+    '..%3f/secret',
+    '..%23/secret',
+    '..%3a/secret',
+    '..::$DATA/secret',
+    '..;/secret',
+    '..%253ba=b/secret',
+    '%u002e%u002e/secret',
+    '%U002E./secret',
+    '%25u002e%25u002e/secret',
+    '..%u002fsecret',
+    '..%u2215secret',
+    '%uff0e%uff0e%uff0fsecret',
+    '%ef%bc%8e%ef%bc%8e/secret',
+    '..%ef%bc%8fsecret',
+    '..%e2%88%95secret',
+    '%e2%80%a5/secret',
+    '%c0%ae%c0%ae/secret',
+    '%C0%AE./secret',
+    '..%c0%afsecret',
+    '%c0%2e%c0%2e/secret',
+    '..%c0%2fsecret',
+    '%e0%80%ae%e0%80%ae/secret',
+    '%f0%80%80%ae./secret',
+    '%f8%80%80%80%ae./secret',
+    '%fc%80%80%80%80%ae./secret',
+    '%25c0%25ae%25c0%25ae/secret',
+    '%c0%a52e%c0%a52e/secret',
+    '..%5csecret',
+    'x%5csecret',
+    'x%255csecret',
+    'x%25255csecret',
+    'x%u005csecret',
+    'x%c1%9csecret',
+    'x%c1%1csecret',
+    'x%e0%81%9csecret',
+    '%5c%5cserver%5cshare',
+    '..%ef%bc%bcsecret',
+    '..%u2216secret',
+  ];
+  const rules: readonly SourceRule[] = [
+    { prefix: 'https://a.example.com/builds/' },
+    { prefix: 'https://a.example.com/builds' },
+    { pattern: '^https://a\\.example\\.com/builds/' },
+  ];
+
+  test.each(ambiguous)('%s is refused by every rule with a path', (path) => {
+    for (const rule of rules) {
+      const decision = decide([rule], `https://a.example.com/builds/${path}`);
+      expect(decision, JSON.stringify(rule)).toMatchObject({ allowed: false });
+      expect(decide([rule], `https://a.example.com/builds/x/${path}?q`, { hop: true }).allowed).toBe(false);
+    }
+  });
+
+  test.each(ambiguous)('%s is allowed by a rule for the whole host', (path) => {
+    expect(
+      decide([{ prefix: 'https://a.example.com/' }], `https://a.example.com/builds/${path}`).allowed,
+    ).toBe(true);
+  });
+
+  test.each([
+    '...',
+    '..a',
+    'a..',
+    '.hidden/x',
+    '%2ehidden',
+    'a%2fb',
+    'a%252fb',
+    '@scope%2fname/-/name-1.0.0.tgz',
+    '100%25',
+    '100%2525',
+    '%zz',
+    'a%20b.zip',
+    'a%00b',
+    'caf%C3%A9.zip',
+    'caf%E9.zip',
+    'VOIL%C0%20.pdf',
+    '%E6%97%A5%E6%9C%AC.tar.gz',
+    'Fate%EF%BC%8Fstay.zip',
+    '%F0%9F%98%80.zip',
+    '%u00e9.zip',
+    'libstdc++6_1:12.2.0-14_amd64.deb',
+    'x;v=1.2/..x',
+    '~user/%7Etmp',
+  ])('%s is unambiguous', (path) => {
+    for (const rule of rules)
+      expect(decide([rule], `https://a.example.com/builds/${path}`), JSON.stringify(rule)).toMatchObject({
+        allowed: true,
+      });
   });
 });
 
