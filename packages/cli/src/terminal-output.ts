@@ -1,9 +1,15 @@
 import { SingleBar } from 'cli-progress';
+import { escapeDeceptive } from '@cloud-mirror/program/log-lines';
 import type { CommandContext } from './command-interface.ts';
 
-/** Makes text from the network safe to print: one line without control characters. */
+/** Makes text from the network safe to print: one line without control, bidirectional and invisible characters. */
 export function printable(text: string): string {
-  return text.replace(/[\p{Cc}\s]+/gu, ' ').trim();
+  return text.replace(/[\p{Cc}\p{Cf}\s]+/gu, ' ').trim();
+}
+
+/** A JSON text from the network as a line to print. The values in it stay the same. */
+export function jsonLine(json: string): string {
+  return `${escapeDeceptive(json.trim())}\n`;
 }
 
 const UNITS = ['KiB', 'MiB', 'GiB', 'TiB'];

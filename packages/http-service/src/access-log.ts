@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { lineWriter, withoutQueries } from '@cloud-mirror/program/log-lines';
+import { escapeDeceptive, lineWriter, withoutQueries } from '@cloud-mirror/program/log-lines';
 import type { Logger } from '@cloud-mirror/program';
 import type { RequestRecord } from './request-context.ts';
 
@@ -27,7 +27,7 @@ export class AccessLog {
   }
 
   static recordOf(record: RequestRecord): LoggedRecord {
-    return withoutQueries(JSON.stringify(record).slice(1, -1)) as LoggedRecord;
+    return escapeDeceptive(withoutQueries(JSON.stringify(record).slice(1, -1))) as LoggedRecord;
   }
 
   /**

@@ -60,3 +60,11 @@ test('queries and credentials of URLs in a record or request id are not logged',
   expect(lines[0]).not.toContain('S3cr3t');
   expect(JSON.parse(lines[0] ?? '')).toMatchObject({ host: 'artifacts.example', status: 302 });
 });
+
+test('characters that change how a line is shown are escaped', () => {
+  const { lines, access } = logOf('info');
+  const path = '/a\x9b31m\u2028{"level":"fatal"}\u202e';
+  logRequest(access, { ...RECORD, path });
+  expect(lines[0]).toMatch(/^[\x20-\x7e]*\n$/);
+  expect(JSON.parse(lines[0] ?? '')).toMatchObject({ path });
+});

@@ -1,6 +1,6 @@
 export { createLogger, describeError } from './logger.ts';
 export type { DescribedError, Logger, LoggerOptions } from './logger.ts';
-export { lineWriter, withoutQueries, withoutQuery } from './log-lines.ts';
+export { escapeDeceptive, lineWriter, withoutQueries, withoutQuery } from './log-lines.ts';
 export { openMetricsRegistry } from './metrics-registry.ts';
 export { programVersion } from './program-version.ts';
 export { repeatedFailureLog } from './repeated-failure-log.ts';

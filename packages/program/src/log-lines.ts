@@ -40,3 +40,23 @@ export function withoutQueries(line: string): string {
     .replace(/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/@"'<>\\]*@/gi, '$1…@')
     .replace(/(\bhttps?:\/\/[^\s?"'<>\\]*)\?(?:[^\s"'<>\\]|\\[^"nrt])*/gi, '$1?…');
 }
+
+/**
+ * Characters that change how a terminal, an editor or a log reader shows the text around them, and that JSON allows
+ * unescaped: DEL and C1 controls (U+009B begins a terminal command), line separators (U+2028, U+2029), and all format
+ * characters (Unicode category Cf): bidirectional controls, invisible characters, tags.
+ */
+const DECEPTIVE = /[\x7f-\x9f\p{Cf}\p{Zl}\p{Zp}]/gu;
+
+/**
+ * Escapes deceptive characters as JSON does, `\u009b`. Within a JSON string the value stays the same. Other controls are
+ * already escaped in JSON; in other texts, line breaks stay.
+ */
+export function escapeDeceptive(text: string): string {
+  return text.replace(DECEPTIVE, (character) =>
+    character
+      .split('')
+      .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+      .join(''),
+  );
+}

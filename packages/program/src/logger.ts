@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import type { DestinationStream, Logger as PinoLogger } from 'pino';
-import { rememberStream, withoutQueries, withoutQuery } from './log-lines.ts';
+import { escapeDeceptive, rememberStream, withoutQueries, withoutQuery } from './log-lines.ts';
 
 export type Logger = PinoLogger;
 
@@ -15,6 +15,7 @@ export interface LoggerOptions {
 /**
  * Creates a logger that writes one JSON object per line: `level` as a word, `time` as ISO 8601, `program`, `version`,
  * `msg`, and the fields of the event. Masks headers and fields that contain credentials, and removes queries from URLs.
+ * Escapes characters that would change how a reader shows the line.
  */
 export function createLogger({ level, program, version, destination }: LoggerOptions): Logger {
   const stream = destination ?? pino.destination({ dest: 1, sync: false });
@@ -27,7 +28,7 @@ export function createLogger({ level, program, version, destination }: LoggerOpt
       redact: { paths: SECRET_FIELDS, censor: '[redacted]' },
       serializers: { err: describeError, error: describeError, cause: describeError },
       // The last line of defence: covers URLs in any field or message.
-      hooks: { streamWrite: withoutQueries },
+      hooks: { streamWrite: (line) => escapeDeceptive(withoutQueries(line)) },
       onChild: (child) => rememberStream(child, stream),
     },
     stream,

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { pino } from 'pino';
 import { LineBatches } from './line-batches.ts';
+import { escapeDeceptive } from './log-lines.ts';
 import { createLogger } from './logger.ts';
 import type { Logger } from './logger.ts';
 import { programVersion } from './program-version.ts';
@@ -224,7 +225,7 @@ function isConfigurationFault(error: unknown): error is Error {
 }
 
 function exitWithFaults(error: Error): never {
-  process.stderr.write(`${error.message}\n`);
+  process.stderr.write(`${escapeDeceptive(error.message)}\n`);
   process.exit(EXIT.misconfigured);
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createLogger, describeError, lineWriter, withoutQuery } from '../src/index.ts';
+import { createLogger, describeError, escapeDeceptive, lineWriter, withoutQuery } from '../src/index.ts';
 import { repeatedFailureLog } from '../src/repeated-failure-log.ts';
 
 function capture(level = 'info') {
@@ -118,4 +118,38 @@ test('lineWriter writes to the stream of a logger and of its children', () => {
   lineWriter(logger)('of the logger\n');
   lineWriter(logger.child({ part: 'entries' }).child({ backend: 's3/here' }))('of its child\n');
   expect(lines).toEqual(['of the logger\n', 'of its child\n']);
+});
+
+describe('characters that change how a log is shown', () => {
+  const deceptive = [
+    ['DEL', '\x7f'],
+    ['NEL, a line break', '\x85'],
+    ['CSI, which begins a terminal command', '\x9b31m'],
+    ['OSC, which sets a terminal’s title', '\x9d0;title\x9c'],
+    ['LINE SEPARATOR', '\u2028'],
+    ['PARAGRAPH SEPARATOR', '\u2029'],
+    ['RIGHT-TO-LEFT OVERRIDE', '\u202egnp.exe'],
+    ['a bidirectional isolate', '\u2066x\u2069'],
+    ['ARABIC LETTER MARK', '\u061c'],
+    ['ZERO WIDTH SPACE', '\u200b'],
+    ['BYTE ORDER MARK', '\ufeff'],
+    ['SOFT HYPHEN', '\xad'],
+    ['a tag character', '\u{e0041}'],
+  ] as const;
+
+  test.each(deceptive)('%s is escaped, and the value stays the same', (_, text) => {
+    const written: string[] = [];
+    const destination = { write: (line: string) => void written.push(line) };
+    const logger = createLogger({ level: 'info', program: 'p', version: '1', destination });
+    logger.info({ [text]: text, err: new Error(text), list: [text] }, text);
+    logger.child({ bound: text }).info('child');
+    for (const line of written) expect(line).toMatch(/^[\x20-\x7e]*\n$/);
+    expect(JSON.parse(written[0] ?? '')).toMatchObject({ [text]: text, list: [text], msg: text });
+    expect(JSON.parse(written[1] ?? '')).toMatchObject({ bound: text });
+  });
+
+  test('other characters stay as they are', () => {
+    const text = 'é 日本 😀 ‰\n';
+    expect(escapeDeceptive(text)).toBe(text);
+  });
 });

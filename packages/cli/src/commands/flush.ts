@@ -5,6 +5,7 @@ import type { CommandContext } from '../command-interface.ts';
 import { mirrorOption, mirrorUrl, operatorToken, tokenFileOption } from '../command-options.ts';
 import { jsonObject } from '../http-client.ts';
 import { callAsOperator } from '../operator-call.ts';
+import { jsonLine } from '../terminal-output.ts';
 
 interface FlushOptions {
   readonly service?: string;
@@ -44,5 +45,5 @@ async function flush(options: FlushOptions, context: CommandContext): Promise<vo
     throw new CommandError(`the mirror answered ${status} without a count; is it a Cloud Mirror?`);
   const where = scope.length === 0 ? 'every back end' : scope.join('/');
   const entries = forgotten === 1 ? '1 entry' : `${forgotten} entries`;
-  context.stdout.write(options.json ? `${text.trim()}\n` : `forgot ${entries} of ${where}\n`);
+  context.stdout.write(options.json ? jsonLine(text) : `forgot ${entries} of ${where}\n`);
 }

@@ -6,7 +6,7 @@ import { mirrorOption, mirrorUrl, operatorToken, tokenFileOption } from '../comm
 import { headerText, jsonObject } from '../http-client.ts';
 import { callAsOperator, refusal } from '../operator-call.ts';
 import type { OperatorAnswer } from '../operator-call.ts';
-import { printable } from '../terminal-output.ts';
+import { jsonLine, printable } from '../terminal-output.ts';
 
 interface PurgeOptions {
   readonly service: string;
@@ -58,7 +58,7 @@ async function purge(origin: string, options: PurgeOptions, context: CommandCont
   if (results === null && status === 503) throw refusal(answer);
   if (results === null)
     throw new CommandError(`the mirror answered ${status} without a purge result; is it a Cloud Mirror?`);
-  context.stdout.write(options.json ? `${text.trim() || JSON.stringify({ results })}\n` : table(results));
+  context.stdout.write(options.json ? jsonLine(text.trim() || JSON.stringify({ results })) : table(results));
   const failed = results.filter((result) => !result.purged).map((result) => printable(result.backend));
   if (failed.length > 0)
     throw new CommandError(`not purged in ${failed.join(', ')}; try again, which is safe`);

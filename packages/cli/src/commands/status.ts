@@ -4,6 +4,7 @@ import type { CommandContext } from '../command-interface.ts';
 import { mirrorOption, mirrorUrl, operatorToken, tokenFileOption } from '../command-options.ts';
 import { callAsOperator } from '../operator-call.ts';
 import { describeStatus, statusReports } from '../status-report.ts';
+import { jsonLine } from '../terminal-output.ts';
 
 interface StatusOptions {
   readonly service: string;
@@ -41,5 +42,5 @@ async function status(origin: string, options: StatusOptions, context: CommandCo
     signal: context.signal,
   });
   const human = (): string => statusReports(text).map(describeStatus).join('\n');
-  context.stdout.write(options.json ? `${text.trim()}\n` : human());
+  context.stdout.write(options.json ? jsonLine(text) : human());
 }
