@@ -304,6 +304,16 @@ export const HOSTILE_URLS: Readonly<Record<string, readonly HostileUrl[]>> = {
     ['https://artifacts.test/x?%73ig=abc', 'a name that is encoded'],
     ['https://artifacts.test/x?a=1;token=abc', 'after a semicolon'],
     ['https://artifacts.test/x?Token=abc', 'capitals'],
+    ['https://artifacts.test/x?temp_url_sig=abc&temp_url_expires=1700000000', 'Swift'],
+    ['https://artifacts.test/x?auth_key=1700000000-0-0-abc', 'a CDN'],
+    ['https://artifacts.test/x?X-Tos-Signature=abc', 'another vendor of stores'],
+    ['https://artifacts.test/x?X-Plex-Token=abc', 'another header as a parameter'],
+    ['https://artifacts.test/x?deploy_token=abc', 'a word before it'],
+    ['https://artifacts.test/x?user[apiToken]=abc', 'camel case in an array'],
+    ['https://artifacts.test/x?user%5Bap%2569_token%5D=abc', 'an encoded array, encoded twice'],
+    ['https://artifacts.test/x?u=https%3A%2F%2Fcdn.test%2Fx%3Fsig%3Dabc', 'in a URL in a value'],
+    ['https://artifacts.test/x?t=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2ln', 'a JSON Web Token'],
+    ['https://artifacts.test/x?md5=cGVsaWNhbiBicmllZiBoYQ&expires=1700000000', 'a secure link of nginx'],
   ]),
 };
 

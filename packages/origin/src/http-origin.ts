@@ -17,7 +17,7 @@ import {
 } from './origin.ts';
 import type { ProxySettings } from './proxy-choice.ts';
 import { RedirectFollower, type FollowedResponse } from './redirect-follower.ts';
-import { signedQueryParameter } from './signed-query.ts';
+import { signatureInQuery } from './signed-query.ts';
 
 export interface HttpOriginOptions {
   /** Checks every URL before it is requested, redirect targets too. */
@@ -225,7 +225,7 @@ function requireSameResource(remainder: FollowedResponse, finalUrl: URL): Follow
 /** Two URLs that differ only in their signatures are one resource. Any other query is part of the resource's name. */
 function isSameResource(one: URL, other: URL): boolean {
   if (one.origin !== other.origin || one.pathname !== other.pathname) return false;
-  const isSigned = (url: URL): boolean => signedQueryParameter(url) !== null;
+  const isSigned = (url: URL): boolean => signatureInQuery(url) !== null;
   return one.search === other.search || (isSigned(one) && isSigned(other));
 }
 

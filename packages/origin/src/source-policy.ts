@@ -6,7 +6,7 @@ import {
   type SourcePolicy,
 } from './origin.ts';
 import { pathAmbiguity } from './path-ambiguity.ts';
-import { signedQueryParameter } from './signed-query.ts';
+import { signatureInQuery } from './signed-query.ts';
 import { checkPattern, compilePattern, patternLimitsPath } from './source-pattern.ts';
 
 interface SourceRuleSettings extends Partial<SourceOptions> {
@@ -170,7 +170,7 @@ function refusalBy(
   const ambiguity = limitsPath ? pathAmbiguity(url.pathname) : null;
   if (ambiguity !== null) return ambiguity;
   if (hop || settings.signedQuery === 'keep') return null;
-  const parameter = signedQueryParameter(url);
+  const parameter = signatureInQuery(url);
   if (parameter === null) return null;
   return `the query carries a signature or token (${parameter}), which would be stored; request the URL without it`;
 }
