@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
 import { CommandError, UsageError } from './command-interface.ts';
 import type { CommandContext } from './command-interface.ts';
+import { auditCommand } from './commands/audit.ts';
 import { configCommand } from './commands/config.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { flushCommand } from './commands/flush.ts';
@@ -37,6 +38,7 @@ export function createProgram(context: CommandContext): Command {
     setupCommand,
     doctorCommand,
     tokenCommand,
+    auditCommand,
   ];
   for (const command of commands) program.addCommand(command(context));
   for (const command of withSubcommands(program)) {

@@ -30,6 +30,33 @@ async function withFile<T>(content: string, use: (file: string) => Promise<T>): 
   }
 }
 
+describe('audit verify', () => {
+  const line = (seq: number, prev: string) =>
+    JSON.stringify({ audit: true, chain: 'c', seq, prev, event: 'begun' });
+  const first = line(1, '0'.repeat(64));
+  const digest = createHash('sha256').update(first).digest('hex');
+
+  test('prints the last number and digest of an unbroken chain', async () => {
+    await withFile(`${first}\n`, async (file) => {
+      const { status, stdout } = await commandLine(['audit', 'verify', file]);
+      expect(stdout.toString()).toBe(
+        `1 lines\nlast line: number 1, SHA-256 ${digest}\nbegun and not ended (interrupted, or under way): 1\n`,
+      );
+      expect(status).toBe(0);
+    });
+  });
+
+  test('fails if the chain is broken, and if there is no such file', async () => {
+    await withFile(`${first}\n${line(2, digest.replaceAll('a', 'b'))}\n`, async (file) => {
+      const { status, stdout, stderr } = await commandLine(['audit', 'verify', file]);
+      expect(stdout.toString()).toContain('line 2: the line before, number 1, was changed');
+      expect(stderr).toContain('is broken');
+      expect(status).toBe(1);
+      expect((await commandLine(['audit', 'verify', `${file}.none`])).status).toBe(2);
+    });
+  });
+});
+
 describe('url', () => {
   test('prints the same URL as the client package', async () => {
     const { status, stdout } = await commandLine(['url', origin, ...whereOptions, '--mirror', where.mirror]);

@@ -17,7 +17,7 @@ export { maxConnections, OpenConnections } from './open-connections.ts';
 export { OperatorAuth } from './operator-auth.ts';
 export type { Operator, OperatorToken } from './operator-auth.ts';
 export { operatorGate } from './operator-call.ts';
-export type { OperatorCall, OperatorGate } from './operator-call.ts';
+export type { CheckedCall, OperatorCall, OperatorGate } from './operator-call.ts';
 export { ClientBudgets, RateLimiter } from './rate-limit.ts';
 export type { RateLimit } from './rate-limit.ts';
 export { RecentlyUsed } from './recently-used.ts';

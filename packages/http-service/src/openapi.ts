@@ -28,8 +28,11 @@ const UNAUTHORIZED = problem('The token is missing or unknown.');
 export const OPERATOR_PROBLEMS = {
   401: { ...UNAUTHORIZED, headers: { 'WWW-Authenticate': header('Bearer') } },
   403: problem('The token lacks the scope.'),
+  429: { ...problem('Too many calls without a valid token.'), headers: RETRY_AFTER },
   503: {
-    ...problem('A required part cannot be reached. The call may have had no effect.'),
+    ...problem(
+      'A required part cannot be reached, and the call may have had no effect; or the audit stream cannot be written, and it had none.',
+    ),
     headers: RETRY_AFTER,
   },
 };

@@ -105,7 +105,7 @@ export class ClientBudgets {
   }
 }
 
-function tooManyRequests(waitSeconds: number): HttpProblem {
+export function tooManyRequests(waitSeconds: number): HttpProblem {
   return new HttpProblem(429, 'too_many_requests', 'This client sends too many requests.', {
     headers: { 'Retry-After': String(Math.max(1, Math.ceil(waitSeconds))) },
   });

@@ -71,6 +71,13 @@ const adminSchema = section({
   ).default([]),
 });
 
+/** The audit stream of operators' calls; without a file it is among the log lines. */
+const auditSchema = section({
+  file: text('the path of a file, or null for standard output', /^[^\0]+$/)
+    .nullable()
+    .default(null),
+});
+
 const queueSchema = section({
   kind: oneOf(['sqs', 'memory']).default('sqs'),
   name: text('the name of the queues, with {service} and {region} in it', /./).default(
@@ -118,6 +125,7 @@ const sampleOriginSchema = strictMapping({
 export const sections = {
   server: serverSchema,
   admin: adminSchema,
+  audit: auditSchema,
   sources: sourcesSchema,
   entries: entriesSchema,
   queue: queueSchema,

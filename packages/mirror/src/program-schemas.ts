@@ -16,7 +16,7 @@ const mirrorAddressSchema = z.preprocess(
 );
 
 /** The sections that every program of the mirror reads. */
-const { server, admin, sources, entries, queue, services, copier, log } = sections;
+const { server, admin, audit, sources, entries, queue, services, copier, log } = sections;
 const common = { sources, entries, queue, services, log };
 
 /** The whole file, as the standalone program reads it. */
@@ -26,9 +26,9 @@ export const configSchema = withRules(strictMapping(sections)).transform((config
   copier: withServes(config),
 }));
 
-export const frontendSchema = withRules(strictMapping({ server, admin, ...common }, [...SECTIONS])).transform(
-  (config) => ({ ...config, ...withDefaults(config) }),
-);
+export const frontendSchema = withRules(
+  strictMapping({ server, admin, audit, ...common }, [...SECTIONS]),
+).transform((config) => ({ ...config, ...withDefaults(config) }));
 
 export const copierSchema = withRules(
   strictMapping({ server: mirrorAddressSchema, copier, ...common }, [...SECTIONS]),

@@ -1,3 +1,12 @@
+export { AuditFileError } from './audit/audit-file.ts';
+export { AuditWriteError } from './audit/audit-sink.ts';
+export type { AuditSink } from './audit/audit-sink.ts';
+export { AuditTrail } from './audit/audit-trail.ts';
+export type { AuditEvent, AuditFacts } from './audit/audit-trail.ts';
+export { verifyAuditFile } from './audit/verify-audit-file.ts';
+export type { AuditReport } from './audit/verify-audit-file.ts';
+export { auditAmongLog, openAuditTrail } from './audit/open-audit-trail.ts';
+export type { AuditSettings } from './audit/open-audit-trail.ts';
 export { createLogger, describeError } from './logger.ts';
 export type { DescribedError, Logger, LoggerOptions } from './logger.ts';
 export { escapeDeceptive, lineWriter, withoutQueries, withoutQuery } from './log-lines.ts';

@@ -2,6 +2,8 @@
 export interface LineSink {
   write(text: string): unknown;
   flushSync(): void;
+  /** Calls the listener when everything has been written. Absent if `write` itself writes. */
+  once?(event: 'drain', listener: () => void): unknown;
 }
 
 const BATCH_CHARACTERS = 65_536;
@@ -45,6 +47,15 @@ export class LineBatches implements LineSink {
   end(): void {
     this.flush();
     this.#ended = true;
+  }
+
+  /** Passes on the buffered lines, and resolves when the destination has written everything. */
+  async drained(): Promise<void> {
+    if (this.#sink.once === undefined) return this.flush();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#sink.once('drain', resolve);
+    this.flush();
+    await promise;
   }
 
   flushSync(): void {

@@ -18,9 +18,24 @@ export function rememberStream(logger: Logger, stream: DestinationStream): void 
  * @throws TypeError if `createLogger` did not create the logger
  */
 export function lineWriter(logger: Logger): (line: string) => void {
+  const stream = streamOf(logger);
+  return (line) => stream.write(line);
+}
+
+/**
+ * Resolves when the lines written so far have left this process. Call it right after a write: the stream of a process
+ * reports only the end of a write that is under way.
+ * @throws TypeError if `createLogger` did not create the logger
+ */
+export async function drained(logger: Logger): Promise<void> {
+  const stream = streamOf(logger) as DestinationStream & { readonly drained?: () => Promise<void> };
+  await stream.drained?.();
+}
+
+function streamOf(logger: Logger): DestinationStream {
   const stream = streams.get(logger);
   if (stream === undefined) throw new TypeError('createLogger did not create this logger');
-  return (line) => stream.write(line);
+  return stream;
 }
 
 /**

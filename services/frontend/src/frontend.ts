@@ -3,10 +3,18 @@ import Koa from 'koa';
 import type { CacheManager } from '@cloud-mirror/cache-manager';
 import type { EntryStore } from '@cloud-mirror/entry-store';
 import type { Config } from '@cloud-mirror/mirror';
-import type { Logger } from '@cloud-mirror/program';
+import { auditAmongLog } from '@cloud-mirror/program';
+import type { AuditTrail, Logger } from '@cloud-mirror/program';
 import type { SourcePolicy } from '@cloud-mirror/origin';
 import type { Registry } from 'prom-client';
-import { AccessLog, answerErrors, HttpServer, OperatorAuth, operatorGate } from '@cloud-mirror/http-service';
+import {
+  AccessLog,
+  answerErrors,
+  clientNetworkReader,
+  HttpServer,
+  OperatorAuth,
+  operatorGate,
+} from '@cloud-mirror/http-service';
 import type { ReceivedRequest } from './request-context.ts';
 import { isOurFault, problemOf } from './error-problem.ts';
 import { FrontendMetrics } from './machines/metrics.ts';
@@ -25,6 +33,8 @@ export interface FrontendParts {
   readonly entries: Pick<EntryStore, 'check'>;
   readonly policy: SourcePolicy;
   readonly logger: Logger;
+  /** Default: among the lines of the logger. */
+  readonly audit?: AuditTrail;
   /** The front end registers its metrics here. `/metrics` shows all metrics of the registry. */
   readonly registry: Registry;
 }
@@ -43,7 +53,13 @@ export function createFrontend(parts: FrontendParts): Frontend {
   const isDraining = () => draining;
   const probe = new PartProbe(entries, cacheManager.backends);
   const metrics = new FrontendMetrics({ registry, cacheManager, probe });
-  const operatorCall = operatorGate({ auth: new OperatorAuth(config.admin.tokens), logger, problemOf });
+  const operatorCall = operatorGate({
+    auth: new OperatorAuth(config.admin.tokens),
+    audit: parts.audit ?? auditAmongLog(logger),
+    logger,
+    problemOf,
+    clientOf: clientNetworkReader(config.server.trustedProxies),
+  });
   const routesParts = { ...parts, probe, operatorCall, isDraining };
   const router = routerOf(ordinaryRoutes(routesParts));
 

@@ -278,7 +278,15 @@ test('operators’ calls are logged at every log level', async () => {
   await frontend.fetch(redirectPath(ORIGIN_URL));
   const what = { audit: true, call: 'purge', scope: 'purge', service: 's3', region: 'us-west-1' };
   expect(frontend.log).toMatchObject([
-    { ...what, operator: 'oncall', status: 204, result: 'done', host: 'artifacts.example.com' },
+    { ...what, event: 'begun', operator: 'oncall', host: 'artifacts.example.com' },
+    {
+      ...what,
+      event: 'ended',
+      operator: 'oncall',
+      status: 204,
+      result: 'done',
+      host: 'artifacts.example.com',
+    },
     { audit: true, call: 'purge', operator: 'reader', status: 403, result: 'insufficient_scope' },
     { audit: true, call: 'purge', operator: null, status: 401, result: 'token_unknown' },
   ]);

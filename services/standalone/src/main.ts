@@ -1,5 +1,5 @@
 import { Copier } from '@cloud-mirror/copier';
-import { createFrontend, openCacheManager } from '@cloud-mirror/frontend';
+import { createFrontend, openAudit, openCacheManager } from '@cloud-mirror/frontend';
 import { runMirrorProgram, STANDALONE_CONFIG, type Config, type MirrorParts } from '@cloud-mirror/mirror';
 import { startSampleOrigin, type SampleOrigin } from './sample-origin.ts';
 
@@ -9,9 +9,10 @@ await runMirrorProgram({
   config: STANDALONE_CONFIG,
   async start(parts) {
     const { config, logger, resources } = parts;
+    const audit = resources.use(await openAudit(parts));
     const sample = resources.use(await startSample(parts));
     const cacheManager = resources.use(openCacheManager(parts));
-    const frontend = createFrontend({ ...parts, ...parts.adapters, cacheManager });
+    const frontend = createFrontend({ ...parts, ...parts.adapters, cacheManager, audit });
     const address = await frontend.listen();
     const copier = new Copier(parts);
     copier.start();

@@ -15,11 +15,11 @@ type Flushed = { readonly service?: string; readonly region?: string };
 /** `DELETE /v1/cache[/:service[/:region]]`: drops entries; keeps copies and purge markers. */
 export function cacheRoute({ cacheManager, operatorCall }: CacheRouteParts) {
   const flush = (ctx: RequestContext, { service, region }: Flushed) =>
-    operatorCall('flush', ctx, async () => {
+    operatorCall('flush', ctx, () => {
       recordBackend(ctx.state.record, service, region);
       if (service !== undefined && region !== undefined) knownBackend(cacheManager.backends, service, region);
       else if (service !== undefined) knownService(cacheManager.backends, service);
-      sendJson(ctx, 200, { forgotten: await cacheManager.flush(service, region) });
+      return async () => sendJson(ctx, 200, { forgotten: await cacheManager.flush(service, region) });
     });
   return {
     everything: (ctx: RequestContext) => flush(ctx, {}),

@@ -20,24 +20,24 @@ export interface PurgeRouteParts {
 export function purgeRoute({ cacheManager, maxUrlBytes, operatorCall }: PurgeRouteParts) {
   return async (ctx: RequestContext, { service, region, parameter }: ObjectPath): Promise<void> => {
     if (ctx.req.method !== 'DELETE') throw methodNotAllowed(['DELETE']);
-    await operatorCall('purge', ctx, async () => {
+    await operatorCall('purge', ctx, () => {
       const url = decodeOriginUrlParameter(parameter, maxUrlBytes);
       recordObject(ctx.state.record, service, region, url);
       if (region === ALL_REGIONS) knownService(cacheManager.backends, service);
       else knownBackend(cacheManager.backends, service, region);
-
-      const results = await cacheManager.purge(service, region, url);
-      if (!results.every(({ purged }) => purged)) throw purgeIncomplete(results);
-      if (region === ALL_REGIONS) sendJson(ctx, 200, { results });
-      else {
-        if (results.every(({ found }) => found === false)) {
-          ctx.state.record.outcome = 'nothing_found';
-          ctx.res.setHeader('Cloud-Mirror-Purged', 'nothing');
-        }
-        ctx.status = 204;
-      }
+      return async () => answerPurge(ctx, region, await cacheManager.purge(service, region, url));
     });
   };
+}
+
+function answerPurge(ctx: RequestContext, region: string, results: readonly PurgeResult[]): void {
+  if (!results.every(({ purged }) => purged)) throw purgeIncomplete(results);
+  if (region === ALL_REGIONS) return sendJson(ctx, 200, { results });
+  if (results.every(({ found }) => found === false)) {
+    ctx.state.record.outcome = 'nothing_found';
+    ctx.res.setHeader('Cloud-Mirror-Purged', 'nothing');
+  }
+  ctx.status = 204;
 }
 
 function purgeIncomplete(results: readonly PurgeResult[]): HttpProblem {

@@ -26,10 +26,10 @@ export function queueRoutes({ backends, operatorCall }: QueueRoutesParts) {
   const onQueue =
     (call: (backend: Backend, signal: AbortSignal) => Promise<unknown>): QueueHandler =>
     async (ctx, { service, region }) => {
-      await operatorCall('queue', ctx, async () => {
+      await operatorCall('queue', ctx, () => {
         recordBackend(ctx.state.record, service, region);
         const backend = knownBackend(backends, service, region);
-        sendJson(ctx, 200, await call(backend, AbortSignal.timeout(CALL_LIMIT_MS)));
+        return async () => sendJson(ctx, 200, await call(backend, AbortSignal.timeout(CALL_LIMIT_MS)));
       });
     };
 

@@ -17,18 +17,18 @@ export interface StatusRouteParts {
 export function statusRoute({ cacheManager, maxUrlBytes, operatorCall }: StatusRouteParts) {
   return async (ctx: RequestContext, { service, region, parameter }: ObjectPath): Promise<void> => {
     if (ctx.req.method !== 'GET' && ctx.req.method !== 'HEAD') throw methodNotAllowed(['GET', 'HEAD']);
-    await operatorCall('read', ctx, async () => {
+    await operatorCall('read', ctx, () => {
       const url = decodeOriginUrlParameter(parameter, maxUrlBytes);
       recordObject(ctx.state.record, service, region, url);
-
-      if (region === ALL_REGIONS) {
-        const backends = knownService(cacheManager.backends, service);
+      if (region !== ALL_REGIONS) {
+        knownBackend(cacheManager.backends, service, region);
+        return async () => sendJson(ctx, 200, await cacheManager.status(service, region, url));
+      }
+      const backends = knownService(cacheManager.backends, service);
+      return async () => {
         const reports = backends.map((backend) => cacheManager.status(service, backend.region, url));
         sendJson(ctx, 200, { regions: await Promise.all(reports) });
-      } else {
-        knownBackend(cacheManager.backends, service, region);
-        sendJson(ctx, 200, await cacheManager.status(service, region, url));
-      }
+      };
     });
   };
 }
