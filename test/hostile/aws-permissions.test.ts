@@ -32,7 +32,8 @@ let aws: ProtocolServer;
 let origin: OriginServer;
 let frontend: Program;
 
-const keysOf = (who: string) => ({ AWS_ACCESS_KEY_ID: who, AWS_SECRET_ACCESS_KEY: 'secret' });
+const SECRET = 'secret';
+const keysOf = (who: string) => ({ AWS_ACCESS_KEY_ID: who, AWS_SECRET_ACCESS_KEY: SECRET });
 
 async function setUp(config: MirrorConfig): Promise<void> {
   // A queue that was created without its dead-letter queue is repaired.
@@ -52,14 +53,21 @@ async function setUp(config: MirrorConfig): Promise<void> {
 
 beforeAll(async () => {
   opened = new AsyncDisposableStack();
-  aws = opened.use(await startProtocolServer());
+  const secrets = { setup: SECRET, frontend: SECRET, copier: SECRET };
+  aws = opened.use(await startProtocolServer({ secrets }));
   origin = opened.use(await startOriginServer());
   const redis = opened.use(await startRedis());
   const servers = {
     redisUrl: redis.url,
     sqsEndpoint: aws.endpoint,
     sqsRegion: aws.region,
-    s3: { endpoint: aws.endpoint, region: aws.region, accessKeyId: 'x', secretAccessKey: 'x', given: false },
+    s3: {
+      endpoint: aws.endpoint,
+      region: aws.region,
+      accessKeyId: 'test',
+      secretAccessKey: 'test',
+      given: false,
+    },
   };
   const s3 = {
     bucket: `example-mirror-${REGION}`,

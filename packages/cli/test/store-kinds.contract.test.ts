@@ -35,7 +35,11 @@ async function withStore(
     };
     // JSON is YAML.
     await writeFile(file, JSON.stringify(config));
-    const env = { AWS_ACCESS_KEY_ID: 'x', AWS_SECRET_ACCESS_KEY: 'x', AWS_EC2_METADATA_DISABLED: 'true' };
+    const env = {
+      AWS_ACCESS_KEY_ID: 'test',
+      AWS_SECRET_ACCESS_KEY: 'test',
+      AWS_EC2_METADATA_DISABLED: 'true',
+    };
     await use((command, ...args) => commandLine([command ?? '', '--config', file, ...args], { env }), server);
   } finally {
     await rm(directory, { recursive: true });

@@ -1,50 +1,15 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { request } from 'undici';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { TestContext } from 'vitest';
-import { isUploadSweeper, lossesOf, signsRequests } from '../src/index.ts';
-import type {
-  CapabilityName,
-  ListedObject,
-  OpenedBody,
-  PutOptions,
-  StorageProvider,
-  StoreCapabilities,
-} from '../src/index.ts';
+import { isUploadSweeper } from '../src/index.ts';
+import { at, needs, sha256 } from './contract-subject.ts';
+import type { ContractSubject, Fetched } from './contract-subject.ts';
+import { describeRequestSigner } from './request-signer-contract.ts';
+import type { ListedObject, OpenedBody, PutOptions, StorageProvider } from '../src/index.ts';
 
-/** An adapter under test, with its own empty bucket or folder. */
-export interface ContractSubject extends AsyncDisposable {
-  readonly provider: StorageProvider;
-  /** Maximum bytes that the adapter stores in one piece. Longer bodies exercise its code for large objects. */
-  readonly pieceBytes: number;
-  /** Capabilities of the store behind the adapter. Tests that need one which is `no` are skipped, with the reason. */
-  readonly capabilities: StoreCapabilities;
-  /** Begins an upload of this key and does not finish it. For adapters that sweep uploads. */
-  readonly beginUpload?: (key: string) => Promise<void>;
-  /** Lists unfinished uploads or temporary files. */
-  leftovers(): Promise<readonly string[]>;
-  /** Fetches an address of `urlFor`, for adapters whose files need a server. */
-  readonly fetch?: (address: string, method: 'GET' | 'HEAD') => Promise<Fetched>;
-}
-
-export interface Fetched {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  readonly body: Buffer;
-}
-
-/** Skips the test if the store behind the adapter lacks the capability, and gives the consequence as the reason. */
-export function needs(context: TestContext, subject: ContractSubject, capability: CapabilityName): void {
-  const lost = lossesOf(subject.capabilities).find((loss) => loss.capability === capability);
-  if (lost !== undefined) context.skip(lost.cost);
-}
-
-/** A key like that of a copy: a URL, or a hashed key if the store refuses URLs. */
-export function at(subject: ContractSubject, name: string): string {
-  const url = `https://o.example.com/${name}`;
-  return subject.capabilities.emptySegments === 'no' ? `sha256/0/${sha256(Buffer.from(url))}` : url;
-}
+export { at, needs, sha256 } from './contract-subject.ts';
+export type { ContractSubject, Fetched } from './contract-subject.ts';
 
 const KEYS: readonly string[] = [
   'https://origin.example.com/builds/42/app.tar.gz',
@@ -78,6 +43,7 @@ export function describeStorageProvider(
     const current = (): ContractSubject => subject;
     describeObjects(current);
     describeFailures(current);
+    describeRequestSigner(current);
     describeAddresses(current);
     describePlace(current);
     extras?.(current);
@@ -513,33 +479,6 @@ function describeAddresses(subject: () => ContractSubject): void {
     },
   );
 
-  it('signs addresses that store and remove an object, if it can sign requests', async (context) => {
-    const { provider } = subject();
-    if (!signsRequests(provider)) return context.skip('this adapter only has addresses for reads');
-    const key = at(subject(), 'signed');
-    const headers = { 'content-type': 'text/x-signed', 'x-amz-meta-from': 'a client' };
-    const ask = async (
-      method: 'PUT' | 'GET' | 'HEAD' | 'DELETE',
-      signedHeaders = {},
-      sent = signedHeaders,
-    ) => {
-      const address = await provider.urlFor(key, method, { seconds: 60, headers: signedHeaders });
-      const body = method === 'PUT' ? 'by a client' : null;
-      const answer = await request(address, { method, headers: sent, body });
-      return { status: answer.statusCode, text: await answer.body.text() };
-    };
-    expect((await ask('PUT', headers)).status).toBe(200);
-    expect(await provider.head(key)).toMatchObject({
-      sizeBytes: 11,
-      headers: { contentType: 'text/x-signed' },
-      metadata: { from: 'a client' },
-    });
-    expect(await ask('GET')).toEqual({ status: 200, text: 'by a client' });
-    expect((await ask('HEAD')).status).toBe(200);
-    expect((await ask('DELETE')).status).toBe(204);
-    expect(await provider.head(key)).toBeNull();
-  });
-
   it('returns an address even if there is no object', async () => {
     const { provider } = subject();
     expect(new URL(await provider.urlFor(at(subject(), 'none'), 'GET')).protocol).toMatch(/^https?:$/);
@@ -647,10 +586,6 @@ export async function listed(
 
 async function keysOf(provider: StorageProvider, prefix: string): Promise<string[]> {
   return (await listed(provider, prefix)).map(({ key }) => key).sort();
-}
-
-export function sha256(content: Buffer): string {
-  return createHash('sha256').update(content).digest('hex');
 }
 
 async function contentOf(opened: OpenedBody | null): Promise<Buffer> {

@@ -5,6 +5,7 @@ import { CallHolds } from './call-holds.ts';
 import type { CallHold, HoldOptions } from './call-holds.ts';
 import type { ProtocolCall } from './protocol-call.ts';
 import { failure, S3Rules, type OpenUpload, type S3Answer } from './s3-rules.ts';
+import { refusalOfSignature, type SignatureRules } from './s3-signatures.ts';
 
 /** An in-memory server on 127.0.0.1 that speaks the SQS and S3 protocols. */
 export interface ProtocolServer extends AsyncDisposable {
@@ -13,7 +14,7 @@ export interface ProtocolServer extends AsyncDisposable {
   readonly port: number;
   /** The AWS region of everything in it. */
   readonly region: string;
-  /** The server accepts any credentials. */
+  /** The credentials that it knows. S3 requests must be signed with them; SQS requests are not verified. */
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
   /** All requests since the start or the last `reset`, in the order of their arrival. */
@@ -35,6 +36,8 @@ export interface ProtocolServer extends AsyncDisposable {
   answerAsBefore(): void;
   /** Counts the requests that a rule of S3 has refused with this code, such as `BadDigest`. */
   refused(code: string): number;
+  /** Sets the clock that signatures are compared with further ahead. */
+  advanceClock(seconds: number): void;
   /** Multipart uploads that are neither completed nor aborted. */
   readonly openUploads: readonly OpenUpload[];
   /** Adds an abandoned upload. */
@@ -44,11 +47,17 @@ export interface ProtocolServer extends AsyncDisposable {
 export interface ProtocolServerOptions {
   /** Default: a free TCP port. */
   readonly port?: number;
-  /** Whether to verify checksums and honour conditional writes like S3; see {@link S3Rules}. */
+  /** Whether to honour conditional writes like S3; see {@link S3Rules}. */
   readonly strict?: boolean;
+  /** Secrets of further access keys. */
+  readonly secrets?: Readonly<Record<string, string>>;
+  /** Whether objects can be read and listed without a signature. Default: true. */
+  readonly publicRead?: boolean;
 }
 
 const REGION = 'us-west-2';
+const ACCESS_KEY_ID = 'test';
+const SECRET_ACCESS_KEY = 'test';
 
 export async function startProtocolServer(options: ProtocolServerOptions = {}): Promise<ProtocolServer> {
   const app = buildApp({ logger: false, defaultRegion: REGION });
@@ -56,6 +65,12 @@ export async function startProtocolServer(options: ProtocolServerOptions = {}): 
   const callOf = new WeakMap<object, ProtocolCall & { queue: string | null; status: number | null }>();
   const planned: { operation: string; answer: S3Answer }[] = [];
   const holds = new CallHolds();
+  let clockAhead = 0;
+  const signatures: SignatureRules = {
+    secrets: { ...options.secrets, [ACCESS_KEY_ID]: SECRET_ACCESS_KEY },
+    publicRead: options.publicRead ?? true,
+    now: () => Date.now() + clockAhead,
+  };
   const rules = new S3Rules(async (path) => {
     const { statusCode, headers } = await app.inject({ method: 'HEAD', url: path });
     return statusCode === 200 ? (headers['etag'] ?? '') : null;
@@ -79,9 +94,15 @@ export async function startProtocolServer(options: ProtocolServerOptions = {}): 
     const index = planned.findIndex((one) => one.operation === operation);
     const [plan] = index === -1 ? [] : planned.splice(index, 1);
     if (call !== undefined) await holds.pass(call, 'before');
+    const { method, url: path, headers, body } = request;
+    const isS3 = headers['x-amz-target'] === undefined;
     const ruled = options.strict === true || operation === 'ListMultipartUploads';
-    const asked = { operation, path: request.url, headers: request.headers, body: request.body };
-    const answer = plan?.answer ?? (ruled ? await rules.judge(asked) : null);
+    const asked = { operation, method, path, headers, body };
+    const answer =
+      plan?.answer ??
+      (isS3 ? rules.refuse(refusalOfSignature(asked, signatures)) : null) ??
+      rules.verifyBytes(asked) ??
+      (ruled ? await rules.judge(asked) : null);
     if (answer !== null) return reply.code(answer.status).type('application/xml').send(answer.body);
   });
   app.addHook('onSend', (request, reply, payload, done) => {
@@ -99,8 +120,11 @@ export async function startProtocolServer(options: ProtocolServerOptions = {}): 
     endpoint,
     port: Number(new URL(endpoint).port),
     region: REGION,
-    accessKeyId: 'test',
-    secretAccessKey: 'test',
+    accessKeyId: ACCESS_KEY_ID,
+    secretAccessKey: SECRET_ACCESS_KEY,
+    advanceClock: (seconds) => {
+      clockAhead += seconds * 1000;
+    },
     get calls() {
       return calls;
     },

@@ -28,10 +28,22 @@ export interface OpenUpload {
 /** The ETag of the object at a path; null if there is none. */
 export type EtagAt = (path: string) => Promise<string | null>;
 
+const WITH_BYTES: ReadonlySet<string> = new Set(['PutObject', 'UploadPart']);
 const CONDITIONAL: ReadonlySet<string> = new Set(['PutObject', 'CompleteMultipartUpload']);
 
+/** Each digest, in base64, by the header that states it. */
+const DIGESTS: Readonly<Record<string, (bytes: Buffer) => string>> = {
+  'content-md5': (bytes) => createHash('md5').update(bytes).digest('base64'),
+  'x-amz-checksum-crc32': (bytes) => {
+    const sum = Buffer.alloc(4);
+    sum.writeUInt32BE(crc32(bytes));
+    return sum.toString('base64');
+  },
+  'x-amz-checksum-sha256': (bytes) => createHash('sha256').update(bytes).digest('base64'),
+};
+
 /**
- * Rules of S3 that the protocol server lacks: verifies checksums, honours conditional writes (concurrent ones of a key
+ * Rules of S3 that the protocol server lacks: verifies digests, honours conditional writes (concurrent ones of a key
  * are a 409), and lists unfinished uploads.
  * https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
  */
@@ -62,7 +74,16 @@ export class S3Rules {
 
   /** @returns the response of a rule; null if the server must handle the request */
   async judge(request: S3Request): Promise<S3Answer | null> {
-    const answer = await this.#judge(request);
+    return this.refuse(await this.#judge(request));
+  }
+
+  /** Refuses bytes that do not match the digests in their headers. */
+  verifyBytes(request: S3Request): S3Answer | null {
+    return WITH_BYTES.has(request.operation) ? this.refuse(damaged(request)) : null;
+  }
+
+  /** Counts a refusal by its code. */
+  refuse(answer: S3Answer | null): S3Answer | null {
     const code = /<Code>(\w+)<\/Code>/.exec(answer?.body ?? '')?.[1];
     if (code !== undefined) this.#refusals.set(code, this.refused(code) + 1);
     return answer;
@@ -71,8 +92,6 @@ export class S3Rules {
   async #judge(request: S3Request): Promise<S3Answer | null> {
     switch (request.operation) {
       case 'PutObject':
-      case 'UploadPart':
-        return damaged(request) ?? (await this.#condition(request));
       case 'CompleteMultipartUpload':
         return this.#condition(request);
       case 'ListMultipartUploads':
@@ -136,16 +155,9 @@ export class S3Rules {
 
 function damaged({ headers, body }: S3Request): S3Answer | null {
   const bytes = Buffer.isBuffer(body) ? body : Buffer.from(typeof body === 'string' ? body : '');
-  const sum = Buffer.alloc(4);
-  sum.writeUInt32BE(crc32(bytes));
-  const found: Readonly<Record<string, string>> = {
-    'content-md5': createHash('md5').update(bytes).digest('base64'),
-    'x-amz-checksum-crc32': sum.toString('base64'),
-    'x-amz-checksum-sha256': createHash('sha256').update(bytes).digest('base64'),
-  };
-  for (const [header, value] of Object.entries(found)) {
+  for (const [header, digest] of Object.entries(DIGESTS)) {
     const stated = headers[header];
-    if (stated !== undefined && stated !== value)
+    if (stated !== undefined && stated !== digest(bytes))
       return failure(400, 'BadDigest', `${header} does not match the received bytes`);
   }
   return null;

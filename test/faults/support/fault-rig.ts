@@ -1,3 +1,4 @@
+import { DeleteObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import {
   ADMIN_TOKEN,
   copierConfig,
@@ -118,6 +119,16 @@ export class FaultRig implements AsyncDisposable {
   /** The origin's address of `path`, as clients name it. */
   originUrl(path: string): string {
     return addressOf(this.originLink) + path;
+  }
+
+  /** Deletes the copy at an address behind the mirror's back, as an owner of the bucket can. */
+  async deleteCopy(address: string): Promise<void> {
+    const { endpoint, region, accessKeyId, secretAccessKey } = this.protocols;
+    const credentials = { accessKeyId, secretAccessKey };
+    const client = new S3Client({ endpoint, region, credentials, forcePathStyle: true });
+    const [, bucket = '', ...key] = new URL(address).pathname.split('/');
+    await client.send(new DeleteObjectCommand({ Bucket: bucket, Key: decodeURIComponent(key.join('/')) }));
+    client.destroy();
   }
 
   /** Starts a front end; the rig ends it. */

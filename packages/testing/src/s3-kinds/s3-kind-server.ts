@@ -1,14 +1,17 @@
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { refusalOfSignature, type SignatureRules } from '../s3-signatures.ts';
 import { S3KindBucket } from './s3-kind-bucket.ts';
 import { failure, receive } from './s3-kind-request.ts';
 import type { S3KindAnswer, S3KindRequest } from './s3-kind-request.ts';
 import type { S3Kind } from './s3-kind.ts';
 
+const SIGNATURES: SignatureRules = { secrets: { test: 'test' }, publicRead: true, now: Date.now };
+
 /**
  * An in-memory server on loopback that behaves like one kind of store, for kinds that cannot be installed as a package.
- * Does not check signatures.
+ * Requests must be signed with the access key `test` and the secret `test`; anybody may read objects.
  */
 export class S3KindServer implements AsyncDisposable {
   readonly kind: S3Kind;
@@ -51,7 +54,9 @@ export class S3KindServer implements AsyncDisposable {
   async #serve(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
     const request = await receive(incoming);
     this.requests.push(request);
-    const { status, headers, body } = this.#answer(request);
+    const { method = '', url: path = '/', headers: sent } = incoming;
+    const refusal = refusalOfSignature({ method, path, headers: sent, body: request.body }, SIGNATURES);
+    const { status, headers, body }: S3KindAnswer = refusal ?? this.#answer(request);
     response.writeHead(
       status,
       typeof body === 'string' ? { 'Content-Type': 'application/xml' } : { ...headers },
