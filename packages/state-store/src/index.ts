@@ -1,0 +1,10 @@
+export { FolderStateStore } from './folder/folder-state-store.ts';
+export { LastGoodFiles } from './last-good-files.ts';
+export { MAX_DOCUMENT_BYTES, StateError } from './state-store.ts';
+export type { CallOptions, StateDocument, StateErrorCode, StateStore } from './state-store.ts';
+export { LiveDocument } from './live-document.ts';
+export type { DocumentVersion, LiveDocumentOptions } from './live-document.ts';
+export { RedisWakeUps } from './redis-wake-ups.ts';
+export type { RedisWakeUpsOptions } from './redis-wake-ups.ts';
+export { NoWakeUps } from './wake-ups.ts';
+export type { WakeUps } from './wake-ups.ts';
