@@ -7,6 +7,7 @@ export { CONFIG_VARIABLE, loadConfig, parseConfig } from './load-config.ts';
 export type { ConfigFormat } from './load-config.ts';
 export { pemFault } from './pem-file.ts';
 export type { PemFault } from './pem-file.ts';
+export { schemaFaults } from './schema-faults.ts';
 export {
   cidr,
   flag,

@@ -1,10 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import type { z } from 'zod';
-import { ConfigError, describeFound, pathText } from './config-fault.ts';
+import { ConfigError, pathText } from './config-fault.ts';
 import type { Fault, KeyPath } from './config-fault.ts';
 import { parseConfigDocument } from './config-document.ts';
 import { overrideFromEnvironment, substituteEnvironment } from './environment.ts';
 import type { Environment } from './environment.ts';
+import { keysOf, schemaFaults, valueAtKeys } from './schema-faults.ts';
 
 /** The environment variable that names the file if there is no `--config`. */
 export const CONFIG_VARIABLE = 'CLOUD_MIRROR_CONFIG';
@@ -137,15 +138,15 @@ function checkTree<Settings>(
     if (fromEnvironment.has(pathText(keysOf(issue)))) giveType(typed, issue);
   const second = schema.safeParse(typed);
   if (second.success) return { config: second.data };
-  return { faults: faultsOf(second.error.issues, tree, secretPaths) };
+  return { faults: schemaFaults(second.error.issues, tree, secretPaths) };
 }
 
 /** Environment variables are strings: converts one to the number, boolean or null that the schema expects. */
 function giveType(tree: unknown, issue: z.core.$ZodIssue): void {
   const keys = keysOf(issue);
-  const holder = valueAt(tree, keys.slice(0, -1)) as Record<string | number, unknown>;
+  const holder = valueAtKeys(tree, keys.slice(0, -1)) as Record<string | number, unknown>;
   const key = keys.at(-1);
-  const value = valueAt(tree, keys);
+  const value = valueAtKeys(tree, keys);
   if (key === undefined || typeof value !== 'string') return;
   const expected = issue.code === 'invalid_type' ? issue.expected : null;
   if (expected === 'number' || expected === 'int') {
@@ -155,52 +156,4 @@ function giveType(tree: unknown, issue: z.core.$ZodIssue): void {
   }
   // For nullable keys: `endpoint: ${ENDPOINT:-}`.
   if (holder[key] === '' || holder[key] === 'null') holder[key] = null;
-}
-
-function faultsOf(
-  issues: readonly z.core.$ZodIssue[],
-  tree: unknown,
-  secretPaths: readonly RegExp[],
-): Fault[] {
-  const faults = new Map<string, Fault>();
-  const add = (fault: Fault): void => {
-    const key = `${fault.path}\n${fault.expected}\n${fault.found}`;
-    if (!faults.has(key)) faults.set(key, fault);
-  };
-  for (const issue of issues) {
-    const keys = keysOf(issue);
-    const path = pathText(keys);
-    if (issue.code === 'unrecognized_keys') {
-      const expected = issue.message.split('\n');
-      issue.keys.forEach((key, index) => {
-        add({
-          path: pathText([...keys, key]),
-          found: 'an unknown key',
-          expected: expected[index] ?? 'no such key',
-        });
-      });
-      continue;
-    }
-    const found: unknown = issue.code === 'custom' ? issue.params?.['found'] : undefined;
-    add({
-      path,
-      found: typeof found === 'string' ? found : describeFound(path, valueAt(tree, keys), secretPaths),
-      expected: issue.message,
-    });
-  }
-  return [...faults.values()];
-}
-
-function keysOf(issue: z.core.$ZodIssue): (string | number)[] {
-  return issue.path.map((key) => (typeof key === 'number' ? key : String(key)));
-}
-
-function valueAt(tree: unknown, keys: readonly (string | number)[]): unknown {
-  return keys.reduce<unknown>(
-    (inner, key) =>
-      typeof inner === 'object' && inner !== null && Object.hasOwn(inner, key)
-        ? (inner as Record<string | number, unknown>)[key]
-        : undefined,
-    tree,
-  );
 }
