@@ -6,8 +6,8 @@ export interface StateStoreSubject {
   /** Opens a store. Each opens the same documents, like several processes. */
   open(): Promise<StateStore>;
   /** Makes the store unreadable until the next `mend`. */
-  breakStore(): Promise<void>;
-  mend(): Promise<void>;
+  readonly breakStore: () => Promise<void>;
+  readonly mend: () => Promise<void>;
 }
 
 /** The contract of the port {@link StateStore}. `subject` returns a place without documents at each call. */
