@@ -1,12 +1,11 @@
-import { lookup } from 'node:dns/promises';
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls, type SecureContext, type TLSSocket } from 'node:tls';
 import type { buildConnector } from 'undici';
+import { NameLookup, type HostAddress } from '@cloud-mirror/name-lookup';
 import { orAborted, TimeLimit } from '@cloud-mirror/waiting';
 import { isAddressAllowed, isMetadataHost, isSameAddress } from './address-guard.ts';
 
-export interface ResolvedAddress {
-  readonly address: string;
+export interface ResolvedAddress extends Pick<HostAddress, 'address'> {
   readonly family: number;
 }
 
@@ -18,7 +17,10 @@ export interface GuardedConnectorOptions {
   readonly privateAddresses: boolean;
   /** Time limit for DNS, TCP connection and TLS handshake together. */
   readonly connectMs: number;
-  /** `getaddrinfo` by default. Called once per connection; its addresses are both checked and connected to. */
+  /**
+   * Called once per connection; its addresses are both checked and connected to. Default: a `NameLookup` for this
+   * connection only, which remembers nothing.
+   */
   readonly resolver?: Resolver | undefined;
   /** Certificate authorities (PEM) to trust in place of the bundled ones. */
   readonly ca?: string | Buffer | readonly (string | Buffer)[] | undefined;
@@ -41,7 +43,10 @@ export class ConnectError extends Error {
 /** Bounds the work that a name with many dead addresses can cause. */
 const MAX_ADDRESSES_TRIED = 4;
 
-const systemResolver: Resolver = (host) => lookup(host, { all: true, order: 'verbatim' });
+async function resolveOnce(host: string): Promise<readonly ResolvedAddress[]> {
+  using names = new NameLookup();
+  return await names.addressesOf(host);
+}
 
 /**
  * A connector for undici that connects only to addresses that the address guard allows.
@@ -132,7 +137,7 @@ async function checkedAddresses(
   assertAllowedName(host, options.privateAddresses);
   const family = isIP(host);
   if (family !== 0) return [{ address: host, family }];
-  const addresses = await resolve(host, options.resolver ?? systemResolver, signal);
+  const addresses = await resolve(host, options.resolver ?? resolveOnce, signal);
   if (addresses.length === 0) throw new ConnectError('the name of the host has no address');
   if (addresses.every(({ address }) => isAddressAllowed(address, options.privateAddresses))) return addresses;
   throw new AddressRefusedError('the host resolves to an address that is not public');
@@ -151,13 +156,13 @@ export function assertAllowedName(host: string, privateAddresses: boolean): void
 
 /** Connects without the address guard: for hosts that the operator configures, such as a proxy. */
 export async function connectUnguarded(
-  host: string,
-  port: number,
-  deadline: number,
-  signal: AbortSignal,
+  { host, port }: { readonly host: string; readonly port: number },
+  resolver: Resolver | undefined,
+  { deadline, signal }: { readonly deadline: number; readonly signal: AbortSignal },
 ): Promise<Socket> {
   const family = isIP(host);
-  const addresses = family === 0 ? await resolve(host, systemResolver, signal) : [{ address: host, family }];
+  const addresses =
+    family === 0 ? await resolve(host, resolver ?? resolveOnce, signal) : [{ address: host, family }];
   return connectToFirst(addresses, port, deadline, signal);
 }
 

@@ -1,3 +1,4 @@
+import { NameLookup } from '@cloud-mirror/name-lookup';
 import { judgeFirstByte, judgeHead, judgeWhole, type CopyableAnswer } from './answer-verdict.ts';
 import { CallLifetime } from './call-lifetime.ts';
 import { describeCaching, describeHeaders } from './described-headers.ts';
@@ -28,7 +29,7 @@ export interface HttpOriginOptions {
   readonly maxObjectBytes: number;
   readonly timeouts: OriginTimeouts;
   readonly userAgent: string;
-  /** `getaddrinfo` by default. */
+  /** By default, a {@link NameLookup} of its own. */
   readonly resolver?: Resolver | undefined;
   /** Certificate authorities (PEM) to trust in place of the bundled ones. */
   readonly ca?: string | Buffer | readonly (string | Buffer)[] | undefined;
@@ -63,10 +64,13 @@ export class HttpOrigin implements Origin {
   readonly #options: HttpOriginOptions;
   readonly #requester: HopRequester;
   readonly #follower: RedirectFollower;
+  /** Unused if the options have a resolver. */
+  readonly #names = new NameLookup();
 
   constructor(options: HttpOriginOptions) {
     this.#options = options;
-    this.#requester = new HopRequester({ ...options, ...options.timeouts });
+    const resolver = options.resolver ?? ((host: string) => this.#names.addressesOf(host));
+    this.#requester = new HopRequester({ ...options, ...options.timeouts, resolver });
     this.#follower = new RedirectFollower({ ...options, requester: this.#requester });
   }
 
@@ -94,6 +98,7 @@ export class HttpOrigin implements Origin {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#names[Symbol.dispose]();
     await this.#requester[Symbol.asyncDispose]();
   }
 

@@ -29,9 +29,10 @@ export function openProxiedConnection(
   options: GuardedConnectorOptions,
 ): Promise<Socket> {
   const host = url.hostname.replace(/^\[|\]$/g, '');
-  return withConnectLimit(options, `${PROXY} gave no connection`, async ({ deadline, signal }) => {
+  return withConnectLimit(options, `${PROXY} gave no connection`, async (limit) => {
+    const { signal } = limit;
     assertAllowedName(host, options.privateAddresses);
-    const connection = await connectToProxy(proxy, options, deadline, signal);
+    const connection = await connectToProxy(proxy, options, limit);
     if (url.protocol !== 'https:') return connection;
     const tunnel = await openTunnel(connection, `${url.hostname}:${url.port || '443'}`, proxy, signal);
     return secureConnection(tunnel, host, options, signal);
@@ -49,13 +50,13 @@ export function proxyFailure(status: number, header: (name: string) => string | 
 async function connectToProxy(
   proxy: URL,
   options: GuardedConnectorOptions,
-  deadline: number,
-  signal: AbortSignal,
+  limit: { readonly deadline: number; readonly signal: AbortSignal },
 ): Promise<Socket> {
+  const { signal } = limit;
   const host = proxy.hostname.replace(/^\[|\]$/g, '');
   const port = Number(proxy.port || (proxy.protocol === 'https:' ? 443 : 80));
   try {
-    const socket = await connectUnguarded(host, port, deadline, signal);
+    const socket = await connectUnguarded({ host, port }, options.resolver, limit);
     return proxy.protocol === 'https:' ? await secureConnection(socket, host, options, signal) : socket;
   } catch (error) {
     if (signal.aborted) throw signal.reason;
