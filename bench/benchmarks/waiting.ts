@@ -48,7 +48,7 @@ async function run({ sizes, cores, say }: BenchContext): Promise<Findings> {
     const socket = connect({ host: '127.0.0.1', port: Number(port) });
     socket.on('error', () => undefined);
     const target = targetOf(`${running.origin}/bytes/1024/waited-${number}`);
-    socket.write(`GET ${target} HTTP/1.1\r\nHost: mirror\r\n\r\n`);
+    socket.write(`GET ${target} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
     sockets.push(socket);
     socket.once('data', () => {
       answered += 1;

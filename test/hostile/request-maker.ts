@@ -110,7 +110,9 @@ const HEADERS: readonly (readonly [name: string, values: readonly string[]])[] =
   ['Expect', ['100-continue', 'x']],
   ['Connection', ['close', 'keep-alive', 'upgrade', 'x-request-id, host']],
   ['Upgrade', ['websocket', 'h2c']],
-  ['Host', ['a', '', 'a, b', '[::1', 'a\u00e9', 'x'.repeat(300)]],
+  ['Host', ['a', '', 'a, b', '[::1', 'a\u00e9', 'x'.repeat(300), '127.0.0.1:1', 'u@localhost', ':0']],
+  ['Origin', ['null', 'https://evil.example', 'http://localhost', 'x', ':'.repeat(900)]],
+  ['Sec-Fetch-Site', ['cross-site', 'same-origin', 'none', 'x']],
   ['Accept-Encoding', ['gzip', '*;q=0']],
   ['Cookie', ['a=b', ';'.repeat(1000)]],
   ['Last-Event-ID', ['1', '-1', 'x']],
@@ -255,7 +257,7 @@ export class RequestMaker {
 
   #headers(): string[] {
     const random = this.#random;
-    const lines = random.chance(0.97) ? ['Host: a'] : [];
+    const lines = random.chance(0.97) ? ['Host: localhost'] : [];
     // Most requests do not wait, because otherwise few would be answered in a second.
     if (random.chance(0.7)) lines.push('Prefer: wait=0');
     if (random.chance(0.4)) lines.push(`Authorization: ${this.#authorization()}`);

@@ -97,17 +97,17 @@ function openSlowClient(habit: Habit, { mirror, largeCopy, goodPath }: SlowClien
       socket.write('GET /');
       break;
     case 'dripping':
-      socket.write(`GET ${goodPath} HTTP/1.1\r\nHost: a\r\nX-Slow: `);
+      socket.write(`GET ${goodPath} HTTP/1.1\r\nHost: localhost\r\nX-Slow: `);
       break;
     case 'body':
-      socket.write('DELETE /v1/cache HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n');
+      socket.write('DELETE /v1/cache HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60000\r\n\r\n');
       break;
     case 'pipelined':
-      socket.write(`GET ${goodPath} HTTP/1.1\r\nHost: a\r\n\r\nGET /`);
+      socket.write(`GET ${goodPath} HTTP/1.1\r\nHost: localhost\r\n\r\nGET /`);
       break;
     case 'reader':
       socket.pause();
-      socket.write(`GET ${new URL(largeCopy).pathname} HTTP/1.1\r\nHost: a\r\n\r\n`);
+      socket.write(`GET ${new URL(largeCopy).pathname} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
       break;
   }
   return socket;

@@ -1,10 +1,14 @@
 import type { RequestContext } from './request-context.ts';
 
-/** Headers for responses that a browser might render: no sniffing, no scripts, no frames, no referrer. */
+/**
+ * Headers for responses that are not meant for other sites' pages: no sniffing, no scripts, no frames, no referrer, and no
+ * use as an image or script of another site's page.
+ */
 export const SHOWN_HEADERS: Readonly<Record<string, string>> = {
   'X-Content-Type-Options': 'nosniff',
   'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
   'Referrer-Policy': 'no-referrer',
+  'Cross-Origin-Resource-Policy': 'same-origin',
 };
 
 /** Sends JSON with `Cache-Control: no-store`, which `headers` may override. Header values are sent unchanged. */

@@ -2,10 +2,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from '@cloud-mirror/program';
 import type { Registry } from 'prom-client';
 import { jsonHeaders, SHOWN_HEADERS } from './answer.ts';
+import { HostGate } from './host-gate.ts';
 import { HttpProblem, problemBody, problemHeaders } from './http-problem.ts';
 import { HttpServer } from './http-server.ts';
 import { methodNotAllowed } from './method-not-allowed.ts';
 import { requestIdOf } from './request-id.ts';
+import { requestRefusal } from './request-refusal.ts';
 import { parseRequestTarget } from './request-target.ts';
 
 export interface ProcessHealth {
@@ -39,9 +41,10 @@ export async function startHealthServer(
   listen: { readonly host: string; readonly port: number },
   parts: HealthServerParts,
 ): Promise<{ readonly address: string } & AsyncDisposable> {
+  const gate = new HostGate({ publicUrl: null, hosts: [], listenHost: listen.host });
   const server = new HttpServer(
     (request, response) => {
-      answerHealth(request, response, parts).catch(() => response.destroy());
+      answerHealth(request, response, { ...parts, gate }).catch(() => response.destroy());
     },
     { ...LIMITS, ...listen },
     parts.logger,
@@ -50,10 +53,12 @@ export async function startHealthServer(
   return { address, [Symbol.asyncDispose]: () => server.drain() };
 }
 
+const PATHS: ReadonlySet<string> = new Set(['/livez', '/readyz', '/metrics']);
+
 async function answerHealth(
   request: IncomingMessage,
   response: ServerResponse,
-  { health, registry }: HealthServerParts,
+  { health, registry, gate }: HealthServerParts & { readonly gate: HostGate },
 ): Promise<void> {
   const requestId = requestIdOf(request.headers['x-request-id']);
   const send = (status: number, headers: Readonly<Record<string, string>>, body: string): void => {
@@ -62,9 +67,12 @@ async function answerHealth(
   };
   const json = (status: number, body: unknown): void => send(status, jsonHeaders({}), JSON.stringify(body));
   const problem = (of: HttpProblem): void => send(of.status, problemHeaders(of), problemBody(of, requestId));
+  const { rawPath } = parseRequestTarget(request.url ?? '/');
+  const refusal = requestRefusal(request) ?? gate.refusalOf(request, PATHS.has(rawPath));
+  if (refusal !== null) return problem(refusal);
   if (request.method !== 'GET' && request.method !== 'HEAD')
     return problem(methodNotAllowed(['GET', 'HEAD']));
-  switch (parseRequestTarget(request.url ?? '/').rawPath) {
+  switch (rawPath) {
     case '/livez':
       return json(200, { status: 'ok' });
     case '/readyz': {

@@ -53,6 +53,8 @@ export class HttpServer {
         connectionsCheckingInterval: 5_000,
         // Node would answer a missing Host without a body; the application sends problem+json.
         requireHostHeader: false,
+        // Node would keep the first of several Host, Authorization or Range headers and hide the others.
+        joinDuplicateHeaders: true,
         // Nothing reads the streams of requests without a body, so they need no 'end' events.
         optimizeEmptyRequests: true,
       },

@@ -7,6 +7,8 @@ export { CLIENT_GONE, endOf } from './client-gone.ts';
 export { clientNetwork, clientNetworkReader } from './client-address.ts';
 export { startHealthServer } from './health-server.ts';
 export type { HealthServerParts, ProcessHealth } from './health-server.ts';
+export { HostGate } from './host-gate.ts';
+export type { HostGateOptions } from './host-gate.ts';
 export { HttpProblem } from './http-problem.ts';
 export type { HttpProblemOptions } from './http-problem.ts';
 export { HttpServer } from './http-server.ts';

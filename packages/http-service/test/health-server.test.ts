@@ -1,4 +1,4 @@
-import { createServer } from 'node:http';
+import { createServer, get, type IncomingMessage } from 'node:http';
 import { once } from 'node:events';
 import { Counter, Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -66,6 +66,23 @@ describe('the health server of a copier', () => {
     await expect(fetch(`${other.address}/metrics`)).rejects.toThrow();
     expect((await fetch(`${other.address}/livez`)).status).toBe(200);
   });
+});
+
+test.each([
+  ['/livez', { Host: 'evil.example' }, 200],
+  ['/metrics', { Host: '10.0.0.7:9090' }, 200],
+  ['/none', { Host: 'evil.example' }, 421],
+  ['/none', { Host: 'localhost' }, 404],
+  ['/metrics', { Host: 'localhost', 'Sec-Fetch-Site': 'cross-site' }, 403],
+  ['/metrics', { Host: 'localhost', Origin: 'https://evil.example' }, 403],
+  ['/metrics', { Host: 'localhost, localhost' }, 400],
+])('answers %s with %j as %d', async (path, headers, status) => {
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+  get(server.address + path, { headers }, resolve).on('error', reject);
+  const response = await promise;
+  response.resume();
+  expect(response.statusCode).toBe(status);
+  expect(response.headers['cross-origin-resource-policy']).toBe('same-origin');
 });
 
 test('the server does not answer after it is closed', async () => {

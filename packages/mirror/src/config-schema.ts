@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { entriesSchema } from './entries-schema.ts';
 import { SCOPES } from './scopes.ts';
@@ -19,10 +20,24 @@ import {
   wholeNumber,
 } from '@cloud-mirror/config';
 
+/** A host as requests name it, without its port. An IPv6 address may have brackets. */
+function hostName() {
+  const error = 'a host name or an IP address, without scheme and port, such as mirror.internal';
+  return z
+    .string({ error })
+    .refine(
+      (name) =>
+        /^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/.test(name) ||
+        isIP(name.replace(/^\[(.*)\]$/, '$1')) === 6,
+      { error },
+    );
+}
+
 const serverSchema = section({
   host: host().default('0.0.0.0'),
   port: port().default(8080),
   publicUrl: httpUrl(),
+  hosts: listOf(hostName(), 'a list of host names and IP addresses').default([]),
   trustedProxies: listOf(cidr(), 'a list of address ranges').default([]),
   maxWaitSeconds: seconds(0, 3600).default(12),
   maxWaiting: wholeNumber(0, 10_000_000).default(10_000),

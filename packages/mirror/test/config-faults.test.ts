@@ -52,6 +52,15 @@ const FAULTS: [path: string, value: unknown, faultPath: string, found: string, e
     '"***@m.example.com"',
     'credentials',
   ],
+  ...['https://m.example.com', 'm.example.com:80', '*.example.com', '*', '', 'a/b', '[::1', 7].map(
+    (name): (typeof FAULTS)[number] => [
+      'server.hosts',
+      ['frontend', name],
+      'server.hosts[1]',
+      name === '' ? 'an empty string' : String(name),
+      'without scheme and port',
+    ],
+  ),
   ['server.port', 65_536, 'server.port', '65536', 'a whole number from 0 to 65535'],
   ['server.port', -1, 'server.port', '-1', 'a whole number from 0 to 65535'],
   ['server.port', 80.5, 'server.port', '80.5', 'a whole number'],

@@ -32,6 +32,7 @@ describe('the documented configuration', () => {
     expect(server).toEqual({
       host: '0.0.0.0',
       port: 8080,
+      hosts: [],
       publicUrl: 'https://mirror.example.com',
       trustedProxies: [],
       maxWaitSeconds: 12,

@@ -6,6 +6,7 @@ import {
   AccessLog,
   ClientBudgets,
   endOf,
+  HostGate,
   parseRequestTarget,
   requestIdOf,
   requestRefusal,
@@ -24,7 +25,14 @@ import { ReceivedRequest } from './request-context.ts';
 export interface RequestPipelineParts {
   readonly server: Pick<
     Config['server'],
-    'maxUrlBytes' | 'redirectMaxAgeSeconds' | 'keepAliveSeconds' | 'rateLimit' | 'trustedProxies'
+    | 'host'
+    | 'hosts'
+    | 'publicUrl'
+    | 'maxUrlBytes'
+    | 'redirectMaxAgeSeconds'
+    | 'keepAliveSeconds'
+    | 'rateLimit'
+    | 'trustedProxies'
   >;
   readonly cacheManager: Pick<CacheManager, 'objectOf' | 'recallHit' | 'findHit'>;
   readonly isDraining: () => boolean;
@@ -35,6 +43,8 @@ export interface RequestPipelineParts {
   readonly application: (req: IncomingMessage, res: ServerResponse, request: ReceivedRequest) => void;
 }
 
+/** Probes and scrapes, which ask by address and not by name. */
+const PROBE_PATHS: ReadonlySet<string> = new Set(['/livez', '/readyz', '/metrics']);
 /** Probes and scrapes, which are frequent and come from few addresses. */
 const UNLIMITED_PATHS: ReadonlySet<string> = new Set(['/livez', '/readyz', '/metrics', '/v1/ping']);
 
@@ -50,6 +60,7 @@ const UNNAMED_PROXY =
  */
 export class RequestPipeline {
   readonly #parts: RequestPipelineParts;
+  readonly #gate: HostGate;
   readonly #budgets: ClientBudgets | null;
   readonly #answers: RememberedAnswers;
   readonly #messageStart: MessageStart;
@@ -58,7 +69,8 @@ export class RequestPipeline {
 
   constructor(parts: RequestPipelineParts) {
     this.#parts = parts;
-    const { rateLimit, trustedProxies, keepAliveSeconds } = parts.server;
+    const { host, hosts, publicUrl, rateLimit, trustedProxies, keepAliveSeconds } = parts.server;
+    this.#gate = new HostGate({ publicUrl, hosts, listenHost: host });
     const warn = (): void => parts.logger.warn({ key: 'server.trustedProxies' }, UNNAMED_PROXY);
     this.#budgets = rateLimit === null ? null : new ClientBudgets(rateLimit, trustedProxies, warn);
     this.#answers = new RememberedAnswers(parts);
@@ -102,10 +114,18 @@ export class RequestPipeline {
     known: RememberedCall | undefined,
     arrivedAtMs: number,
   ): ParsedCall {
-    if (known !== undefined) return refusalOf(req, this.#budgets, arrivedAtMs) ?? known;
+    if (known !== undefined) return this.#refusalOf(req, null, arrivedAtMs) ?? known;
     const target = parseRequestTarget(line);
-    const budgets = UNLIMITED_PATHS.has(target.rawPath) ? null : this.#budgets;
-    return refusalOf(req, budgets, arrivedAtMs) ?? parseCall(target, this.#parts);
+    return this.#refusalOf(req, target.rawPath, arrivedAtMs) ?? parseCall(target, this.#parts);
+  }
+
+  /** @param rawPath null for a path of the application */
+  #refusalOf(req: IncomingMessage, rawPath: string | null, arrivedAtMs: number): RefusedCall | null {
+    const isProbe = rawPath !== null && PROBE_PATHS.has(rawPath);
+    const budgets = rawPath !== null && UNLIMITED_PATHS.has(rawPath) ? null : this.#budgets;
+    const problem =
+      requestRefusal(req) ?? this.#gate.refusalOf(req, isProbe) ?? budgets?.take(req, arrivedAtMs) ?? null;
+    return problem === null ? null : { kind: 'refused', problem };
   }
 
   /**
@@ -162,15 +182,6 @@ export class RequestPipeline {
     metrics.countRequest(metrics.tallyOf(record, { method: req.method ?? 'unknown', status }), durationMs);
     accessLog.logRequest(req, res, { requestId, record: AccessLog.recordOf(record), durationMs });
   }
-}
-
-function refusalOf(
-  req: IncomingMessage,
-  budgets: ClientBudgets | null,
-  arrivedAtMs: number,
-): RefusedCall | null {
-  const problem = requestRefusal(req) ?? budgets?.take(req, arrivedAtMs) ?? null;
-  return problem === null ? null : { kind: 'refused', problem };
 }
 
 /** For a client that disconnected before the application saw its request. */

@@ -13,7 +13,7 @@ afterEach(async () => {
 const KNOWS = ['in_memory', 'by_entry', 'by_rules', 'nothing'] as const;
 /** Too slow to refill during a test. */
 const budgetOf = (burst: number) => ({ rateLimit: { requestsPerSecond: 0.001, burst } });
-const from = (client: string): Asked => ({ headers: ['Host: mirror', `X-Forwarded-For: ${client}`] });
+const from = (client: string): Asked => ({ headers: ['Host: localhost', `X-Forwarded-For: ${client}`] });
 
 async function statuses(frontend: Knowing, asked: readonly Asked[]): Promise<number[]> {
   const seen: number[] = [];
@@ -33,7 +33,7 @@ describe.each(KNOWS)('with a budget, a request whose copy is known %s', (knows) 
   test('is refused like every other request, by the application', async () => {
     const frontend = await startKnowing(opened, 'public', budgetOf(1));
     frontend.manager.knows = knows;
-    const mine = { headers: ['Host: mirror', 'X-Request-Id: mine'] };
+    const mine = { headers: ['Host: localhost', 'X-Request-Id: mine'] };
     expect((await ask(frontend, mine)).status).toBe(302);
     const other = await ask(frontend, { ...mine, target: '/v1/backends' });
     expect(other).toMatchObject({ status: 429, headers: { 'content-type': 'application/problem+json' } });
@@ -98,7 +98,7 @@ test('no warning names a proxy that is trusted', async () => {
 test('a request that is refused because of its head costs no budget', async () => {
   const frontend = await startKnowing(opened, 'public', budgetOf(1));
   expect((await ask(frontend, { headers: [] })).status).toBe(400);
-  expect((await ask(frontend, { headers: ['Host: mirror', 'Content-Length: 65537'] })).status).toBe(413);
+  expect((await ask(frontend, { headers: ['Host: localhost', 'Content-Length: 65537'] })).status).toBe(413);
   expect(await statuses(frontend, [{}, {}])).toEqual([302, 429]);
 });
 
@@ -117,7 +117,7 @@ test('a refused request is not parsed', async () => {
   expect(frontend.manager.read).toBe(1);
 });
 
-test.each([{}, { method: 'HEAD' }, { headers: ['Host: mirror', 'Cache-Control: no-cache'] }])(
+test.each([{}, { method: 'HEAD' }, { headers: ['Host: localhost', 'Cache-Control: no-cache'] }])(
   'a request is parsed once and hashed once, also where memory cannot answer it: %j',
   async (asked) => {
     const frontend = await startKnowing(opened);

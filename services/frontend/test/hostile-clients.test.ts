@@ -18,7 +18,10 @@ describe('a hostile request', () => {
   test('with too many headers is a 431', async () => {
     await using frontend = await startFrontend();
     const headers = Array.from({ length: 300 }, (_, index) => `x-${index}: 1\r\n`).join('');
-    const answer = await rawRequest(frontend.address, `GET /livez HTTP/1.1\r\nHost: a\r\n${headers}\r\n`);
+    const answer = await rawRequest(
+      frontend.address,
+      `GET /livez HTTP/1.1\r\nHost: localhost\r\n${headers}\r\n`,
+    );
     expect(answer.status).toBe(431);
     expect(JSON.parse(answer.body)).toMatchObject({ code: 'headers_too_large' });
   });
@@ -27,7 +30,7 @@ describe('a hostile request', () => {
     await using frontend = await startFrontend();
     const answer = await rawRequest(
       frontend.address,
-      `DELETE /v1/cache HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999\r\n\r\nbegin`,
+      `DELETE /v1/cache HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\nbegin`,
     );
     expect(answer.status).toBe(413);
     expect(answer.headers).toMatchObject({ connection: 'close', 'content-type': 'application/problem+json' });
@@ -37,7 +40,7 @@ describe('a hostile request', () => {
     await using frontend = await startFrontend();
     const answer = await rawRequest(
       frontend.address,
-      'GET /livez HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nbegin\r\n',
+      'GET /livez HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nbegin\r\n',
     );
     expect(answer).toMatchObject({ status: 200, headers: { connection: 'close' } });
   });
@@ -46,7 +49,7 @@ describe('a hostile request', () => {
     await using frontend = await startFrontend();
     const answer = await rawRequest(
       frontend.address,
-      'GET /v1/none HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhelloGET /livez HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n',
+      'GET /v1/none HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhelloGET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n',
     );
     expect(answer.status).toBe(404);
     expect(answer.body).toContain('HTTP/1.1 200 OK');
@@ -70,7 +73,7 @@ describe('a hostile request', () => {
       };
       const asking = rawRequest(
         frontend.address,
-        `GET ${redirectPath(ORIGIN_URL)} HTTP/1.1\r\nHost: a\r\n\r\n${suffix}`,
+        `GET ${redirectPath(ORIGIN_URL)} HTTP/1.1\r\nHost: localhost\r\n\r\n${suffix}`,
       );
       await expect.poll(() => frontend.cacheManager.requests.length).toBe(1);
       slow.resolve();
@@ -92,7 +95,7 @@ describe('a hostile request', () => {
     await using frontend = await startFrontend();
     const answer = await rawRequest(
       frontend.address,
-      `GET /livez HTTP/1.1\r\nHost: a\r\n${headers}\r\n0\r\n\r\n`,
+      `GET /livez HTTP/1.1\r\nHost: localhost\r\n${headers}\r\n0\r\n\r\n`,
     );
     expect(answer.status).toBe(400);
     expect(answer.headers).toMatchObject({ connection: 'close', 'x-content-type-options': 'nosniff' });
@@ -111,7 +114,7 @@ describe('connections without a request', () => {
     for (let count = 0; count < 5; count += 1) {
       const socket = connect(port, '127.0.0.1').on('error', () => undefined);
       await once(socket, 'connect');
-      if (count > 0) socket.write('GET / HTTP/1.1\r\nHost: a\r\n');
+      if (count > 0) socket.write('GET / HTTP/1.1\r\nHost: localhost\r\n');
       silent.push(socket);
     }
     await expect
@@ -215,7 +218,7 @@ describe('the mirror never reflects', () => {
       await using frontend = await startFrontend();
       const answer = await rawRequest(
         frontend.address,
-        `GET /livez HTTP/1.1\r\nHost: a\r\nX-Request-Id: ${identifier}\r\nConnection: close\r\n\r\n`,
+        `GET /livez HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: ${identifier}\r\nConnection: close\r\n\r\n`,
       );
       expect(answer.headers['x-request-id']).toMatch(/^[0-9a-f-]{36}$/);
     },

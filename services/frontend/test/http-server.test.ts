@@ -38,22 +38,22 @@ describe('X-Request-Id', () => {
 describe('malformed input', () => {
   test.each([
     ['garbage', 'hello\r\n\r\n', 400, 'malformed_request'],
-    ['a bad header', 'GET / HTTP/1.1\r\nHost: x\r\nBad Header\r\n\r\n', 400, 'malformed_request'],
+    ['a bad header', 'GET / HTTP/1.1\r\nHost: localhost\r\nBad Header\r\n\r\n', 400, 'malformed_request'],
     [
       'two lengths',
-      'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n',
+      'POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n',
       400,
       'malformed_request',
     ],
     [
       'headers without end',
-      `GET / HTTP/1.1\r\nHost: x\r\n${`X: ${'y'.repeat(1000)}\r\n`.repeat(300)}\r\n`,
+      `GET / HTTP/1.1\r\nHost: localhost\r\n${`X: ${'y'.repeat(1000)}\r\n`.repeat(300)}\r\n`,
       431,
       'headers_too_large',
     ],
     [
       'a path without end',
-      `GET /v1/redirect/s3/us-west-1/${'y'.repeat(300_000)} HTTP/1.1\r\nHost: x\r\n\r\n`,
+      `GET /v1/redirect/s3/us-west-1/${'y'.repeat(300_000)} HTTP/1.1\r\nHost: localhost\r\n\r\n`,
       414,
       'url_too_long',
     ],
@@ -87,7 +87,7 @@ describe('malformed input', () => {
     await using frontend = await startFrontend();
     const answer = await rawRequest(
       frontend.address,
-      'GET /livez HTTP/1.1\r\nHost: x\r\nExpect: miracles\r\nConnection: close\r\n\r\n',
+      'GET /livez HTTP/1.1\r\nHost: localhost\r\nExpect: miracles\r\nConnection: close\r\n\r\n',
     );
     expect(answer.status).toBe(200);
     expect(answer.headers['x-request-id']).toMatch(UUID);
@@ -143,7 +143,7 @@ describe('drain', () => {
     // Connections are accepted in order: when this one is answered, the probe's connection is open.
     await (await frontend.fetch('/livez')).text();
     const drained = frontend.frontend.drain();
-    probe.write('GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n');
+    probe.write('GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n');
     await once(probe, 'close');
     await drained;
     expect(received).toMatch(/^HTTP\/1\.1 503 /);

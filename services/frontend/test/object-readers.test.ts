@@ -26,7 +26,7 @@ async function response(): Promise<ServerResponse> {
   arrived.push(resolve);
   const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
   client.on('error', () => undefined);
-  client.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+  client.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
   clients.push(client);
   return promise;
 }

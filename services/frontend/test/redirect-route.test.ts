@@ -174,7 +174,7 @@ test('HEAD is answered like GET, without a body', async () => {
   expect(await head.text()).toBe('');
   const { headers, body } = await rawRequest(
     frontend.address,
-    `HEAD ${PATH} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`,
+    `HEAD ${PATH} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`,
   );
   expect(Number(headers['content-length'])).toBeGreaterThan(0);
   expect(body).toBe('');
@@ -266,7 +266,7 @@ describe('another method', () => {
       for (const path of [PATH, '/v1/redirect/s3/nowhere/!!!', '/v1/redirect/s3']) {
         const answer = await rawRequest(
           frontend.address,
-          `${method} ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`,
+          `${method} ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`,
         );
         expect(answer.status).toBe(405);
         expect(answer.headers['allow']).toBe('GET, HEAD');
@@ -277,7 +277,10 @@ describe('another method', () => {
   );
 
   test.each(['get', 'BREW'])('%s, which does not exist, is a 405 too', async (method) => {
-    const answer = await rawRequest(frontend.address, `${method} ${PATH} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    const answer = await rawRequest(
+      frontend.address,
+      `${method} ${PATH} HTTP/1.1\r\nHost: localhost\r\n\r\n`,
+    );
     expect(answer.status).toBe(405);
     expect(answer.headers['allow']).toBe('GET, HEAD');
     expect(answer.headers['x-request-id']).toBeTruthy();

@@ -28,12 +28,12 @@ const same: readonly { readonly what: string; readonly asked: Asked }[] = [
   { what: 'GET', asked: {} },
   { what: 'a file name', asked: { target: `${TARGET}/a-b.tar.zst` } },
   { what: 'a query', asked: { target: `${TARGET}?wait=0` } },
-  { what: 'a preference', asked: { headers: ['Host: mirror', 'Prefer: respond-async'] } },
+  { what: 'a preference', asked: { headers: ['Host: localhost', 'Prefer: respond-async'] } },
   {
     what: 'an older client that keeps connections',
     asked: { version: '1.0', headers: ['Connection: keep-alive'] },
   },
-  { what: 'a request identifier', asked: { headers: ['Host: mirror', 'X-Request-Id: mine'] } },
+  { what: 'a request identifier', asked: { headers: ['Host: localhost', 'X-Request-Id: mine'] } },
 ];
 
 describe.each(['public', 'signed'] as const)('a plain hit on a %s copy', (access) => {
@@ -64,7 +64,7 @@ test('remembered hits have the same logs and metrics as other hits', async () =>
   const lines: unknown[] = [];
   for (const knows of ['by_rules', 'by_entry', 'in_memory'] as const) {
     frontend.manager.knows = knows;
-    await ask(frontend, { headers: ['Host: mirror', 'X-Request-Id: mine'] });
+    await ask(frontend, { headers: ['Host: localhost', 'X-Request-Id: mine'] });
     await vi.waitFor(
       () => expect(frontend.log.filter(({ msg }) => msg === 'request')).toHaveLength(lines.length + 1),
       20_000,
@@ -88,9 +88,13 @@ const forTheApplication: readonly {
   readonly asked: Asked;
   readonly status: number;
 }[] = [
-  { what: 'a check is wanted', asked: { headers: ['Host: mirror', 'Cache-Control: no-cache'] }, status: 302 },
-  { what: 'a body comes', asked: { headers: ['Host: mirror', 'Content-Length: 0'] }, status: 302 },
-  { what: 'the connection is not kept', asked: { headers: ['Host: mirror', CLOSE] }, status: 302 },
+  {
+    what: 'a check is wanted',
+    asked: { headers: ['Host: localhost', 'Cache-Control: no-cache'] },
+    status: 302,
+  },
+  { what: 'a body comes', asked: { headers: ['Host: localhost', 'Content-Length: 0'] }, status: 302 },
+  { what: 'the connection is not kept', asked: { headers: ['Host: localhost', CLOSE] }, status: 302 },
   { what: 'the head is wanted', asked: { method: 'HEAD' }, status: 302 },
   { what: 'no host is named', asked: { headers: [] }, status: 400 },
   { what: 'another method is asked for', asked: { method: 'OPTIONS' }, status: 405 },
@@ -137,7 +141,7 @@ test.each(['nothing', 'by_entry'] as const)(
     const answer = Promise.withResolvers<void>();
     frontend.manager.answered = answer.promise;
     const client = connect(Number(new URL(frontend.address).port), '127.0.0.1');
-    client.write(`GET ${TARGET} HTTP/1.1\r\nHost: mirror\r\nX-Request-Id: mine\r\n\r\n`);
+    client.write(`GET ${TARGET} HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: mine\r\n\r\n`);
     await frontend.manager.asked;
     client.destroy();
     await once(client, 'close');
@@ -145,7 +149,7 @@ test.each(['nothing', 'by_entry'] as const)(
     await vi.waitFor(() => expect(told()).toHaveLength(1), 20_000);
     answer.resolve();
     frontend.manager.answered = Promise.resolve();
-    await ask(frontend, { headers: ['Host: mirror', 'X-Request-Id: next'] });
+    await ask(frontend, { headers: ['Host: localhost', 'X-Request-Id: next'] });
     await vi.waitFor(() => expect(told()).toHaveLength(2), 20_000);
     expect(told().map(({ requestId }) => requestId)).toEqual(['mine', 'next']);
     expect(told()[0]).toMatchObject({
@@ -222,7 +226,7 @@ test('a URL is signed again each second', async () => {
 test('responses on one connection are complete and in the order of their requests', async () => {
   const frontend = await startKnowing(opened, 'public', { keepAliveSeconds: 7 });
   const request = (id: string, ...headers: string[]) =>
-    [`GET ${TARGET} HTTP/1.1`, 'Host: mirror', `X-Request-Id: ${id}`, ...headers, '', ''].join('\r\n');
+    [`GET ${TARGET} HTTP/1.1`, 'Host: localhost', `X-Request-Id: ${id}`, ...headers, '', ''].join('\r\n');
   const answer = Promise.withResolvers<void>();
   frontend.manager.answered = answer.promise;
   frontend.manager.knows = 'by_entry';

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { withoutQueries } from '../log-lines.ts';
+import { escapeDeceptive, withoutQueries } from '../log-lines.ts';
 import { AuditWriteError, type AuditSink } from './audit-sink.ts';
 
 /**
@@ -137,8 +137,8 @@ export class AuditTrail implements AsyncDisposable {
     for (const { event, facts, time } of batch) {
       seq += 1;
       const place = JSON.stringify({ audit: true, chain, seq, prev: digest, event, ...facts }).slice(1, -1);
-      const fields = withoutQueries(`${this.#bindings},${place},"msg":"operator call ${event}"`);
-      const line = `{"level":"info","time":"${time}",${fields}}`;
+      const fields = `${this.#bindings},${place},"msg":"operator call ${event}"`;
+      const line = `{"level":"info","time":"${time}",${escapeDeceptive(withoutQueries(fields))}}`;
       digest = createHash('sha256').update(line).digest('hex');
       text += `${line}\n`;
     }

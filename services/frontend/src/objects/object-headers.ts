@@ -26,6 +26,7 @@ export function objectHeaders(object: StoredObject): Record<string, string> {
     'X-Content-Type-Options': 'nosniff',
     'Content-Security-Policy': "sandbox; default-src 'none'; frame-ancestors 'none'",
     'Referrer-Policy': 'no-referrer',
+    'Cross-Origin-Resource-Policy': 'same-origin',
   };
 }
 

@@ -32,6 +32,7 @@ export const SERVER: Config['server'] = {
   host: '127.0.0.1',
   port: 0,
   publicUrl: 'https://mirror.example',
+  hosts: [],
   trustedProxies: [],
   maxWaitSeconds: 12,
   maxWaiting: 100,

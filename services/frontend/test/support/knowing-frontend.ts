@@ -94,7 +94,7 @@ export const TARGET = `/v1/redirect/s3/us-west-1/${base64url(URL_OF_OBJECT)}`;
 
 export function ask(
   { address }: Knowing,
-  { method = 'GET', version = '1.1', target = TARGET, headers = ['Host: mirror'] }: Asked = {},
+  { method = 'GET', version = '1.1', target = TARGET, headers = ['Host: localhost'] }: Asked = {},
 ) {
   const bytes = [`${method} ${target} HTTP/${version}`, ...headers, '', ''].join('\r\n');
   return headers.includes(CLOSE) ? rawRequest(address, bytes) : keptRequest(address, bytes);
