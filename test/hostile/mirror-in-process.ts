@@ -56,6 +56,7 @@ export async function openMirrorInProcess(options: MirrorInProcessOptions): Prom
       redirectLimit: config.sources.redirectLimit,
       maxObjectBytes: config.sources.maxObjectBytes,
       timeouts: config.sources.timeouts,
+      perOrigin: config.sources.perOrigin,
       userAgent: 'cloud-mirror-test',
       ...options.origin,
     }),

@@ -88,7 +88,7 @@ export class Claims {
     won: { readonly token: string; readonly epoch: number; readonly sentGeneration: string | null },
   ): ClaimedMiss {
     const { miss, direct, background, ended } = this.#parts;
-    const claim = { ...won, requestId: request.requestId };
+    const claim = { ...won, requestId: request.requestId, client: request.client };
     const notStored = Promise.withResolvers<void>();
     this.#misses += 1;
     const resolving = miss.resolve(object, claim, ended, () => notStored.resolve());

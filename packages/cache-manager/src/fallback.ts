@@ -16,6 +16,10 @@ const FALLBACKS: Readonly<
     message: 'too many requests are already waiting; this is the origin',
   },
   copy_failed: { state: 'error', message: 'the last attempt to copy failed; this is the origin' },
+  origin_busy: {
+    state: 'pending',
+    message: 'the mirror has too much to do with this origin now; this is the origin',
+  },
   too_large: { state: 'error', message: 'the object is too large for this mirror; this is the origin' },
   origin_unreachable: {
     state: 'error',

@@ -1,5 +1,5 @@
 import { pause } from '@cloud-mirror/waiting';
-import { OriginError, type OriginDescription } from '@cloud-mirror/origin';
+import { OriginError, type OriginCallOptions, type OriginDescription } from '@cloud-mirror/origin';
 import type { CacheManagerOptions, EntryTimes } from './cache-manager-options.ts';
 import {
   entryLifeMs,
@@ -26,6 +26,8 @@ export interface WonClaim {
   /** Number of the entry store's connection when the claim was made. */
   readonly epoch: number;
   readonly requestId: string;
+  /** The client for whom it was claimed; see `RedirectRequest`. */
+  readonly client?: string | undefined;
   /**
    * Generation of the job that the request sent under an earlier claim, which the entry store has lost; `null` if it sent
    * none. That job can take the new claim too.
@@ -69,7 +71,11 @@ export class Miss {
     // A separate signal for each miss: adding a listener to a signal takes time in proportion to the listeners it has.
     const signal = AbortSignal.any([ended]);
     const inspection = new AbortController();
-    const inspected = this.#inspect(object, AbortSignal.any([signal, inspection.signal]));
+    const inspected = this.#inspect(object, {
+      signal: AbortSignal.any([signal, inspection.signal]),
+      client: claim.client,
+      impatient: true,
+    });
     let lookup: CopyLookup;
     try {
       lookup = await this.#options.markers.lookUp(object, (onMarker) =>
@@ -102,6 +108,11 @@ export class Miss {
       await this.#release(object, claim);
       throw answer;
     }
+    if (answer instanceof OriginError && answer.code === 'origin_busy') {
+      // Nothing was learned about the object, and another front end may have connections to spare.
+      await this.#release(object, claim);
+      return { kind: 'origin_failed', error: answer };
+    }
     if (answer instanceof OriginError && answer.code === 'origin_unreachable')
       this.#options.events?.originUnreachable?.(object.url, answer);
     if (answer instanceof OriginError) return this.#rememberRefusal(object, claim, answer);
@@ -111,13 +122,13 @@ export class Miss {
   /** The origin's description of the object, or the reason why there is none. */
   async #inspect(
     object: MirroredObject,
-    signal: AbortSignal,
+    options: OriginCallOptions,
   ): Promise<OriginDescription | OriginError | InternalError> {
     try {
-      return await this.#options.origin.inspect(new URL(object.url), { signal });
+      return await this.#options.origin.inspect(new URL(object.url), options);
     } catch (error) {
       if (error instanceof OriginError) return error;
-      if (!signal.aborted && isDefect(error)) return new InternalError(error);
+      if (options.signal?.aborted !== true && isDefect(error)) return new InternalError(error);
       return new OriginError('origin_unreachable', 'the request to the origin failed', { cause: error });
     }
   }

@@ -20,6 +20,8 @@ export interface RedirectRequest {
   readonly revalidate: boolean;
   /** True if the entry was read after the request arrived and was absent. It need not be read again. */
   readonly missing?: boolean | undefined;
+  /** Names the client, for fair shares: what `clientNetwork` returns. Without it the request has no share to exceed. */
+  readonly client?: string | undefined;
   /** Aborted when the client disconnects. The copy continues without it. */
   readonly signal: AbortSignal;
 }
@@ -31,6 +33,7 @@ export type FallbackReason =
   | 'too_many_waiting' // server.maxWaiting
   | 'copy_failed' // the last try failed, and the next one is not due within the wait
   | 'too_large' // sources.maxObjectBytes
+  | 'origin_busy' // the mirror already uses the origin as much as sources.perOrigin allows
   | 'origin_unreachable' // the mirror cannot reach it; the client may be able to
   | 'origin_refused' // the origin answered 401, 403 or 429, and the rule has onRefusal: origin
   | 'cookie_required' // a redirect of the origin set a cookie, and the next answer was a refusal or a redirect loop

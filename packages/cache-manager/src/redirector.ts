@@ -192,6 +192,7 @@ export class Redirector {
         return 'read_again';
       case 'origin_failed': {
         const { code, message: cause, status, host, retryAfterSeconds } = result.error;
+        if (code === 'origin_busy') return this.#toOrigin(progress, code);
         return (
           refusalOf(progress.request.url, { code, cause, status, host, retryAfterSeconds }) ??
           this.#toOrigin(progress, 'copy_failed', 'error', cause)

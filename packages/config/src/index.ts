@@ -17,6 +17,7 @@ export {
   oneOf,
   parseUrl,
   port,
+  positiveNumber,
   seconds,
   section,
   share,

@@ -53,6 +53,12 @@ export function wholeNumber(smallest: number, largest: number, unit = '') {
   return z.number({ error }).refine(isInRange, { error });
 }
 
+/** A number above 0, such as a rate. */
+export function positiveNumber(largest: number) {
+  const error = `a number above 0 and at most ${largest}`;
+  return z.number({ error }).refine((value) => value > 0 && value <= largest, { error });
+}
+
 /** A fraction above 0 and at most 1. */
 export function share() {
   const error = 'a number above 0 and at most 1';

@@ -129,6 +129,7 @@ function openOrigin({ sources }: PartsConfig, policy: SourcePolicy, proxy: Proxy
     redirectLimit: sources.redirectLimit,
     maxObjectBytes: sources.maxObjectBytes,
     timeouts: sources.timeouts,
+    perOrigin: sources.perOrigin,
     proxy,
     // Node's TLS replaces its default authorities with this list instead of adding to them.
     ca: sources.ca === null ? undefined : [...getCACertificates('default'), readFileSync(sources.ca, 'utf8')],

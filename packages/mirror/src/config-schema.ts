@@ -12,6 +12,7 @@ import {
   listOf,
   oneOf,
   port,
+  positiveNumber,
   seconds,
   section,
   strictMapping,
@@ -47,10 +48,7 @@ const serverSchema = section({
   drainSeconds: seconds(1, 86_400).default(30),
   /** For each client; null for none. */
   rateLimit: strictMapping({
-    requestsPerSecond: z
-      .number({ error: 'a number above 0' })
-      .positive({ error: 'a number above 0' })
-      .lte(1_000_000, { error: 'at most 1000000' }),
+    requestsPerSecond: positiveNumber(1_000_000),
     burst: wholeNumber(1, 1_000_000),
   })
     .nullable()

@@ -1,8 +1,10 @@
 import { z } from 'zod';
+import { DEFAULT_PER_ORIGIN } from '@cloud-mirror/origin';
 import {
   flag,
   listOf,
   oneOf,
+  positiveNumber,
   seconds,
   section,
   share,
@@ -44,7 +46,13 @@ export const sourcesSchema = section({
     minimumBytesPerSecond: wholeNumber(0, 1024 ** 3, 'bytes').default(10_240),
   }),
   /** What one origin host may use of a process. */
+  /** For each origin host and process. */
   perOrigin: section({
+    connections: wholeNumber(1, 65_536).default(DEFAULT_PER_ORIGIN.connections),
+    requestsPerSecond: positiveNumber(1_000_000).nullable().default(DEFAULT_PER_ORIGIN.requestsPerSecond),
+    bytesPerSecond: wholeNumber(1, 1024 ** 4, 'bytes')
+      .nullable()
+      .default(DEFAULT_PER_ORIGIN.bytesPerSecond),
     copyShare: share().default(0.25),
   }),
 });

@@ -193,6 +193,21 @@ const FAULTS: [path: string, value: unknown, faultPath: string, found: string, e
     JSON.stringify(copyShare),
     'a number above 0 and at most 1',
   ]),
+  ...[
+    ['connections', 0, 'a whole number from 1 to 65536'],
+    ['connections', null, 'a whole number'],
+    ['requestsPerSecond', 0, 'a number above 0'],
+    ['requestsPerSecond', '5/s', 'a number above 0'],
+    ['bytesPerSecond', 0.5, 'a whole number of bytes'],
+    ['bytesPerSecond', '1 MB', 'a whole number of bytes'],
+  ].map(([key = '', value, expected]): [string, unknown, string, string, string] => [
+    'sources.perOrigin',
+    { [String(key)]: value },
+    `sources.perOrigin.${key}`,
+    JSON.stringify(value),
+    String(expected),
+  ]),
+  ['sources.perOrigin', { conections: 5 }, 'sources.perOrigin.conections', 'an unknown key', '"connections"'],
   ['entries.kind', 'memcached', 'entries.kind', '"memcached"', 'redis or memory'],
   [
     'entries.url',

@@ -1,16 +1,26 @@
 import { TimeLimit } from '@cloud-mirror/waiting';
 import { hostForClients } from './log-form.ts';
-import { OriginError } from './origin.ts';
+import { OriginError, type OriginCallOptions } from './origin.ts';
+
+export interface CallLifetimeOptions extends OriginCallOptions {
+  readonly totalSeconds: number;
+  /** Aborted when the owner closes. */
+  readonly closed: AbortSignal;
+}
 
 /** Bounds one call of an Origin: it ends when its caller aborts it, its owner closes, or its total time is over. */
 export class CallLifetime implements Disposable {
   /** Aborted by whichever happens first. */
   readonly signal: AbortSignal;
+  readonly client: string | null;
+  readonly impatient: boolean;
   readonly #caller: AbortSignal | undefined;
   readonly #limit: TimeLimit;
   readonly #totalSeconds: number;
 
-  constructor(totalSeconds: number, closed: AbortSignal, caller: AbortSignal | undefined) {
+  constructor({ totalSeconds, closed, signal: caller, client, impatient = false }: CallLifetimeOptions) {
+    this.client = client ?? null;
+    this.impatient = impatient;
     this.#caller = caller;
     this.#totalSeconds = totalSeconds;
     // setTimeout fires at once for a delay above 2^31 - 1 ms.

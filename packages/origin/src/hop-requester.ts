@@ -2,21 +2,24 @@ import type { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { orAborted } from '@cloud-mirror/waiting';
-import { Agent, errors } from 'undici';
+import { errors, type Client, type Dispatcher } from 'undici';
 import type { CallLifetime } from './call-lifetime.ts';
 import { causeChain } from './cause-chain.ts';
 import { answerFault, roughCause } from './connection-failure.ts';
 import {
   AddressRefusedError,
   ConnectError,
-  connectorOf,
   openGuardedConnection,
   type GuardedConnectorOptions,
   type Resolver,
 } from './guarded-connector.ts';
-import { requestLeniently } from './lenient-request.ts';
+import { HostConnections, type UsedConnection } from './host-connections.ts';
+import { HostBusyError } from './host-turns.ts';
+import { requestLeniently, type LenientResponse } from './lenient-request.ts';
 import { hostForClients } from './log-form.ts';
+import { OriginConnection, type Connect } from './origin-connection.ts';
 import { OriginError } from './origin.ts';
+import type { PerOriginLimits } from './per-origin-limits.ts';
 import { openProxiedConnection, proxyFailure } from './proxied-connection.ts';
 import { proxyAuthorization, proxyFor, type ProxySettings } from './proxy-choice.ts';
 import { ResponseHeaders } from './response-headers.ts';
@@ -39,6 +42,8 @@ export interface HopResponse {
   readonly body: Readable;
   /** Gives up the body: drains a short one in the background so that the connection can be reused, or closes it. */
   readonly discard: () => void;
+  /** Waits until the byte budget of the host covers bytes of the body that were read; `null` if there is no budget. */
+  readonly throttle: ((bytes: number) => Promise<void>) | null;
 }
 
 export interface HopRequesterOptions {
@@ -50,9 +55,17 @@ export interface HopRequesterOptions {
   readonly ca?: string | Buffer | readonly (string | Buffer)[] | undefined;
   /** Without it, every origin is reached directly. */
   readonly proxy?: ProxySettings | undefined;
+  readonly perOrigin?: PerOriginLimits | undefined;
 }
 
 const MAX_HEADER_BYTES = 32 * 1024;
+const CONNECTION_OPTIONS = {
+  allowH2: false,
+  pipelining: 1,
+  maxHeaderSize: MAX_HEADER_BYTES,
+  keepAliveTimeout: 4000,
+  keepAliveMaxTimeout: 30_000,
+} as const;
 const DISCARD_BYTES = 16 * 1024;
 const DISCARD_MS = 2000;
 /** Bound of the set of servers that need the lenient parser; the oldest is evicted first. */
@@ -62,20 +75,14 @@ const MAX_LENIENT_ORIGINS = 256;
 export class HopRequester implements AsyncDisposable {
   readonly #options: HopRequesterOptions;
   readonly #closed = new AbortController();
-  /**
-   * Connection pools, which must not be shared between:
-   * - URLs with and without `privateAddresses`: a connection to a private address serves only URLs that may use it.
-   * - HEAD and GET: if a server wrongly sends a body with the answer to a HEAD, the next answer on that connection may
-   *   be read from that body, and it must not become an object's bytes.
-   * - direct connections and those through a proxy.
-   */
-  readonly #agents = new Map<string, Agent>();
+  readonly #connections: HostConnections;
   readonly #secureContext: SecureContext | undefined;
   /** Servers whose last answer undici could not parse: the next request uses the lenient parser at once. */
   readonly #lenientOrigins = new Set<string>();
 
   constructor(options: HopRequesterOptions) {
     this.#options = options;
+    this.#connections = new HostConnections(options.perOrigin);
     const { ca } = options;
     this.#secureContext =
       ca === undefined ? undefined : createSecureContext({ ca: ca as string | Buffer | (string | Buffer)[] });
@@ -86,7 +93,10 @@ export class HopRequester implements AsyncDisposable {
     return this.#closed.signal;
   }
 
-  /** @throws {OriginError} `not_allowed` (by the address guard), `origin_unreachable`; the caller's abort reason */
+  /**
+   * @throws {OriginError} `not_allowed` (by the address guard), `origin_unreachable`, `origin_busy`; the caller's abort
+   *   reason
+   */
   async request(hop: HopRequest): Promise<HopResponse> {
     try {
       if (this.#lenientOrigins.has(hop.url.origin)) return await this.#sendLeniently(hop);
@@ -99,7 +109,7 @@ export class HopRequester implements AsyncDisposable {
   /** Retries once, on a fresh connection, if a reused connection broke or undici could not parse the answer. */
   async #sendWithRetry(hop: HopRequest): Promise<HopResponse> {
     try {
-      return await this.#send(hop);
+      return await this.#send(hop, false);
     } catch (error) {
       if (hop.lifetime.signal.aborted) throw error;
       if (isUnusualAnswer(error)) {
@@ -108,31 +118,26 @@ export class HopRequester implements AsyncDisposable {
       }
       // A server may close an idle connection at the moment when it is reused (RFC 9112, 9.3.1).
       if (!isBrokenConnection(error)) throw error;
-      return this.#send(hop);
+      return this.#send(hop, true);
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed.abort(new Error('closed'));
-    await Promise.all([...this.#agents.values()].map((agent) => agent.destroy()));
+    await this.#connections.close();
   }
 
-  async #send(hop: HopRequest): Promise<HopResponse> {
-    using limit = this.#headersLimit(hop);
-    const asked = this.#agent(hop).request({
-      origin: hop.url.origin,
-      path: this.#targetOf(hop.url),
-      method: hop.method,
-      headers: this.#headers(hop),
-      headersTimeout: this.#answerSeconds(hop) * 1000,
-      bodyTimeout: 0,
-      // By default undici closes the connection after a HEAD, which would cost a handshake for every object.
-      ...(hop.method === 'HEAD' && { reset: false }),
-      signal: limit.signal,
-    });
-    // undici heeds the signal only once there is a connection.
-    const response = await orAborted(asked, limit.signal);
+  async #send(hop: HopRequest, isFresh: boolean): Promise<HopResponse> {
+    const used = await this.#take(hop, isFresh);
+    let response: Dispatcher.ResponseData;
+    try {
+      response = await this.#ask(hop, used.connection.client);
+    } catch (error) {
+      used.release(false);
+      throw error;
+    }
     const { body } = response;
+    body.once('close', () => used.release(body.readableEnded));
     // The reader of the body gets this error too. The next request to this server uses the lenient parser.
     body.on('error', (error) => {
       if (isUnusualBody(error)) this.#rememberLenient(hop.url);
@@ -148,7 +153,24 @@ export class HopRequester implements AsyncDisposable {
           .catch(ignore)
           .finally(() => clearTimeout(late));
       },
+      throttle: throttleOf(used, hop),
     });
+  }
+
+  async #ask(hop: HopRequest, client: Client): Promise<Dispatcher.ResponseData> {
+    using limit = this.#headersLimit(hop);
+    const asked = client.request({
+      path: this.#targetOf(hop.url),
+      method: hop.method,
+      headers: this.#headers(hop),
+      headersTimeout: this.#answerSeconds(hop) * 1000,
+      bodyTimeout: 0,
+      // By default undici closes the connection after a HEAD, which would cost a handshake for every object.
+      ...(hop.method === 'HEAD' && { reset: false }),
+      signal: limit.signal,
+    });
+    // undici heeds the signal only once there is a connection.
+    return await orAborted(asked, limit.signal);
   }
 
   /** @throws {ConnectError} if the proxy, not the origin, answered */
@@ -161,10 +183,33 @@ export class HopRequester implements AsyncDisposable {
   }
 
   async #sendLeniently(hop: HopRequest): Promise<HopResponse> {
+    const used = await this.#take(hop, true);
+    let response: LenientResponse;
+    try {
+      response = await this.#askLeniently(hop, used.connection);
+    } catch (error) {
+      used.release(false);
+      throw error;
+    }
+    const { status, headers, body } = response;
+    // The connection is closed by then.
+    body.once('close', () => used.release(body.readableEnded));
+    body.on('error', ignore);
+    return this.#fromOrigin(hop, {
+      status,
+      headers: new ResponseHeaders(headers),
+      body,
+      // This connection is never reused, so draining the body would gain nothing.
+      discard: () => body.destroy(),
+      throttle: throttleOf(used, hop),
+    });
+  }
+
+  async #askLeniently(hop: HopRequest, connection: OriginConnection): Promise<LenientResponse> {
     using limit = this.#headersLimit(hop);
     const signal = AbortSignal.any([limit.signal, this.#closed.signal]);
-    const socket = await this.#connect(hop.url, { ...this.#connectorOptions(hop.privateAddresses), signal });
-    const { status, headers, body } = await requestLeniently({
+    const socket = await orAborted(connection.open(hop.url), signal);
+    return await requestLeniently({
       url: hop.url,
       target: this.#targetOf(hop.url),
       method: hop.method,
@@ -173,10 +218,28 @@ export class HopRequester implements AsyncDisposable {
       maxHeaderBytes: MAX_HEADER_BYTES,
       signal,
     });
-    body.on('error', ignore);
-    // This connection is never reused, so draining the body would gain nothing.
-    const response = { status, headers: new ResponseHeaders(headers), body, discard: () => body.destroy() };
-    return this.#fromOrigin(hop, response);
+  }
+
+  /**
+   * Waits for a connection. One connection must not serve both:
+   * - URLs with and without `privateAddresses`: a connection to a private address serves only URLs that may use it.
+   * - HEAD and GET: if a server wrongly sends a body with the answer to a HEAD, the next answer on that connection may
+   *   be read from that body, and it must not become an object's bytes.
+   * - direct requests and those through a proxy.
+   */
+  #take({ url, method, privateAddresses, lifetime }: HopRequest, isFresh: boolean): Promise<UsedConnection> {
+    const kind = `${url.origin} ${method} ${privateAddresses} ${this.#proxyFor(url) !== null}`;
+    const { client, impatient, signal } = lifetime;
+    const connect: Connect = (to, cancelled) =>
+      this.#connect(to, { ...this.#connectorOptions(privateAddresses), signal: cancelled });
+    return this.#connections.take(url, {
+      kind,
+      isFresh,
+      client,
+      impatient,
+      signal,
+      create: (onIdleClose) => new OriginConnection(url.origin, connect, CONNECTION_OPTIONS, onIdleClose),
+    });
   }
 
   #rememberLenient({ origin }: URL): void {
@@ -241,6 +304,8 @@ export class HopRequester implements AsyncDisposable {
     if (lifetime.signal.aborted) return lifetime.failure('origin_unreachable', url);
     const name = hostForClients(url);
     const context = { cause: error, host: url.host };
+    if (error instanceof HostBusyError)
+      return new OriginError('origin_busy', `the mirror has too much to do with ${name} now`, context);
     if (error instanceof AddressRefusedError)
       return new OriginError('not_allowed', `${name} is not allowed: ${error.message}`, context);
     const fault = answerFault(error);
@@ -261,37 +326,25 @@ export class HopRequester implements AsyncDisposable {
     return cause === null ? what : `${what} (${cause})`;
   }
 
-  #agent({ url, method, privateAddresses }: HopRequest): Agent {
-    const key = `${method} ${privateAddresses} ${this.#proxyFor(url) !== null}`;
-    const known = this.#agents.get(key);
-    if (known !== undefined) return known;
-    const agent = new Agent({
-      allowH2: false,
-      pipelining: 1,
-      maxHeaderSize: MAX_HEADER_BYTES,
-      keepAliveTimeout: 4000,
-      keepAliveMaxTimeout: 30_000,
-      connect: connectorOf((target) => this.#connect(target, this.#connectorOptions(privateAddresses))),
-    });
-    this.#agents.set(key, agent);
-    return agent;
-  }
-
-  #connect(url: URL, options: GuardedConnectorOptions): Promise<Socket> {
+  async #connect(url: URL, options: GuardedConnectorOptions): Promise<Socket> {
+    this.#closed.signal.throwIfAborted();
     const proxy = this.#proxyFor(url);
     return proxy === null ? openGuardedConnection(url, options) : openProxiedConnection(url, proxy, options);
   }
 
-  #connectorOptions(privateAddresses: boolean): GuardedConnectorOptions {
+  #connectorOptions(privateAddresses: boolean): Omit<GuardedConnectorOptions, 'signal'> {
     const { connectSeconds, resolver } = this.#options;
     return {
       privateAddresses,
       connectMs: connectSeconds * 1000,
       resolver,
       secureContext: this.#secureContext,
-      signal: this.#closed.signal,
     };
   }
+}
+
+function throttleOf({ throttle }: UsedConnection, { lifetime }: HopRequest): HopResponse['throttle'] {
+  return throttle === null ? null : (bytes) => throttle(bytes, lifetime.signal);
 }
 
 /**

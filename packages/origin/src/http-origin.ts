@@ -16,6 +16,7 @@ import {
   type SourceOptions,
   type SourcePolicy,
 } from './origin.ts';
+import type { PerOriginLimits } from './per-origin-limits.ts';
 import type { ProxySettings } from './proxy-choice.ts';
 import { RedirectFollower, type FollowedResponse } from './redirect-follower.ts';
 import { signatureInQuery } from './signed-query.ts';
@@ -35,6 +36,8 @@ export interface HttpOriginOptions {
   readonly ca?: string | Buffer | readonly (string | Buffer)[] | undefined;
   /** Without it, every origin is reached directly. */
   readonly proxy?: ProxySettings | undefined;
+  /** {@link DEFAULT_PER_ORIGIN} by default. */
+  readonly perOrigin?: PerOriginLimits | undefined;
 }
 
 export interface OriginTimeouts {
@@ -205,9 +208,10 @@ export class HttpOrigin implements Origin {
     };
   }
 
-  #lifetime({ signal }: OriginCallOptions): CallLifetime {
-    signal?.throwIfAborted();
-    return new CallLifetime(this.#options.timeouts.totalSeconds, this.#requester.closed, signal);
+  #lifetime(options: OriginCallOptions): CallLifetime {
+    options.signal?.throwIfAborted();
+    const { totalSeconds } = this.#options.timeouts;
+    return new CallLifetime({ ...options, totalSeconds, closed: this.#requester.closed });
   }
 
   #pace(): { minimumBytesPerSecond: number; windowMs: number } {
@@ -236,10 +240,11 @@ function isSameResource(one: URL, other: URL): boolean {
 
 /**
  * Whether a GET may succeed after a HEAD failed with `error`. It cannot if no connection could be made, because that
- * does not depend on the method. It must not be sent if the origin asked for a pause by Retry-After.
+ * does not depend on the method. It must not be sent if the origin asked for a pause by Retry-After, or is busy already.
  */
 function isWorthAGet(error: unknown): boolean {
-  if (!(error instanceof OriginError) || error.code === 'too_large') return false;
+  if (!(error instanceof OriginError) || error.code === 'too_large' || error.code === 'origin_busy')
+    return false;
   return error.retryAfterSeconds === null && !isWithoutConnection(error.cause);
 }
 

@@ -5,6 +5,7 @@ export * from './http-origin.ts';
 export * from './log-form.ts';
 export * from './normal-form.ts';
 export * from './origin.ts';
+export * from './per-origin-limits.ts';
 export * from './proxy-choice.ts';
 export * from './source-pattern.ts';
 export * from './source-policy.ts';

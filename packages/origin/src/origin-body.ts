@@ -54,6 +54,7 @@ export class OriginBody implements AsyncIterable<Uint8Array>, AsyncDisposable {
   /** End of the current answer's bytes by its Content-Range, exclusive; `null` for the first answer. */
   #rangeEnd: number | null = null;
   #reader: PacedReader;
+  #throttle: FollowedResponse['throttle'];
   #receivedBytes = 0;
   #resumes = 0;
   #iterated = false;
@@ -79,6 +80,7 @@ export class OriginBody implements AsyncIterable<Uint8Array>, AsyncDisposable {
     this.#sizeBytes = options.sizeBytes;
     if (this.#sizeBytes !== null && this.#sizeBytes > options.maxObjectBytes) throw this.#tooLarge();
     this.#reader = new PacedReader(first.body, options.pace);
+    this.#throttle = first.throttle;
   }
 
   /** SHA-256 of all bytes, in lower-case hex; `null` until the iteration has ended. */
@@ -111,6 +113,7 @@ export class OriginBody implements AsyncIterable<Uint8Array>, AsyncDisposable {
       const read = await this.#read();
       if (read.kind === 'chunk') {
         this.#count(read.chunk);
+        await this.#pause(read.chunk.length);
         return read.chunk;
       }
       // A connection that breaks after the last byte does no harm.
@@ -133,6 +136,16 @@ export class OriginBody implements AsyncIterable<Uint8Array>, AsyncDisposable {
     } catch (cause) {
       this.#assertAlive();
       return { kind: 'broken', cause };
+    }
+  }
+
+  /** Bytes that are not read meanwhile stay in the connection, so the origin sends no faster. */
+  async #pause(bytes: number): Promise<void> {
+    try {
+      await this.#throttle?.(bytes);
+    } catch (error) {
+      this.#assertAlive();
+      throw error;
     }
   }
 
@@ -180,7 +193,7 @@ export class OriginBody implements AsyncIterable<Uint8Array>, AsyncDisposable {
    * because some origins ignore If-Range and answer with the bytes of another version.
    */
   #continueWith(remainder: FollowedResponse, validator: StrongValidator): void {
-    const { status, headers, body } = remainder;
+    const { status, headers, body, throttle } = remainder;
     const range = status === 206 ? parseContentRange(headers.single('content-range')) : null;
     if (
       range?.kind !== 'satisfied' ||
@@ -193,6 +206,7 @@ export class OriginBody implements AsyncIterable<Uint8Array>, AsyncDisposable {
     this.#sizeBytes ??= range.size;
     this.#rangeEnd = range.last + 1;
     this.#reader = new PacedReader(body, this.#options.pace);
+    this.#throttle = throttle;
     if (this.#sizeBytes !== null && this.#sizeBytes > this.#options.maxObjectBytes) throw this.#tooLarge();
   }
 

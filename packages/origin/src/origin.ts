@@ -26,6 +26,16 @@ export interface Origin extends AsyncDisposable {
 
 export interface OriginCallOptions {
   readonly signal?: AbortSignal | undefined;
+  /**
+   * Names the client for whom the call is made, so that one client cannot use up all connections to an origin. Without
+   * it, the call is the mirror's own work, which has no share.
+   */
+  readonly client?: string | undefined;
+  /**
+   * True: rejects with `origin_busy` rather than wait for seconds until `sources.perOrigin` allows a request. Otherwise the
+   * call waits as long as it may take.
+   */
+  readonly impatient?: boolean | undefined;
 }
 
 export interface OriginOpenOptions extends OriginCallOptions {
@@ -85,6 +95,7 @@ export type OriginErrorCode =
   | 'not_copyable' // a 2xx or 3xx without the whole object: 204, a partial 206, 300 ...
   | 'not_shareable' // the answer is for one client or kind of client only: Vary, Cache-Control, Set-Cookie
   | 'origin_unreachable' // no headers: the name, the connection, TLS or a time limit failed
+  | 'origin_busy' // this process already uses the host as much as sources.perOrigin allows; nothing was sent
   | 'origin_redirects' // a redirect loop, too many redirects, or one without a usable Location
   | 'origin_interrupted' // the body broke off, stalled or was too slow, and could not be resumed
   | 'origin_mismatch' // the length or a digest is not the stated one, or the body's end cannot be proved
@@ -148,6 +159,7 @@ export class GuessedDigestError extends OriginError {
 function retryableByDefault(code: OriginErrorCode, status: number | null): boolean {
   switch (code) {
     case 'origin_unreachable':
+    case 'origin_busy':
     case 'origin_interrupted':
     case 'origin_mismatch':
       return true;
