@@ -4,6 +4,7 @@ import type { Logger } from '@cloud-mirror/program';
 import { sendText } from './answer.ts';
 import { problemBody, problemHeaders, type HttpProblem } from './http-problem.ts';
 import type { RequestContext, RequestState } from './request-context.ts';
+import { lingerBeforeClose, mustCloseUnread } from './unread-body.ts';
 
 /** @template State the state of a request with the fields of the service */
 export interface AnswerErrorsParts<State extends RequestState> {
@@ -26,17 +27,18 @@ export function answerErrors<State extends RequestState>(parts: AnswerErrorsPart
   return async (ctx, next) => {
     ctx.state = stateOf(ctx.req);
     ctx.res.setHeader('X-Request-Id', ctx.state.requestId);
-    // A chunked body may still be arriving when the answer is complete. Close the connection of a client that goes on
-    // sending.
+    // A body may still be arriving when the answer is complete.
     if (isDraining() || ctx.req.headers['transfer-encoding'] !== undefined)
       ctx.res.setHeader('Connection', 'close');
+    lingerBeforeClose(ctx.req);
     try {
       await next();
     } catch (error) {
       answerError(ctx, error, parts);
     }
     // Again: the drain may have begun while the client waited.
-    if (isDraining() && !ctx.res.headersSent) ctx.res.setHeader('Connection', 'close');
+    if ((isDraining() || mustCloseUnread(ctx.req)) && !ctx.res.headersSent)
+      ctx.res.setHeader('Connection', 'close');
   };
 }
 

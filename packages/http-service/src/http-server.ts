@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Logger } from '@cloud-mirror/program';
 import { answerConnect, answerMalformedRequest, lingerThenCut } from './malformed-request.ts';
+import { LongBodies } from './long-bodies.ts';
 import { maxConnections, OpenConnections } from './open-connections.ts';
 
 export interface ServerLimits {
@@ -21,6 +22,8 @@ export interface ServerLimits {
   readonly maxUrlBytes: number;
   /** Default: enough for all waiting requests, limited by the open-files limit of the process. */
   readonly maxConnections?: number;
+  /** Whether requests may have bodies that take long; see {@link HttpServer.acceptUpload}. Default false. */
+  readonly uploads?: boolean;
 }
 
 const HEADER_BYTES = 64 * 1024;
@@ -40,6 +43,7 @@ export class HttpServer {
   readonly #server: Server;
   readonly #limits: ServerLimits;
   readonly #connections: OpenConnections;
+  readonly #bodies = new LongBodies();
 
   constructor(listener: RequestListener, limits: ServerLimits, logger: Logger) {
     this.#limits = limits;
@@ -49,7 +53,7 @@ export class HttpServer {
         maxHeaderSize: HEADER_BYTES + limits.maxUrlBytes * TARGET_BYTES_PER_URL_BYTE,
         keepAliveTimeout: limits.keepAliveSeconds * 1000,
         headersTimeout: HEADERS_TIMEOUT_MS,
-        requestTimeout: REQUEST_TIMEOUT_MS,
+        requestTimeout: limits.uploads === true ? 0 : REQUEST_TIMEOUT_MS,
         connectionsCheckingInterval: 5_000,
         // Node would answer a missing Host without a body; the application sends problem+json.
         requireHostHeader: false,
@@ -63,10 +67,20 @@ export class HttpServer {
     this.#server.maxHeadersCount = MAX_HEADERS;
     this.#server.maxConnections = limits.maxConnections ?? maxConnections(limits.maxWaiting);
     this.#connections = new OpenConnections(this.#server);
+    if (limits.uploads === true)
+      for (const event of ['request', 'checkContinue', 'checkExpectation'] as const)
+        this.#server.prependListener(event, (request: IncomingMessage) => this.#bodies.watch(request));
     this.#server.timeout = Math.max(STALLED_SOCKET_MS, (limits.maxWaitSeconds + 30) * 1000);
     // A server may ignore an unknown expectation (RFC 9110, section 10.1.1).
     this.#server.on('checkExpectation', listener);
+    // Without a listener, node:http sends `100 Continue` to every such request, even if its body is not wanted.
+    this.#server.on('checkContinue', listener);
     this.#answerWhatIsNoRequest(logger);
+  }
+
+  /** Lets the body of a request take long, as long as it keeps arriving. Only for a server with `uploads`. */
+  acceptUpload(request: IncomingMessage): void {
+    this.#bodies.accept(request);
   }
 
   /** @returns the address at which it listens, `http://host:port` */

@@ -29,3 +29,4 @@ export { requestRefusal } from './request-refusal.ts';
 export { parseRequestTarget } from './request-target.ts';
 export type { RequestTarget } from './request-target.ts';
 export { sendWholeMessage, takesWholeMessages } from './whole-message.ts';
+export { hasBody, lingerBeforeClose, mustCloseUnread } from './unread-body.ts';

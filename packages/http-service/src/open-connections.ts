@@ -39,12 +39,13 @@ export class OpenConnections {
   constructor(server: Server) {
     this.#server = server;
     server.on('connection', (socket: Socket) => this.#opened(socket));
-    server.prependListener('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
-      const connection = this.#connections.get(socket);
-      if (connection === undefined) return;
-      connection.answer = response;
-      connection.heardAtMs = performance.now();
-    });
+    for (const event of ['request', 'checkContinue', 'checkExpectation'] as const)
+      server.prependListener(event, ({ socket }: IncomingMessage, response: ServerResponse) => {
+        const connection = this.#connections.get(socket);
+        if (connection === undefined) return;
+        connection.answer = response;
+        connection.heardAtMs = performance.now();
+      });
     server.on('drop', () => this.#shed());
   }
 

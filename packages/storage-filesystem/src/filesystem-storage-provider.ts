@@ -104,6 +104,11 @@ export class FilesystemStorageProvider implements StorageProvider, LocallyServed
     return place === null ? null : this.#open(place, options);
   }
 
+  async openKey(key: string, options: CallOptions = {}): Promise<OpenObject | null> {
+    this.#assertKey(key);
+    return this.#open(this.#paths.place(key), options);
+  }
+
   async put(key: string, body: AsyncIterable<Uint8Array>, options: PutOptions): Promise<MeasuredObject> {
     this.#assertKey(key);
     return this.#writer.write(key, body, options);

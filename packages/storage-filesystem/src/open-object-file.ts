@@ -18,6 +18,7 @@ export type FileFault = 'damaged' | 'foreign';
 export class OpenObjectFile implements OpenObject {
   readonly description: ObjectDescription;
   readonly object: MeasuredObject;
+  readonly key: string;
   readonly handle: FileHandle;
   readonly fileBytes: number;
   readonly #closed: AbortSignal;
@@ -31,6 +32,7 @@ export class OpenObjectFile implements OpenObject {
     this.handle = handle;
     this.fileBytes = fileBytes;
     this.description = description;
+    this.key = description.key;
     this.object = toStoredObject(description);
     this.#closed = closed;
   }

@@ -8,9 +8,13 @@ export interface LocallyServed {
    * Counts as a use of the object for eviction. The caller disposes of it.
    */
   openNamed(name: string, options?: CallOptions): Promise<OpenObject | null>;
+
+  /** Like {@link openNamed}, by the key of the object. */
+  openKey(key: string, options?: CallOptions): Promise<OpenObject | null>;
 }
 
 export interface OpenObject extends AsyncDisposable {
+  readonly key: string;
   readonly object: MeasuredObject;
   /** Bytes `start` to `endExclusive` of the object. */
   read(start: number, endExclusive: number): AsyncIterable<Uint8Array>;

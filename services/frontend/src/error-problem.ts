@@ -2,6 +2,7 @@ import { UnknownBackendError } from '@cloud-mirror/cache-manager';
 import { EntryStoreError } from '@cloud-mirror/entry-store';
 import { QueueError } from '@cloud-mirror/job-queue';
 import { OriginUrlError } from '@cloud-mirror/origin';
+import { UploadError } from '@cloud-mirror/routed-objects';
 import { StorageError } from '@cloud-mirror/storage-provider';
 import { ParameterError } from './redirect/origin-url-parameter.ts';
 import { unknownBackend } from './redirect/redirect-answer.ts';
@@ -23,6 +24,11 @@ export function problemOf(error: unknown): HttpProblem {
     return new HttpProblem(400, error.code, `${capitalized(error.message)}.`, { cause: error });
   if (error instanceof EntryStoreError)
     return unavailable(error.code, 'The entry store cannot be reached.', error);
+  if (error instanceof UploadError) return uploadProblem(error);
+  if (error instanceof StorageError && error.code === 'store_full')
+    return new HttpProblem(507, error.code, 'There is no room for this object.', { cause: error });
+  if (error instanceof StorageError && error.code === 'store_exists')
+    return new HttpProblem(412, error.code, 'There is an object with this key.', { cause: error });
   if (error instanceof StorageError)
     return unavailable(error.code, 'The object store did not complete the call.', error);
   if (error instanceof QueueError) return queueProblem(error);
@@ -37,6 +43,11 @@ export function problemOf(error: unknown): HttpProblem {
 /** Whether a problem needs the attention of the mirror's operators. */
 export function isOurFault(problem: HttpProblem): boolean {
   return problem.status >= 500 && problem.code !== 'origin_status' && problem.code !== 'origin_redirects';
+}
+
+function uploadProblem(error: UploadError): HttpProblem {
+  const status = error.code === 'upload_too_large' ? 413 : 400;
+  return new HttpProblem(status, error.code, `${capitalized(error.message)}.`, { cause: error });
 }
 
 function queueProblem(error: QueueError): HttpProblem {

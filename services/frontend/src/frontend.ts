@@ -6,6 +6,7 @@ import type { Config } from '@cloud-mirror/mirror';
 import { auditAmongLog } from '@cloud-mirror/program';
 import type { AuditTrail, Logger } from '@cloud-mirror/program';
 import type { SourcePolicy } from '@cloud-mirror/origin';
+import type { ObjectSigner } from '@cloud-mirror/routed-objects';
 import type { Registry } from 'prom-client';
 import {
   AccessLog,
@@ -17,6 +18,7 @@ import {
 } from '@cloud-mirror/http-service';
 import type { ReceivedRequest } from './request-context.ts';
 import { isOurFault, problemOf } from './error-problem.ts';
+import { ObjectReaders } from './objects/object-readers.ts';
 import { FrontendMetrics } from './machines/metrics.ts';
 import { PartProbe } from './machines/part-states.ts';
 import { RequestPipeline } from './request-pipeline.ts';
@@ -37,6 +39,8 @@ export interface FrontendParts {
   readonly audit?: AuditTrail;
   /** The front end registers its metrics here. `/metrics` shows all metrics of the registry. */
   readonly registry: Registry;
+  /** The signer of addresses of routed objects; null while there is no key. Default: there is none. */
+  readonly objectSigner?: () => Promise<ObjectSigner | null>;
 }
 
 export interface Frontend {
@@ -60,7 +64,15 @@ export function createFrontend(parts: FrontendParts): Frontend {
     problemOf,
     clientOf: clientNetworkReader(config.server.trustedProxies),
   });
-  const routesParts = { ...parts, probe, operatorCall, isDraining };
+  const routesParts = {
+    ...parts,
+    objectSigner: parts.objectSigner ?? (async () => null),
+    probe,
+    operatorCall,
+    isDraining,
+    readers: new ObjectReaders(),
+    acceptUpload: (request: IncomingMessage) => server.acceptUpload(request),
+  };
   const router = routerOf(ordinaryRoutes(routesParts));
 
   const app = new Koa<ReceivedRequest>();
@@ -87,7 +99,7 @@ export function createFrontend(parts: FrontendParts): Frontend {
     },
   });
   const listener: RequestListener = (req, res) => pipeline.handle(req, res);
-  const server = new HttpServer(listener, config.server, logger);
+  const server = new HttpServer(listener, { ...config.server, uploads: true }, logger);
   return {
     listen: () => server.listen(),
     async drain() {

@@ -2,6 +2,7 @@ import type { CacheManager } from '@cloud-mirror/cache-manager';
 import type { HttpProblem, RequestTarget } from '@cloud-mirror/http-service';
 import type { MirroredObject } from '@cloud-mirror/mirrored-objects';
 import type { Config } from '@cloud-mirror/mirror';
+import { parseSignedObjectTarget, type SignedObjectTarget } from '@cloud-mirror/routed-objects';
 import {
   objectCallOf,
   parseObjectPath,
@@ -11,7 +12,7 @@ import {
 import { decodeOriginUrlParameter } from './redirect/origin-url-parameter.ts';
 
 /** The call of a request, parsed once. Unless it is refused, it depends only on the request target and the configuration. */
-export type ParsedCall = RedirectCall | OperatorObjectCall | RoutedCall | RefusedCall;
+export type ParsedCall = RedirectCall | OperatorObjectCall | SignedObjectCall | RoutedCall | RefusedCall;
 
 /** `/v1/redirect/…` */
 export interface RedirectCall {
@@ -39,6 +40,12 @@ export interface OperatorObjectCall {
   readonly path: ObjectPath & { readonly call: OperatorCallName };
 }
 
+/** A signed address of an object in a folder. */
+export interface SignedObjectCall {
+  readonly kind: 'signed_object';
+  readonly target: SignedObjectTarget;
+}
+
 /** Any other path, which the router handles. */
 export interface RoutedCall {
   readonly kind: 'routed';
@@ -60,7 +67,10 @@ export interface CallParserParts {
 export function parseCall(target: RequestTarget, parts: CallParserParts): ParsedCall {
   const { rawPath } = target;
   const call = objectCallOf(rawPath);
-  if (call === null) return { kind: 'routed', rawPath };
+  if (call === null) {
+    const signed = parseSignedObjectTarget(rawPath, target.rawQuery);
+    return signed === null ? { kind: 'routed', rawPath } : { kind: 'signed_object', target: signed };
+  }
   // A path that ends too early names no object, but its route still checks the method first.
   const path = parseObjectPath(rawPath) ?? { call, service: '', region: '', parameter: '' };
   if (call === 'redirect') return parseRedirect(target, path, parts);

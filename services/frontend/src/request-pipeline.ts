@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { CacheManager } from '@cloud-mirror/cache-manager';
 import type { Config } from '@cloud-mirror/mirror';
 import type { Logger } from '@cloud-mirror/program';
+import { OBJECTS_PATH } from '@cloud-mirror/routed-objects';
 import {
   AccessLog,
   ClientBudgets,
@@ -123,8 +124,12 @@ export class RequestPipeline {
   #refusalOf(req: IncomingMessage, rawPath: string | null, arrivedAtMs: number): RefusedCall | null {
     const isProbe = rawPath !== null && PROBE_PATHS.has(rawPath);
     const budgets = rawPath !== null && UNLIMITED_PATHS.has(rawPath) ? null : this.#budgets;
+    const largestBody = rawPath?.startsWith(OBJECTS_PATH) === true ? Infinity : undefined;
     const problem =
-      requestRefusal(req) ?? this.#gate.refusalOf(req, isProbe) ?? budgets?.take(req, arrivedAtMs) ?? null;
+      requestRefusal(req, largestBody) ??
+      this.#gate.refusalOf(req, isProbe) ??
+      budgets?.take(req, arrivedAtMs) ??
+      null;
     return problem === null ? null : { kind: 'refused', problem };
   }
 

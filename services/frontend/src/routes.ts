@@ -1,8 +1,10 @@
+import type { IncomingMessage } from 'node:http';
 import Router from '@koa/router';
 import type { CacheManager } from '@cloud-mirror/cache-manager';
 import type { Config } from '@cloud-mirror/mirror';
 import type { Logger } from '@cloud-mirror/program';
 import type { SourcePolicy } from '@cloud-mirror/origin';
+import type { ObjectSigner } from '@cloud-mirror/routed-objects';
 import type { Registry } from 'prom-client';
 import { HttpProblem, methodNotAllowed, metricsRoute, sendJson } from '@cloud-mirror/http-service';
 import type { Endpoint, Handler, ReceivedRequest, RequestContext } from './request-context.ts';
@@ -10,7 +12,9 @@ import { backendsRoute } from './machines/backends-route.ts';
 import { frontPage } from './machines/front-page.ts';
 import { healthRoutes } from './machines/health-routes.ts';
 import type { PartProbe } from './machines/part-states.ts';
+import type { ObjectReaders } from './objects/object-readers.ts';
 import { objectsRoute } from './objects/objects-route.ts';
+import { signedObjectsRoute } from './objects/signed-objects-route.ts';
 import { openApiDocument } from './openapi/document.ts';
 import { cacheRoute } from './operators/cache-route.ts';
 import type { OperatorCall } from './operators/operator-call.ts';
@@ -28,6 +32,11 @@ export interface RoutesParts {
   readonly logger: Logger;
   readonly registry: Registry;
   readonly isDraining: () => boolean;
+  readonly readers: ObjectReaders;
+  /** The signer of addresses of routed objects; null while there is no key, so that no address can be valid. */
+  readonly objectSigner: () => Promise<ObjectSigner | null>;
+  /** Lets the body of a request take long. */
+  readonly acceptUpload: (request: IncomingMessage) => void;
 }
 
 /**
@@ -42,6 +51,7 @@ export function objectCalls(parts: RoutesParts): Handler {
     purge: purgeRoute({ cacheManager, maxUrlBytes, operatorCall }),
     status: statusRoute({ cacheManager, maxUrlBytes, operatorCall }),
   };
+  const signedObjects = signedObjectsRoute({ ...parts, backends: cacheManager.backends });
   return async (ctx, next) => {
     const { call, record } = ctx.state;
     switch (call.kind) {
@@ -53,6 +63,9 @@ export function objectCalls(parts: RoutesParts): Handler {
       case 'operator':
         record.route = call.path.call;
         return operatorCalls[call.path.call](ctx, call.path);
+      case 'signed_object':
+        record.route = 'signed-objects';
+        return signedObjects(ctx, call.target);
       case 'routed':
         return next();
     }
@@ -76,12 +89,12 @@ export interface OrdinaryRoute {
 
 /** All routes except the calls on one object. */
 export function ordinaryRoutes(parts: RoutesParts): readonly OrdinaryRoute[] {
-  const { config, cacheManager, operatorCall, logger, probe, registry } = parts;
+  const { config, cacheManager, operatorCall, logger, probe, readers, registry } = parts;
   const { backends } = cacheManager;
   const { ping, livez, readyz } = healthRoutes(parts);
   const flush = cacheRoute({ cacheManager, operatorCall });
   const queue = queueRoutes({ backends, operatorCall });
-  const objects = objectsRoute({ backends, logger });
+  const objects = objectsRoute({ backends, logger, readers });
   const openApi = openApiDocument(config.server.publicUrl);
   const revalidated = { 'Cache-Control': 'no-cache' };
   const deadLetters = '/v1/dead-letters/:service/:region';

@@ -1,21 +1,19 @@
-import { pipeline } from 'node:stream/promises';
-import { Readable } from 'node:stream';
 import type { Backends } from '@cloud-mirror/mirrored-objects';
 import type { Logger } from '@cloud-mirror/program';
+import { isRoutedKey } from '@cloud-mirror/routed-objects';
 import { isLocallyServed } from '@cloud-mirror/storage-provider';
 import { HttpProblem } from '@cloud-mirror/http-service';
 import type { RequestContext } from '../request-context.ts';
-import type { RequestRecord } from '../request-record.ts';
 import { knownBackend } from '../operators/known-backends.ts';
 import { recordBackend } from '../redirect/object-record.ts';
-import { parseByteRange } from './byte-range.ts';
-import { evaluatePreconditions, rangeApplies } from './conditional-request.ts';
-import { lastModified, objectHeaders } from './object-headers.ts';
-import { ObjectReaders, type ObjectReader } from './object-readers.ts';
+import { objectHeaders } from './object-headers.ts';
+import type { ObjectReaders } from './object-readers.ts';
+import { enterReaders, serveObject } from './serve-object.ts';
 
 export interface ObjectsRouteParts {
   readonly backends: Backends;
   readonly logger: Logger;
+  readonly readers: ObjectReaders;
 }
 
 export interface ObjectName {
@@ -26,107 +24,19 @@ export interface ObjectName {
 }
 
 /** `GET|HEAD /v1/objects/:service/:region/:name`: copies of `filesystem` back ends. */
-export function objectsRoute({ backends, logger }: ObjectsRouteParts) {
-  const readers = new ObjectReaders();
+export function objectsRoute({ backends, logger, readers }: ObjectsRouteParts) {
   return async (ctx: RequestContext, { service, region, name }: ObjectName): Promise<void> => {
     recordBackend(ctx.state.record, service, region);
     const { store } = knownBackend(backends, service, region);
     if (!isLocallyServed(store) || !/^[0-9a-f]{64}$/.test(name)) throw noSuchObject();
-    const onCut = (): void => {
-      ctx.state.record.outcome = 'client_stalled';
-    };
-    using reader = ctx.req.method === 'GET' ? await readers.enter(ctx.res, onCut) : null;
+    using reader = await enterReaders(readers, ctx);
     await using opened = await store.openNamed(name);
-    if (opened === null) throw noSuchObject();
-
+    if (opened === null || isRoutedKey(opened.key)) throw noSuchObject();
     const { object } = opened;
-    const { date, strong } = lastModified(object);
-    const validators = { etag: object.etag, lastModified: date, lastModifiedIsStrong: strong };
-    for (const [header, value] of Object.entries(objectHeaders(object))) ctx.res.setHeader(header, value);
-
-    const precondition = evaluatePreconditions(ctx.req.headers, validators);
-    if (precondition === 'not_modified') return answerEmpty(ctx, 304);
-    if (precondition === 'failed')
-      throw new HttpProblem(412, 'precondition_failed', 'The copy does not match the precondition.');
-
-    const { range: rangeHeader, 'if-range': ifRange } = ctx.req.headers;
-    const asked =
-      ctx.req.method === 'GET' &&
-      rangeHeader !== undefined &&
-      rangeApplies(singleHeader(ifRange), validators);
-    const range = asked ? parseByteRange(rangeHeader, object.sizeBytes) : null;
-    if (range === 'unsatisfiable') throw unsatisfiable(object.sizeBytes);
-
-    const { start, endExclusive } = range ?? { start: 0, endExclusive: object.sizeBytes };
-    ctx.status = range === null ? 200 : 206;
-    ctx.res.setHeader('Content-Length', endExclusive - start);
-    if (range !== null)
-      ctx.res.setHeader('Content-Range', `bytes ${start}-${endExclusive - 1}/${object.sizeBytes}`);
-    if (reader === null) return;
-    await stream(ctx, opened.read(start, endExclusive), reader, logger);
+    await serveObject(ctx, { opened, etag: object.etag, headers: objectHeaders(object) }, reader, logger);
   };
-}
-
-/** Sends a copy with backpressure, and stops when the client disconnects. */
-async function stream(
-  ctx: RequestContext,
-  bytes: AsyncIterable<Uint8Array>,
-  reader: ObjectReader,
-  logger: Logger,
-): Promise<void> {
-  // Content-Length is sent before the bytes. If reading fails, only a cut connection tells the client.
-  ctx.respond = false;
-  const { record, requestId } = ctx.state;
-  try {
-    const read = readFor(record, watched(bytes, reader));
-    await pipeline(Readable.from(read, { objectMode: true, highWaterMark: 1 }), ctx.res);
-  } catch (error) {
-    if (record.outcome === 'read_failed') logger.error({ requestId, err: error }, 'reading a copy failed');
-    ctx.res.destroy();
-  }
-}
-
-/** Records how reading ended before the response ends, because the request is logged at its end. */
-async function* readFor(record: RequestRecord, bytes: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
-  try {
-    yield* bytes;
-    record.outcome = 'served';
-  } catch (error) {
-    record.outcome = 'read_failed';
-    throw error;
-  }
-}
-
-/** Reports progress for each chunk: the next one is requested only after the client has read the previous one. */
-async function* watched(bytes: AsyncIterable<Uint8Array>, reader: ObjectReader): AsyncIterable<Uint8Array> {
-  for await (const chunk of bytes) {
-    reader.progress();
-    yield chunk;
-  }
-}
-
-function answerEmpty(ctx: RequestContext, status: number): void {
-  for (const header of [
-    'Content-Type',
-    'Content-Encoding',
-    'Content-Disposition',
-    'Content-Language',
-    'Repr-Digest',
-  ])
-    ctx.res.removeHeader(header);
-  ctx.status = status;
-}
-
-function singleHeader(header: string | readonly string[] | undefined): string | undefined {
-  return typeof header === 'object' ? header[0] : header;
 }
 
 function noSuchObject(): HttpProblem {
   return new HttpProblem(404, 'no_such_object', 'There is no copy with this name.');
-}
-
-function unsatisfiable(sizeBytes: number): HttpProblem {
-  return new HttpProblem(416, 'range_not_satisfiable', `The object has ${sizeBytes} bytes.`, {
-    headers: { 'Content-Range': `bytes */${sizeBytes}` },
-  });
 }

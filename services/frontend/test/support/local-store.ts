@@ -22,11 +22,16 @@ export class LocalStore implements LocallyServed {
 
   async check(): Promise<void> {}
 
+  openKey(key: string): Promise<OpenObject | null> {
+    return this.openNamed(key);
+  }
+
   async openNamed(name: string): Promise<OpenObject | null> {
     const found = this.objects.get(name);
     if (found === undefined) return null;
     this.opened += 1;
     return {
+      key: name,
       object: found.object,
       read: (start, endExclusive) => this.#read(found.bytes.subarray(start, endExclusive)),
       [Symbol.asyncDispose]: async () => {
