@@ -9,7 +9,7 @@ export { startHealthServer } from './health-server.ts';
 export type { HealthServerParts, ProcessHealth } from './health-server.ts';
 export { HostGate } from './host-gate.ts';
 export type { HostGateOptions } from './host-gate.ts';
-export { HttpProblem } from './http-problem.ts';
+export { HttpProblem, problemBody, problemHeaders } from './http-problem.ts';
 export type { HttpProblemOptions } from './http-problem.ts';
 export { HttpServer } from './http-server.ts';
 export type { ServerLimits } from './http-server.ts';

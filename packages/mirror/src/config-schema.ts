@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { entriesSchema } from './entries-schema.ts';
+import { embeddedRouterSchema } from './router-schema.ts';
 import { SCOPES } from './scopes.ts';
 import { servicesSchema } from './services-schema.ts';
 import { sourcesSchema } from './sources-schema.ts';
@@ -146,4 +147,5 @@ export const sections = {
   copier: copierSchema,
   log: logSchema,
   sampleOrigin: sampleOriginSchema,
+  router: embeddedRouterSchema,
 };

@@ -10,6 +10,7 @@ export {
   FRONTEND_CONFIG,
   loadConfig,
   parseConfig,
+  ROUTER_CONFIG,
   STANDALONE_CONFIG,
 } from './program-configs.ts';
 export type { ProgramConfig } from './program-configs.ts';
@@ -19,6 +20,7 @@ export type {
   CopierConfig,
   FrontendConfig,
   PartsConfig,
+  RouterConfig,
   SourceRule,
 } from './program-schemas.ts';
 export { configWarnings } from './config-warnings.ts';
@@ -28,3 +30,6 @@ export { describeLoss, tryStore } from './try-store.ts';
 export type { StoreTrial } from './try-store.ts';
 export { STORE_KIND_NAMES } from './store-kinds.ts';
 export type { Service } from './store-kinds.ts';
+export { openRoutedBucket, openRoutedStores } from './route-stores.ts';
+export type { BucketDescription } from './route-stores.ts';
+export type { RouterSettings } from './router-schema.ts';

@@ -32,6 +32,8 @@ export interface MirrorProgram<Settings extends PartsConfig & { readonly log: { 
 export interface StartedProgram {
   /** `http://host:port`; null if the program does not listen. */
   readonly address: string | null;
+  /** The addresses of other listeners, by name. */
+  readonly addresses?: Readonly<Record<string, string>>;
   /** Finishes the work in progress, within the configured time. */
   drain(): Promise<void>;
 }
@@ -72,6 +74,7 @@ export async function runMirrorProgram<
       const resources = opening.move();
       return {
         address: started.address,
+        addresses: started.addresses ?? {},
         async drain() {
           await started.drain();
           await preparing;

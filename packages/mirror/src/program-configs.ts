@@ -1,8 +1,14 @@
 import { CONFIG_VARIABLE, loadConfig as load, parseConfig as parse } from '@cloud-mirror/config';
 import type { ConfigFormat, Environment } from '@cloud-mirror/config';
 import { environmentProxyFaults, PROXY_VARIABLES } from './sources-proxy.ts';
-import { configSchema, copierSchema, frontendSchema, SECTIONS } from './program-schemas.ts';
-import type { Config, CopierConfig, FrontendConfig } from './program-schemas.ts';
+import {
+  configSchema,
+  copierSchema,
+  frontendSchema,
+  routerProgramSchema,
+  SECTIONS,
+} from './program-schemas.ts';
+import type { Config, CopierConfig, FrontendConfig, RouterConfig } from './program-schemas.ts';
 
 /** How a program reads the configuration file and the environment. */
 export interface ProgramConfig<Settings> {
@@ -35,8 +41,10 @@ const SECRET_PATHS = [
   /^admin\.tokens(\[\d+\](\.(sha256|scopes))?)?$/,
   /^entries\.(url|cluster|sentinels)/,
   CREDENTIALS,
+  /^router\.sealKey$/,
 ];
-const VARIABLE_PATHS = [CREDENTIALS];
+const SEAL_KEY = /^router\.sealKey$/;
+const VARIABLE_PATHS = [CREDENTIALS, SEAL_KEY];
 
 export const STANDALONE_CONFIG: ProgramConfig<Config> = {
   format: {
@@ -79,6 +87,19 @@ export const COPIER_CONFIG: ProgramConfig<CopierConfig> = {
   listenKeys: { port: 'copier.health.port', host: 'copier.health.host' },
   drainSeconds: ({ copier }) => copier.graceSeconds,
   isApart: true,
+};
+
+export const ROUTER_CONFIG: Omit<ProgramConfig<RouterConfig>, 'isApart'> = {
+  format: {
+    schema: routerProgramSchema,
+    listenSection: 'router',
+    otherSections: othersThan(Object.keys(routerProgramSchema.shape)),
+    secretPaths: SECRET_PATHS,
+    variablePaths: VARIABLE_PATHS,
+  },
+  variables: { ...FILE_VARIABLE, 'PORT, HOST': 'override router.port and router.host' },
+  listenKeys: { port: 'router.port or PORT', host: 'router.host or HOST' },
+  drainSeconds: ({ router }) => router.drainSeconds,
 };
 
 function othersThan(own: readonly string[]): string[] {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { httpUrl, strictMapping } from '@cloud-mirror/config';
 import { findCrossFaults } from './config-rules.ts';
 import { sections } from './config-schema.ts';
+import { routerSchema } from './router-schema.ts';
 import { DEFAULT_REDIS_URL, defaultExpiryMarginSeconds } from './entries-schema.ts';
 
 export const SECTIONS: readonly string[] = Object.keys(sections);
@@ -33,6 +34,20 @@ export const frontendSchema = withRules(
 export const copierSchema = withRules(
   strictMapping({ server: mirrorAddressSchema, copier, ...common }, [...SECTIONS]),
 ).transform((config) => ({ ...config, ...withDefaults(config), copier: withServes(config) }));
+
+/** What a router reads. It needs no back ends: a route may describe its bucket itself. */
+export const routerProgramSchema = withRules(
+  strictMapping(
+    {
+      server: mirrorAddressSchema,
+      admin,
+      services: services.default({}),
+      router: routerSchema,
+      log,
+    },
+    [...SECTIONS],
+  ),
+);
 
 /**
  * Adds the rules that involve several keys (config-rules.ts). They run even if single keys are faulty, so that one run
@@ -86,6 +101,7 @@ function withServes({
 export type Config = z.output<typeof configSchema>;
 export type FrontendConfig = z.output<typeof frontendSchema>;
 export type CopierConfig = z.output<typeof copierSchema>;
+export type RouterConfig = z.output<typeof routerProgramSchema>;
 
 /** The sections from which the adapters are built; every program of the mirror has them. */
 export type PartsConfig = Pick<Config, 'sources' | 'entries' | 'queue' | 'services'> & {

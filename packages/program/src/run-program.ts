@@ -48,6 +48,8 @@ export interface ProgramContext<Settings> {
 export interface RunningProgram {
   /** `http://host:port`; null if the program does not listen. */
   readonly address: string | null;
+  /** The addresses of other listeners, by name; they are in the ready line. */
+  readonly addresses?: Readonly<Record<string, string>>;
   /** Finishes the work in progress, within the configured time, and closes everything. Called once. */
   drain(): Promise<void>;
 }
@@ -110,7 +112,7 @@ export async function runProgram<Settings>(
     return exit(EXIT.crashed);
   }
   // Supervisors and tests wait for this line, so it does not depend on the log level.
-  logger.child({}, { level: 'info' }).info({ address: running.address }, 'ready');
+  logger.child({}, { level: 'info' }).info({ address: running.address, ...running.addresses }, 'ready');
 
   await stopping.asked;
   logger.info({ signal: stopping.signal.reason as unknown }, 'draining');

@@ -1,28 +1,35 @@
+import { randomBytes } from 'node:crypto';
 import { Copier } from '@cloud-mirror/copier';
 import { createFrontend, openAudit, openCacheManager } from '@cloud-mirror/frontend';
 import { runMirrorProgram, STANDALONE_CONFIG, type Config, type MirrorParts } from '@cloud-mirror/mirror';
+import { ObjectSigner } from '@cloud-mirror/routed-objects';
+import { startEmbeddedRouter } from './embedded-router.ts';
 import { startSampleOrigin, type SampleOrigin } from './sample-origin.ts';
 
 await runMirrorProgram({
   name: 'cloud-mirror',
-  description: 'Front end and copier in one process: the whole mirror without any other server.',
+  description: 'Front end, copier and router in one process: the whole mirror without any other server.',
   config: STANDALONE_CONFIG,
   async start(parts) {
     const { config, logger, resources } = parts;
     const audit = resources.use(await openAudit(parts));
     const sample = resources.use(await startSample(parts));
     const cacheManager = resources.use(openCacheManager(parts));
-    const frontend = createFrontend({ ...parts, ...parts.adapters, cacheManager, audit });
+    const signer = new ObjectSigner(randomBytes(32));
+    const objectSigner = async () => signer;
+    const frontend = createFrontend({ ...parts, ...parts.adapters, cacheManager, audit, objectSigner });
     const address = await frontend.listen();
+    const router = await startEmbeddedRouter(parts, signer);
     const copier = new Copier(parts);
     copier.start();
     if (sample !== null)
       logger.info(sampleUrls(config, sample.address), 'the sample origin is listening; try these URLs');
     return {
       address,
+      addresses: router === null ? {} : { router: router.address },
       async drain() {
         // In parallel, so that requests that wait for a copy get it while the copier finishes its jobs.
-        await Promise.all([frontend.drain(), copier.drain()]);
+        await Promise.all([frontend.drain(), copier.drain(), router?.drain()]);
       },
     };
   },

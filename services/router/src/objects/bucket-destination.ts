@@ -1,0 +1,19 @@
+import type { RequestSigner, StorageProvider } from '@cloud-mirror/storage-provider';
+import type { Destination, RequestToSign } from './destination.ts';
+
+/** A store that signs addresses itself: a bucket. */
+export class BucketDestination implements Destination {
+  readonly #store: StorageProvider & RequestSigner;
+
+  constructor(store: StorageProvider & RequestSigner) {
+    this.#store = store;
+  }
+
+  sign({ method, key, seconds, headers, query }: RequestToSign): Promise<string> {
+    return this.#store.urlFor(key, method, { seconds, headers, query });
+  }
+
+  async exists(key: string, signal: AbortSignal): Promise<boolean> {
+    return (await this.#store.head(key, { signal })) !== null;
+  }
+}

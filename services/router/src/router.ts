@@ -1,0 +1,208 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import {
+  AccessLog,
+  endOf,
+  HttpProblem,
+  HttpServer,
+  lingerBeforeClose,
+  mustCloseUnread,
+  parseRequestTarget,
+  problemBody,
+  problemHeaders,
+  requestIdOf,
+  sendWholeMessage,
+  takesWholeMessages,
+} from '@cloud-mirror/http-service';
+import type { AdminToken, RouterSettings } from '@cloud-mirror/mirror';
+import type { Logger } from '@cloud-mirror/program';
+import type { RouteTable } from '@cloud-mirror/storage-routes';
+import type { Registry } from 'prom-client';
+import { Access } from './access.ts';
+import { HostCheck, isLoopback } from './host-check.ts';
+import type { Destinations } from './objects/destinations.ts';
+import { ObjectsHandler, signingProblem, type SignedRedirect } from './objects/objects-handler.ts';
+import { cacheControl, REDIRECTED, RedirectMessages } from './objects/redirect-message.ts';
+import type { ReceivedRequest } from './received-request.ts';
+import { RouterMetrics } from './router-metrics.ts';
+
+/** Answers the requests for `/`. */
+export type Administration = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  received: ReceivedRequest,
+) => void;
+
+export interface RouterParts {
+  readonly settings: RouterSettings;
+  readonly tokens: readonly AdminToken[];
+  /** The routes in force. */
+  readonly table: () => RouteTable;
+  readonly destinations: Destinations;
+  readonly administration: Administration;
+  readonly logger: Logger;
+  readonly registry: Registry;
+}
+
+/** Longer than the longest key with every byte percent-encoded, so that such a request gets a helpful answer. */
+const MOST_URL_BYTES = 16_384;
+
+/** The router's HTTP server: host check, then `/` or an object, then the log line. */
+export class Router {
+  readonly #parts: RouterParts;
+  readonly #server: HttpServer;
+  readonly #hosts: HostCheck;
+  readonly #objects: ObjectsHandler;
+  readonly #messages: RedirectMessages;
+  readonly #metrics: RouterMetrics;
+  readonly #accessLog: AccessLog;
+  /** If false for this version of Node, redirects are sent header by header. */
+  readonly #sendsMessages = takesWholeMessages();
+  #draining = false;
+
+  constructor(parts: RouterParts) {
+    const { settings, tokens, logger, registry } = parts;
+    this.#parts = parts;
+    const { host, publicUrl, hosts, readers, writers, keepAliveSeconds } = settings;
+    const names = publicUrl === null ? hosts : [...hosts, new URL(publicUrl).hostname];
+    this.#hosts = new HostCheck([host, ...names]);
+    const access = new Access({ tokens, readers, writers, isLoopback: isLoopback(host) });
+    this.#objects = new ObjectsHandler({ ...parts, access, signedSeconds: settings.signedSeconds });
+    this.#messages = new RedirectMessages(keepAliveSeconds);
+    this.#metrics = new RouterMetrics(registry);
+    this.#accessLog = new AccessLog(logger);
+    this.#server = new HttpServer(
+      (request, response) => this.#handle(request, response),
+      {
+        ...settings,
+        maxWaiting: 0,
+        maxWaitSeconds: 0,
+        maxUrlBytes: MOST_URL_BYTES,
+      },
+      logger,
+    );
+  }
+
+  get isDraining(): boolean {
+    return this.#draining;
+  }
+
+  /** @returns `http://host:port` */
+  listen(): Promise<string> {
+    return this.#server.listen();
+  }
+
+  /** Stops accepting connections and answers the requests under way, within `router.drainSeconds`. */
+  async drain(): Promise<void> {
+    this.#draining = true;
+    await this.#server.drain();
+  }
+
+  #handle(request: IncomingMessage, response: ServerResponse): void {
+    const received: ReceivedRequest = {
+      requestId: requestIdOf(request.headers['x-request-id']),
+      arrivedAtMs: performance.now(),
+      record: { route: 'unknown' },
+    };
+    response.on('close', () => this.#end(request, response, received));
+    try {
+      const answer = this.#answer(request, response, received);
+      if (answer === null) return;
+      if (!(answer instanceof Promise)) return this.#redirect(request, response, received, answer);
+      answer.then(
+        (redirect) => this.#redirect(request, response, received, redirect),
+        (error: unknown) => this.#refuse(request, response, received, error),
+      );
+    } catch (error) {
+      this.#refuse(request, response, received, error);
+    }
+  }
+
+  /** @returns null if the administration answers */
+  #answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    received: ReceivedRequest,
+  ): SignedRedirect | Promise<SignedRedirect> | null {
+    const url = request.url ?? '/';
+    this.#hosts.assert(request, url.startsWith('/') ? null : authorityOf(url));
+    const target = parseRequestTarget(url);
+    if (target.rawPath !== '/') {
+      received.record.route = 'objects';
+      return this.#objects.answer(request, target, received);
+    }
+    received.record.route = 'administration';
+    if (request.headers.expect?.toLowerCase() === '100-continue') response.writeContinue();
+    this.#parts.administration(request, response, received);
+    return null;
+  }
+
+  /** Sends a redirect before any of the request's body is read. No `100 Continue` is ever sent for an object. */
+  #redirect(
+    request: IncomingMessage,
+    response: ServerResponse,
+    received: ReceivedRequest,
+    { location, seconds }: SignedRedirect,
+  ): void {
+    if (response.closed) return;
+    const { requestId, record } = received;
+    record.outcome = 'signed';
+    const closes = this.#mustClose(request);
+    if (!closes && this.#sendsMessages && response.shouldKeepAlive)
+      return sendWholeMessage(response, REDIRECTED, this.#messages.of(requestId, location, seconds));
+    lingerBeforeClose(request);
+    response.writeHead(REDIRECTED, {
+      'Cache-Control': cacheControl(seconds),
+      Location: location,
+      'Content-Length': 0,
+      'X-Request-Id': requestId,
+      ...(closes ? { Connection: 'close' } : {}),
+    });
+    response.end();
+  }
+
+  #refuse(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { requestId, record }: ReceivedRequest,
+    error: unknown,
+  ): void {
+    if (response.closed || response.headersSent) return;
+    const problem = signingProblem(error);
+    record.outcome = problem.code;
+    if (problem.status >= 500 && problem.cause !== undefined)
+      this.#parts.logger.error({ requestId, prefix: record.prefix, err: problem.cause }, problem.message);
+    lingerBeforeClose(request);
+    const body = problemBody(problem, requestId);
+    response.writeHead(problem.status, {
+      ...problemHeaders(problem),
+      'X-Request-Id': requestId,
+      'Content-Length': Buffer.byteLength(body),
+      ...(this.#mustClose(request) ? { Connection: 'close' } : {}),
+    });
+    response.end(request.method === 'HEAD' ? undefined : body);
+  }
+
+  #mustClose(request: IncomingMessage): boolean {
+    return this.#draining || mustCloseUnread(request);
+  }
+
+  #end(request: IncomingMessage, response: ServerResponse, received: ReceivedRequest): void {
+    const durationMs = performance.now() - received.arrivedAtMs;
+    const { record, status } = endOf(response, received.record);
+    this.#metrics.count(record.route, request.method ?? 'unknown', status, durationMs);
+    const { requestId } = received;
+    this.#accessLog.logRequest(request, response, {
+      requestId,
+      record: AccessLog.recordOf(record),
+      durationMs,
+    });
+  }
+}
+
+/** The host of a target in absolute form, which a client sends to a proxy. */
+function authorityOf(url: string): string {
+  const authority = /^https?:\/\/([^/?#]*)/i.exec(url)?.[1];
+  if (authority === undefined)
+    throw new HttpProblem(400, 'path_malformed', 'The target of the request is not a path.');
+  return authority.replace(/^.*@/, '');
+}
