@@ -3,7 +3,7 @@ import { openRoutedBucket, type AdminToken, type RouterSettings } from '@cloud-m
 import type { Logger } from '@cloud-mirror/program';
 import type { ObjectSigner } from '@cloud-mirror/routed-objects';
 import type { StorageProvider } from '@cloud-mirror/storage-provider';
-import { RouteTable } from '@cloud-mirror/storage-routes';
+import type { RouteTable } from '@cloud-mirror/storage-routes';
 import type { Registry } from 'prom-client';
 import { Destinations } from './objects/destinations.ts';
 import { Router } from './router.ts';
