@@ -12,13 +12,23 @@ export interface OperatorToken<Scope extends string> extends Operator<Scope> {
   readonly sha256: string;
 }
 
+export interface OperatorAuthOptions {
+  /** Whether a token may come as the password of Basic authentication (RFC 7617), for browsers and `curl -u`. */
+  readonly acceptsBasic?: boolean;
+}
+
 const CHALLENGE = 'Bearer realm="cloud-mirror"';
+/** Browsers ask for a password only if the challenge names Basic. */
+const BASIC_CHALLENGE = `Basic realm="cloud-mirror", charset="UTF-8", ${CHALLENGE}`;
 
 /** Authenticates operators by bearer tokens (RFC 6750). The configuration contains only the SHA-256 of each token. */
 export class OperatorAuth<Scope extends string> {
   readonly #tokens: readonly { readonly digest: Buffer; readonly operator: Operator<Scope> }[];
 
-  constructor(tokens: readonly OperatorToken<Scope>[]) {
+  readonly #acceptsBasic: boolean;
+
+  constructor(tokens: readonly OperatorToken<Scope>[], { acceptsBasic = false }: OperatorAuthOptions = {}) {
+    this.#acceptsBasic = acceptsBasic;
     this.#tokens = tokens.map(({ name, sha256, scopes }) => ({
       digest: Buffer.from(sha256, 'hex'),
       operator: { name, scopes },
@@ -30,15 +40,18 @@ export class OperatorAuth<Scope extends string> {
    * @throws HttpProblem 401 if the token is missing or unknown
    */
   identify(authorization: string | undefined): Operator<Scope> {
-    const token = /^Bearer +([A-Za-z0-9._~+/-]+=*) *$/i.exec(authorization ?? '')?.[1];
+    const challenge = this.#acceptsBasic ? BASIC_CHALLENGE : CHALLENGE;
+    const token =
+      /^Bearer +([A-Za-z0-9._~+/-]+=*) *$/i.exec(authorization ?? '')?.[1] ??
+      (this.#acceptsBasic ? passwordOf(authorization) : undefined);
     if (token === undefined)
-      throw unauthorized('token_missing', 'This call requires the bearer token of an operator.', CHALLENGE);
+      throw unauthorized('token_missing', 'This call requires the bearer token of an operator.', challenge);
     const operator = this.#operatorOf(token);
     if (operator === null)
       throw unauthorized(
         'token_unknown',
         'No operator has this token.',
-        `${CHALLENGE}, error="invalid_token"`,
+        `${challenge}, error="invalid_token"`,
       );
     return operator;
   }
@@ -59,6 +72,12 @@ export function requireScope<Scope extends string>(operator: Operator<Scope>, sc
   throw new HttpProblem(403, 'insufficient_scope', `This call requires a token with the scope ${scope}.`, {
     headers: { 'WWW-Authenticate': `${CHALLENGE}, error="insufficient_scope", scope="${scope}"` },
   });
+}
+
+/** The password of Basic authentication; any user name will do. */
+function passwordOf(authorization = ''): string | undefined {
+  const pair = /^Basic +([A-Za-z0-9+/_-]+=*) *$/i.exec(authorization)?.[1];
+  return pair === undefined ? undefined : /^[^:]*:(.+)$/s.exec(Buffer.from(pair, 'base64').toString())?.[1];
 }
 
 function unauthorized(code: string, detail: string, challenge: string): HttpProblem {

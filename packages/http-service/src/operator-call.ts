@@ -7,7 +7,7 @@ import type { Operator, OperatorAuth } from './operator-auth.ts';
 import { RateLimiter, tooManyRequests, type RateLimit } from './rate-limit.ts';
 
 export interface OperatorGate<Scope extends string> {
-  readonly auth: OperatorAuth<Scope>;
+  readonly auth: Pick<OperatorAuth<Scope>, 'identify'>;
   readonly audit: AuditTrail;
   readonly logger: Logger;
   /** Converts a thrown value to the response. */

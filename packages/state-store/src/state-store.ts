@@ -1,5 +1,5 @@
 /** The longest document that a store keeps, in bytes of UTF-8. */
-export const MAX_DOCUMENT_BYTES = 16 * 1024 ** 2;
+export const MAX_DOCUMENT_BYTES = 10 * 1024 ** 2;
 
 export interface StateDocument {
   readonly text: string;
