@@ -83,7 +83,13 @@ export class CacheManager implements AsyncDisposable {
     if (backend === undefined) return { kind: 'unknown_backend', known: [...this.backends.keys()] };
     const refusal = sourceRefusal(this.#options.policy, request.url);
     if (refusal !== null) return refusal;
-    return this.#redirector.redirect(mirroredObject(backend, request.url.href), request);
+    const url = this.identify(request.url);
+    return this.#redirector.redirect(mirroredObject(backend, url.href), { ...request, url });
+  }
+
+  /** The URL that identifies the object of a request for `url`; see {@link SourcePolicy.identify}. */
+  identify(url: URL): URL {
+    return this.#options.policy.identify(url);
   }
 
   /**
@@ -92,8 +98,9 @@ export class CacheManager implements AsyncDisposable {
    */
   objectOf(service: string, region: string, url: URL): MirroredObject | null {
     const backend = this.backends.get(backendName(service, region));
-    if (backend === undefined || !this.#options.policy.decide(url).allowed) return null;
-    return mirroredObject(backend, url.href);
+    if (backend === undefined) return null;
+    const decision = this.#options.policy.decide(url);
+    return decision.allowed ? mirroredObject(backend, decision.url.href) : null;
   }
 
   /** A remembered hit: the copy to which `redirect` would lead. `null` if memory alone cannot decide. */
@@ -114,7 +121,8 @@ export class CacheManager implements AsyncDisposable {
    * @throws UnknownBackendError
    */
   async purge(service: string, region: string, url: URL): Promise<PurgeResult[]> {
-    const objects = this.backendsOf(service, region).map((backend) => mirroredObject(backend, url.href));
+    const { href } = this.identify(url);
+    const objects = this.backendsOf(service, region).map((backend) => mirroredObject(backend, href));
     return this.#keep(purge(objects, { ...this.#options, markers: this.#markers }, this.#ended.signal));
   }
 
@@ -135,7 +143,7 @@ export class CacheManager implements AsyncDisposable {
   async status(service: string, region: string, url: URL): Promise<StatusReport> {
     const [backend] = this.backendsOf(service, region);
     if (backend === undefined) throw new UnknownBackendError(service, region, [...this.backends.keys()]);
-    const object = mirroredObject(backend, url.href);
+    const object = mirroredObject(backend, this.identify(url).href);
     return reportStatus(object, { ...this.#options, markers: this.#markers }, this.#ended.signal);
   }
 

@@ -4,7 +4,7 @@ import type { MirroredObject } from '@cloud-mirror/mirrored-objects';
 export interface RedirectRequest {
   readonly service: string;
   readonly region: string;
-  /** Normal form of the origin URL. */
+  /** Normal form of the origin URL. With `object`, it is the URL of that object. */
   readonly url: URL;
   /** The result of `CacheManager.objectOf` for the URL, to save a second check and hash; `null` to have the URL checked. */
   readonly object?: MirroredObject | null | undefined;

@@ -13,7 +13,7 @@ const whereOptions = ['--service', where.service, '--region', where.region];
 
 const CONFIG = `
 server: { publicUrl: 'https://mirror.example.com' }
-sources: { allow: [{ prefix: 'https://artifacts.example.com/builds/' }] }
+sources: { allow: [{ prefix: 'https://artifacts.example.com/builds/', query: refuse }] }
 entries: { kind: memory }
 queue: { kind: memory }
 services: { local: { kind: filesystem, regions: { here: {} } } }

@@ -13,6 +13,22 @@ import {
   wholeNumber,
 } from '@cloud-mirror/config';
 
+const QUERY = 'keep or refuse or ignore or a list of the parameters that count, such as [version, arch]';
+
+/** No default: a rule without it keeps queries and gets a warning; see {@link configWarnings}. */
+function query() {
+  const name = text(
+    'the name of a parameter, decoded: at most 100 characters, none of & ; =',
+    /^[^&;=\p{Cc}]{1,100}$/u,
+  );
+  const names = z
+    .array(name, { error: QUERY })
+    .min(1, { error: 'at least one name, or refuse' })
+    .max(100, { error: 'at most 100 names' })
+    .refine((list) => new Set(list).size === list.length, { error: 'each name only once' });
+  return z.union([oneOf(['keep', 'refuse', 'ignore']), names], { error: QUERY }).optional();
+}
+
 const ruleSchema = strictMapping({
   prefix: z.string({ error: 'the beginning of the URLs that are allowed' }).optional(),
   pattern: z.string({ error: 'a regular expression' }).optional(),
@@ -20,6 +36,7 @@ const ruleSchema = strictMapping({
   tls: oneOf(['required', 'optional']).optional(),
   privateAddresses: flag().default(false),
   signedQuery: oneOf(['refuse', 'keep']).default('refuse'),
+  query: query(),
   onRefusal: oneOf(['pass', 'origin']).default('pass'),
   ignoreVary: flag().default(false),
   ignoreCacheControl: flag().default(false),

@@ -119,9 +119,12 @@ test.each([
   const destination = { write: (line: string) => void lines.push(JSON.parse(line) as { rule?: string }) };
   const log = createLogger({ level: 'warn', program: 'test', version: '0', destination });
   const server = { publicUrl: 'https://mirror.example.com', host };
-  await using _adapters = await openAdapters(config({ server, sources: { allow: [{ pattern }] } }), {
-    logger: log,
-  });
+  await using _adapters = await openAdapters(
+    config({ server, sources: { allow: [{ pattern, query: 'refuse' }] } }),
+    {
+      logger: log,
+    },
+  );
   expect(lines.map(({ rule }) => rule)).toEqual(warned);
 });
 

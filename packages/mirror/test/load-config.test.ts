@@ -113,6 +113,7 @@ describe('the files in config/', () => {
       tls: 'optional',
       privateAddresses: true,
       signedQuery: 'refuse',
+      query: 'keep',
       onRefusal: 'pass',
       ignoreVary: false,
       ignoreCacheControl: false,

@@ -2,7 +2,7 @@
 export function minimalConfig(): Record<string, Record<string, unknown>> {
   return {
     server: { publicUrl: 'https://mirror.example.com' },
-    sources: { allow: [{ prefix: 'https://artifacts.example.com/builds/' }] },
+    sources: { allow: [{ prefix: 'https://artifacts.example.com/builds/', query: 'keep' }] },
     services: { s3: { kind: 's3', regions: { 'us-west-1': { bucket: 'cloud-mirror-us-west-1' } } } },
   };
 }

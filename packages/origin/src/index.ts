@@ -7,5 +7,6 @@ export * from './normal-form.ts';
 export * from './origin.ts';
 export * from './per-origin-limits.ts';
 export * from './proxy-choice.ts';
+export { refusedNames, type QueryRule } from './query-rule.ts';
 export * from './source-pattern.ts';
 export * from './source-policy.ts';

@@ -179,15 +179,27 @@ function retryableByDefault(code: OriginErrorCode, status: number | null): boole
 /** Decides which URLs may be mirrored. Works on parsed URLs only and does no I/O. */
 export interface SourcePolicy {
   /**
-   * @param options `hop` is true for a redirect target, which may carry a signed query whatever the rule says
+   * @param options `hop` is true for a redirect target, which may have any query whatever the rule says
    * @returns the options of the rule that allows `url`, or the reason why none does: a sentence for the client, without
    *   the URL's query
    */
   decide(url: URL, options?: { hop?: boolean }): SourceDecision;
+
+  /**
+   * The URL that identifies the object of a request for `url`, whether it is allowed or not: `url` itself, or `url`
+   * without its query if the rule that allows it has `query: ignore`.
+   */
+  identify(url: URL): URL;
 }
 
 export type SourceDecision =
-  | { readonly allowed: true; readonly privateAddresses: boolean; readonly options: SourceOptions }
+  | {
+      readonly allowed: true;
+      /** See {@link SourcePolicy.identify}. The origin is asked for this URL. */
+      readonly url: URL;
+      readonly privateAddresses: boolean;
+      readonly options: SourceOptions;
+    }
   | { readonly allowed: false; readonly reason: string };
 
 /** How the objects of a rule are treated. The rule of the requested URL applies, not those of redirect targets. */

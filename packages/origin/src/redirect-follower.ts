@@ -82,6 +82,11 @@ export class RedirectFollower {
   /** @throws {OriginError} `not_allowed` */
   #allowsPrivateAddresses(url: URL, hop: boolean): boolean {
     const decision = this.#policy.decide(url, { hop });
+    // Only a job that was sent under other rules, or not by a front end, has a URL that is not an identity.
+    if (decision.allowed && decision.url.href !== url.href)
+      throw new OriginError('not_allowed', 'the source ignores queries, and this URL has one', {
+        host: url.host,
+      });
     if (decision.allowed) return decision.privateAddresses;
     const reason = hop
       ? `the origin redirects to a URL that is not allowed: ${decision.reason}`

@@ -6,6 +6,7 @@ import {
   type SourcePolicy,
 } from './origin.ts';
 import { pathAmbiguity } from './path-ambiguity.ts';
+import { hasQuery, queryRefusal, withoutQuery, type QueryRule } from './query-rule.ts';
 import { signatureInQuery } from './signed-query.ts';
 import { checkPattern, compilePattern, patternLimitsPath } from './source-pattern.ts';
 
@@ -16,6 +17,8 @@ interface SourceRuleSettings extends Partial<SourceOptions> {
   readonly privateAddresses?: boolean | undefined;
   /** `keep` mirrors URLs with a signature or token in the query, which then is part of the object's identity. */
   readonly signedQuery?: 'refuse' | 'keep' | undefined;
+  /** Default `keep`. It does not apply to redirect targets. */
+  readonly query?: QueryRule | undefined;
 }
 
 /**
@@ -25,7 +28,8 @@ interface SourceRuleSettings extends Partial<SourceOptions> {
  * in whole segments: `https://h/builds/` allows everything below, `https://h/builds` also `/builds` itself, and neither
  * allows `/builds-evil`. Paths are compared literally, including percent-encoding.
  *
- * `pattern` is a regular expression that is tested on the whole normal form; see {@link checkPattern}.
+ * `pattern` is a regular expression that is tested on the whole normal form, without its query if `query` is `ignore`;
+ * see {@link checkPattern}.
  */
 export type SourceRule = SourceRuleSettings &
   (
@@ -49,6 +53,8 @@ export interface SourcePolicyOptions {
 /** The components of a URL that rules compare. */
 interface Subject {
   readonly href: string;
+  /** The URL that a rule with `query: ignore` sees. */
+  readonly bareHref: string;
   /** Scheme, host and port. */
   readonly origin: string;
   readonly pathname: string;
@@ -58,6 +64,7 @@ interface Matcher {
   readonly matches: (subject: Subject) => boolean;
   /** The rule allows only some paths of its host, so an ambiguous path is refused. */
   readonly limitsPath: boolean;
+  readonly query: QueryRule;
   readonly settings: SourceRuleSettings;
   readonly options: SourceOptions;
 }
@@ -66,27 +73,35 @@ interface Matcher {
 export function createSourcePolicy(options: SourcePolicyOptions): SourcePolicy {
   const matchers = options.allow.map(matcherOf);
   const ownAddresses = options.ownAddresses ?? [];
+  const decide = (url: URL, { hop = false } = {}): SourceDecision => {
+    const fault = faultOfAnyUrl(url);
+    if (fault !== null) return refused(fault);
+    if (ownAddresses.some((own) => isSameServer(own, url)))
+      return refused('the mirror itself is not a source');
+    const subject = subjectOf(url, hop);
+    const matching = matchers.filter(({ matches }) => matches(subject));
+    if (matching.length === 0)
+      return refused(
+        `${hostForClients(url)} is not an allowed source, or not with this scheme, port or path`,
+      );
+    const refusals = matching.map((matcher) => refusalBy(matcher, url, hop, options.requireTls));
+    const allowing = matching.filter((_, index) => refusals[index] === null);
+    const [first] = allowing;
+    if (first === undefined) return refused(refusals[0] ?? 'no rule allows the URL');
+    // The rule for the URL without the query may be another, and copiers only know that URL.
+    if (!hop && first.query === 'ignore' && hasQuery(url)) return decide(withoutQuery(url));
+    return {
+      allowed: true,
+      url,
+      privateAddresses: allowing.some(({ settings }) => settings.privateAddresses === true),
+      options: first.options,
+    };
+  };
   return {
-    decide(url, { hop = false } = {}) {
-      const fault = faultOfAnyUrl(url);
-      if (fault !== null) return refused(fault);
-      if (ownAddresses.some((own) => isSameServer(own, url)))
-        return refused('the mirror itself is not a source');
-      const subject = { href: withoutFragment(url), origin: url.origin, pathname: url.pathname };
-      const matching = matchers.filter(({ matches }) => matches(subject));
-      if (matching.length === 0)
-        return refused(
-          `${hostForClients(url)} is not an allowed source, or not with this scheme, port or path`,
-        );
-      const refusals = matching.map((matcher) => refusalBy(matcher, url, hop, options.requireTls));
-      const allowing = matching.filter((_, index) => refusals[index] === null);
-      const [first] = allowing;
-      if (first === undefined) return refused(refusals[0] ?? 'no rule allows the URL');
-      return {
-        allowed: true,
-        privateAddresses: allowing.some(({ settings }) => settings.privateAddresses === true),
-        options: first.options,
-      };
+    decide,
+    identify(url) {
+      const decision = decide(url);
+      return decision.allowed ? decision.url : url;
     },
   };
 }
@@ -110,8 +125,10 @@ function matcherOf(rule: SourceRule): Matcher {
   const fault = checkPattern(rule.pattern);
   if (fault !== null) throw new TypeError(`pattern ${rule.pattern}: ${fault}`);
   const pattern = compilePattern(rule.pattern);
+  const query = rule.query ?? 'keep';
   return {
-    matches: ({ href }) => pattern.test(href),
+    matches: ({ href, bareHref }) => pattern.test(query === 'ignore' ? bareHref : href),
+    query,
     limitsPath: patternLimitsPath(rule.pattern),
     settings: rule,
     options: optionsOf(rule),
@@ -128,6 +145,7 @@ function prefixMatcher(text: string, settings: SourceRuleSettings): Matcher {
   return {
     matches: (subject) =>
       subject.origin === origin && (subject.pathname === pathname || subject.pathname.startsWith(folder)),
+    query: settings.query ?? 'keep',
     limitsPath: pathname !== '/',
     settings,
     options: optionsOf(settings),
@@ -160,7 +178,7 @@ function faultOfAnyUrl(url: URL): string | null {
 
 /** Why a rule refuses a URL that its prefix or pattern matches; `null` if it does not. */
 function refusalBy(
-  { settings, limitsPath }: Matcher,
+  { settings, query, limitsPath }: Matcher,
   url: URL,
   hop: boolean,
   requireTls: boolean,
@@ -169,10 +187,20 @@ function refusalBy(
   if (tlsRequired && url.protocol !== 'https:') return 'the source allows https only';
   const ambiguity = limitsPath ? pathAmbiguity(url.pathname) : null;
   if (ambiguity !== null) return ambiguity;
-  if (hop || settings.signedQuery === 'keep') return null;
+  // A query that is ignored is not stored either, so that it may carry anything.
+  if (hop || query === 'ignore') return null;
+  const refusal = queryRefusal(query, url);
+  if (refusal !== null || settings.signedQuery === 'keep') return refusal;
   const parameter = signatureInQuery(url);
   if (parameter === null) return null;
   return `the query carries a signature or token (${parameter}), which would be stored; request the URL without it`;
+}
+
+/** Redirect targets are requested with their queries, so that rules see them whole. */
+function subjectOf(url: URL, hop: boolean): Subject {
+  const href = withoutFragment(url);
+  const bareHref = hop || url.search === '' ? href : href.slice(0, href.indexOf('?'));
+  return { href, bareHref, origin: url.origin, pathname: url.pathname };
 }
 
 function withoutFragment(url: URL): string {

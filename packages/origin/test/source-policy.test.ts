@@ -380,3 +380,112 @@ describe('the mirror itself', () => {
     },
   );
 });
+
+describe('what counts of the query', () => {
+  const PLAIN = 'https://a.test/f';
+  const NAMES = ['v', 'arch', 'file name'];
+
+  test.each<[query: SourceRule['query'], url: string, identity: string]>([
+    [undefined, '?v=1&w=2', '?v=1&w=2'],
+    ['keep', '?v=1&w=2', '?v=1&w=2'],
+    ['keep', '?', '?'],
+    ['refuse', '', ''],
+    ['refuse', '#?v=1', ''],
+    ['ignore', '', ''],
+    ['ignore', '?', ''],
+    ['ignore', '?v=1&w=2', ''],
+    ['ignore', '?v=1?w=2', ''],
+    ['ignore', '?token=secret', ''],
+    [NAMES, '', ''],
+    [NAMES, '?v=1', '?v=1'],
+    [NAMES, '?arch=x&v=1', '?arch=x&v=1'],
+    [NAMES, '?v=1&v=2&v=1', '?v=1&v=2&v=1'],
+    [NAMES, '?%76=1', '?%76=1'],
+    [NAMES, '?file%20name=1', '?file%20name=1'],
+    [NAMES, '?file+name=1', '?file+name=1'],
+    [NAMES, '?v=a?b/c%26w=1', '?v=a?b/c%26w=1'],
+    [NAMES, '?v', '?v'],
+    [NAMES, '?v=1;arch=x', '?v=1;arch=x'],
+  ])('query: %j makes of %s the object %s', (query, url, identity) => {
+    const decision = decide([{ prefix: 'https://a.test/', query }], PLAIN + url);
+    expect(decision).toMatchObject({ allowed: true, url: new URL(PLAIN + identity) });
+  });
+
+  test.each<[query: SourceRule['query'], url: string, named: string]>([
+    ['refuse', '?v=1', 'no query'],
+    ['refuse', '?', 'no query'],
+    ['refuse', '?token=s3cret', 'no query'],
+    [NAMES, '?w=s3cret', 'the parameter w in'],
+    [NAMES, '?v=1&w=s3cret', 'the parameter w in'],
+    [NAMES, '?w=s3cret&v=1', 'the parameter w in'],
+    [NAMES, '?v=1;w=s3cret', 'the parameter w in'],
+    [NAMES, '?%77=s3cret', 'the parameter w in'],
+    [NAMES, '?V=s3cret', 'the parameter V in'],
+    [NAMES, '?v[]=s3cret', 'the parameter v[] in'],
+    [NAMES, '?v%00=s3cret', 'unusual name'],
+    [NAMES, '?%3Cs3cret%3E', 'unusual name'],
+    [NAMES, '?a1B2c3D4e5F6g7H8i9J0', 'unusual name'],
+    [NAMES, '?', 'an empty parameter'],
+    [NAMES, '?v=1&', 'an empty parameter'],
+    [NAMES, '?&&v=1', 'an empty parameter'],
+    [NAMES, '?=s3cret', 'an empty parameter'],
+  ])('query: %j refuses %s and names %s', (query, url, named) => {
+    const decision = decide([{ prefix: 'https://a.test/', query }], PLAIN + url);
+    expect(decision).toMatchObject({ allowed: false, reason: expect.stringContaining(named) as string });
+    expect(decision).not.toMatchObject({ reason: expect.stringMatching(/s3cret|a1B2/) as string });
+  });
+
+  test.each<SourceRule['query']>(['refuse', 'ignore', NAMES])(
+    'query: %j leaves redirect targets alone',
+    (query) => {
+      const url = new URL('https://a.test/f?w=1&X-Amz-Signature=x');
+      expect(decide([{ prefix: 'https://a.test/', query }], url.href, { hop: true })).toMatchObject({
+        allowed: true,
+        url,
+      });
+    },
+  );
+
+  test('a named parameter that looks like a signature is refused unless the rule keeps these', () => {
+    const rule: SourceRule = { prefix: 'https://a.test/', query: ['key'] };
+    expect(decide([rule], 'https://a.test/f?key=x').allowed).toBe(false);
+    expect(decide([{ ...rule, signedQuery: 'keep' }], 'https://a.test/f?key=x').allowed).toBe(true);
+    expect(decide([{ ...rule, signedQuery: 'keep' }], 'https://a.test/f?sig=x').allowed).toBe(false);
+  });
+
+  test('a pattern sees the URL without the query that it ignores', () => {
+    const pattern = '^https://a\\.test/[a-z]+\\.zip$';
+    expect(decide([{ pattern }], 'https://a.test/f.zip?v=1').allowed).toBe(false);
+    expect(decide([{ pattern, query: 'ignore' }], 'https://a.test/f.zip?v=1')).toMatchObject({
+      url: new URL('https://a.test/f.zip'),
+    });
+    expect(decide([{ pattern, query: 'ignore' }], 'https://a.test/f.exe?v=x.zip').allowed).toBe(false);
+  });
+
+  test('the first rule that allows a URL decides, and that of the plain URL gives its options', () => {
+    const rules: SourceRule[] = [
+      { prefix: 'https://a.test/', query: 'refuse', ignoreVary: true },
+      { prefix: 'https://a.test/b/', query: ['v'] },
+      { prefix: 'https://a.test/', query: 'ignore', keepCacheControl: true },
+    ];
+    const plain = {
+      url: new URL('https://a.test/b/f'),
+      options: { ignoreVary: true, keepCacheControl: false },
+    };
+    expect(decide(rules, 'https://a.test/b/f')).toMatchObject(plain);
+    expect(decide(rules, 'https://a.test/b/f?w=1')).toMatchObject(plain);
+    expect(decide(rules, 'https://a.test/b/f?v=1')).toMatchObject({ url: new URL('https://a.test/b/f?v=1') });
+  });
+
+  test('a URL that no rule allows is its own identity', () => {
+    const allow: SourceRule[] = [
+      { prefix: 'https://a.test/', query: 'ignore' },
+      { prefix: 'https://b.test/', query: 'refuse' },
+    ];
+    const policy = createSourcePolicy({ requireTls: true, allow });
+    const identify = (url: string) => policy.identify(new URL(url)).href;
+    expect(identify('https://a.test/f?v=1')).toBe('https://a.test/f');
+    expect(identify('https://b.test/f?v=1')).toBe('https://b.test/f?v=1');
+    expect(identify('https://c.test/f?v=1')).toBe('https://c.test/f?v=1');
+  });
+});

@@ -117,7 +117,12 @@ function everyMirror(port: number, origins: readonly string[]): ConfigObject {
       ],
     },
     sources: {
-      allow: origins.map((origin) => ({ prefix: `${origin}/`, tls: 'optional', privateAddresses: true })),
+      allow: origins.map((origin) => ({
+        prefix: `${origin}/`,
+        tls: 'optional',
+        privateAddresses: true,
+        query: 'keep',
+      })),
     },
   };
 }

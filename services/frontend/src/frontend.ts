@@ -26,7 +26,16 @@ import { objectCalls, ordinaryRoutes, routerOf, unrouted } from './routes.ts';
 
 export type FrontendCacheManager = Pick<
   CacheManager,
-  'redirect' | 'objectOf' | 'recallHit' | 'findHit' | 'purge' | 'flush' | 'status' | 'backends' | 'waiting'
+  | 'redirect'
+  | 'identify'
+  | 'objectOf'
+  | 'recallHit'
+  | 'findHit'
+  | 'purge'
+  | 'flush'
+  | 'status'
+  | 'backends'
+  | 'waiting'
 >;
 
 export interface FrontendParts {

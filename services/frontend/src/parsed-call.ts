@@ -21,7 +21,7 @@ export interface RedirectCall {
   /** As the client named them. */
   readonly service: string;
   readonly region: string;
-  /** The normal form of the origin URL; null if the path contains none. */
+  /** The URL of the requested object, or else the normal form of the origin URL; null if the path contains none. */
   readonly url: URL | null;
   /** Why there is no URL: a ParameterError or an OriginUrlError. */
   readonly fault: unknown;
@@ -94,7 +94,10 @@ function parseRedirect(
     return { ...named, url: null, fault, object: null };
   }
   try {
-    return { ...named, url, fault: null, object: cacheManager.objectOf(service, region, url) };
+    const object = cacheManager.objectOf(service, region, url);
+    // A rule may ignore the query, which then is not part of the object's URL.
+    const isIdentity = object === null || object.url === url.href;
+    return { ...named, url: isIdentity ? url : new URL(object.url), fault: null, object };
   } catch {
     // A defect of this program. `CacheManager.redirect` throws it again, and the route redirects the client to the origin.
     return { ...named, url, fault: null, object: null };

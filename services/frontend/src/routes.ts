@@ -25,7 +25,10 @@ import { redirectRoute } from './redirect/redirect-route.ts';
 
 export interface RoutesParts {
   readonly config: Pick<Config, 'server' | 'admin'>;
-  readonly cacheManager: Pick<CacheManager, 'redirect' | 'purge' | 'status' | 'flush' | 'backends'>;
+  readonly cacheManager: Pick<
+    CacheManager,
+    'redirect' | 'identify' | 'purge' | 'status' | 'flush' | 'backends'
+  >;
   readonly policy: SourcePolicy;
   readonly probe: PartProbe;
   readonly operatorCall: OperatorCall;

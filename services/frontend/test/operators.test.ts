@@ -184,7 +184,7 @@ describe('purge', () => {
 
   test('works for sources that are no longer allowed', async () => {
     await using strict = await startFrontend({
-      policy: { decide: () => ({ allowed: false, reason: 'no' }) },
+      policy: { decide: () => ({ allowed: false, reason: 'no' }), identify: (url: URL) => url },
     });
     expect(
       (await strict.fetch(`/v1/purge/${OBJECT}`, { method: 'DELETE', ...bearer(TOKENS.all) })).status,

@@ -306,7 +306,7 @@ describe('an internal error', () => {
 
   test('does not redirect to sources that are not allowed', async () => {
     await using strict = await startFrontend({
-      policy: { decide: () => ({ allowed: false, reason: 'no' }) },
+      policy: { decide: () => ({ allowed: false, reason: 'no' }), identify: (url: URL) => url },
     });
     strict.cacheManager.decide = () => {
       throw new Error('a defect at 10.0.0.7');

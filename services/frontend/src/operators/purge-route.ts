@@ -8,7 +8,7 @@ import { ALL_REGIONS, knownBackend, knownService } from './known-backends.ts';
 import type { OperatorCall } from './operator-call.ts';
 
 export interface PurgeRouteParts {
-  readonly cacheManager: Pick<CacheManager, 'purge' | 'backends'>;
+  readonly cacheManager: Pick<CacheManager, 'purge' | 'identify' | 'backends'>;
   readonly maxUrlBytes: number;
   readonly operatorCall: OperatorCall;
 }
@@ -21,7 +21,7 @@ export function purgeRoute({ cacheManager, maxUrlBytes, operatorCall }: PurgeRou
   return async (ctx: RequestContext, { service, region, parameter }: ObjectPath): Promise<void> => {
     if (ctx.req.method !== 'DELETE') throw methodNotAllowed(['DELETE']);
     await operatorCall('purge', ctx, () => {
-      const url = decodeOriginUrlParameter(parameter, maxUrlBytes);
+      const url = cacheManager.identify(decodeOriginUrlParameter(parameter, maxUrlBytes));
       recordObject(ctx.state.record, service, region, url);
       if (region === ALL_REGIONS) knownService(cacheManager.backends, service);
       else knownBackend(cacheManager.backends, service, region);

@@ -8,7 +8,7 @@ import { ALL_REGIONS, knownBackend, knownService } from './known-backends.ts';
 import type { OperatorCall } from './operator-call.ts';
 
 export interface StatusRouteParts {
-  readonly cacheManager: Pick<CacheManager, 'status' | 'backends'>;
+  readonly cacheManager: Pick<CacheManager, 'status' | 'identify' | 'backends'>;
   readonly maxUrlBytes: number;
   readonly operatorCall: OperatorCall;
 }
@@ -18,7 +18,7 @@ export function statusRoute({ cacheManager, maxUrlBytes, operatorCall }: StatusR
   return async (ctx: RequestContext, { service, region, parameter }: ObjectPath): Promise<void> => {
     if (ctx.req.method !== 'GET' && ctx.req.method !== 'HEAD') throw methodNotAllowed(['GET', 'HEAD']);
     await operatorCall('read', ctx, () => {
-      const url = decodeOriginUrlParameter(parameter, maxUrlBytes);
+      const url = cacheManager.identify(decodeOriginUrlParameter(parameter, maxUrlBytes));
       recordObject(ctx.state.record, service, region, url);
       if (region !== ALL_REGIONS) {
         knownBackend(cacheManager.backends, service, region);

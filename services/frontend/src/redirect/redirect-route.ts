@@ -64,14 +64,15 @@ async function decide(parts: RedirectRouteParts, request: RedirectRequest): Prom
     if (request.signal.aborted) throw error;
     const { service, region, url, requestId } = request;
     if (!parts.cacheManager.backends.has(backendName(service, region))) throw error;
-    if (!parts.policy.decide(url).allowed) throw error;
+    const decision = parts.policy.decide(url);
+    if (!decision.allowed) throw error;
     parts.logger.error(
       { requestId, service, region, err: error },
       'redirecting to the origin after an unexpected error',
     );
     return {
       kind: 'origin',
-      location: url.href,
+      location: decision.url.href,
       state: 'error',
       reason: 'internal_error',
       message: 'An internal error occurred in the mirror; the origin has the object.',

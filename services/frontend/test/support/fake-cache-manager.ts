@@ -29,6 +29,10 @@ export class FakeCacheManager implements FrontendCacheManager {
   purgeFindsNothing = false;
   flush = (_service?: string, _region?: string): Promise<number> => Promise.resolve(7);
 
+  identify(url: URL): URL {
+    return url;
+  }
+
   /** Returns null, so that every request goes to {@link redirect}. */
   objectOf(_service: string, _region: string, _url: URL): MirroredObject | null {
     return null;

@@ -70,7 +70,8 @@ export async function startFrontend(options: FrontendOptions = {}): Promise<Fron
     cacheManager: options.cacheManager ?? cacheManager,
     entries: options.entries ?? { check: async () => undefined },
     policy: options.policy ?? {
-      decide: () => ({ allowed: true, privateAddresses: false, options: DEFAULT_SOURCE_OPTIONS }),
+      decide: (url) => ({ allowed: true, url, privateAddresses: false, options: DEFAULT_SOURCE_OPTIONS }),
+      identify: (url) => url,
     },
     logger,
     registry: new Registry(),
