@@ -5,7 +5,7 @@ import type { RequestRecord } from './request-context.ts';
 export const CLIENT_GONE = 'client_gone';
 
 /** Outcomes of responses that this server aborted itself while the client was still connected. */
-const BROKEN_OFF: ReadonlySet<string> = new Set(['read_failed', 'client_stalled']);
+const BROKEN_OFF: ReadonlySet<string> = new Set(['read_failed', 'client_stalled', 'object_removed']);
 
 /**
  * The outcome of a request whose response is closed. If the client left early, no status counts as sent, whatever

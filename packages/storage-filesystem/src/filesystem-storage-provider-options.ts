@@ -11,7 +11,8 @@ export interface FilesystemStorageProviderOptions {
   readonly urlBase: string;
   /**
    * Maximum total size of the objects' files in bytes, footers included. The least recently used objects are evicted to
-   * make room, except those put with `keep`.
+   * make room, except those put with `keep`. Together with removed objects that clients are still reading, it may be
+   * exceeded by a fifth; beyond that, their readers are cut.
    */
   readonly maxBytes: number;
   /**

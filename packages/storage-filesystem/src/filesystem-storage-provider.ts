@@ -10,6 +10,7 @@ import type {
   PrepareOptions,
   PutOptions,
   ReadMethod,
+  RemovedObjects,
   StorageProvider,
   MeasuredObject,
   UploadSweeper,
@@ -28,10 +29,14 @@ import { ObjectRoom } from './object-room.ts';
 import { ObjectWriter } from './object-writer.ts';
 import type { FileFault } from './open-object-file.ts';
 import { describeFile, OpenObjectFile } from './open-object-file.ts';
+import { ReadFiles } from './read-files.ts';
 import { RecentUses } from './recent-uses.ts';
 
 /** Maximum number of faulty files to remember, so that each is reported once. */
 const MOST_REPORTED_FAULTS = 1_000;
+
+/** All objects, with the removed ones that are still being read, may hold `maxBytes` and this share of it. */
+const REMOVED_SHARE = 0.2;
 
 /** Stores copies as files on this machine, which the front end serves itself. */
 export class FilesystemStorageProvider implements StorageProvider, LocallyServed, UploadSweeper {
@@ -47,9 +52,11 @@ export class FilesystemStorageProvider implements StorageProvider, LocallyServed
   readonly #closed = new AbortController();
   readonly #writer: ObjectWriter;
   readonly #reportedFaults = new Set<string>();
+  readonly #reads: ReadFiles;
 
   constructor(options: FilesystemStorageProviderOptions) {
     this.#options = options;
+    this.#reads = new ReadFiles(() => this.#room.freeBytes + options.maxBytes * REMOVED_SHARE);
     this.#paths = new ObjectPaths(options.directory);
     this.#room = new ObjectRoom({
       files: () => objectFiles(this.#paths),
@@ -61,6 +68,7 @@ export class FilesystemStorageProvider implements StorageProvider, LocallyServed
         return place?.file === file ? describeFile(place, this.#closed.signal) : null;
       },
       onEvict: options.onEvict,
+      afterRemoval: () => this.#reads.check(),
     });
     this.#writer = new ObjectWriter({
       paths: this.#paths,
@@ -101,12 +109,16 @@ export class FilesystemStorageProvider implements StorageProvider, LocallyServed
 
   async openNamed(name: string, options: CallOptions = {}): Promise<OpenObject | null> {
     const place = this.#paths.placeOfName(name);
-    return place === null ? null : this.#open(place, options);
+    return place === null ? null : this.#openForClient(place, options);
+  }
+
+  get removedObjects(): RemovedObjects {
+    return { bytes: this.#reads.removedBytes, readersCut: this.#reads.cut };
   }
 
   async openKey(key: string, options: CallOptions = {}): Promise<OpenObject | null> {
     this.#assertKey(key);
-    return this.#open(this.#paths.place(key), options);
+    return this.#openForClient(this.#paths.place(key), options);
   }
 
   async put(key: string, body: AsyncIterable<Uint8Array>, options: PutOptions): Promise<MeasuredObject> {
@@ -124,6 +136,7 @@ export class FilesystemStorageProvider implements StorageProvider, LocallyServed
         await rm(file);
         this.#uses.forget(name);
         this.#room.removed(size);
+        await this.#reads.check();
       } catch (error) {
         if (!isAbsent(error)) throw toStorageError(error, 'removing an object');
       }
@@ -176,6 +189,7 @@ export class FilesystemStorageProvider implements StorageProvider, LocallyServed
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed.abort(new StorageError('store_unavailable', 'the storage provider was closed'));
+    this.#reads[Symbol.dispose]();
     await this.#writer.settled();
   }
 
@@ -184,6 +198,12 @@ export class FilesystemStorageProvider implements StorageProvider, LocallyServed
     const opened = await this.#openPlace(place);
     if (opened !== null && !isKept(place.kind, opened.description))
       await this.#uses.note(place.name, opened.handle);
+    return opened;
+  }
+
+  async #openForClient(place: ObjectPlace, options: CallOptions): Promise<OpenObjectFile | null> {
+    const opened = await this.#open(place, options);
+    if (opened !== null) this.#reads.add(opened);
     return opened;
   }
 

@@ -27,6 +27,8 @@ export interface ObjectRoomOptions {
   /** Reads the description in a file; `null` if the file is damaged or contains the object of another place. */
   readonly describe: (file: FoundFile) => Promise<ObjectDescription | null>;
   readonly onEvict: (key: string, metadata: Readonly<Record<string, string>>) => Promise<void>;
+  /** Called, and awaited, after files were removed or replaced: clients may still be reading them. */
+  readonly afterRemoval: () => Promise<void>;
 }
 
 /**
@@ -72,6 +74,12 @@ export class ObjectRoom {
     });
   }
 
+  /** What is left of `maxBytes`; 0 before the first scan, in a process that has not written yet. */
+  get freeBytes(): number {
+    if (this.#scannedAt === -Infinity) return 0;
+    return Math.max(0, this.#options.maxBytes - this.#usedBytes - this.#reservedBytes);
+  }
+
   release(bytes: number): void {
     this.#reservedBytes -= bytes;
   }
@@ -106,6 +114,8 @@ export class ObjectRoom {
   async #evictUntil(enough: () => boolean): Promise<boolean> {
     let scans = 0;
     let hasRestarted = false;
+    if (enough()) return true;
+    await using _removal = { [Symbol.asyncDispose]: this.#options.afterRemoval };
     while (!enough()) {
       const candidate = this.#candidates.pop();
       if (candidate !== undefined) {

@@ -22,6 +22,8 @@ export class OpenObjectFile implements OpenObject {
   readonly handle: FileHandle;
   readonly fileBytes: number;
   readonly #closed: AbortSignal;
+  readonly #cut = new AbortController();
+  #onDispose: (() => void) | null = null;
 
   private constructor(
     handle: FileHandle,
@@ -71,6 +73,7 @@ export class OpenObjectFile implements OpenObject {
     const end = Math.min(endExclusive, this.object.sizeBytes);
     for (let at = Math.max(0, start); at < end;) {
       this.#closed.throwIfAborted();
+      this.#cut.signal.throwIfAborted();
       // Each chunk has its own buffer, because the reader may still use the previous one.
       const buffer = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, end - at));
       const bytesRead = await this.#readAt(buffer, at);
@@ -81,7 +84,21 @@ export class OpenObjectFile implements OpenObject {
     }
   }
 
+  get withdrawn(): AbortSignal {
+    return this.#cut.signal;
+  }
+
+  /** Ends reading, so that the reader disposes of the file and its bytes become free. */
+  withdraw(reason: StorageError): void {
+    this.#cut.abort(reason);
+  }
+
+  onDispose(call: () => void): void {
+    this.#onDispose = call;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#onDispose?.();
     await this.handle.close();
   }
 

@@ -11,11 +11,25 @@ export interface LocallyServed {
 
   /** Like {@link openNamed}, by the key of the object. */
   openKey(key: string, options?: CallOptions): Promise<OpenObject | null>;
+  /** What objects hold that have been removed while clients read them. */
+  readonly removedObjects: RemovedObjects;
+}
+
+export interface RemovedObjects {
+  /** Bytes on the disk, as last measured. */
+  readonly bytes: number;
+  /** How many readers have been cut since the start because such objects held too many bytes. */
+  readonly readersCut: number;
 }
 
 export interface OpenObject extends AsyncDisposable {
   readonly key: string;
   readonly object: MeasuredObject;
+  /**
+   * Aborted with a StorageError when the object has been removed and its bytes are needed. The caller must then dispose
+   * of it, even if its client reads nothing.
+   */
+  readonly withdrawn: AbortSignal;
   /** Bytes `start` to `endExclusive` of the object. */
   read(start: number, endExclusive: number): AsyncIterable<Uint8Array>;
 }

@@ -18,6 +18,7 @@ import {
 } from '@cloud-mirror/http-service';
 import type { ReceivedRequest } from './request-context.ts';
 import { isOurFault, problemOf } from './error-problem.ts';
+import { registerReaderMetrics } from './objects/object-reader-metrics.ts';
 import { ObjectReaders } from './objects/object-readers.ts';
 import { FrontendMetrics } from './machines/metrics.ts';
 import { PartProbe } from './machines/part-states.ts';
@@ -66,12 +67,15 @@ export function createFrontend(parts: FrontendParts): Frontend {
   const isDraining = () => draining;
   const probe = new PartProbe(entries, cacheManager.backends);
   const metrics = new FrontendMetrics({ registry, cacheManager, probe });
+  const clientOf = clientNetworkReader(config.server.trustedProxies);
+  const readers = new ObjectReaders(clientOf);
+  registerReaderMetrics(registry, cacheManager.backends, readers);
   const operatorCall = operatorGate({
     auth: new OperatorAuth(config.admin.tokens),
     audit: parts.audit ?? auditAmongLog(logger),
     logger,
     problemOf,
-    clientOf: clientNetworkReader(config.server.trustedProxies),
+    clientOf,
   });
   const routesParts = {
     ...parts,
@@ -79,7 +83,7 @@ export function createFrontend(parts: FrontendParts): Frontend {
     probe,
     operatorCall,
     isDraining,
-    readers: new ObjectReaders(),
+    readers,
     acceptUpload: (request: IncomingMessage) => server.acceptUpload(request),
   };
   const router = routerOf(ordinaryRoutes(routesParts));

@@ -3,6 +3,7 @@ import { request } from 'node:http';
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { StorageError } from '@cloud-mirror/storage-provider';
 import { fakeBackend } from './support/fake-cache-manager.ts';
 import { json, startFrontend } from './support/frontend-under-test.ts';
 import type { FrontendUnderTest } from './support/frontend-under-test.ts';
@@ -294,4 +295,23 @@ test('a copy that cannot be read completely closes the connection', async () => 
   await expect(received).rejects.toThrow();
   expect(broken.opened).toBe(0);
   expect(frontendOfBroken.log.some(({ msg }) => msg === 'reading a copy failed')).toBe(true);
+});
+
+test('a download is cut if the store withdraws the copy, even if its client reads nothing', async () => {
+  const withdrawing = new LocalStore();
+  const bytes = Buffer.alloc(64 * 1024 * 1024);
+  const { object } = store.objects.get(NAME) ?? expect.fail();
+  withdrawing.objects.set(NAME, { bytes, object: { ...object, sizeBytes: bytes.length } });
+  await using frontendOfIt = await startFrontend({
+    backends: [fakeBackend('local/here', { store: withdrawing.asStore() })],
+  });
+  const asked = request(frontendOfIt.address + PATH).end();
+  const [response] = (await once(asked, 'response')) as [IncomingMessage];
+  response.once('error', () => undefined);
+  withdrawing.withdrawal.abort(new StorageError('store_full', 'the bytes are needed'));
+  await withdrawing.closed.promise;
+  await expect
+    .poll(() => frontendOfIt.log.find(({ msg }) => msg === 'request'))
+    .toMatchObject({ outcome: 'object_removed', status: 200 });
+  response.destroy();
 });

@@ -25,7 +25,7 @@ export async function enterReaders(
   const onCut = (): void => {
     ctx.state.record.outcome = 'client_stalled';
   };
-  return ctx.req.method === 'GET' ? readers.enter(ctx.res, onCut) : null;
+  return ctx.req.method === 'GET' ? readers.enter(ctx.req, ctx.res, onCut) : null;
 }
 
 /**
@@ -61,22 +61,24 @@ export async function serveObject(
   if (range !== null)
     ctx.res.setHeader('Content-Range', `bytes ${start}-${endExclusive - 1}/${object.sizeBytes}`);
   if (reader === null) return;
-  await stream(ctx, opened.read(start, endExclusive), reader, logger);
+  await stream(ctx, opened, watched(opened.read(start, endExclusive), reader), logger);
 }
 
-/** Sends a copy with backpressure, and stops when the client disconnects. */
+/** Sends a copy with backpressure, and stops when the client disconnects or the store needs the object's bytes. */
 async function stream(
   ctx: RequestContext,
+  { withdrawn }: OpenObject,
   bytes: AsyncIterable<Uint8Array>,
-  reader: ObjectReader,
   logger: Logger,
 ): Promise<void> {
   // Content-Length is sent before the bytes. If reading fails, only a cut connection tells the client.
   ctx.respond = false;
   const { record, requestId } = ctx.state;
   try {
-    const read = readFor(record, watched(bytes, reader));
-    await pipeline(Readable.from(read, { objectMode: true, highWaterMark: 1 }), ctx.res);
+    const read = readFor(record, bytes, withdrawn);
+    await pipeline(Readable.from(read, { objectMode: true, highWaterMark: 1 }), ctx.res, {
+      signal: withdrawn,
+    });
   } catch (error) {
     if (record.outcome === 'read_failed') logger.error({ requestId, err: error }, 'reading a copy failed');
     ctx.res.destroy();
@@ -84,12 +86,16 @@ async function stream(
 }
 
 /** Records how reading ended before the response ends, because the request is logged at its end. */
-async function* readFor(record: RequestRecord, bytes: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+async function* readFor(
+  record: RequestRecord,
+  bytes: AsyncIterable<Uint8Array>,
+  withdrawn: AbortSignal,
+): AsyncIterable<Uint8Array> {
   try {
     yield* bytes;
     record.outcome = 'served';
   } catch (error) {
-    record.outcome = 'read_failed';
+    record.outcome = withdrawn.aborted ? 'object_removed' : 'read_failed';
     throw error;
   }
 }

@@ -9,6 +9,8 @@ export class LocalStore implements LocallyServed {
   opened = 0;
   bytesRead = 0;
   failAfterBytes = Infinity;
+  readonly withdrawal = new AbortController();
+  readonly removedObjects = { bytes: 0, readersCut: 0 };
   /** Resolves when the next object is closed. */
   closed = Promise.withResolvers<void>();
 
@@ -33,6 +35,7 @@ export class LocalStore implements LocallyServed {
     return {
       key: name,
       object: found.object,
+      withdrawn: this.withdrawal.signal,
       read: (start, endExclusive) => this.#read(found.bytes.subarray(start, endExclusive)),
       [Symbol.asyncDispose]: async () => {
         this.opened -= 1;
