@@ -32,6 +32,8 @@ export interface BenchSizes {
   readonly simultaneous: number;
   readonly waiting: number;
   readonly queuedJobs: number;
+  /** Different URLs that do not exist. */
+  readonly strangers: number;
 }
 
 /** The figures of one competitor: medians of its turns, with units in their names. */

@@ -4,8 +4,18 @@ import { calls } from './benchmarks/calls.ts';
 import { copies } from './benchmarks/copies.ts';
 import { growth } from './benchmarks/growth.ts';
 import { hits } from './benchmarks/hits.ts';
+import { memory } from './benchmarks/memory.ts';
 import { misses } from './benchmarks/misses.ts';
 import { waiting } from './benchmarks/waiting.ts';
 
 /** In the order in which they run. */
-export const BENCHMARKS: readonly Benchmark[] = [hits, misses, copies, calls, growth, waiting, backlog];
+export const BENCHMARKS: readonly Benchmark[] = [
+  hits,
+  misses,
+  copies,
+  calls,
+  growth,
+  memory,
+  waiting,
+  backlog,
+];

@@ -27,6 +27,7 @@ const program = new Command('npm run bench --')
   .option('--simultaneous <n>', 'first requests at once', wholeNumber, 1_000)
   .option('--waiting <n>', 'requests that wait at once', wholeNumber, 10_000)
   .option('--queued-jobs <n>', 'jobs in the queue, as 100000', wholeNumber, 5_000)
+  .option('--strangers <n>', 'different URLs that do not exist', wholeNumber, 60_000)
   .option('--results <folder>', 'where the JSON goes', join(import.meta.dirname, 'results'))
   .option('--list', 'say what there is, and end')
   .showHelpAfterError();

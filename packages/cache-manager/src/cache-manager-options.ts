@@ -54,6 +54,8 @@ export interface CacheManagerOptions {
    * a purge waits until no front end that remembers hits can still have the entry. Default false.
    */
   readonly remembersHits?: boolean | undefined;
+  /** The most bytes of all remembered hits; see {@link EntryMemory}. */
+  readonly rememberedBytes?: number | undefined;
   readonly events?: CacheManagerEvents | undefined;
   /** How often a waiting request reads the entry again without a change message, in milliseconds. Default 2,000. */
   readonly pollMs?: number | undefined;

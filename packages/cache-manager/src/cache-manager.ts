@@ -49,7 +49,10 @@ export class CacheManager implements AsyncDisposable {
     );
     const parts = { ...options, markers: this.#markers };
     // The memory must subscribe first: a request that a change wakes must not find the remembered entry.
-    this.#memory = options.remembersHits === true ? new EntryMemory(options) : null;
+    this.#memory =
+      options.remembersHits === true
+        ? new EntryMemory({ ...options, maxBytes: options.rememberedBytes })
+        : null;
     this.#hits =
       this.#memory === null
         ? null

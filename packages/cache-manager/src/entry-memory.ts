@@ -1,6 +1,7 @@
+import { BoundedMemory } from '@cloud-mirror/bounded-memory';
 import { entryLifeMs, type CopyLifeOptions, type ObjectId } from '@cloud-mirror/mirrored-objects';
 import type { Change, Entry, EntryStore, PresentEntry } from '@cloud-mirror/entry-store';
-import { RecentObjects } from './recent-objects.ts';
+import { ObjectIndex, objectHash } from './object-index.ts';
 
 /**
  * How long a remembered hit may be answered without a message from the entry store, in milliseconds. It counts from the
@@ -18,12 +19,17 @@ const CHECK_INTERVAL_MS = 250;
  */
 const LONGEST_MEMORY_MS = 300_000;
 
-/** The most entries kept, at about half a kilobyte each. */
-const MAX_ENTRIES = 131_072;
+/** The default of the bytes of all remembered entries: about 80,000 entries. */
+const DEFAULT_MAX_BYTES = 64 * 1024 * 1024;
+
+/** What an entry takes in memory, without the texts of its generation and ETag. Measured: entry-memory.test.ts. */
+const ENTRY_BYTES = 480;
 
 export interface EntryMemoryOptions {
   readonly entries: Pick<EntryStore, 'get' | 'seal' | 'epoch' | 'subscribe'>;
   readonly times: CopyLifeOptions;
+  /** The most bytes of all remembered entries. Default {@link DEFAULT_MAX_BYTES}. */
+  readonly maxBytes?: number | undefined;
   /** Default {@link CHECK_INTERVAL_MS}. */
   readonly checkIntervalMs?: number | undefined;
 }
@@ -47,7 +53,7 @@ export class EntryMemory implements Disposable {
   readonly #subscription: Disposable;
   readonly #timer: NodeJS.Timeout;
   readonly #longestMs: number;
-  readonly #remembered = new RecentObjects<Remembered>(MAX_ENTRIES);
+  readonly #remembered: BoundedMemory<ObjectId, Remembered>;
   /** Number of running reads of each object. A change deletes it, because those reads may have missed the change. */
   readonly #reads = new Map<string, { count: number }>();
   #epoch: number;
@@ -59,6 +65,12 @@ export class EntryMemory implements Disposable {
 
   constructor(options: EntryMemoryOptions) {
     this.#options = options;
+    this.#remembered = new BoundedMemory({
+      maxBytes: options.maxBytes ?? DEFAULT_MAX_BYTES,
+      bytesOf: (_id, { entry }) => ENTRY_BYTES + entry.generation.length + (entry.etag?.length ?? 0),
+      hashOf: objectHash,
+      index: new ObjectIndex(),
+    });
     this.#epoch = options.entries.epoch;
     const halfMarginMs = options.times.expiryMarginSeconds * 500;
     this.#longestMs = Math.max(GREATEST_MEMORY_AGE_MS, Math.min(LONGEST_MEMORY_MS, halfMarginMs));
@@ -67,6 +79,11 @@ export class EntryMemory implements Disposable {
       // Reads of entries meet and report the same fault. Without the seal, entries are only read more often.
       this.checkSeal().catch(() => undefined);
     }, options.checkIntervalMs ?? CHECK_INTERVAL_MS).unref();
+  }
+
+  /** The bytes of all remembered entries. */
+  get bytes(): number {
+    return this.#remembered.bytes;
   }
 
   /** The remembered entry; `null` if there is none that is still valid. Reads only memory. */

@@ -1,7 +1,9 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { EntryMemory, GREATEST_MEMORY_AGE_MS } from '../src/entry-memory.ts';
 import type { Copy, ObjectId } from '@cloud-mirror/mirrored-objects';
-import { MemoryEntryStore } from '@cloud-mirror/entry-store';
+import { MemoryEntryStore, type Entry } from '@cloud-mirror/entry-store';
 import { CallGate } from '@cloud-mirror/testing/wrappers/call-gate';
 import { GatedEntryStore } from '@cloud-mirror/testing/wrappers/gated-entry-store';
 import { ReplaceableEntryStore } from '@cloud-mirror/testing/wrappers/replaceable-entry-store';
@@ -291,5 +293,61 @@ describe('remembered entries under an unbroken seal', () => {
     const checks = gate.count(SEAL);
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(gate.count(SEAL)).toBe(checks);
+  });
+});
+
+describe('the bytes of remembered entries', () => {
+  /** Reads `count` entries, each parsed from its own text as an entry store does, and remembers them. */
+  async function fill(maxBytes: number, count: number): Promise<EntryMemory> {
+    const small = new EntryMemory({
+      entries: {
+        epoch: 1,
+        seal: async () => 'seal',
+        subscribe: () => ({ [Symbol.dispose]: () => undefined }),
+        get: async ({ sha256 }) =>
+          JSON.parse(
+            JSON.stringify({
+              state: 'present',
+              token: sha256.slice(-22),
+              since: Date.now() + 0.5,
+              generation: '',
+              sizeBytes: 2 ** 40 + Number(sha256.slice(-9)),
+              sha256,
+              etag: `"${sha256.slice(-32)}"`,
+              storedAt: Date.now() + 0.5,
+              expiresAt: Date.now() + 3_600_000.5,
+            }),
+          ) as Entry,
+      },
+      times: TIMES,
+      checkIntervalMs: 1e6,
+      maxBytes,
+    });
+    for (let number = 0; number < count; number += 1) await small.read(objectOf(number));
+    return small;
+  }
+
+  test('count at least what they take', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    using warm = await fill(Infinity, 1_000);
+    collect();
+    const before = process.memoryUsage().heapUsed;
+    using full = await fill(Infinity, 30_000);
+    collect();
+    const taken = process.memoryUsage().heapUsed - before;
+    expect(warm.bytes).toBeGreaterThan(0);
+    expect(taken).toBeLessThan(full.bytes);
+  });
+
+  test('are bounded, and what is read often stays while others are scanned', async () => {
+    using small = await fill(100_000, 10);
+    for (let number = 0; number < 10; number += 1) expect(small.recall(objectOf(number))).not.toBeNull();
+    for (let number = 1_000; number < 3_000; number += 1) {
+      await small.read(objectOf(number));
+      expect(small.bytes).toBeLessThanOrEqual(100_000);
+    }
+    for (let number = 0; number < 10; number += 1) expect(small.recall(objectOf(number))).not.toBeNull();
+    expect(small.recall(objectOf(1_500))).toBeNull();
   });
 });

@@ -1,12 +1,13 @@
 import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
+import { BoundedMemory, stringHash } from '@cloud-mirror/bounded-memory';
 import ipaddr from 'ipaddr.js';
 import proxyAddr from 'proxy-addr';
-import { RecentlyUsed } from './recently-used.ts';
 
-/** The number of remembered networks. Long headers count as several. */
-const MOST_NETWORKS = 16_384;
-const USUAL_HEADER = 64;
+/** The bytes of the remembered networks: about 16,000 of them. */
+const MOST_NETWORK_BYTES = 4 * 1024 * 1024;
+/** What a network and its header take in memory without their characters. */
+const NETWORK_BYTES = 64;
 /** A longer `X-Forwarded-For` is parsed each time: a client may send headers of any length. */
 const LONGEST_KEPT_HEADER = 512;
 
@@ -17,9 +18,11 @@ const LONGEST_KEPT_HEADER = 512;
  */
 export function clientNetworkReader(trustedProxies: readonly string[]): (request: IncomingMessage) => string {
   const addressOf = clientAddressReader(trustedProxies);
-  const known = new RecentlyUsed<string, string>(MOST_NETWORKS, (name) =>
-    Math.ceil(name.length / USUAL_HEADER),
-  );
+  const known = new BoundedMemory<string, string>({
+    maxBytes: MOST_NETWORK_BYTES,
+    bytesOf: (name, network) => NETWORK_BYTES + name.length + network.length,
+    hashOf: stringHash,
+  });
   return (request) => {
     const peer = request.socket.remoteAddress ?? '';
     const forwarded = trustedProxies.length === 0 ? undefined : request.headers['x-forwarded-for'];

@@ -22,7 +22,6 @@ export { operatorGate } from './operator-call.ts';
 export type { CheckedCall, OperatorCall, OperatorGate } from './operator-call.ts';
 export { ClientBudgets, RateLimiter } from './rate-limit.ts';
 export type { RateLimit } from './rate-limit.ts';
-export { RecentlyUsed } from './recently-used.ts';
 export type { Endpoint, Handler, RequestContext, RequestRecord, RequestState } from './request-context.ts';
 export { requestIdOf } from './request-id.ts';
 export { requestRefusal } from './request-refusal.ts';

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { BoundedMemory, stringHash } from '@cloud-mirror/bounded-memory';
 import { clientNetworkReader, unnamedProxyReader } from './client-address.ts';
 import { HttpProblem } from './http-problem.ts';
 
@@ -7,28 +8,31 @@ export interface RateLimit {
   readonly burst: number;
 }
 
-/** Clients remembered at once. The one seen least recently is forgotten first, and starts with a full bucket again. */
-const MAX_CLIENTS = 100_000;
-/** The order of clients is exact to this time, so that a busy client does not reorder the map at each request. */
-const REORDER_MS = 1_000;
+/**
+ * The bytes of the buckets of all clients: about 60,000 of them. A client that is forgotten starts with a full bucket again,
+ * so those that ask most are kept.
+ */
+const MOST_BYTES = 16 * 1024 * 1024;
+/** What a bucket and the name of its client take in memory, without the characters of the name. */
+const BUCKET_BYTES = 96;
 
 interface Bucket {
   tokens: number;
   filledAtMs: number;
-  /** When the bucket was last moved to the end of the map. */
-  movedAtMs: number;
 }
 
 /** A token bucket for each client. */
 export class RateLimiter {
   readonly #limit: RateLimit;
-  readonly #maxClients: number;
-  /** In the order of last use: a Map keeps the order of insertion. */
-  readonly #buckets = new Map<string, Bucket>();
+  readonly #buckets: BoundedMemory<string, Bucket>;
 
-  constructor(limit: RateLimit, maxClients = MAX_CLIENTS) {
+  constructor(limit: RateLimit, maxBytes = MOST_BYTES) {
     this.#limit = limit;
-    this.#maxClients = maxClients;
+    this.#buckets = new BoundedMemory({
+      maxBytes,
+      bytesOf: (client) => BUCKET_BYTES + client.length,
+      hashOf: stringHash,
+    });
   }
 
   /** @returns 0 if the request may pass, else the seconds until the next one may */
@@ -49,24 +53,10 @@ export class RateLimiter {
 
   #bucketOf(client: string, nowMs: number): Bucket {
     const known = this.#buckets.get(client);
-    if (known === undefined) {
-      const bucket = { tokens: this.#limit.burst, filledAtMs: nowMs, movedAtMs: nowMs };
-      this.#buckets.set(client, bucket);
-      this.#makeRoom();
-      return bucket;
-    }
-    if (nowMs - known.movedAtMs >= REORDER_MS) {
-      known.movedAtMs = nowMs;
-      this.#buckets.delete(client);
-      this.#buckets.set(client, known);
-    }
-    return known;
-  }
-
-  #makeRoom(): void {
-    if (this.#buckets.size <= this.#maxClients) return;
-    const [oldest] = this.#buckets.keys();
-    if (oldest !== undefined) this.#buckets.delete(oldest);
+    if (known !== undefined) return known;
+    const bucket = { tokens: this.#limit.burst, filledAtMs: nowMs };
+    this.#buckets.set(client, bucket);
+    return bucket;
   }
 }
 

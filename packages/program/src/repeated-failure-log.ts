@@ -2,6 +2,8 @@ import type { Logger } from './logger.ts';
 
 /** The minimum time between two warnings of one kind. */
 const QUIET_MS = 30_000;
+/** Kinds that are remembered. The code of an error may be the text of another system. */
+const MOST_KINDS = 1_000;
 
 /**
  * Logs the failures of a part that is called continually. Each kind of failure (name and code) is logged as a warning at
@@ -18,6 +20,7 @@ export function repeatedFailureLog(logger: Logger): (error: Error) => void {
       logger.debug({ err: error }, 'failed again');
       return;
     }
+    if (warned.size >= MOST_KINDS) warned.clear();
     warned.set(kind, now);
     logger.warn({ err: error }, 'failed');
   };

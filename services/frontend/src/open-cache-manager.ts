@@ -3,6 +3,7 @@ import type { Adapters, Config } from '@cloud-mirror/mirror';
 import type { Logger } from '@cloud-mirror/program';
 import type { Registry } from 'prom-client';
 import { cacheManagerEvents } from './machines/cache-manager-events.ts';
+import { entryBytes } from './redirect/remembered-answers.ts';
 
 export interface CacheManagerParts {
   readonly config: Pick<Config, 'server' | 'entries'>;
@@ -24,6 +25,7 @@ export function openCacheManager({ config, adapters, logger, registry }: CacheMa
     maxWaitMs: config.server.maxWaitSeconds * 1000,
     // Entries in the memory of this process need no second cache.
     remembersHits: config.entries.kind === 'redis',
+    rememberedBytes: entryBytes(config.server),
     events: cacheManagerEvents({ backends, logger, registry }),
   });
 }

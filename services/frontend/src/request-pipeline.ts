@@ -30,6 +30,7 @@ export interface RequestPipelineParts {
     | 'hosts'
     | 'publicUrl'
     | 'maxUrlBytes'
+    | 'rememberedBytes'
     | 'redirectMaxAgeSeconds'
     | 'keepAliveSeconds'
     | 'rateLimit'
@@ -96,7 +97,7 @@ export class RequestPipeline {
     res.on('close', () => this.#end(req, res, request));
     if (!isObjectRedirect(call) || !this.#isPlain(req, res))
       return this.#parts.application(req, res, request);
-    const remembered = known ?? this.#answers.keep(line, call);
+    const remembered = known ?? this.#answers.begin(line, call);
     const answer = this.#answers.recall(remembered);
     if (answer !== null) return this.#send(res, request, remembered, answer);
     this.#find(req, res, request, remembered).catch((error: unknown) => this.#fail(res, error));

@@ -1,5 +1,6 @@
+import { BoundedMemory, stringHash } from '@cloud-mirror/bounded-memory';
 import type { CacheManager } from '@cloud-mirror/cache-manager';
-import { AccessLog, RecentlyUsed } from '@cloud-mirror/http-service';
+import { AccessLog } from '@cloud-mirror/http-service';
 import type { Config } from '@cloud-mirror/mirror';
 import { copyKey, type Copy, type MirroredObject } from '@cloud-mirror/mirrored-objects';
 import type { FrontendMetrics } from '../machines/metrics.ts';
@@ -12,29 +13,37 @@ import { presentAnswer } from './redirect-answer.ts';
 import { RememberedCall, type RememberedAnswer } from './remembered-call.ts';
 
 export interface RememberedAnswersParts {
-  readonly server: Pick<Config['server'], 'redirectMaxAgeSeconds'>;
+  readonly server: Pick<Config['server'], 'redirectMaxAgeSeconds' | 'rememberedBytes'>;
   readonly cacheManager: Pick<CacheManager, 'recallHit' | 'findHit'>;
   readonly metrics: Pick<FrontendMetrics, 'tallyOf'>;
 }
 
-/** The number of remembered calls. Most take two kilobytes with the last answer; longer ones count as several. */
-const MOST_CALLS = 131_072;
-const USUAL_TARGET = 512;
+/** What a call takes in memory without its texts. Measured: remembered-bytes.test.ts. */
+const CALL_BYTES = 700;
 /** A longer target is parsed each time: a client may add a query or a file name of any length. */
 const LONGEST_KEPT_TARGET = 2_048;
 
 /**
  * Parsed calls and the responses to their last hits, by request target, which answer nearly every request. The cache
- * manager decides whether there is a hit.
+ * manager decides whether there is a hit. A call without a hit is not kept, so that nobody fills the memory with URLs that do
+ * not exist.
  */
 export class RememberedAnswers {
   readonly #parts: RememberedAnswersParts;
-  readonly #calls = new RecentlyUsed<string, RememberedCall>(MOST_CALLS, (target) =>
-    Math.ceil(target.length / USUAL_TARGET),
-  );
+  readonly #calls: BoundedMemory<string, RememberedCall>;
 
   constructor(parts: RememberedAnswersParts) {
     this.#parts = parts;
+    this.#calls = new BoundedMemory({
+      maxBytes: callBytes(parts.server),
+      bytesOf: bytesOfCall,
+      hashOf: stringHash,
+    });
+  }
+
+  /** The bytes of all remembered calls. */
+  get bytes(): number {
+    return this.#calls.bytes;
   }
 
   /** @param target the target in the request line, unparsed */
@@ -42,10 +51,9 @@ export class RememberedAnswers {
     return this.#calls.get(target);
   }
 
-  keep(target: string, call: ObjectRedirectCall): RememberedCall {
-    const remembered = new RememberedCall(target, call.object, this.#reportOf(call));
-    if (target.length <= LONGEST_KEPT_TARGET) this.#calls.set(target, remembered);
-    return remembered;
+  /** A call that is kept as soon as {@link find} has found a hit for it. */
+  begin(target: string, call: ObjectRedirectCall): RememberedCall {
+    return new RememberedCall(target, call.object, this.#reportOf(call));
   }
 
   /** The response, if memory alone has it; null if {@link find} must look for it. */
@@ -94,6 +102,7 @@ export class RememberedAnswers {
     const answer = { copy, signedFor, tail: keeps ? flatString(tail) : tail };
     call.last = keeps ? answer : null;
     call.signedFor = signedFor;
+    if (call.line.length <= LONGEST_KEPT_TARGET) this.#calls.set(call.line, call);
     return answer;
   }
 
@@ -105,6 +114,22 @@ export class RememberedAnswers {
       tally: this.#parts.metrics.tallyOf(record, { method: 'GET', status: REDIRECTED }),
     };
   }
+}
+
+/** The share of `server.rememberedBytes` for calls; see {@link entryBytes}. */
+const CALL_SHARE = 0.72;
+
+function callBytes({ rememberedBytes }: Pick<Config['server'], 'rememberedBytes'>): number {
+  return rememberedBytes * CALL_SHARE;
+}
+
+/** The rest of `server.rememberedBytes`: for the entries behind the calls. A call takes about three times as much as an entry. */
+export function entryBytes({ rememberedBytes }: Pick<Config['server'], 'rememberedBytes'>): number {
+  return rememberedBytes * (1 - CALL_SHARE);
+}
+
+function bytesOfCall(target: string, { object, logged, last }: RememberedCall): number {
+  return CALL_BYTES + target.length + object.url.length + logged.length + (last?.tail.length ?? 0);
 }
 
 /** Whether the store would sign the same URL again, or does not sign. */

@@ -29,18 +29,19 @@ export class RememberedCall implements ObjectRedirectCall, HitReport {
   last: RememberedAnswer | null = null;
   /** `signedFor` of the last answer, kept or not. */
   signedFor: number | null = null;
-  readonly #line: string;
+  /** The target in the request line, unparsed. */
+  readonly line: string;
 
   /** @param line the target in the request line, unparsed */
   constructor(line: string, object: MirroredObject, { logged, tally }: HitReport) {
     this.object = object;
     this.logged = logged;
     this.tally = tally;
-    this.#line = line;
+    this.line = line;
   }
 
   get target(): RequestTarget {
-    return parseRequestTarget(this.#line);
+    return parseRequestTarget(this.line);
   }
 
   get service(): string {

@@ -37,6 +37,7 @@ export const SERVER: Config['server'] = {
   maxWaitSeconds: 12,
   maxWaiting: 100,
   maxUrlBytes: 3000,
+  rememberedBytes: 64 * 1024 * 1024,
   redirectMaxAgeSeconds: 0,
   keepAliveSeconds: 75,
   drainSeconds: 30,
