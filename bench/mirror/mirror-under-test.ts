@@ -88,9 +88,16 @@ export class MirrorUnderTest {
   }
 
   /** @returns the running program and its address */
-  async startFrontend(cores: string): Promise<BenchProcess & { readonly address: string }> {
+  /** @param flags of Node, in addition to those of the npm script */
+  async startFrontend(
+    cores: string,
+    flags: readonly string[] = [],
+  ): Promise<BenchProcess & { readonly address: string }> {
     const config = merged(this.#config, { server: { port: await freePort() } });
-    return startProgram([...FRONTEND_FLAGS, join(PROJECT_ROOT, FRONTEND)], config, { cores, env: this.#env });
+    return startProgram([...FRONTEND_FLAGS, ...flags, join(PROJECT_ROOT, FRONTEND)], config, {
+      cores,
+      env: this.#env,
+    });
   }
 
   async startCopier(cores: string): Promise<BenchProcess & { readonly address: string }> {

@@ -27,6 +27,8 @@ export interface RunningMirrorOptions {
   /** `sink`: discards uploads; `protocol`: the tests' S3 server, which keeps them. */
   readonly store: 'sink' | 'protocol';
   readonly frontendCores?: string;
+  /** Flags of Node for the front end, in addition to those of the npm script. */
+  readonly frontendFlags?: readonly string[];
   readonly overrides?: ConfigObject;
   /** The certificate with which origin and sink speak TLS. */
   readonly certificate?: LoopbackCertificate;
@@ -53,7 +55,9 @@ export async function startMirror(options: RunningMirrorOptions): Promise<Runnin
     ...(certificate === undefined ? {} : { trusts: certificate.certificate }),
   };
   const mirror = new MirrorUnderTest(servers, overrides);
-  const frontend = opened.use(await mirror.startFrontend(options.frontendCores ?? cores.measured));
+  const frontend = opened.use(
+    await mirror.startFrontend(options.frontendCores ?? cores.measured, options.frontendFlags),
+  );
   const startCopier = async (pinned: string): Promise<Addressed> =>
     running.use(await mirror.startCopier(pinned));
   const running = opened.move();

@@ -16,6 +16,7 @@ import { MarkerLists } from './marker-lists.ts';
 import { Miss } from './miss.ts';
 import type { PurgeResult, StatusReport } from './operator.ts';
 import { purge } from './purge.ts';
+import { assertAnythingStored } from './purge-of-refused.ts';
 import type { RedirectOutcome, RedirectRequest } from './redirect.ts';
 import { Redirector } from './redirector.ts';
 import { sourceRefusal } from './request-decision.ts';
@@ -122,11 +123,13 @@ export class CacheManager implements AsyncDisposable {
   /**
    * Purges an object in one region of a service, or in `all` of them; see {@link purge}.
    * @throws UnknownBackendError
+   * @throws NotMirroredError if no rule allows the URL and nothing of it is stored. If that cannot be found out, the error of
+   *   the store or of the entry store
    */
   async purge(service: string, region: string, url: URL): Promise<PurgeResult[]> {
     const { href } = this.identify(url);
     const objects = this.backendsOf(service, region).map((backend) => mirroredObject(backend, href));
-    return this.#keep(purge(objects, { ...this.#options, markers: this.#markers }, this.#ended.signal));
+    return this.#keep(this.#purge(objects, url));
   }
 
   /**
@@ -166,6 +169,13 @@ export class CacheManager implements AsyncDisposable {
     this.#ended.abort();
     await this.#markers[Symbol.asyncDispose]();
     await Promise.allSettled(this.#background);
+  }
+
+  async #purge(objects: readonly MirroredObject[], url: URL): Promise<PurgeResult[]> {
+    const { policy, entries } = this.#options;
+    const { signal } = this.#ended;
+    if (!policy.decide(url).allowed) await assertAnythingStored(objects, entries, signal);
+    return purge(objects, { ...this.#options, markers: this.#markers }, signal);
   }
 
   /** Keeps track of work that may outlive the request that began it. */

@@ -42,3 +42,16 @@ export interface StatusReport {
   /** Parts that failed, each with the cause. */
   readonly unavailable: readonly { readonly part: 'entries' | 'store'; readonly cause: string }[];
 }
+
+/**
+ * A purge of a URL that no rule of the configuration allows and of which no back end has anything: no copy, no entry, no
+ * marker of an earlier purge. There is nothing to purge and nothing that could come later, so no marker is written.
+ */
+export class NotMirroredError extends Error {
+  override readonly name = 'NotMirroredError';
+  readonly code = 'not_mirrored';
+
+  constructor() {
+    super('no rule of sources.allow allows this URL, and nothing of it is stored');
+  }
+}

@@ -1,4 +1,4 @@
-import { UnknownBackendError } from '@cloud-mirror/cache-manager';
+import { NotMirroredError, UnknownBackendError } from '@cloud-mirror/cache-manager';
 import { EntryStoreError } from '@cloud-mirror/entry-store';
 import { QueueError } from '@cloud-mirror/job-queue';
 import { OriginUrlError } from '@cloud-mirror/origin';
@@ -32,6 +32,8 @@ export function problemOf(error: unknown): HttpProblem {
   if (error instanceof StorageError)
     return unavailable(error.code, 'The object store did not complete the call.', error);
   if (error instanceof QueueError) return queueProblem(error);
+  if (error instanceof NotMirroredError)
+    return new HttpProblem(404, error.code, `${capitalized(error.message)}.`, { cause: error });
   if (error instanceof UnknownBackendError) return unknownBackend(error.known);
   if (error instanceof DOMException && error.name === 'TimeoutError')
     return unavailable('time_limit', 'The call took too long.', error);

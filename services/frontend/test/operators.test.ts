@@ -1,3 +1,4 @@
+import { NotMirroredError } from '@cloud-mirror/cache-manager';
 import { EntryStoreError } from '@cloud-mirror/entry-store';
 import { QueueError } from '@cloud-mirror/job-queue';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -179,6 +180,16 @@ describe('purge', () => {
       });
     } finally {
       frontend.cacheManager.purgeError = null;
+    }
+  });
+
+  test('of a URL that no rule allows and of which nothing is stored is a 404', async () => {
+    await using strict = await startFrontend();
+    strict.cacheManager.purge = () => Promise.reject(new NotMirroredError());
+    for (const object of [OBJECT, EVERYWHERE]) {
+      const response = await strict.fetch(`/v1/purge/${object}`, { method: 'DELETE', ...bearer(TOKENS.all) });
+      expect(response.status).toBe(404);
+      expect(await json(response)).toMatchObject({ code: 'not_mirrored' });
     }
   });
 

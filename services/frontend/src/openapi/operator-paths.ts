@@ -68,7 +68,9 @@ const purge = {
     }),
     ...OPERATOR_PROBLEMS,
     400: problem('The parameter cannot be decoded, or is no http(s) URL.'),
-    404: UNKNOWN,
+    404: problem(
+      'There is no such service or region, or no rule allows the URL and nothing of it is stored.',
+    ),
     414: problem('The origin URL is too long.'),
   },
 };

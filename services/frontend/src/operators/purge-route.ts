@@ -14,8 +14,7 @@ export interface PurgeRouteParts {
 }
 
 /**
- * `DELETE /v1/purge/:service/:region/:b64url`. The source policy does not apply, so that objects of sources that are no
- * longer allowed can be purged. If there was nothing to purge, the 204 has `Cloud-Mirror-Purged: nothing`.
+ * `DELETE /v1/purge/:service/:region/:b64url`. Objects of sources that are no longer allowed can be purged, too. If there was nothing to purge, the 204 has `Cloud-Mirror-Purged: nothing`.
  */
 export function purgeRoute({ cacheManager, maxUrlBytes, operatorCall }: PurgeRouteParts) {
   return async (ctx: RequestContext, { service, region, parameter }: ObjectPath): Promise<void> => {
