@@ -12,6 +12,15 @@ export interface EntryTimes extends CopyLifeOptions {
   readonly errorSeconds: { readonly first: number; readonly longest: number };
   /** How long an origin's refusal is remembered. */
   readonly originAnswerSeconds: number;
+  /** The least time between two checks of one object for clients that send `no-cache`. Default 1. */
+  readonly revalidateSeconds?: number | undefined;
+}
+
+const DEFAULT_REVALIDATE_SECONDS = 1;
+
+/** {@link EntryTimes.revalidateSeconds} in milliseconds. */
+export function revalidateMs({ revalidateSeconds }: Pick<EntryTimes, 'revalidateSeconds'>): number {
+  return (revalidateSeconds ?? DEFAULT_REVALIDATE_SECONDS) * 1000;
 }
 
 /** Callbacks for logs and metrics. They are called synchronously and must not throw. */

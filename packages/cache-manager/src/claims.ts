@@ -1,6 +1,6 @@
 import { EntryStoreError, type ErrorEntry } from '@cloud-mirror/entry-store';
 import { freshToken } from '@cloud-mirror/mirrored-objects';
-import type { CacheManagerOptions } from './cache-manager-options.ts';
+import { revalidateMs, type CacheManagerOptions } from './cache-manager-options.ts';
 import type { DirectLookUps } from './direct-lookups.ts';
 import { claimLeaseMs, type Miss, type MissResult } from './miss.ts';
 import type { Progress } from './request-progress.ts';
@@ -28,6 +28,13 @@ export interface ClaimedMiss {
   readonly notStored: Promise<void>;
 }
 
+/** A failure that a claim replaces. */
+export interface ReplacedError {
+  readonly error: ErrorEntry;
+  /** `overdue`: its next try never came. `check`: the client wants to know whether it still holds. */
+  readonly why: 'overdue' | 'check';
+}
+
 export type ClaimOutcome =
   | ClaimedMiss
   /** This process already resolves as many misses as it may. */
@@ -36,6 +43,8 @@ export type ClaimOutcome =
   | { readonly kind: 'taken' }
   /** The entry store's clock decides, and by that clock the failure is not overdue yet. */
   | { readonly kind: 'not_due'; readonly cause: string }
+  /** The failure was checked a moment ago by another process. */
+  | { readonly kind: 'checked' }
   | { readonly kind: 'entries_failed'; readonly error: EntryStoreError };
 
 /** Claims entries for requests, and resolves the miss of each claim that is won: single flight for each object. */
@@ -51,11 +60,16 @@ export class Claims {
     this.#missesAtOnce = missesAtOnce ?? Math.max(maxWaiting, LEAST_MISSES_AT_ONCE);
   }
 
+  /** Number of misses that are being resolved. */
+  get running(): number {
+    return this.#misses;
+  }
+
   /**
    * Claims the entry of the request's object and, if the claim is won, begins to resolve the miss.
-   * @param overdue the failure whose next try never came, if the entry has one
+   * @param replaced the failure that the entry has, if any: its next try never came, or the client wants it checked
    */
-  async claim(progress: Progress, overdue: ErrorEntry | null): Promise<ClaimOutcome> {
+  async claim(progress: Progress, replaced: ReplacedError | null): Promise<ClaimOutcome> {
     if (this.#misses >= this.#missesAtOnce) return { kind: 'too_many' };
     const { options, background, ended } = this.#parts;
     const { entries, times } = options;
@@ -66,11 +80,16 @@ export class Claims {
         token,
         leaseMs: claimLeaseMs(times),
         copyingLeaseMs: times.copyingLeaseSeconds * 1000,
+        ...(replaced?.why === 'check' && {
+          check: { token: replaced.error.token, intervalMs: revalidateMs(times) },
+        }),
       });
       const result = await withinRequest(progress, claiming);
       if (!result.claimed) {
-        const notYet = overdue !== null && result.entry.token === overdue.token;
-        return notYet ? { kind: 'not_due', cause: overdue.cause } : { kind: 'taken' };
+        if (replaced === null || result.entry.token !== replaced.error.token) return { kind: 'taken' };
+        return replaced.why === 'check'
+          ? { kind: 'checked' }
+          : { kind: 'not_due', cause: replaced.error.cause };
       }
     } catch (error) {
       if (!(error instanceof EntryStoreError)) throw error;
@@ -78,8 +97,8 @@ export class Claims {
       void background(releaseUnanswered(entries, progress.object, token, ended));
       return { kind: 'entries_failed', error };
     }
-    // If the failure is overdue, its job is lost, and so the request must send another.
-    const sentGeneration = overdue === null ? progress.sentGeneration : null;
+    // After a failure there is no job any more, so the request must send another.
+    const sentGeneration = replaced === null ? progress.sentGeneration : null;
     return this.#resolveMiss(progress, { token, epoch, sentGeneration });
   }
 

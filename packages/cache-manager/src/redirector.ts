@@ -1,8 +1,9 @@
 import { settleWithin } from '@cloud-mirror/waiting';
 import type { ChangeWaiters } from './change-waiters.ts';
-import { Claims, type ClaimedMiss, type ClaimsParts } from './claims.ts';
+import { revalidateMs } from './cache-manager-options.ts';
+import { Claims, type ClaimedMiss, type ClaimsParts, type ReplacedError } from './claims.ts';
 import { lookUpGeneration, copyKey, type Copy, type MirroredObject } from '@cloud-mirror/mirrored-objects';
-import { EntryStoreError, type Entry, type ErrorEntry, type PresentEntry } from '@cloud-mirror/entry-store';
+import { EntryStoreError, type Entry, type PresentEntry } from '@cloud-mirror/entry-store';
 import { TooManyLookUps } from './direct-lookups.ts';
 import type { EntryMemory } from './entry-memory.ts';
 import { refusalOf, toOrigin } from './fallback.ts';
@@ -18,6 +19,7 @@ import {
   type Progress,
 } from './request-progress.ts';
 import { decideByEntry, decideWithoutEntries, notNow, type Wishes } from './request-decision.ts';
+import { Revalidations } from './revalidations.ts';
 import { storeFailureOf } from './store-failure.ts';
 import { withinRequest } from './within-request.ts';
 
@@ -38,15 +40,21 @@ type Step = RedirectOutcome | 'read_again';
 export class Redirector {
   readonly #parts: RedirectorParts;
   readonly #claims: Claims;
+  readonly #revalidations: Revalidations;
 
   constructor(parts: RedirectorParts) {
     this.#parts = parts;
     this.#claims = new Claims(parts);
+    this.#revalidations = new Revalidations({
+      intervalMs: revalidateMs(parts.options.times),
+      misses: () => this.#claims.running,
+    });
   }
 
   async redirect(object: MirroredObject, request: RedirectRequest): Promise<RedirectOutcome> {
     const progress = beginProgress(object, request);
     try {
+      if (request.revalidate) await this.#beginCheck(progress);
       for (;;) {
         if (this.#parts.ended.aborted) return this.#notNow(progress);
         // Slow parts have used up the time, so the result of another read would come too late.
@@ -57,7 +65,16 @@ export class Redirector {
       }
     } finally {
       progress.waiter?.[Symbol.dispose]();
+      endCheck(progress);
     }
+  }
+
+  /** Makes the check that the client wants, or waits for the one of another request. */
+  async #beginCheck(progress: Progress): Promise<void> {
+    const turn = this.#revalidations.begin(progress.object.id);
+    if (turn.kind === 'begun') progress.check = turn;
+    if (turn.kind === 'running')
+      await settleWithin(turn.ended, remainingLookUpMs(progress), undefined, progress.request.signal);
   }
 
   async #readAndDecide(progress: Progress): Promise<Step> {
@@ -79,12 +96,15 @@ export class Redirector {
       case 'copy':
         return this.#present(progress, decision.entry);
       case 'claim':
-        return this.#claim(progress, decision.overdue);
+        return this.#claim(
+          progress,
+          decision.overdue === null ? null : { error: decision.overdue, why: 'overdue' },
+        );
       case 'wait':
+        endCheck(progress);
         return this.#wait(progress);
-      case 'forget':
-        progress.revalidated = true;
-        return this.#forget(progress, decision.token);
+      case 'check_error':
+        return this.#claim(progress, { error: decision.error, why: 'check' });
       case 'answer':
         return decision.outcome;
     }
@@ -94,9 +114,9 @@ export class Redirector {
    * The first read of a request may return a remembered entry. A revalidation, and a read after a change, must read the entry
    * store. If the caller has found the entry missing, the read is skipped: a claim returns an entry that was made since.
    */
-  #entryFor({ object, request, reads, waited }: Progress): Promise<Entry | null> {
+  #entryFor({ object, request, check, reads, waited }: Progress): Promise<Entry | null> {
     const { memory, options } = this.#parts;
-    if (memory === null || request.revalidate) return options.entries.get(object.id);
+    if (memory === null || check !== null) return options.entries.get(object.id);
     if (request.missing === true && reads === 1 && !waited) return Promise.resolve(null);
     const remembered = reads === 1 ? memory.recall(object.id) : null;
     return remembered === null ? memory.read(object.id) : Promise.resolve(remembered);
@@ -114,20 +134,32 @@ export class Redirector {
   }
 
   async #present(progress: Progress, entry: PresentEntry): Promise<Step> {
-    const { object, request } = progress;
+    const { object } = progress;
     const { markers } = this.#parts;
     if (!markers.knows(object, entry.generation)) {
       const confirmed = await this.#ask(progress, markers.confirm(object, entry.generation));
       if (confirmed === 'failed') return this.#toOrigin(progress, 'store_unavailable');
       if (!confirmed) return this.#forget(progress, entry.token);
     }
-    if (request.revalidate && !progress.revalidated) {
-      progress.revalidated = true;
+    if (progress.check !== null && (await this.#isCheckDue(progress, entry))) {
       const good = await this.#ask(progress, this.#matchesStore(object, entry));
       if (good === 'failed') return this.#toOrigin(progress, 'store_unavailable');
       if (!good) return this.#forget(progress, entry.token);
     }
+    endCheck(progress);
     return this.#toCopy(progress, entry);
+  }
+
+  /** Whether no other process has just checked the copy. If the entry store does not say, the copy is checked. */
+  async #isCheckDue(progress: Progress, { token }: PresentEntry): Promise<boolean> {
+    const { entries, times } = this.#parts.options;
+    try {
+      const noting = entries.noteCheck(progress.object.id, token, revalidateMs(times));
+      return await withinRequest(progress, noting);
+    } catch (error) {
+      this.#entriesFailed(error);
+      return true;
+    }
   }
 
   /** Whether the purge marker and the object in the store match the entry. */
@@ -151,12 +183,15 @@ export class Redirector {
     return 'read_again';
   }
 
-  async #claim(progress: Progress, overdue: ErrorEntry | null): Promise<Step> {
-    const claim = await this.#claims.claim(progress, overdue);
+  async #claim(progress: Progress, replaced: ReplacedError | null): Promise<Step> {
+    const claim = await this.#claims.claim(progress, replaced);
+    // From now on the entry is as new as a check could make it.
+    endCheck(progress);
     switch (claim.kind) {
       case 'won':
         return this.#awaitMiss(progress, claim);
       case 'taken':
+      case 'checked':
         return 'read_again';
       case 'too_many':
         return this.#toOrigin(progress, 'too_many_waiting');
@@ -319,12 +354,17 @@ export class Redirector {
 }
 
 function wishesOf(progress: Progress): Wishes {
-  const { url, waitMs, respondAsync, revalidate } = progress.request;
+  const { url, waitMs, respondAsync } = progress.request;
   return {
     url,
     waitMs,
     remainingMs: remainingMs(progress),
     respondAsync,
-    revalidate: revalidate && !progress.revalidated,
+    revalidate: progress.check !== null,
   };
+}
+
+function endCheck(progress: Progress): void {
+  progress.check?.end();
+  progress.check = null;
 }

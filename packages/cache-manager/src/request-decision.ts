@@ -19,7 +19,7 @@ export interface Wishes {
   readonly remainingMs: number;
   /** Whether to answer `accepted` instead of a redirect to the origin. */
   readonly respondAsync: boolean;
-  /** Whether to check the entry against the object store before trusting it. */
+  /** Whether to check the entry before trusting it. */
   readonly revalidate: boolean;
 }
 
@@ -37,8 +37,8 @@ export type Decision =
   | { readonly kind: 'claim'; readonly overdue: ErrorEntry | null }
   /** Wait for the entry to change. */
   | { readonly kind: 'wait'; readonly why: string }
-  /** Drop the error entry and read again: the request wants a check, and an error cannot be checked against the store. */
-  | { readonly kind: 'forget'; readonly token: string }
+  /** Claim the object in place of the error: the request wants a check, and an error cannot be checked against the store. */
+  | { readonly kind: 'check_error'; readonly error: ErrorEntry }
   | { readonly kind: 'answer'; readonly outcome: RedirectOutcome };
 
 /** The answer to a URL that no rule of `sources.allow` allows; `null` if a rule allows it. */
@@ -68,7 +68,7 @@ function decideByError(wishes: Wishes, { times, nowMs }: Knowledge, entry: Error
   const { url, remainingMs, respondAsync, revalidate } = wishes;
   // A client's no-cache does not override the origin's Retry-After.
   const heeded = entry.originRetryAfterSeconds !== undefined && nowMs < entry.retryAt;
-  if (revalidate && !entry.willRetry && !heeded) return { kind: 'forget', token: entry.token };
+  if (revalidate && !entry.willRetry && !heeded) return { kind: 'check_error', error: entry };
   const remembered = heeded || nowMs - entry.since < times.originAnswerSeconds * 1000;
   if (remembered || !entry.willRetry) {
     const { code, cause, originStatus: status, originHost: host } = entry;

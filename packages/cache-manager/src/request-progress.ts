@@ -1,4 +1,5 @@
 import type { ChangeWaiter } from './change-waiters.ts';
+import type { BegunCheck } from './revalidations.ts';
 import type { MirroredObject } from '@cloud-mirror/mirrored-objects';
 import type { RedirectRequest } from './redirect.ts';
 
@@ -18,13 +19,14 @@ export interface Progress {
   waited: boolean;
   /** Generation of the job that the request sent after it won a claim; `null` if it sent none. */
   sentGeneration: string | null;
-  revalidated: boolean;
+  /** The check that the request makes because the client wants one; `null` if it makes none, or once it has made it. */
+  check: BegunCheck | null;
   waiter: ChangeWaiter | null;
   reads: number;
 }
 
 export function beginProgress(object: MirroredObject, request: RedirectRequest): Progress {
-  return { object, request, waited: false, sentGeneration: null, revalidated: false, waiter: null, reads: 0 };
+  return { object, request, waited: false, sentGeneration: null, check: null, waiter: null, reads: 0 };
 }
 
 /** The remaining part of the client's wait, in milliseconds. */

@@ -118,7 +118,7 @@ async function predict(object: MirroredObject, options: StatusOptions, found: Fo
     case 'answer':
       return predictionOf(decision.outcome);
     case 'claim':
-    case 'forget':
+    case 'check_error':
       return predictClaim(object, stored, wishes);
   }
 }

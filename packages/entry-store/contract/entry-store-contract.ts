@@ -425,6 +425,85 @@ export function describeEntryStore(name: string, open: () => Promise<EntryStoreP
       });
     });
 
+    describe('noteCheck', () => {
+      const INTERVAL_MS = 30_000;
+
+      test('begins one check of a present entry within the interval, in any process', async () => {
+        await present('a');
+        const before = await store.get(id);
+        expect(await store.noteCheck(id, 'a', INTERVAL_MS)).toBe(true);
+        expect(await other.noteCheck(id, 'a', INTERVAL_MS)).toBe(false);
+        expect(await store.noteCheck(id, 'a', INTERVAL_MS)).toBe(false);
+        expect(await other.get(id)).toEqual(before);
+      });
+
+      test('is won by exactly one of many at once', async () => {
+        await present('a');
+        const begun = await Promise.all(
+          Array.from({ length: 100 }, (_, index) =>
+            (index % 2 === 0 ? store : other).noteCheck(id, 'a', INTERVAL_MS),
+          ),
+        );
+        expect(begun.filter((one) => one)).toHaveLength(1);
+      });
+
+      test('begins again after the interval, as often as that passes', async () => {
+        await present('a');
+        const before = await store.get(id);
+        for (let time = 1; time <= 3; time += 1) {
+          await until(() => store.noteCheck(id, 'a', SHORT_MS));
+          expect(await store.noteCheck(id, 'a', INTERVAL_MS)).toBe(false);
+        }
+        expect(await store.get(id)).toEqual(before);
+      });
+
+      test('keeps the end of the entry', async () => {
+        await present('a', SHORT_MS);
+        await store.noteCheck(id, 'a', INTERVAL_MS);
+        await until(async () => (await store.get(id)) === null);
+      });
+
+      test('is refused for another token and for every other state', async () => {
+        expect(await store.noteCheck(id, 'a', 0)).toBe(false);
+        await store.claim(id, claimOf('a'));
+        expect(await store.noteCheck(id, 'a', 0)).toBe(false);
+        await store.commit(id, 'a', COPY, LEASE_MS);
+        expect(await store.noteCheck(id, 'b', 0)).toBe(false);
+        await store.drop(id);
+        await failed();
+        expect(await store.noteCheck(id, 'failing-1', 0)).toBe(false);
+      });
+    });
+
+    describe('a claim that checks an error', () => {
+      const INTERVAL_MS = 30_000;
+      const checkOf = (token: string, error: string, intervalMs = INTERVAL_MS): Claim =>
+        claimOf(token, { check: { token: error, intervalMs } });
+
+      test('replaces the error with that token, and counts attempts anew', async () => {
+        await failed({}, 3);
+        expect(await store.claim(id, claimOf('a'))).toMatchObject({ claimed: false });
+        expect(await store.claim(id, checkOf('a', 'failing-2'))).toMatchObject({ claimed: false });
+        expect(await other.claim(id, checkOf('a', 'failing-3'))).toEqual({ claimed: true, attempts: 0 });
+        expect(await store.get(id)).toMatchObject({ state: 'pending', token: 'a', attempts: 0 });
+      });
+
+      test('is refused within the interval after the last one, in any process', async () => {
+        await failed();
+        expect(await store.claim(id, checkOf('a', 'failing-1'))).toMatchObject({ claimed: true });
+        expect(await store.fail(id, 'a', FAILURE)).toBe(true);
+        const refused = await other.claim(id, checkOf('b', 'a'));
+        expect(refused).toEqual({ claimed: false, entry: await store.get(id) });
+        await until(async () => (await other.claim(id, checkOf('b', 'a', SHORT_MS))).claimed);
+      });
+
+      test.each(['pending', 'present'])('does not replace a %s entry', async (state) => {
+        if (state === 'pending') await store.claim(id, claimOf('a'));
+        else await present('a');
+        expect(await store.claim(id, checkOf('b', 'a'))).toMatchObject({ claimed: false });
+      });
+    });
+
     describe('release', () => {
       test('makes a claim absent', async () => {
         await store.claim(id, claimOf('a'));

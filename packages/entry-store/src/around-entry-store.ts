@@ -73,6 +73,10 @@ export class AroundEntryStore implements EntryStore {
     return this.#around({ method: 'release', args: [id, token] }, () => this.inner.release(id, token));
   }
 
+  noteCheck(...args: Parameters<EntryStore['noteCheck']>): Promise<boolean> {
+    return this.#around({ method: 'noteCheck', args }, () => this.inner.noteCheck(...args));
+  }
+
   drop(id: ObjectId, token?: string): Promise<boolean> {
     return this.#around({ method: 'drop', args: [id, token] }, () => this.inner.drop(id, token));
   }

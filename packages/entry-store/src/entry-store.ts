@@ -18,6 +18,9 @@ export interface EntryStore extends AsyncDisposable {
   /**
    * Makes the entry `pending`, phase `queued`, with `claim.token`. Succeeds if the entry is absent, its lease has ended,
    * or it is an `error` whose retry time passed more than `claim.copyingLeaseMs` ago. Keeps the count of attempts.
+   *
+   * With `claim.check`, it also succeeds if the entry is the `error` with that token, unless a check of it began less than
+   * `claim.check.intervalMs` ago, in any process. The count of attempts then begins again.
    */
   claim(id: ObjectId, claim: Claim): Promise<ClaimResult>;
 
@@ -39,6 +42,14 @@ export interface EntryStore extends AsyncDisposable {
    * `failure.retryAfterMs` from now; if that is not given, min(longest, first × 2^(attempts−1)).
    */
   fail(id: ObjectId, token: string, failure: Failure): Promise<boolean>;
+
+  /**
+   * Notes that the copy of a `present` entry is about to be checked. Listeners are not notified, because readers see no
+   * change.
+   * @returns false if the entry has another token or state, or a check of it began less than `intervalMs` ago, in any
+   *   process: the caller need not check it
+   */
+  noteCheck(id: ObjectId, token: string, intervalMs: number): Promise<boolean>;
 
   /** `pending` → absent: gives up a claim or take that cannot be used. */
   release(id: ObjectId, token: string): Promise<boolean>;
@@ -133,6 +144,8 @@ export interface Claim {
   readonly token: string;
   readonly leaseMs: number;
   readonly copyingLeaseMs: number;
+  /** The `error` that is to be checked again, by its token, and the least time between two checks of one error. */
+  readonly check?: { readonly token: string; readonly intervalMs: number } | undefined;
 }
 
 export interface Take {

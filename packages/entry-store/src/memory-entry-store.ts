@@ -26,6 +26,8 @@ interface Held {
   readonly expiresAt: number;
   /** The result of the `take` that made this `pending` entry. A repeated take returns it again. */
   readonly ownClaim: boolean;
+  /** When a check for a client's no-cache last began; see `EntryStore.noteCheck`. */
+  readonly checkedAt?: number | undefined;
 }
 
 /** Entries checked for expiry with each write. More than one, so that expired entries go faster than new ones arrive. */
@@ -55,14 +57,21 @@ export class MemoryEntryStore implements EntryStore {
 
   async claim(id: ObjectId, claim: Claim): Promise<ClaimResult> {
     const now = this.#clock();
-    const entry = this.#held(id)?.entry;
+    const held = this.#held(id);
+    const entry = held?.entry;
     if (entry?.state === 'pending' && entry.token === claim.token)
       return { claimed: true, attempts: entry.attempts };
-    if (entry !== undefined && !(entry.state === 'error' && now > entry.retryAt + claim.copyingLeaseMs))
-      return { claimed: false, entry };
-    const attempts = entry?.attempts ?? 0;
+    const { check } = claim;
+    const checks =
+      entry?.state === 'error' &&
+      entry.token === check?.token &&
+      !this.#checkedWithin(held, check.intervalMs);
+    const overdue = entry?.state === 'error' && now > entry.retryAt + claim.copyingLeaseMs;
+    if (entry !== undefined && !overdue && !checks) return { claimed: false, entry };
+    const attempts = checks ? 0 : (entry?.attempts ?? 0);
     const pending = pendingFrom(now, claim.token, 'queued', claim.leaseMs, attempts);
-    this.#write(id, { entry: pending, expiresAt: pending.leaseEnd, ownClaim: false });
+    const checkedAt = checks ? now : undefined;
+    this.#write(id, { entry: pending, expiresAt: pending.leaseEnd, ownClaim: false, checkedAt });
     return { claimed: true, attempts };
   }
 
@@ -106,7 +115,8 @@ export class MemoryEntryStore implements EntryStore {
 
   async fail(id: ObjectId, token: string, failure: Failure): Promise<boolean> {
     const now = this.#clock();
-    const entry = this.#held(id)?.entry;
+    const held = this.#held(id);
+    const entry = held?.entry;
     if (entry?.token !== token || entry.state === 'present') return false;
     if (entry.state === 'error') return true;
     const attempts = entry.attempts + 1;
@@ -118,7 +128,8 @@ export class MemoryEntryStore implements EntryStore {
       attempts,
       retryAt: now + retryDelayMs(failure, attempts),
     };
-    this.#write(id, { entry: error, expiresAt: now + failure.ttlMs, ownClaim: false });
+    const expiresAt = now + failure.ttlMs;
+    this.#write(id, { entry: error, expiresAt, ownClaim: false, checkedAt: held?.checkedAt });
     return true;
   }
 
@@ -127,6 +138,14 @@ export class MemoryEntryStore implements EntryStore {
     if (entry?.state !== 'pending' || entry.token !== token) return false;
     this.#entries.delete(nameOf(id));
     this.#changed(id);
+    return true;
+  }
+
+  async noteCheck(id: ObjectId, token: string, intervalMs: number): Promise<boolean> {
+    const held = this.#held(id);
+    if (held?.entry.state !== 'present' || held.entry.token !== token) return false;
+    if (this.#checkedWithin(held, intervalMs)) return false;
+    this.#entries.set(nameOf(id), { ...held, checkedAt: this.#clock() });
     return true;
   }
 
@@ -175,6 +194,10 @@ export class MemoryEntryStore implements EntryStore {
     if (held === undefined || held.expiresAt > this.#clock()) return held;
     this.#entries.delete(name);
     return undefined;
+  }
+
+  #checkedWithin(held: Held | undefined, intervalMs: number): boolean {
+    return held?.checkedAt !== undefined && Math.abs(this.#clock() - held.checkedAt) < intervalMs;
   }
 
   #write(id: ObjectId, held: Held): void {

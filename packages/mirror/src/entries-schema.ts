@@ -65,5 +65,7 @@ export const entriesSchema = section({
     longest: seconds(1).default(60),
   }),
   originAnswerSeconds: seconds(1).default(10),
+  /** Between two checks of one object for clients that send no-cache; 0: each request checks. */
+  revalidateSeconds: seconds(0, 3_600).default(1),
   commandTimeoutMs: timeLimitMs().default(500),
 });

@@ -58,6 +58,7 @@ describe('the documented configuration', () => {
       copyingLeaseSeconds: 60,
       errorSeconds: { first: 2, longest: 60 },
       originAnswerSeconds: 10,
+      revalidateSeconds: 1,
       commandTimeoutMs: 500,
     });
     expect(queue).toEqual({

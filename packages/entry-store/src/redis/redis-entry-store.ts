@@ -97,6 +97,7 @@ export class RedisEntryStore implements EntryStore {
         scripts.claimEntry(
           ...this.#about(id),
           ...[claim.token, whole(claim.leaseMs), whole(claim.copyingLeaseMs)],
+          ...[claim.check?.token ?? '', claim.check?.intervalMs ?? 0],
         ),
       );
       if (answer[0] === 1) return { claimed: true, attempts: answer[1] };
@@ -159,6 +160,13 @@ export class RedisEntryStore implements EntryStore {
   async release(id: ObjectId, token: string): Promise<boolean> {
     const answer = await this.#commands.call((_client, scripts) =>
       scripts.releaseEntry(...this.#about(id), token),
+    );
+    return answer === 1;
+  }
+
+  async noteCheck(id: ObjectId, token: string, intervalMs: number): Promise<boolean> {
+    const answer = await this.#commands.call((_client, scripts) =>
+      scripts.noteCheck(...this.#about(id), token, intervalMs),
     );
     return answer === 1;
   }

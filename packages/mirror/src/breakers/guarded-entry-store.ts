@@ -10,7 +10,13 @@ import { PartBreaker, type PartBreakerOptions } from './part-breaker.ts';
  * The calls that the breaker guards. The other calls, such as the release of a claim, are always made: skipping one would
  * leave an entry in an outdated state.
  */
-const GUARDED_CALLS: ReadonlySet<EntryStoreCall['method']> = new Set(['get', 'claim', 'take', 'seal']);
+const GUARDED_CALLS: ReadonlySet<EntryStoreCall['method']> = new Set([
+  'get',
+  'claim',
+  'take',
+  'noteCheck',
+  'seal',
+]);
 
 /** An entry store with a circuit breaker: while the store does not respond, reads and claims fail at once. */
 export class GuardedEntryStore extends AroundEntryStore {

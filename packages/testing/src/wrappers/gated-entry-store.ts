@@ -22,6 +22,8 @@ function detailsOf(call: EntryStoreCall): { subject: string; options: unknown } 
       const [, token, copy, ttlMs] = call.args;
       return { subject: token, options: { copy, ttlMs } };
     }
+    case 'noteCheck':
+      return { subject: call.args[1], options: call.args[2] };
     case 'release':
       return { subject: call.args[1], options: null };
     case 'drop':

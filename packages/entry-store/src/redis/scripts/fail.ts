@@ -32,6 +32,7 @@ write('{"state":"error","token":' .. cjson.encode(token)
   .. ',"attempts":' .. whole(attempts)
   .. ',"retryAt":' .. whole(now + math.floor(delay))
   .. ',' .. fields
+  .. checked_field(entry.checkedAt)
   .. '}', now + ttl)
 return 1
 `;

@@ -4,6 +4,7 @@ import { CLAIM } from './claim.ts';
 import { COMMIT } from './commit.ts';
 import { DROP } from './drop.ts';
 import { FAIL } from './fail.ts';
+import { NOTE_CHECK } from './note-check.ts';
 import { RELEASE } from './release.ts';
 import { RENEW } from './renew.ts';
 import { TAKE } from './take.ts';
@@ -16,6 +17,7 @@ export const ENTRY_SCRIPTS = {
   commitEntry: { numberOfKeys: 1, lua: COMMIT },
   failEntry: { numberOfKeys: 1, lua: FAIL },
   releaseEntry: { numberOfKeys: 1, lua: RELEASE },
+  noteCheck: { numberOfKeys: 1, lua: NOTE_CHECK },
   dropEntry: { numberOfKeys: 1, lua: DROP },
   checkAccess: { numberOfKeys: 1, lua: CHECK_ACCESS },
 } as const;
@@ -34,6 +36,7 @@ export interface EntryScripts {
   commitEntry(...args: Arguments): Promise<0 | 1>;
   failEntry(...args: Arguments): Promise<0 | 1>;
   releaseEntry(...args: Arguments): Promise<0 | 1>;
+  noteCheck(...args: Arguments): Promise<0 | 1>;
   dropEntry(...args: Arguments): Promise<0 | 1>;
   checkAccess(...args: Arguments): Promise<1>;
 }

@@ -13,6 +13,8 @@
  * the fields that the scripts compute with, and a key of another type. The full validation is in entry-schema.ts: a claim
  * that was refused because of an entry that fails it is repeated after that entry is dropped.
  *
+ * `checkedAt` is when a front end last began to check the entry for a client's no-cache. Readers of entries ignore it.
+ *
  * The message for a pending entry says so, so that a request that waits for the outcome need not read the entry.
  */
 export const PRELUDE = `
@@ -62,7 +64,16 @@ local function write(json, expires_at, message)
   announce(message)
 end
 
-local function write_pending(token, phase, since, bytes, lease_end, attempts, own_claim)
+local function checked_field(checked_at)
+  if type(checked_at) ~= 'number' then return '' end
+  return ',"checkedAt":' .. whole(checked_at)
+end
+
+local function checked_within(interval)
+  return type(entry.checkedAt) == 'number' and math.abs(now - entry.checkedAt) < interval
+end
+
+local function write_pending(token, phase, since, bytes, lease_end, attempts, own_claim, checked_at)
   write('{"state":"pending","token":' .. cjson.encode(token)
     .. ',"phase":"' .. phase
     .. '","since":' .. whole(since)
@@ -70,6 +81,7 @@ local function write_pending(token, phase, since, bytes, lease_end, attempts, ow
     .. ',"leaseEnd":' .. whole(lease_end)
     .. ',"attempts":' .. whole(attempts)
     .. ',"ownClaim":' .. tostring(own_claim)
+    .. checked_field(checked_at)
     .. '}', lease_end, name .. ' pending')
 end
 
