@@ -131,12 +131,19 @@ test('status shows no copy after a purge', async () => {
   expect((await get(`/v1/redirect/${object(url)}`)).status).toBe(404);
 });
 
-test('every region can be purged of a URL that no rule allows', async () => {
-  const response = await purge('https://elsewhere.example/x', 'all');
+test('every region can be purged of a URL that no rule allows any more', async () => {
+  const url = 'https://elsewhere.example/x';
+  for (const region of ['here', 'all']) {
+    const nothing = await purge(url, region);
+    expect(nothing.status).toBe(404);
+    expect(await json(nothing)).toMatchObject({ code: 'not_mirrored' });
+  }
+  await copy(url, 'the copy');
+  const response = await purge(url, 'all');
   expect(response.status).toBe(200);
   expect(await json(response)).toEqual({
     results: [
-      { backend: 'local/here', purged: true, found: false, error: null },
+      { backend: 'local/here', purged: true, error: null },
       { backend: 'local/there', purged: true, found: false, error: null },
     ],
   });
