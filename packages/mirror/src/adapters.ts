@@ -12,7 +12,7 @@ import { GuardedEntryStore } from './breakers/guarded-entry-store.ts';
 import { configWarnings } from './config-warnings.ts';
 import type { PartsConfig, SourceRule } from './program-schemas.ts';
 import type { Logger } from '@cloud-mirror/program';
-import { programVersion, repeatedFailureLog } from '@cloud-mirror/program';
+import { programVersion, repeatedFailureLog, secretsOf } from '@cloud-mirror/program';
 import { proxySettings } from './sources-proxy.ts';
 
 /** An open adapter for each port. Disposal closes them in reverse order. */
@@ -43,7 +43,7 @@ export async function openAdapters(
   });
   const proxy = proxySettings(config.sources.proxy, environment);
   logProxies(proxy, logger);
-  const origin = resources.use(openOrigin(config, policy, proxy));
+  const origin = resources.use(openOrigin(config, policy, proxy, logger));
   const backends = await openBackends(config, { entries, logger }, resources);
   const opened = resources.move();
   return { entries, policy, origin, backends, [Symbol.asyncDispose]: () => opened.disposeAsync() };
@@ -123,7 +123,13 @@ function logProxies({ http, https }: ProxySettings, logger: Logger): void {
   logger.info({ proxy: shown }, 'requests to origins use a proxy');
 }
 
-function openOrigin({ sources }: PartsConfig, policy: SourcePolicy, proxy: ProxySettings): Origin {
+function openOrigin(
+  { sources }: PartsConfig,
+  policy: SourcePolicy,
+  proxy: ProxySettings,
+  logger: Logger,
+): Origin {
+  const secrets = secretsOf(logger);
   return new HttpOrigin({
     policy,
     redirectLimit: sources.redirectLimit,
@@ -134,5 +140,6 @@ function openOrigin({ sources }: PartsConfig, policy: SourcePolicy, proxy: Proxy
     // Node's TLS replaces its default authorities with this list instead of adding to them.
     ca: sources.ca === null ? undefined : [...getCACertificates('default'), readFileSync(sources.ca, 'utf8')],
     userAgent: `cloud-mirror/${programVersion()}`,
+    onRedirect: (target) => secrets.current?.addUrl(target),
   });
 }

@@ -1,9 +1,10 @@
 import { loadConfig } from '@cloud-mirror/config';
 import type { Environment } from '@cloud-mirror/config';
-import { openMetricsRegistry, runProgram } from '@cloud-mirror/program';
+import { openMetricsRegistry, runProgram, secretsOf } from '@cloud-mirror/program';
 import type { Logger } from '@cloud-mirror/program';
 import { openAdapters } from './adapters.ts';
 import type { Adapters } from './adapters.ts';
+import { addConfigSecrets } from './config-secrets.ts';
 import { prepareBackends } from './prepare-backends.ts';
 import type { ProgramConfig } from './program-configs.ts';
 import type { PartsConfig } from './program-schemas.ts';
@@ -60,6 +61,7 @@ export async function runMirrorProgram<
     },
     async start({ config, logger, signal }) {
       if (isApart) requireSharedParts(config);
+      addConfigSecrets(config, secretsOf(logger).always);
       await using opening = new AsyncDisposableStack();
       const registry = openMetricsRegistry('cloud_mirror_');
       const adapters = opening.use(await openAdapters(config, { logger, environment: loadedEnvironment }));

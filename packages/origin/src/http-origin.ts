@@ -38,6 +38,8 @@ export interface HttpOriginOptions {
   readonly proxy?: ProxySettings | undefined;
   /** {@link DEFAULT_PER_ORIGIN} by default. */
   readonly perOrigin?: PerOriginLimits | undefined;
+  /** Called with each target of a redirect before it is requested. Its query may be a signature, which must not be logged. */
+  readonly onRedirect?: ((target: URL) => void) | undefined;
 }
 
 export interface OriginTimeouts {

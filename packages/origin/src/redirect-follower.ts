@@ -26,6 +26,7 @@ export interface RedirectFollowerOptions {
   readonly policy: SourcePolicy;
   readonly requester: HopRequester;
   readonly redirectLimit: number;
+  readonly onRedirect?: ((target: URL) => void) | undefined;
 }
 
 /** The statuses of RFC 9110, 15.4, that redirect a GET. 300, 304 and 305 count as final answers. */
@@ -39,11 +40,13 @@ export class RedirectFollower {
   readonly #policy: SourcePolicy;
   readonly #requester: HopRequester;
   readonly #redirectLimit: number;
+  readonly #onRedirect: (target: URL) => void;
 
   constructor(options: RedirectFollowerOptions) {
     this.#policy = options.policy;
     this.#requester = options.requester;
     this.#redirectLimit = options.redirectLimit;
+    this.#onRedirect = options.onRedirect ?? (() => undefined);
   }
 
   /**
@@ -71,6 +74,7 @@ export class RedirectFollower {
         if (hops >= this.#redirectLimit)
           throw redirectError(url, `there are more than ${this.#redirectLimit} redirects`);
         const target = locationOf(response, url);
+        this.#onRedirect(target);
         if (visited.has(target.href)) throw redirectError(url, 'it redirects in a circle');
         url = target;
       } catch (error) {

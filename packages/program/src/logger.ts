@@ -1,5 +1,7 @@
 import { pino } from 'pino';
 import type { DestinationStream, Logger as PinoLogger } from 'pino';
+import { LogSecrets } from './redaction/log-secrets.ts';
+import { redactLine } from './redaction/redact-line.ts';
 import { escapeDeceptive, rememberStream, withoutQueries, withoutQuery } from './log-lines.ts';
 
 export type Logger = PinoLogger;
@@ -18,6 +20,7 @@ export interface LoggerOptions {
  * Escapes characters that would change how a reader shows the line.
  */
 export function createLogger({ level, program, version, destination }: LoggerOptions): Logger {
+  const secrets = new LogSecrets();
   const stream = destination ?? pino.destination({ dest: 1, sync: false });
   const logger = pino(
     {
@@ -28,13 +31,29 @@ export function createLogger({ level, program, version, destination }: LoggerOpt
       redact: { paths: SECRET_FIELDS, censor: '[redacted]' },
       serializers: { err: describeError, error: describeError, cause: describeError },
       // The last line of defence: covers URLs in any field or message.
-      hooks: { streamWrite: (line) => escapeDeceptive(withoutQueries(line)) },
-      onChild: (child) => rememberStream(child, stream),
+      hooks: { streamWrite: (line) => escapeDeceptive(withoutQueries(redactLine(line, secrets))) },
+      onChild: (child) => {
+        rememberStream(child, stream);
+        secretsOfLoggers.set(child, secrets);
+      },
     },
     stream,
   );
   rememberStream(logger, stream);
+  secretsOfLoggers.set(logger, secrets);
   return logger;
+}
+
+const secretsOfLoggers = new WeakMap<Logger, LogSecrets>();
+
+/**
+ * The secrets that the logger and its children keep out of their lines.
+ * @throws TypeError if `createLogger` did not create the logger
+ */
+export function secretsOf(logger: Logger): LogSecrets {
+  const secrets = secretsOfLoggers.get(logger);
+  if (secrets === undefined) throw new TypeError('createLogger did not create this logger');
+  return secrets;
 }
 
 const SECRET_NAMES = [
@@ -71,6 +90,9 @@ export interface DescribedError {
 
 const LONGEST_CHAIN = 8;
 const MOST_ERRORS = 4;
+/** Messages of others may contain whole answers. */
+const LONGEST_MESSAGE = 1_000;
+const LONGEST_STACK = 4_000;
 
 /** Name, message, code and stack of an error and its causes. Queries of URLs are removed, because they may be signed. */
 export function describeError(error: unknown): DescribedError {
@@ -78,18 +100,22 @@ export function describeError(error: unknown): DescribedError {
 }
 
 function describe(error: unknown, depth: number): DescribedError {
-  if (!(error instanceof Error)) return { name: typeof error, message: withoutQuery(textOf(error)) };
+  if (!(error instanceof Error)) return { name: typeof error, message: cut(textOf(error), LONGEST_MESSAGE) };
   const { code, retryable, status, cause } = error as Error & Record<string, unknown>;
   return {
     name: error.name,
-    message: withoutQuery(error.message),
+    message: cut(error.message, LONGEST_MESSAGE),
     ...(typeof code === 'string' || typeof code === 'number' ? { code } : {}),
     ...(typeof retryable === 'boolean' ? { retryable } : {}),
     ...(typeof status === 'number' ? { status } : {}),
-    ...(error.stack === undefined ? {} : { stack: withoutQuery(error.stack) }),
+    ...(error.stack === undefined ? {} : { stack: cut(error.stack, LONGEST_STACK) }),
     ...(cause === undefined || cause === null || depth <= 1 ? {} : { cause: describe(cause, depth - 1) }),
     ...(error instanceof AggregateError && depth > 1 ? { errors: describeMembers(error, depth - 1) } : {}),
   };
+}
+
+function cut(text: string, longest: number): string {
+  return withoutQuery(text.length > longest ? `${text.slice(0, longest)}…` : text);
 }
 
 function describeMembers({ errors }: AggregateError, depth: number): DescribedError[] {

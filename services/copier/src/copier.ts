@@ -1,6 +1,7 @@
 import { isDefect } from '@cloud-mirror/cache-manager';
 import { parseJob, type Backend } from '@cloud-mirror/mirrored-objects';
 import type { Adapters, Config } from '@cloud-mirror/mirror';
+import { SecretValues, secretsOf } from '@cloud-mirror/program';
 import type { Logger } from '@cloud-mirror/program';
 import type { Delivery } from '@cloud-mirror/job-queue';
 import { urlForLog, type GuessedDigestError } from '@cloud-mirror/origin';
@@ -107,7 +108,18 @@ export class Copier {
     return work;
   }
 
-  async #run(backend: Backend, delivery: Delivery, onCopied: () => void): Promise<void> {
+  /** No line that the job logs contains the query of its URL. */
+  #run(backend: Backend, delivery: Delivery, onCopied: () => void): Promise<void> {
+    const secrets = new SecretValues((values) => {
+      const parsed = parseJob(delivery.body);
+      const url = parsed.ok ? URL.parse(parsed.job.url) : null;
+      if (url === null) values.addText(delivery.body);
+      else values.addUrl(url);
+    });
+    return secretsOf(this.#options.logger).run(secrets, () => this.#runJob(backend, delivery, onCopied));
+  }
+
+  async #runJob(backend: Backend, delivery: Delivery, onCopied: () => void): Promise<void> {
     const begun = performance.now();
     try {
       const log = this.#options.logger.child(describeDelivery(backend, delivery));

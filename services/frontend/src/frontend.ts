@@ -3,7 +3,7 @@ import Koa from 'koa';
 import type { CacheManager } from '@cloud-mirror/cache-manager';
 import type { EntryStore } from '@cloud-mirror/entry-store';
 import type { Config } from '@cloud-mirror/mirror';
-import { auditAmongLog } from '@cloud-mirror/program';
+import { auditAmongLog, secretsOf } from '@cloud-mirror/program';
 import type { AuditTrail, Logger } from '@cloud-mirror/program';
 import type { SourcePolicy } from '@cloud-mirror/origin';
 import type { ObjectSigner } from '@cloud-mirror/routed-objects';
@@ -23,6 +23,7 @@ import { ObjectReaders } from './objects/object-readers.ts';
 import { FrontendMetrics } from './machines/metrics.ts';
 import { PartProbe } from './machines/part-states.ts';
 import { RequestPipeline } from './request-pipeline.ts';
+import { requestSecrets } from './request-secrets.ts';
 import { objectCalls, ordinaryRoutes, routerOf, unrouted } from './routes.ts';
 
 export type FrontendCacheManager = Pick<
@@ -99,6 +100,7 @@ export function createFrontend(parts: FrontendParts): Frontend {
   app.use(unrouted(router));
 
   const koa = app.callback();
+  const secrets = secretsOf(logger);
   const pipeline = new RequestPipeline({
     server: config.server,
     cacheManager,
@@ -108,7 +110,7 @@ export function createFrontend(parts: FrontendParts): Frontend {
     logger,
     application(req, res, request) {
       received.set(req, request);
-      void koa(req, res);
+      secrets.run(requestSecrets(req, request.call), () => void koa(req, res));
     },
   });
   const listener: RequestListener = (req, res) => pipeline.handle(req, res);
