@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { StorageError } from '@cloud-mirror/storage-provider';
 import { EntryStoreError } from '@cloud-mirror/entry-store';
 import { copyKey } from '@cloud-mirror/mirrored-objects';
+import { createSourcePolicy } from '@cloud-mirror/origin';
 import { openMirror, type MirrorFixture } from '@cloud-mirror/testing/mirror-fixture';
 import { NotMirroredError, type PurgeResult } from '../src/index.ts';
 
@@ -9,9 +10,9 @@ const PATH = '/bytes/100';
 
 let mirror: MirrorFixture;
 beforeEach(async () => {
-  // Rules that allow nothing any more.
+  // Rules that no longer allow the origin.
   mirror = await openMirror({
-    policy: { decide: () => ({ allowed: false, reason: 'no rule allows it' }) } as never,
+    policy: createSourcePolicy({ requireTls: false, allow: [{ prefix: 'https://elsewhere.example/' }] }),
   });
 });
 afterEach(() => mirror[Symbol.asyncDispose]());
@@ -41,7 +42,9 @@ describe('a purge of a URL that no rule allows', () => {
     mirror.entries.claim(mirror.object(PATH).id, { token: 't', leaseMs: 60_000, copyingLeaseMs: 1 });
   /** Purges it while a rule still allows it. */
   const purgeAllowed = async (): Promise<void> => {
-    const other = mirror.otherManager({ policy: { decide: () => ({ allowed: true }) } as never });
+    const { baseUrl } = mirror.origin;
+    const allow = [{ prefix: `${baseUrl}/`, privateAddresses: true }];
+    const other = mirror.otherManager({ policy: createSourcePolicy({ requireTls: false, allow }) });
     await other.purge('local', 'here', new URL(mirror.origin.url(PATH)));
   };
   test.each([
