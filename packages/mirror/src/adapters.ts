@@ -89,8 +89,11 @@ function openEntries({ entries }: PartsConfig, logger: Logger): EntryStore {
   }
 }
 
+/** The part of the section `entries` that is about the connection. */
+export type RedisSettings = Omit<PartsConfig['entries'], 'expiryMarginSeconds'>;
+
 /** The configuration check guarantees that exactly one of `url`, `sentinels` and `cluster` is given. */
-function redisConnection(entries: PartsConfig['entries']): RedisConnection {
+export function redisConnection(entries: RedisSettings): RedisConnection {
   const { url, sentinels, cluster, username, password, db, tls } = entries;
   const access = {
     username: username ?? undefined,

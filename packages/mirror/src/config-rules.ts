@@ -14,6 +14,7 @@ import { backendsOf, configuredServices } from './configured-services.ts';
 import { listenerFaults } from './listener-rules.ts';
 import { redisFaults } from './redis-rules.ts';
 import { proxyFaults } from './sources-proxy.ts';
+import { stateFaults } from './state-rules.ts';
 import { STORE_KINDS } from './store-kinds.ts';
 import { timeLimitFaults } from './time-rules.ts';
 import { queueName } from './queue-name.ts';
@@ -41,6 +42,7 @@ export function findCrossFaults(config: unknown): CrossFault[] {
     ...STORE_KINDS.flatMap((kind) => kind.faults(configuredServices(config))),
     ...listenerFaults(config),
     ...serveFaults(config),
+    ...stateFaults(config),
   ];
 }
 

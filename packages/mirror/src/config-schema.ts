@@ -5,6 +5,7 @@ import { embeddedRouterSchema } from './router-schema.ts';
 import { SCOPES } from './scopes.ts';
 import { servicesSchema } from './services-schema.ts';
 import { sourcesSchema } from './sources-schema.ts';
+import { stateSchema } from './state-schema.ts';
 import {
   cidr,
   flag,
@@ -150,4 +151,5 @@ export const sections = {
   log: logSchema,
   sampleOrigin: sampleOriginSchema,
   router: embeddedRouterSchema,
+  state: stateSchema,
 };

@@ -1,5 +1,5 @@
 export { openAdapters } from './adapters.ts';
-export type { Adapters } from './adapters.ts';
+export type { Adapters, RedisSettings } from './adapters.ts';
 export { SCOPES } from './scopes.ts';
 export type { Scope } from './scopes.ts';
 export { runMirrorProgram } from './mirror-program.ts';
@@ -26,6 +26,8 @@ export type {
 export { configWarnings } from './config-warnings.ts';
 export type { ConfigWarning } from './config-warnings.ts';
 export { requireSharedParts } from './shared-parts.ts';
+export { openStateStore, openWakeUps } from './open-state.ts';
+export type { StateSettings } from './open-state.ts';
 export { describeLoss, tryStore } from './try-store.ts';
 export type { StoreTrial } from './try-store.ts';
 export { STORE_KIND_NAMES } from './store-kinds.ts';

@@ -34,17 +34,16 @@ const SERVER = {
   listenKeys: { port: 'server.port or PORT', host: 'server.host or HOST' },
 };
 
-/** The credentials of S3 services and regions. */
-const CREDENTIALS = /^services\..*\.credentials\.(accessKeyId|secretAccessKey|sessionToken)$/;
+/** The credentials of S3 services, of their regions, and of the bucket of documents. */
+const CREDENTIALS = /^(?:services\..*|state)\.credentials\.(accessKeyId|secretAccessKey|sessionToken)$/;
 const SECRET_PATHS = [
   /^sources\.proxy$/,
   /^admin\.tokens(\[\d+\](\.(sha256|scopes))?)?$/,
   /^entries\.(url|cluster|sentinels)/,
   CREDENTIALS,
-  /^router\.sealKey$/,
+  /^router\.sealKey/,
 ];
-const SEAL_KEY = /^router\.sealKey$/;
-const VARIABLE_PATHS = [CREDENTIALS, SEAL_KEY];
+const VARIABLE_PATHS = [CREDENTIALS];
 
 export const STANDALONE_CONFIG: ProgramConfig<Config> = {
   format: {
@@ -93,7 +92,7 @@ export const ROUTER_CONFIG: Omit<ProgramConfig<RouterConfig>, 'isApart'> = {
   format: {
     schema: routerProgramSchema,
     listenSection: 'router',
-    otherSections: othersThan(Object.keys(routerProgramSchema.shape)),
+    otherSections: othersThan(Object.keys(routerProgramSchema.in.shape)),
     secretPaths: SECRET_PATHS,
     variablePaths: VARIABLE_PATHS,
   },

@@ -17,7 +17,7 @@ const mirrorAddressSchema = z.preprocess(
 );
 
 /** The sections that every program of the mirror reads. */
-const { server, admin, audit, sources, entries, queue, services, copier, log } = sections;
+const { server, admin, audit, sources, entries, queue, services, copier, log, state } = sections;
 const common = { sources, entries, queue, services, log };
 
 /** The whole file, as the standalone program reads it. */
@@ -41,13 +41,20 @@ export const routerProgramSchema = withRules(
     {
       server: mirrorAddressSchema,
       admin,
+      audit,
       services: services.default({}),
+      // Only the connection to Redis, which wakes other instances. Without the section there is none.
+      entries: z.preprocess((value) => value ?? { kind: 'memory' }, entries),
       router: routerSchema,
+      state,
       log,
     },
     [...SECTIONS],
   ),
-);
+).transform((config) => ({
+  ...config,
+  entries: { ...config.entries, ...(config.entries.kind === 'redis' && connectionDefault(config.entries)) },
+}));
 
 /**
  * Adds the rules that involve several keys (config-rules.ts). They run even if single keys are faulty, so that one run

@@ -14,16 +14,14 @@ import {
 /** The longest life of a SigV4 signature. */
 const LONGEST_LIFE_SECONDS = 604_800;
 
+const KEY_EXPECTED = '32 bytes in base64, such as from: openssl rand -base64 32';
+
 const keys = {
   host: host().default('127.0.0.1'),
   port: port().default(9000),
   /** How clients reach the router. null: at its own address. */
   publicUrl: httpUrl().nullable().default(null),
-  sealKey: z
-    .string({ error: '32 bytes in base64' })
-    .refine((value) => isKey(value), { error: '32 bytes in base64, such as from: openssl rand -base64 32' })
-    .nullable()
-    .default(null),
+  sealKey: sealKeys(),
   signedSeconds: seconds(1, LONGEST_LIFE_SECONDS).default(10),
   readers: oneOf(['open', 'token']).default('open'),
   writers: oneOf(['open', 'token']).default('token'),
@@ -46,6 +44,25 @@ export const routerSchema = section(keys);
 export const embeddedRouterSchema = strictMapping(keys).nullable().default(null);
 
 export type RouterSettings = z.output<typeof routerSchema>;
+
+/**
+ * One key or a list of keys, of which the first one seals and all open, so that a key can be replaced. Empty strings in the
+ * list count as absent, for variables that are not set. Read as a list; null and an empty string are an empty list.
+ */
+function sealKeys() {
+  return z
+    .preprocess(
+      (value) =>
+        value === null || value === undefined ? [] : Array.isArray(value) ? (value as unknown[]) : [value],
+      z.array(
+        z
+          .string({ error: KEY_EXPECTED })
+          .refine((value) => value === '' || isKey(value), { error: KEY_EXPECTED }),
+        { error: KEY_EXPECTED },
+      ),
+    )
+    .transform((keys) => keys.filter((key) => key !== ''));
+}
 
 function isKey(value: string): boolean {
   const bytes = Buffer.from(value, 'base64');

@@ -8,3 +8,7 @@ export { RedisWakeUps } from './redis-wake-ups.ts';
 export type { RedisWakeUpsOptions } from './redis-wake-ups.ts';
 export { NoWakeUps } from './wake-ups.ts';
 export type { WakeUps } from './wake-ups.ts';
+export { Sealer } from './seal.ts';
+export type { Opened } from './seal.ts';
+export { SharedKey } from './shared-key.ts';
+export type { SharedKeyOptions } from './shared-key.ts';

@@ -1,6 +1,6 @@
 import type { BucketCredentials, Route, RouteTarget } from './route.ts';
 import type { RouteSettings, SentRoute, StoredRoute } from './route-settings.ts';
-import type { Sealer } from './seal.ts';
+import type { Sealer } from '@cloud-mirror/state-store';
 
 /**
  * The credentials of a route. `unopened`: sealed text that this process cannot open; it is kept as it is.

@@ -25,6 +25,5 @@ export {
   serializeRoutes,
 } from './routes-document.ts';
 export type { StoredRoutes } from './routes-document.ts';
-export { Sealer } from './seal.ts';
 export { answerOf, askStore } from './store-answer.ts';
 export type { StoreAnswer } from './store-answer.ts';

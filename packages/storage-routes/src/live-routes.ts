@@ -7,7 +7,7 @@ import { applyRouteChanges } from './route-changes.ts';
 import type { ChangeMode, ChangeRules, RouteChange } from './route-changes.ts';
 import { RouteTable } from './route-table.ts';
 import type { StoredRoutes } from './routes-document.ts';
-import type { Sealer } from './seal.ts';
+import type { Sealer } from '@cloud-mirror/state-store';
 
 export interface LiveRoutesOptions {
   readonly document: LiveDocument<StoredRoutes>;

@@ -3,7 +3,7 @@ import { routeOfStored, storedRoute } from './configured-route.ts';
 import type { ConfiguredRoute, ConfiguredRoutes } from './configured-route.ts';
 import { normalRoutePath } from './route-path.ts';
 import { storedRouteSchema } from './route-settings.ts';
-import type { Sealer } from './seal.ts';
+import type { Sealer } from '@cloud-mirror/state-store';
 
 /** The longest document of routes in bytes. */
 export const MAX_ROUTES_BYTES = 8 * 1024 ** 2;

@@ -5,3 +5,6 @@ export { openRouter } from './open-router.ts';
 export type { OpenRouterParts, RunningRouter } from './open-router.ts';
 export { Router } from './router.ts';
 export type { Administration, RouterParts } from './router.ts';
+export { openLiveRoutes } from './administration/open-live-routes.ts';
+export type { LiveRoutesParts, OpenedRoutes } from './administration/open-live-routes.ts';
+export { folderSigning, objectSigner } from './folder-signing.ts';

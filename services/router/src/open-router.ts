@@ -1,19 +1,30 @@
-import { startHealthServer, type ProcessHealth } from '@cloud-mirror/http-service';
+import { clientNetworkReader, startHealthServer, type ProcessHealth } from '@cloud-mirror/http-service';
 import { openRoutedBucket, type AdminToken, type RouterSettings } from '@cloud-mirror/mirror';
-import type { Logger } from '@cloud-mirror/program';
-import type { ObjectSigner } from '@cloud-mirror/routed-objects';
+import type { AuditTrail, Logger } from '@cloud-mirror/program';
 import type { StorageProvider } from '@cloud-mirror/storage-provider';
-import type { RouteTable } from '@cloud-mirror/storage-routes';
+import type { ChangeRules, LiveRoutes } from '@cloud-mirror/storage-routes';
 import type { Registry } from 'prom-client';
+import { createAdministration } from './administration/administration.ts';
+import type { RouterInstance } from './administration/endpoints-line.ts';
+import { RouteChecks } from './administration/route-checks.ts';
+import { RoutesAuth } from './administration/routes-auth.ts';
+import { isLoopback } from './host-check.ts';
 import { Destinations } from './objects/destinations.ts';
+import type { Folders } from './objects/destinations.ts';
 import { Router } from './router.ts';
 
 export interface OpenRouterParts {
   readonly settings: RouterSettings;
+  /** The port that the configuration file names, which stands for the service. */
+  readonly servicePort: number;
   readonly tokens: readonly AdminToken[];
   readonly stores: ReadonlyMap<string, StorageProvider>;
-  readonly folders: { readonly publicUrl: string; readonly signer: ObjectSigner } | null;
-  readonly table: () => RouteTable;
+  readonly folders: () => Folders | string;
+  readonly routes: LiveRoutes;
+  readonly rules: ChangeRules;
+  readonly audit: AuditTrail;
+  /** The routers that can serve, in the order of their start. */
+  readonly instances: () => readonly RouterInstance[];
   readonly logger: Logger;
   readonly registry: Registry;
   readonly resources: AsyncDisposableStack;
@@ -27,9 +38,14 @@ export interface RunningRouter {
   drain(): Promise<void>;
 }
 
+/** Names no object that anybody would store. */
+const TRIAL_KEY = '.cloud-mirror-trial';
+const TRIAL_SECONDS = 10;
+
 /** Opens a router and its health listener. */
 export async function openRouter(parts: OpenRouterParts): Promise<RunningRouter> {
-  const { settings, tokens, table, stores, folders, logger, registry, resources } = parts;
+  const { settings, tokens, stores, folders, routes, rules, audit, instances, servicePort } = parts;
+  const { logger, registry, resources } = parts;
   const destinations = resources.use(
     new Destinations({
       stores,
@@ -38,20 +54,52 @@ export async function openRouter(parts: OpenRouterParts): Promise<RunningRouter>
         openRoutedBucket({ ...target, region: region ?? 'us-east-1' }, logger),
     }),
   );
-  const router = new Router({
+  const table = () => routes.table;
+  const checks = new RouteChecks({
+    table,
+    signTrial: async (route) =>
+      (await destinations.of(route)).sign({
+        method: 'GET',
+        key: route.prefix + TRIAL_KEY,
+        headers: {},
+        query: {},
+        seconds: TRIAL_SECONDS,
+      }),
+  });
+  const auth = new RoutesAuth({ tokens, isLoopback: isLoopback(settings.host) });
+  if (auth.isOpen)
+    logger.warn(
+      'anybody on this machine may change the routes: the router listens on loopback, and there are no admin.tokens',
+    );
+  const router: Router = new Router({
     settings,
     tokens,
     table,
     destinations,
-    administration: (_request, response) => {
-      response.writeHead(404).end();
-    },
+    administration: createAdministration({
+      routes,
+      rules,
+      auth,
+      audit,
+      logger,
+      clientOf: clientNetworkReader([]),
+      publicUrl: settings.publicUrl,
+      isDraining: () => router.isDraining,
+      instances,
+      servicePort,
+      checkRoutes: () => checks.faults(),
+    }),
     logger,
     registry,
   });
   const address = await router.listen();
   resources.defer(() => router.drain());
-  const health = (): ProcessHealth => ({ status: router.isDraining ? 'draining' : 'ok', failing: [] });
+  const health = (): ProcessHealth => {
+    if (router.isDraining) return { status: 'draining', failing: [] };
+    return routes.degraded === null
+      ? { status: 'ok', failing: [] }
+      : { status: 'degraded', failing: ['state'] };
+  };
   const server =
     settings.health === null
       ? null

@@ -1,9 +1,7 @@
-import { randomBytes } from 'node:crypto';
 import { Copier } from '@cloud-mirror/copier';
 import { createFrontend, openAudit, openCacheManager } from '@cloud-mirror/frontend';
 import { runMirrorProgram, STANDALONE_CONFIG, type Config, type MirrorParts } from '@cloud-mirror/mirror';
-import { ObjectSigner } from '@cloud-mirror/routed-objects';
-import { startEmbeddedRouter } from './embedded-router.ts';
+import { startEmbeddedRouter, type EmbeddedRouter } from './embedded-router.ts';
 import { startSampleOrigin, type SampleOrigin } from './sample-origin.ts';
 
 await runMirrorProgram({
@@ -15,11 +13,11 @@ await runMirrorProgram({
     const audit = resources.use(await openAudit(parts));
     const sample = resources.use(await startSample(parts));
     const cacheManager = resources.use(openCacheManager(parts));
-    const signer = new ObjectSigner(randomBytes(32));
-    const objectSigner = async () => signer;
+    let router: EmbeddedRouter | null = null;
+    const objectSigner = async () => router?.signer() ?? null;
     const frontend = createFrontend({ ...parts, ...parts.adapters, cacheManager, audit, objectSigner });
     const address = await frontend.listen();
-    const router = await startEmbeddedRouter(parts, signer);
+    router = await startEmbeddedRouter(parts, audit);
     const copier = new Copier(parts);
     copier.start();
     if (sample !== null)

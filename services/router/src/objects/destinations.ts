@@ -7,13 +7,19 @@ import { BucketDestination } from './bucket-destination.ts';
 import type { Destination } from './destination.ts';
 import { FolderDestination } from './folder-destination.ts';
 
+export interface Folders {
+  /** Of the front end, which serves the objects of folders. */
+  readonly publicUrl: string;
+  readonly signer: ObjectSigner;
+}
+
 export interface DestinationsParts {
   /** The back ends of the configuration file, by `service/region`. */
   readonly stores: ReadonlyMap<string, StorageProvider>;
   /** Opens a bucket that a route describes itself. Makes no call. */
   readonly openBucket: (target: BucketTarget) => Promise<StorageProvider & RequestSigner>;
-  /** null if the front end's public URL is not configured, so that no address of a folder can be made. */
-  readonly folders: { readonly publicUrl: string; readonly signer: ObjectSigner } | null;
+  /** Makes addresses of objects in folders. Returns why it cannot, for the operator. */
+  readonly folders: () => Folders | string;
 }
 
 /** Each holds an SDK client. The one used least recently is closed first. */
@@ -58,12 +64,8 @@ export class Destinations implements AsyncDisposable {
         if (store === undefined)
           throw unusable(route, `this router's configuration has no back end ${target.store}.`);
         if (signsRequests(store)) return new BucketDestination(store);
-        const { folders } = this.#parts;
-        if (folders === null)
-          throw unusable(
-            route,
-            'server.publicUrl is missing, where the front end serves the objects of folders.',
-          );
+        const folders = this.#parts.folders();
+        if (typeof folders === 'string') throw unusable(route, folders);
         return new FolderDestination({ ...folders, name: target.store, store });
       }
     }

@@ -1,0 +1,3 @@
+import { runRouterProgram } from './router-program.ts';
+
+await runRouterProgram();
