@@ -18,7 +18,10 @@ export interface UnsignedAddress {
   readonly seconds: number;
   /** Sub-resources and other parameters, not encoded: `{ uploadId: 'x', partNumber: '1' }`, `{ uploads: '' }`. */
   readonly query?: Readonly<Record<string, string>> | undefined;
-  /** Headers, besides `host`, that a request must send with exactly these values. Names are in lower case. */
+  /**
+   * Headers, besides `host`, that a request must send with exactly these values. Names are in lower case. The signature
+   * also covers the payload if `x-amz-content-sha256` is its SHA-256.
+   */
   readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
@@ -36,6 +39,8 @@ interface Unsigned {
   readonly hmac: HmacSha256;
 }
 
+const UNSIGNED_PAYLOAD = 'UNSIGNED-PAYLOAD';
+const PAYLOAD_PARAMETER = 'X-Amz-Content-Sha256';
 const ALGORITHM = 'AWS4-HMAC-SHA256';
 
 /**
@@ -61,9 +66,10 @@ export class Presigner {
   ): string {
     const { query: common, time, scope, hmac } = this.#unsigned(credentials, date, seconds);
     const signed: readonly (readonly [string, string])[] = [['host', host], ...Object.entries(headers)];
+    const payload = headers['x-amz-content-sha256'] ?? UNSIGNED_PAYLOAD;
     const isPlain = signed.length === 1 && Object.keys(own).length === 0;
-    const query = isPlain ? `${common}&X-Amz-SignedHeaders=host` : withOwn(common, own, signed);
-    const request = `${method}\n${path}\n${query}\n${canonicalHeaders(signed)}\nUNSIGNED-PAYLOAD`;
+    const query = isPlain ? `${common}&X-Amz-SignedHeaders=host` : withOwn(common, own, signed, payload);
+    const request = `${method}\n${path}\n${query}\n${canonicalHeaders(signed)}\n${payload}`;
     const signature = hmac.hex(`${ALGORITHM}\n${time}\n${scope}\n${hash('sha256', request)}`);
     return `${query}&X-Amz-Signature=${signature}`;
   }
@@ -80,7 +86,7 @@ export class Presigner {
     // The signature requires parameters sorted by name.
     const query = [
       `X-Amz-Algorithm=${ALGORITHM}`,
-      'X-Amz-Content-Sha256=UNSIGNED-PAYLOAD',
+      `${PAYLOAD_PARAMETER}=${UNSIGNED_PAYLOAD}`,
       `X-Amz-Credential=${encodeText(`${accessKeyId}/${scope}`)}`,
       `X-Amz-Date=${time}`,
       `X-Amz-Expires=${seconds}`,
@@ -106,9 +112,13 @@ function withOwn(
   common: string,
   own: Readonly<Record<string, string>>,
   headers: readonly (readonly [string, string])[],
+  payload: string,
 ): string {
   const parameters = [
-    ...common.split('&').map((parameter) => parameter.split('=') as [string, string]),
+    ...common
+      .split('&')
+      .map((parameter) => parameter.split('=') as [string, string])
+      .map(([name, value]) => [name, name === PAYLOAD_PARAMETER ? payload : value] as const),
     ['X-Amz-SignedHeaders', encodeText(namesOf(headers))] as const,
     ...Object.entries(own).map(([name, value]) => [encodeText(name), encodeText(value)] as const),
   ];

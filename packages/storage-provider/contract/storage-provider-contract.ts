@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { request } from 'undici';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { isUploadSweeper } from '../src/index.ts';
+import { isUploadSweeper, listFolderOf } from '../src/index.ts';
 import { at, needs, sha256 } from './contract-subject.ts';
 import type { ContractSubject, Fetched } from './contract-subject.ts';
 import { describeRequestSigner } from './request-signer-contract.ts';
-import type { ListedObject, OpenedBody, PutOptions, StorageProvider } from '../src/index.ts';
+import type { FolderPage, ListedObject, OpenedBody, PutOptions, StorageProvider } from '../src/index.ts';
 
 export { at, needs, sha256 } from './contract-subject.ts';
 export type { ContractSubject, Fetched } from './contract-subject.ts';
@@ -43,10 +43,39 @@ export function describeStorageProvider(
     const current = (): ContractSubject => subject;
     describeObjects(current);
     describeFailures(current);
+    describeFolders(current);
     describeRequestSigner(current);
     describeAddresses(current);
     describePlace(current);
     extras?.(current);
+  });
+}
+
+function describeFolders(subject: () => ContractSubject): void {
+  it('lists one level of names in the order of their bytes, page by page', async () => {
+    const { provider } = subject();
+    const keys = ['a', 'b c&', 'dir-1', 'dir/1', 'dir/sub/2', 'dir0', 'é/x'];
+    for (const key of keys) await put(provider, `list/${key}`, Buffer.from('x'));
+    const prefix = 'list/';
+    const names = ['a', 'b c&', 'dir-1', 'dir/', 'dir0', 'é/'];
+    expect(await listFolderOf(provider, prefix, { after: null, limit: 1000 })).toEqual({
+      names,
+      more: false,
+    });
+    for (const limit of [1, 3]) {
+      const seen: string[] = [];
+      for (let after: string | null = null, more = true; more;) {
+        const page: FolderPage = await listFolderOf(provider, prefix, { after, limit });
+        expect(page.names.length).toBeLessThanOrEqual(limit);
+        seen.push(...page.names);
+        after = page.names.at(-1) ?? null;
+        ({ more } = page);
+      }
+      expect(seen).toEqual(names);
+    }
+    const inner = { after: null, limit: 10 };
+    expect((await listFolderOf(provider, `${prefix}dir/`, inner)).names).toEqual(['1', 'sub/']);
+    expect((await listFolderOf(provider, `${prefix}none/`, inner)).names).toEqual([]);
   });
 }
 

@@ -2,6 +2,7 @@ export * from './around-storage-provider.ts';
 export { BodyLength } from './body-length.ts';
 export * from './capability-losses.ts';
 export type { KeyLayout } from './key-layout.ts';
+export * from './folder-lister.ts';
 export { interruptible } from './interruptible.ts';
 export * from './object-addresses.ts';
 export type * from './object-lister.ts';

@@ -1,3 +1,4 @@
+import type { FolderLister } from './folder-lister.ts';
 import type { KeyLayout } from './key-layout.ts';
 import type { RequestSigner } from './object-addresses.ts';
 import type { CapabilityTeller } from './store-capabilities.ts';
@@ -46,7 +47,8 @@ export type NetworkStore = StorageProvider &
   CapabilityTeller &
   PubliclyRead &
   SigningLife &
-  RequestSigner;
+  RequestSigner &
+  FolderLister;
 
 export type OpenedStore =
   | { readonly reach: 'local'; readonly store: StorageProvider }

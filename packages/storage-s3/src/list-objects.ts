@@ -3,8 +3,8 @@ import {
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
 } from '@aws-sdk/client-s3';
-import type { CallOptions, ListedObject } from '@cloud-mirror/storage-provider';
-import { StorageError } from '@cloud-mirror/storage-provider';
+import type { CallOptions, FolderListing, FolderPage, ListedObject } from '@cloud-mirror/storage-provider';
+import { compareBytes, firstName, StorageError } from '@cloud-mirror/storage-provider';
 import type { S3Calls } from './s3-calls.ts';
 import { isAbsent } from './s3-error.ts';
 
@@ -39,10 +39,60 @@ export async function* listObjects(
   }
 }
 
+/** Sorts after every key that begins with what stands before it. */
+const LAST_CHARACTER = '\u{10ffff}';
+
+/** Lists one level of names. A page of the store may have no new name, so several may be needed. */
+export async function listFolder(
+  calls: S3Calls,
+  prefix: string,
+  { after, limit, signal }: FolderListing,
+): Promise<FolderPage> {
+  const names: string[] = [];
+  let next: PageStart | undefined =
+    after === null ? {} : { StartAfter: prefix + after + (after.endsWith('/') ? LAST_CHARACTER : '') };
+  while (next !== undefined && names.length < limit) {
+    const page: Awaited<ReturnType<typeof listObjectsPage>> = await listObjectsPage(
+      calls,
+      prefix,
+      { ...next, Delimiter: '/', MaxKeys: limit - names.length },
+      signal,
+    );
+    const listed = [
+      ...(page.Contents ?? []).map(({ Key }) => Key ?? ''),
+      ...(page.CommonPrefixes ?? []).map(({ Prefix }) => Prefix ?? ''),
+    ];
+    const keys = new ListedKeys(listed, page.EncodingType);
+    // A store that ignores the delimiter lists whole keys, and the same name with several.
+    const found = listed
+      .map((one) => keys.readings(one).find((reading) => reading.startsWith(prefix)) ?? '')
+      .map((key) => firstName(key.slice(prefix.length)))
+      .filter((name) => name !== '' && (after === null || compareBytes(name, after) > 0))
+      .filter((name, index, all) => all.indexOf(name) === index && !names.includes(name))
+      .sort(compareBytes);
+    names.push(...found);
+    const last = found.at(-1);
+    next =
+      page.IsTruncated === true
+        ? nextObjects(
+            page.NextContinuationToken,
+            last === undefined ? undefined : prefix + last + (last.endsWith('/') ? LAST_CHARACTER : ''),
+            next,
+          )
+        : undefined;
+  }
+  return { names: names.slice(0, limit), more: next !== undefined || names.length > limit };
+}
+
+interface PageStart {
+  readonly ContinuationToken?: string;
+  readonly StartAfter?: string;
+}
+
 function listObjectsPage(
   calls: S3Calls,
   prefix: string,
-  next: { readonly ContinuationToken?: string; readonly StartAfter?: string },
+  next: PageStart & { readonly Delimiter?: string; readonly MaxKeys?: number },
   signal: AbortSignal | undefined,
 ) {
   return calls.send(

@@ -1,6 +1,9 @@
 import { DeleteObjectCommand } from '@aws-sdk/client-s3';
 import type {
   CallOptions,
+  FolderLister,
+  FolderListing,
+  FolderPage,
   ListedObject,
   OpenedBody,
   OpenOptions,
@@ -36,7 +39,7 @@ import {
 import { tryOut } from './capability-trials.ts';
 import { headObject, openObject } from './read-object.ts';
 import { explainKeyRefusal } from './refusals.ts';
-import { endOldUploads, listObjects } from './list-objects.ts';
+import { endOldUploads, listFolder, listObjects } from './list-objects.ts';
 import { checkPublicRead } from './public-read.ts';
 import { S3Calls } from './s3-calls.ts';
 import { isAbsent } from './s3-error.ts';
@@ -49,7 +52,14 @@ import { toStoredObject } from './stored-object.ts';
 
 /** Stores copies in one bucket of S3, or of a store that speaks its protocol. */
 export class S3StorageProvider
-  implements StorageProvider, UploadSweeper, CapabilityTeller, PubliclyRead, SigningLife, RequestSigner
+  implements
+    StorageProvider,
+    UploadSweeper,
+    CapabilityTeller,
+    PubliclyRead,
+    SigningLife,
+    RequestSigner,
+    FolderLister
 {
   /** https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html */
   readonly maxKeyBytes = 1024;
@@ -131,6 +141,10 @@ export class S3StorageProvider
 
   list(prefix: string, options: CallOptions = {}): AsyncIterable<ListedObject> {
     return listObjects(this.#calls, prefix, options);
+  }
+
+  listFolder(prefix: string, options: FolderListing): Promise<FolderPage> {
+    return listFolder(this.#calls, prefix, options);
   }
 
   async prepare(options: PrepareOptions): Promise<readonly string[]> {

@@ -85,6 +85,7 @@ export function createFrontend(parts: FrontendParts): Frontend {
     operatorCall,
     isDraining,
     readers,
+    clientOf,
     acceptUpload: (request: IncomingMessage) => server.acceptUpload(request),
   };
   const router = routerOf(ordinaryRoutes(routesParts));

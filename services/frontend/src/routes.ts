@@ -38,6 +38,8 @@ export interface RoutesParts {
   readonly readers: ObjectReaders;
   /** The signer of addresses of routed objects; null while there is no key, so that no address can be valid. */
   readonly objectSigner: () => Promise<ObjectSigner | null>;
+  /** The network of a request's client. */
+  readonly clientOf: (request: IncomingMessage) => string;
   /** Lets the body of a request take long. */
   readonly acceptUpload: (request: IncomingMessage) => void;
 }

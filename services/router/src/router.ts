@@ -20,7 +20,13 @@ import type { Registry } from 'prom-client';
 import { Access } from './access.ts';
 import { HostCheck, isLoopback } from './host-check.ts';
 import type { Destinations } from './objects/destinations.ts';
-import { ObjectsHandler, signingProblem, type SignedRedirect } from './objects/objects-handler.ts';
+import type { ListAnswer } from './objects/list-answer.ts';
+import {
+  ObjectsHandler,
+  signingProblem,
+  type ObjectAnswer,
+  type SignedRedirect,
+} from './objects/objects-handler.ts';
 import { cacheControl, REDIRECTED, RedirectMessages } from './objects/redirect-message.ts';
 import type { ReceivedRequest } from './received-request.ts';
 import { RouterMetrics } from './router-metrics.ts';
@@ -107,9 +113,9 @@ export class Router {
     try {
       const answer = this.#answer(request, response, received);
       if (answer === null) return;
-      if (!(answer instanceof Promise)) return this.#redirect(request, response, received, answer);
+      if (!(answer instanceof Promise)) return this.#send(request, response, received, answer);
       answer.then(
-        (redirect) => this.#redirect(request, response, received, redirect),
+        (resolved) => this.#send(request, response, received, resolved),
         (error: unknown) => this.#refuse(request, response, received, error),
       );
     } catch (error) {
@@ -122,7 +128,7 @@ export class Router {
     request: IncomingMessage,
     response: ServerResponse,
     received: ReceivedRequest,
-  ): SignedRedirect | Promise<SignedRedirect> | null {
+  ): ObjectAnswer | Promise<ObjectAnswer> | null {
     const url = request.url ?? '/';
     this.#hosts.assert(request, url.startsWith('/') ? null : authorityOf(url));
     const target = parseRequestTarget(url);
@@ -136,6 +142,18 @@ export class Router {
     return null;
   }
 
+  #send(
+    request: IncomingMessage,
+    response: ServerResponse,
+    received: ReceivedRequest,
+    answer: ObjectAnswer,
+  ): void {
+    if (response.closed) return;
+    if ('location' in answer) return this.#redirect(request, response, received, answer);
+    received.record.outcome = 'listed';
+    this.#sendBody(request, response, received, { status: 200, ...answer });
+  }
+
   /** Sends a redirect before any of the request's body is read. No `100 Continue` is ever sent for an object. */
   #redirect(
     request: IncomingMessage,
@@ -143,7 +161,6 @@ export class Router {
     received: ReceivedRequest,
     { location, seconds }: SignedRedirect,
   ): void {
-    if (response.closed) return;
     const { requestId, record } = received;
     record.outcome = 'signed';
     const closes = this.#mustClose(request);
@@ -163,18 +180,31 @@ export class Router {
   #refuse(
     request: IncomingMessage,
     response: ServerResponse,
-    { requestId, record }: ReceivedRequest,
+    received: ReceivedRequest,
     error: unknown,
   ): void {
+    const { requestId, record } = received;
     if (response.closed || response.headersSent) return;
     const problem = signingProblem(error);
     record.outcome = problem.code;
     if (problem.status >= 500 && problem.cause !== undefined)
       this.#parts.logger.error({ requestId, prefix: record.prefix, err: problem.cause }, problem.message);
+    this.#sendBody(request, response, received, {
+      status: problem.status,
+      headers: problemHeaders(problem),
+      body: problemBody(problem, requestId),
+    });
+  }
+
+  #sendBody(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { requestId }: ReceivedRequest,
+    { status, headers, body }: { status: number } & ListAnswer,
+  ): void {
     lingerBeforeClose(request);
-    const body = problemBody(problem, requestId);
-    response.writeHead(problem.status, {
-      ...problemHeaders(problem),
+    response.writeHead(status, {
+      ...headers,
       'X-Request-Id': requestId,
       'Content-Length': Buffer.byteLength(body),
       ...(this.#mustClose(request) ? { Connection: 'close' } : {}),

@@ -1,6 +1,9 @@
 import { AroundStorageProvider, StorageError } from '@cloud-mirror/storage-provider';
 import type {
   CallOptions,
+  FolderLister,
+  FolderListing,
+  FolderPage,
   NetworkStore,
   PublicRead,
   PublicReadOptions,
@@ -18,18 +21,18 @@ import { TimeLimit } from '@cloud-mirror/waiting';
 import { PartBreaker, type PartBreakerOptions } from './part-breaker.ts';
 
 export interface GuardedStoreOptions extends Pick<PartBreakerOptions, 'failures' | 'retryMs' | 'onChange'> {
-  /** The time limit of a HEAD or DELETE including all retries, in milliseconds. */
+  /** The time limit of a HEAD, DELETE or list of one folder including all retries, in milliseconds. */
   readonly smallCallMs: number;
 }
 
 /**
- * A store whose HEAD and DELETE calls have a circuit breaker, and a time limit that includes all retries, because clients
+ * A store whose HEAD, DELETE and folder calls have a circuit breaker, and a time limit that includes all retries, because clients
  * wait for them. All other calls pass through unchanged: a failed copy job has its own backoff, and `check` must report
  * the current state of the store.
  */
 export class GuardedStore
   extends AroundStorageProvider
-  implements UploadSweeper, CapabilityTeller, PubliclyRead, SigningLife, RequestSigner
+  implements UploadSweeper, CapabilityTeller, PubliclyRead, SigningLife, RequestSigner, FolderLister
 {
   readonly signedMethods: readonly SignedMethod[];
   readonly #store: NetworkStore;
@@ -63,6 +66,10 @@ export class GuardedStore
 
   override delete(key: string, options: CallOptions = {}): Promise<void> {
     return this.#small(options, (signal) => super.delete(key, { signal }));
+  }
+
+  listFolder(prefix: string, options: FolderListing): Promise<FolderPage> {
+    return this.#small(options, (signal) => this.#store.listFolder(prefix, { ...options, signal }));
   }
 
   credentialsExpireAt(): Promise<Date | null> {

@@ -26,6 +26,7 @@ export interface SignedObjectsParts {
   readonly readers: ObjectReaders;
   readonly objectSigner: () => Promise<ObjectSigner | null>;
   readonly acceptUpload: (request: IncomingMessage) => void;
+  readonly clientOf: (request: IncomingMessage) => string;
 }
 
 /** As in S3 for one PUT: https://docs.aws.amazon.com/AmazonS3/latest/userguide/upload-objects.html */
@@ -37,7 +38,7 @@ const METHODS = ['GET', 'HEAD', 'PUT', 'DELETE'] as const;
  * router signs the address for one request and some seconds.
  */
 export function signedObjectsRoute(parts: SignedObjectsParts) {
-  const uploads = new UploadSlots();
+  const uploads = new UploadSlots(parts.clientOf);
   return async (ctx: RequestContext, target: SignedObjectTarget): Promise<void> => {
     recordBackend(ctx.state.record, target.service, target.region);
     const store = parts.backends.get(target.store)?.store;

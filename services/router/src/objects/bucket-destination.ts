@@ -1,4 +1,10 @@
-import type { RequestSigner, StorageProvider } from '@cloud-mirror/storage-provider';
+import { listFolderOf } from '@cloud-mirror/storage-provider';
+import type {
+  FolderListing,
+  FolderPage,
+  RequestSigner,
+  StorageProvider,
+} from '@cloud-mirror/storage-provider';
 import type { Destination, RequestToSign } from './destination.ts';
 
 /** A store that signs addresses itself: a bucket. */
@@ -15,5 +21,9 @@ export class BucketDestination implements Destination {
 
   async exists(key: string, signal: AbortSignal): Promise<boolean> {
     return (await this.#store.head(key, { signal })) !== null;
+  }
+
+  listFolder(prefix: string, options: FolderListing): Promise<FolderPage> {
+    return listFolderOf(this.#store, prefix, options);
   }
 }

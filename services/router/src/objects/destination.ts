@@ -1,4 +1,4 @@
-import type { SignedMethod } from '@cloud-mirror/storage-provider';
+import type { FolderListing, FolderPage, SignedMethod } from '@cloud-mirror/storage-provider';
 
 /** A request to sign: what the client asked for, with the key behind the route's own prefix. */
 export interface RequestToSign {
@@ -20,4 +20,7 @@ export interface Destination {
 
   /** Whether there is an object. @throws StorageError */
   exists(key: string, signal: AbortSignal): Promise<boolean>;
+
+  /** One level of names below a prefix of keys. @throws StorageError */
+  listFolder(prefix: string, options: FolderListing): Promise<FolderPage>;
 }

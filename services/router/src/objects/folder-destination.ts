@@ -1,11 +1,12 @@
 import { routedKey, type ObjectSigner } from '@cloud-mirror/routed-objects';
-import type { StorageProvider } from '@cloud-mirror/storage-provider';
+import { listFolderOf } from '@cloud-mirror/storage-provider';
+import type { FolderListing, FolderPage, StorageProvider } from '@cloud-mirror/storage-provider';
 import type { Destination, RequestToSign } from './destination.ts';
 
 export interface FolderOptions {
   /** The back end: `service/region`. */
   readonly name: string;
-  readonly store: Pick<StorageProvider, 'head'>;
+  readonly store: Pick<StorageProvider, 'head' | 'list'>;
   /** The front end's public URL, without a slash at its end. */
   readonly publicUrl: string;
   readonly signer: ObjectSigner;
@@ -28,5 +29,9 @@ export class FolderDestination implements Destination {
 
   async exists(key: string, signal: AbortSignal): Promise<boolean> {
     return (await this.#options.store.head(routedKey(key), { signal })) !== null;
+  }
+
+  listFolder(prefix: string, options: FolderListing): Promise<FolderPage> {
+    return listFolderOf(this.#options.store, routedKey(prefix), options);
   }
 }

@@ -3,6 +3,7 @@ import { HttpProblem, methodNotAllowed, type RequestTarget } from '@cloud-mirror
 import type { Route, RouteTable } from '@cloud-mirror/storage-routes';
 import type { SignedMethod } from '@cloud-mirror/storage-provider';
 import { decodePath } from './object-path.ts';
+import { listOptions, type ListOptions } from './list-options.ts';
 import { signableHeaders, type SignedHeaders } from './signable-headers.ts';
 import { parseQuery, parseSubResources, type SubResources } from './sub-resources.ts';
 
@@ -28,7 +29,7 @@ export interface ListRequest {
   readonly path: string;
   /** The prefix of the listed keys, behind the route's own. Empty or with a slash at its end. */
   readonly folder: string;
-  readonly parameters: ReadonlyMap<string, string>;
+  readonly options: ListOptions;
 }
 
 /** The longest key of S3. It holds for folders too, so that a route can change its store. */
@@ -62,7 +63,7 @@ export function parseObjectRequest(
   const { route, key } = match;
   const isRead = method === 'GET' || method === 'HEAD';
   if (route.list && isRead && path.endsWith('/'))
-    return { kind: 'list', route, path, folder: key, parameters: parseQuery(rawQuery) };
+    return { kind: 'list', route, path, folder: key, options: listOptions(parseQuery(rawQuery)) };
   const query = parseSubResources(method, rawQuery);
   if (key === '')
     throw new HttpProblem(

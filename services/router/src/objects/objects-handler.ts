@@ -6,7 +6,9 @@ import type { Access } from '../access.ts';
 import type { ReceivedRequest } from '../received-request.ts';
 import type { Destination } from './destination.ts';
 import type { Destinations } from './destinations.ts';
-import { parseObjectRequest, type SignRequest } from './object-request.ts';
+import { listAnswer, type ListAnswer } from './list-answer.ts';
+import { parseObjectRequest, type ListRequest, type SignRequest } from './object-request.ts';
+import { StoreCalls } from './store-calls.ts';
 
 export interface ObjectsParts {
   /** The table in force. */
@@ -17,22 +19,23 @@ export interface ObjectsParts {
   readonly signedSeconds: number;
 }
 
+/** A redirect to a signed address, or a list. */
+export type ObjectAnswer = SignedRedirect | ListAnswer;
+
 /** A signed address, and for how long it is valid. */
 export interface SignedRedirect {
   readonly location: string;
   readonly seconds: number;
 }
 
-/** The time limit of a HEAD before a write to a route with `write: once`. */
-const HEAD_LIMIT_MS = 5_000;
-
 /**
- * Decides about one request for an object. The order of faults: 400 and 414, 401, 403, 503. Without `write: once` it
- * makes no call to a store, and resolves at once for a destination that was used before.
+ * Decides about one request for an object. The order of faults: 400 and 414, 401, 403, 503. Except for lists
+ * and `write: once`, it makes no call to a store, and answers at once for a destination that was used before.
  * @throws HttpProblem
  */
 export class ObjectsHandler {
   readonly #parts: ObjectsParts;
+  readonly #calls = new StoreCalls();
 
   constructor(parts: ObjectsParts) {
     this.#parts = parts;
@@ -42,37 +45,51 @@ export class ObjectsHandler {
     request: IncomingMessage,
     target: RequestTarget,
     { record }: ReceivedRequest,
-  ): SignedRedirect | Promise<SignedRedirect> {
+  ): ObjectAnswer | Promise<ObjectAnswer> {
     const table = this.#parts.table();
     const asked = parseObjectRequest(request, target, table);
     const { route } = asked;
     if (route !== null) record.prefix = route.path;
     const isWrite = asked.kind === 'sign' && isWriting(asked.method);
-    const token = this.#parts.access.assert(isWrite ? 'write' : 'read', route, request.headers.authorization);
+    const { authorization } = request.headers;
+    const token = this.#parts.access.assert(isWrite ? 'write' : 'read', route, authorization);
     if (token !== null) record.token = token;
-    if (asked.kind === 'list') throw new HttpProblem(501, 'not_implemented', 'Lists are not there yet.');
     if (route === null) throw noRoute(table);
+    if (asked.kind === 'list') return this.#list(request, asked);
     if (isWrite) assertWritable(route, asked);
     const destination = this.#parts.destinations.of(route);
-    if (destination instanceof Promise || (isWrite && route.write === 'once'))
-      return this.#slowly(destination, route, asked, isWrite);
+    if (isWrite && route.write === 'once') return this.#signOnce(request, destination, route, asked);
+    if (destination instanceof Promise) return destination.then((opened) => this.#sign(opened, route, asked));
     return this.#sign(destination, route, asked);
   }
 
-  async #slowly(
+  async #signOnce(
+    request: IncomingMessage,
     opening: Destination | Promise<Destination>,
     route: Route,
     asked: SignRequest,
-    isWrite: boolean,
   ): Promise<SignedRedirect> {
     const destination = await opening;
-    if (isWrite && route.write === 'once' && (await isTaken(destination, asked.key)))
+    const isTaken = await this.#calls.run(
+      request,
+      'The store does not say whether there is an object with this key, so the route, which is write: once, refuses the write.',
+      (signal) => destination.exists(asked.key, signal),
+    );
+    if (isTaken)
       throw new HttpProblem(
         409,
         'key_taken',
         'There is an object with this key, and its route is write: once.',
       );
     return this.#sign(destination, route, asked);
+  }
+
+  async #list(request: IncomingMessage, asked: ListRequest): Promise<ListAnswer> {
+    const destination = await this.#parts.destinations.of(asked.route);
+    const page = await this.#calls.run(request, 'The store does not list the objects now.', (signal) =>
+      destination.listFolder(asked.route.prefix + asked.folder, { ...asked.options, signal }),
+    );
+    return listAnswer(request, asked, page);
   }
 
   #sign(
@@ -108,19 +125,6 @@ function assertWritable({ write, path }: Route, { method, query }: SignRequest):
       'write_refused',
       `Objects below the route ${path} are written once, and neither removed nor tagged.`,
     );
-}
-
-async function isTaken(destination: Destination, key: string): Promise<boolean> {
-  try {
-    return await destination.exists(key, AbortSignal.timeout(HEAD_LIMIT_MS));
-  } catch (cause) {
-    throw new HttpProblem(
-      503,
-      'store_unavailable',
-      'The store does not say whether there is an object with this key, so the route, which is write: once, refuses the write.',
-      { headers: { 'Retry-After': '5' }, cause },
-    );
-  }
 }
 
 /** Converts what signing throws to a problem. Messages of adapters may have internal addresses. */
