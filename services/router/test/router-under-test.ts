@@ -86,7 +86,7 @@ export async function startRouter(options: RouterOptions = {}): Promise<RouterUn
     stores: options.stores ?? new Map<string, StorageProvider>([[STORE, absentStore()]]),
     openBucket: ({ region, ...target }) =>
       openRoutedBucket({ ...target, region: region ?? 'us-east-1' }, logger),
-    folders: { publicUrl: 'http://mirror.example', signer: new ObjectSigner(SIGNING_KEY) },
+    folders: () => ({ publicUrl: 'http://mirror.example', signer: new ObjectSigner(SIGNING_KEY) }),
   });
   const router = new Router({
     settings: { ...SETTINGS, ...options.settings },
