@@ -26,6 +26,9 @@ RUN mkdir /data && chown node:node /data
 VOLUME /data
 USER node
 
+# Threads for file calls: a disk that hangs keeps those that it holds.
+ENV UV_THREADPOOL_SIZE=16
+
 ENV HOST=0.0.0.0 \
     PORT=8080 \
     CLOUD_MIRROR_DIRECTORY=/data/objects \

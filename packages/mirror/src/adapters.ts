@@ -7,6 +7,7 @@ import { HttpOrigin, createSourcePolicy, patternOpensAnyHost } from '@cloud-mirr
 import type { Origin, ProxySettings, SourcePolicy } from '@cloud-mirror/origin';
 import type { Environment } from '@cloud-mirror/config';
 import { openBackends } from './backends.ts';
+import { shareOfFileCalls } from './file-calls.ts';
 import { breakerLog } from './breakers/breaker-log.ts';
 import { GuardedEntryStore } from './breakers/guarded-entry-store.ts';
 import { configWarnings } from './config-warnings.ts';
@@ -44,7 +45,11 @@ export async function openAdapters(
   const proxy = proxySettings(config.sources.proxy, environment);
   logProxies(proxy, logger);
   const origin = resources.use(openOrigin(config, policy, proxy, logger));
-  const backends = await openBackends(config, { entries, logger }, resources);
+  const backends = await openBackends(
+    config,
+    { entries, logger, fileCalls: shareOfFileCalls(config, environment, logger) },
+    resources,
+  );
   const opened = resources.move();
   return { entries, policy, origin, backends, [Symbol.asyncDispose]: () => opened.disposeAsync() };
 }

@@ -19,6 +19,8 @@ export interface BackendParts {
   /** Drops the entry of an object before a store with limited space evicts its copy. */
   readonly entries: Pick<EntryStore, 'drop'>;
   readonly logger: Logger;
+  /** See `shareOfFileCalls`. */
+  readonly fileCalls: number;
 }
 
 /** Opens every back end of the configuration, and adds stores and queues to `resources`. */
@@ -52,12 +54,13 @@ interface Place {
 async function openStore(
   config: PartsConfig,
   { service, region, settings }: Place,
-  { entries, logger }: BackendParts,
+  { entries, logger, fileCalls }: BackendParts,
 ): Promise<StorageProvider> {
   const backend = backendName(service, region);
   const opened = await kindOf(settings).open(settings, {
     region,
     keyLayout: KEY_LAYOUT,
+    fileCalls,
     // A copier may have no publicUrl: it does not give URLs to clients.
     urlBase: `${config.server.publicUrl ?? ''}/v1/objects/${service}/${region}/`,
     onEvict: async (key) => {

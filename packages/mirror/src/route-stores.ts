@@ -1,8 +1,10 @@
+import type { Environment } from '@cloud-mirror/config';
 import { KEY_LAYOUT } from '@cloud-mirror/mirrored-objects';
 import type { Logger } from '@cloud-mirror/program';
 import type { RequestSigner, StorageProvider } from '@cloud-mirror/storage-provider';
 import { breakerLog } from './breakers/breaker-log.ts';
 import { GuardedStore } from './breakers/guarded-store.ts';
+import { shareOfFileCalls } from './file-calls.ts';
 import { kindOf, type Service } from './store-kinds.ts';
 import { servicesSchema } from './services-schema.ts';
 
@@ -23,6 +25,8 @@ export interface BucketDescription {
 /** Clients wait for the calls to these stores. */
 const SMALL_CALL_MS = 5_000;
 const REGION = 'routed';
+/** The file calls of stores that are reached over a network. */
+const NO_FILES = 0;
 
 /** Opens a bucket that a storage route describes. Makes no call. */
 export async function openRoutedBucket(
@@ -48,7 +52,7 @@ async function openNetworkStore(
   subject: Readonly<Record<string, string>>,
   logger: Logger,
 ): Promise<StorageProvider & RequestSigner> {
-  const opened = await openStoreOf(settings, region, '');
+  const opened = await openStoreOf(settings, region, NO_FILES);
   if (opened.reach !== 'network') throw new TypeError('a folder was opened as a bucket');
   return new GuardedStore(opened.store, {
     smallCallMs: Math.min(opened.requestTimeoutMs, SMALL_CALL_MS),
@@ -56,30 +60,36 @@ async function openNetworkStore(
   });
 }
 
-function openStoreOf(settings: Service, region: string, urlBase: string) {
+function openStoreOf(settings: Service, region: string, fileCalls: number) {
   return kindOf(settings).open(settings, {
     region,
     keyLayout: KEY_LAYOUT,
-    urlBase,
+    urlBase: '',
+    fileCalls,
     // A router puts nothing, so it evicts nothing.
     onEvict: async () => undefined,
     onFault: () => undefined,
   });
 }
 
-/** Opens every back end of the configuration, by `service/region`, and adds them to `resources`. Makes no call. */
+/**
+ * Opens every back end of the configuration, by `service/region`, and adds them to `resources`. Makes no call.
+ * @param environment may state the number of threads for file calls
+ */
 export async function openRoutedStores(
   services: Readonly<Record<string, Service>>,
   logger: Logger,
   resources: AsyncDisposableStack,
+  environment: Environment = {},
 ): Promise<ReadonlyMap<string, StorageProvider>> {
   const stores = new Map<string, StorageProvider>();
+  const fileCalls = shareOfFileCalls({ services }, environment, logger);
   for (const [service, settings] of Object.entries(services))
     for (const region of Object.keys(settings.regions)) {
       const name = `${service}/${region}`;
       const store =
         settings.kind === 'filesystem'
-          ? (await openStoreOf(settings, region, '')).store
+          ? (await openStoreOf(settings, region, fileCalls)).store
           : await openNetworkStore(settings, region, { backend: name }, logger);
       stores.set(name, resources.use(store));
     }

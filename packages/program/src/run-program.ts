@@ -4,6 +4,7 @@ import { LineBatches } from './line-batches.ts';
 import { escapeDeceptive } from './log-lines.ts';
 import { createLogger } from './logger.ts';
 import type { Logger } from './logger.ts';
+import { endProcess } from './end-process.ts';
 import { programVersion } from './program-version.ts';
 
 /** The environment variables of a process, in the shape of `process.env`. */
@@ -146,7 +147,7 @@ function listenForSignals(): Stopping {
   const stopping: Stopping = {
     signal: controller.signal,
     asked,
-    onSecondSignal: () => process.exit(EXIT.crashed),
+    onSecondSignal: () => endProcess(EXIT.crashed),
   };
   const onSignal = (name: NodeJS.Signals): void => {
     if (controller.signal.aborted) return stopping.onSecondSignal();
@@ -169,7 +170,7 @@ function exitOnceWritten(lines: LineBatches, destination: Destination): (status:
   return (status) => {
     if (ending) return;
     ending = true;
-    const end = (): void => process.exit(status);
+    const end = (): void => endProcess(status);
     setTimeout(end, LAST_LINES_MS);
     lines.end();
     destination.once('close', end).once('error', end);

@@ -1,9 +1,9 @@
-import { stat } from 'node:fs/promises';
+import type { Disk } from './disk.ts';
 import { isAbsent } from './filesystem-error.ts';
 
-export async function fileExists(file: string): Promise<boolean> {
+export async function fileExists(disk: Disk, file: string): Promise<boolean> {
   try {
-    await stat(file);
+    await disk.stat(file);
     return true;
   } catch (error) {
     if (isAbsent(error)) return false;

@@ -9,10 +9,17 @@ export const FILESYSTEM_KIND = {
   kind: 'filesystem',
   schema: filesystemServiceSchema,
 
-  async open({ directory, maxBytes }, { region, urlBase, onEvict, onFault }) {
+  async open({ directory, maxBytes }, { region, urlBase, fileCalls, onEvict, onFault }) {
     const { FilesystemStorageProvider } = await import('./filesystem-storage-provider.ts');
     const folder = resolve(directory, region);
-    const store = new FilesystemStorageProvider({ directory: folder, urlBase, maxBytes, onEvict, onFault });
+    const store = new FilesystemStorageProvider({
+      directory: folder,
+      urlBase,
+      maxBytes,
+      fileCalls: { calls: fileCalls },
+      onEvict,
+      onFault,
+    });
     return { reach: 'local', store };
   },
 

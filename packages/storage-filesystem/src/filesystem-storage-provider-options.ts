@@ -1,3 +1,4 @@
+import type { FileCallLimits } from './file-calls.ts';
 import type { FileFault } from './open-object-file.ts';
 
 /** A directory of objects, and the URL at which clients read them. */
@@ -15,6 +16,8 @@ export interface FilesystemStorageProviderOptions {
    * exceeded by a fifth; beyond that, their readers are cut.
    */
   readonly maxBytes: number;
+  /** Bounds of the file calls. Default: {@link DEFAULT_FILE_CALL_LIMITS}. */
+  readonly fileCalls?: Partial<FileCallLimits>;
   /**
    * Called with an object's key and metadata, and awaited, before the object is evicted, so that references to it are
    * dropped first. If it rejects, the object is not evicted.

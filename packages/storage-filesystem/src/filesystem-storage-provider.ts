@@ -1,4 +1,4 @@
-import { access, constants, mkdir, rm, stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
 import { join } from 'node:path';
 import type {
   CallOptions,
@@ -16,6 +16,8 @@ import type {
   UploadSweeper,
 } from '@cloud-mirror/storage-provider';
 import { interruptible, StorageError } from '@cloud-mirror/storage-provider';
+import { Disk } from './disk.ts';
+import { DEFAULT_FILE_CALL_LIMITS } from './file-calls.ts';
 import { fileExists } from './file-exists.ts';
 import { isAbsent, toStorageError } from './filesystem-error.ts';
 import type { FilesystemStorageProviderOptions } from './filesystem-storage-provider-options.ts';
@@ -38,12 +40,16 @@ const MOST_REPORTED_FAULTS = 1_000;
 /** All objects, with the removed ones that are still being read, may hold `maxBytes` and this share of it. */
 const REMOVED_SHARE = 0.2;
 
+/** How long file calls may take once the provider is closed, in milliseconds. */
+const CLOSING_MS = 1_000;
+
 /** Stores copies as files on this machine, which the front end serves itself. */
 export class FilesystemStorageProvider implements StorageProvider, LocallyServed, UploadSweeper {
   /** Not limited by the length of file names: a file contains its key, and long keys are hashed for the name. */
   readonly maxKeyBytes = 8192;
   readonly access = 'public';
   readonly #options: FilesystemStorageProviderOptions;
+  readonly #disk: Disk;
   readonly #paths: ObjectPaths;
   readonly #clock = new IncreasingClock();
   readonly #uses = new RecentUses(this.#clock);
@@ -57,20 +63,23 @@ export class FilesystemStorageProvider implements StorageProvider, LocallyServed
   constructor(options: FilesystemStorageProviderOptions) {
     this.#options = options;
     this.#reads = new ReadFiles(() => this.#room.freeBytes + options.maxBytes * REMOVED_SHARE);
+    this.#disk = new Disk({ ...DEFAULT_FILE_CALL_LIMITS, ...options.fileCalls });
     this.#paths = new ObjectPaths(options.directory);
     this.#room = new ObjectRoom({
-      files: () => objectFiles(this.#paths),
+      disk: this.#disk,
+      files: () => objectFiles(this.#disk, this.#paths),
       maxBytes: options.maxBytes,
       uses: this.#uses,
       locks: this.#locks,
       describe: async ({ name, file }) => {
         const place = this.#paths.placeOfName(name);
-        return place?.file === file ? describeFile(place, this.#closed.signal) : null;
+        return place?.file === file ? describeFile(this.#disk, place, this.#closed.signal) : null;
       },
       onEvict: options.onEvict,
       afterRemoval: () => this.#reads.check(),
     });
     this.#writer = new ObjectWriter({
+      disk: this.#disk,
       paths: this.#paths,
       room: this.#room,
       uses: this.#uses,
@@ -132,8 +141,8 @@ export class FilesystemStorageProvider implements StorageProvider, LocallyServed
     const { name, file } = this.#paths.place(key);
     await this.#locks.run(name, async () => {
       try {
-        const { size } = await stat(file);
-        await rm(file);
+        const { size } = await this.#disk.stat(file);
+        await this.#disk.rm(file);
         this.#uses.forget(name);
         this.#room.removed(size);
         await this.#reads.check();
@@ -146,10 +155,10 @@ export class FilesystemStorageProvider implements StorageProvider, LocallyServed
   async *list(prefix: string, { signal }: CallOptions = {}): AsyncGenerator<ListedObject, void, undefined> {
     this.#throwIfEnded(signal);
     try {
-      for await (const { key, file } of namedFiles(this.#paths.named, prefix))
+      for await (const { key, file } of namedFiles(this.#disk, this.#paths.named, prefix))
         yield* this.#listed(this.#paths.place(key), file, prefix, signal);
       if (!(await this.#mayHaveHashed(prefix))) return;
-      for await (const files of hashedFiles(this.#paths.hashed))
+      for await (const files of hashedFiles(this.#disk, this.#paths.hashed))
         for (const { name, file } of files)
           yield* this.#listed(this.#paths.placeOfName(name), file, prefix, signal);
     } catch (error) {
@@ -166,7 +175,7 @@ export class FilesystemStorageProvider implements StorageProvider, LocallyServed
     this.#throwIfEnded(signal);
     await this.#makeDirectories();
     try {
-      await access(this.#paths.temporary, constants.R_OK | constants.W_OK | constants.X_OK);
+      await this.#disk.access(this.#paths.temporary, constants.R_OK | constants.W_OK | constants.X_OK);
     } catch (error) {
       throw toStorageError(error, 'checking the directory of objects');
     }
@@ -175,10 +184,11 @@ export class FilesystemStorageProvider implements StorageProvider, LocallyServed
   async sweepUploads(olderThanMs: number, { signal }: CallOptions = {}): Promise<number> {
     let ended = 0;
     try {
-      for (const name of await namesIn(this.#paths.temporary)) {
+      for (const name of await namesIn(this.#disk, this.#paths.temporary)) {
         this.#throwIfEnded(signal);
         const file = join(this.#paths.temporary, name);
-        if (!this.#writer.isStaged(file) && (await removeOlder(file, Date.now() - olderThanMs))) ended += 1;
+        if (!this.#writer.isStaged(file) && (await removeOlder(this.#disk, file, Date.now() - olderThanMs)))
+          ended += 1;
       }
     } catch (error) {
       signal?.throwIfAborted();
@@ -190,6 +200,8 @@ export class FilesystemStorageProvider implements StorageProvider, LocallyServed
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed.abort(new StorageError('store_unavailable', 'the storage provider was closed'));
     this.#reads[Symbol.dispose]();
+    // A disk that hangs must not hold up the end of the process.
+    this.#disk.shorten(CLOSING_MS);
     await this.#writer.settled();
   }
 
@@ -208,7 +220,7 @@ export class FilesystemStorageProvider implements StorageProvider, LocallyServed
   }
 
   async #openPlace(place: ObjectPlace): Promise<OpenObjectFile | null> {
-    const opened = await OpenObjectFile.open(place, this.#closed.signal);
+    const opened = await OpenObjectFile.open(this.#disk, place, this.#closed.signal);
     if (typeof opened !== 'string') return opened;
     this.#reportFault(place.name, opened);
     // A damaged file may have been a purge marker, whose key is a path of plain words. Treating the marker as absent
@@ -247,10 +259,9 @@ export class FilesystemStorageProvider implements StorageProvider, LocallyServed
 
   async #makeDirectories(): Promise<string | undefined> {
     try {
-      const made = await mkdir(this.#paths.root, { recursive: true });
+      const made = await this.#disk.mkdir(this.#paths.root);
       const { named, hashed, prefixes, temporary } = this.#paths;
-      for (const directory of [named, hashed, prefixes, temporary])
-        await mkdir(directory, { recursive: true });
+      for (const directory of [named, hashed, prefixes, temporary]) await this.#disk.mkdir(directory);
       return made;
     } catch (error) {
       throw toStorageError(error, 'creating the directory of objects');
@@ -259,7 +270,7 @@ export class FilesystemStorageProvider implements StorageProvider, LocallyServed
 
   async #mayHaveHashed(prefix: string): Promise<boolean> {
     const file = this.#paths.prefixFile(prefix);
-    return file === null || (await fileExists(file));
+    return file === null || (await fileExists(this.#disk, file));
   }
 
   #assertKey(key: string): void {
@@ -277,10 +288,10 @@ export class FilesystemStorageProvider implements StorageProvider, LocallyServed
   }
 }
 
-async function removeOlder(file: string, before: number): Promise<boolean> {
+async function removeOlder(disk: Disk, file: string, before: number): Promise<boolean> {
   try {
-    if ((await stat(file)).mtimeMs >= before) return false;
-    await rm(file);
+    if ((await disk.stat(file)).mtimeMs >= before) return false;
+    await disk.rm(file);
     return true;
   } catch (error) {
     if (isAbsent(error)) return false;

@@ -1,5 +1,5 @@
-import type { FileHandle } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
+import type { DiskFile } from './disk.ts';
 import type { MeasuredObject, ObjectHeaders } from '@cloud-mirror/storage-provider';
 
 /**
@@ -45,10 +45,7 @@ export function encodeFooter(description: ObjectDescription): Buffer {
 }
 
 /** Reads the description from the end of the file; `null` if the file is damaged. */
-export async function readDescription(
-  file: FileHandle,
-  fileBytes: number,
-): Promise<ObjectDescription | null> {
+export async function readDescription(file: DiskFile, fileBytes: number): Promise<ObjectDescription | null> {
   if (fileBytes < TRAILER_BYTES) return null;
   const tail = await readExactly(file, Math.max(0, fileBytes - TAIL_BYTES), fileBytes);
   if (tail === null) return null;
@@ -71,11 +68,11 @@ export function toStoredObject(description: ObjectDescription): MeasuredObject {
   return { sizeBytes, etag, storedAt: new Date(storedAt), expiresAt: null, headers, metadata };
 }
 
-async function readExactly(file: FileHandle, start: number, endExclusive: number): Promise<Buffer | null> {
+async function readExactly(file: DiskFile, start: number, endExclusive: number): Promise<Buffer | null> {
   const buffer = Buffer.allocUnsafe(endExclusive - start);
   let filled = 0;
   while (filled < buffer.length) {
-    const { bytesRead } = await file.read(buffer, filled, buffer.length - filled, start + filled);
+    const bytesRead = await file.read(buffer, filled, buffer.length - filled, start + filled);
     if (bytesRead === 0) return null;
     filled += bytesRead;
   }

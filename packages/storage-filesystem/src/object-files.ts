@@ -1,6 +1,6 @@
 import type { Dirent } from 'node:fs';
-import { opendir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Disk } from './disk.ts';
 import { isAbsent } from './filesystem-error.ts';
 import type { ObjectPaths } from './object-paths.ts';
 import { nameOfKey, SUFFIX } from './object-paths.ts';
@@ -17,25 +17,28 @@ export interface FoundFile {
 const BATCH = 256;
 
 /** All files of objects, in batches. */
-export async function* objectFiles({
-  named,
-  hashed,
-}: Pick<ObjectPaths, 'named' | 'hashed'>): AsyncGenerator<readonly FoundFile[], void, undefined> {
+export async function* objectFiles(
+  disk: Disk,
+  { named, hashed }: Pick<ObjectPaths, 'named' | 'hashed'>,
+): AsyncGenerator<readonly FoundFile[], void, undefined> {
   let batch: FoundFile[] = [];
-  for await (const { key, file } of namedFiles(named, '')) {
+  for await (const { key, file } of namedFiles(disk, named, '')) {
     batch.push({ kind: 'named', name: nameOfKey(key), file });
     if (batch.length < BATCH) continue;
     yield batch;
     batch = [];
   }
   yield batch;
-  yield* hashedFiles(hashed);
+  yield* hashedFiles(disk, hashed);
 }
 
 /** All object files below `hashed/`, one batch for each directory. */
-export async function* hashedFiles(directory: string): AsyncGenerator<readonly FoundFile[], void, undefined> {
-  for (const shard of (await namesIn(directory)).sort()) {
-    const names = await namesIn(join(directory, shard));
+export async function* hashedFiles(
+  disk: Disk,
+  directory: string,
+): AsyncGenerator<readonly FoundFile[], void, undefined> {
+  for (const shard of (await namesIn(disk, directory)).sort()) {
+    const names = await namesIn(disk, join(directory, shard));
     yield names
       .filter((name) => name.endsWith(SUFFIX))
       .map((name) => ({
@@ -48,15 +51,16 @@ export async function* hashedFiles(directory: string): AsyncGenerator<readonly F
 
 /** Keys and files below `named/` whose keys begin with `prefix`. Skips directories that cannot contain such a key. */
 export async function* namedFiles(
+  disk: Disk,
   directory: string,
   prefix: string,
   above = '',
 ): AsyncGenerator<{ readonly key: string; readonly file: string }, void, undefined> {
-  for await (const entry of entriesOf(directory)) {
+  for await (const entry of entriesOf(disk, directory)) {
     const path = join(directory, entry.name);
     if (entry.isDirectory()) {
       const below = `${above}${entry.name}/`;
-      if (below.startsWith(prefix) || prefix.startsWith(below)) yield* namedFiles(path, prefix, below);
+      if (below.startsWith(prefix) || prefix.startsWith(below)) yield* namedFiles(disk, path, prefix, below);
     } else if (entry.name.endsWith(SUFFIX)) {
       const key = above + entry.name.slice(0, -SUFFIX.length);
       if (key.startsWith(prefix)) yield { key, file: path };
@@ -65,18 +69,18 @@ export async function* namedFiles(
 }
 
 /** The names in a directory; empty if the directory does not exist. */
-export async function namesIn(directory: string): Promise<string[]> {
+export async function namesIn(disk: Disk, directory: string): Promise<string[]> {
   try {
-    return await readdir(directory);
+    return await disk.readdir(directory);
   } catch (error) {
     if (isAbsent(error)) return [];
     throw error;
   }
 }
 
-async function* entriesOf(directory: string): AsyncGenerator<Dirent, void, undefined> {
+async function* entriesOf(disk: Disk, directory: string): AsyncGenerator<Dirent, void, undefined> {
   try {
-    yield* await opendir(directory);
+    yield* disk.entriesOf(directory);
   } catch (error) {
     if (!isAbsent(error)) throw error;
   }

@@ -1,5 +1,5 @@
-import { rm, stat } from 'node:fs/promises';
 import { StorageError } from '@cloud-mirror/storage-provider';
+import type { Disk } from './disk.ts';
 import { isAbsent, toStorageError } from './filesystem-error.ts';
 import type { FoundFile } from './object-files.ts';
 import type { KeyLock } from './key-lock.ts';
@@ -18,6 +18,7 @@ interface Candidate extends FoundFile {
 }
 
 export interface ObjectRoomOptions {
+  readonly disk: Disk;
   /** Lists all files of objects, in batches. */
   readonly files: () => AsyncIterable<readonly FoundFile[]>;
   readonly maxBytes: number;
@@ -136,9 +137,9 @@ export class ObjectRoom {
 
   /** @returns false if the file is no longer a candidate, because it was used or replaced since the scan */
   async #evict(candidate: Candidate): Promise<boolean> {
-    const { locks, uses, describe, onEvict } = this.#options;
+    const { disk, locks, uses, describe, onEvict } = this.#options;
     return locks.run(candidate.name, async () => {
-      const found = await statOrNull(candidate.file);
+      const found = await statOrNull(disk, candidate.file);
       if (found === null) {
         this.removed(candidate.bytes);
         return true;
@@ -150,7 +151,7 @@ export class ObjectRoom {
         return true;
       }
       if (description !== null) await this.#announce(() => onEvict(description.key, description.metadata));
-      await rm(candidate.file, { force: true });
+      await disk.rm(candidate.file, { force: true });
       uses.forget(candidate.name);
       this.removed(found.size);
       return true;
@@ -190,7 +191,7 @@ export class ObjectRoom {
   }
 
   async #candidate(file: FoundFile): Promise<Candidate | null> {
-    const found = await statOrNull(file.file);
+    const found = await statOrNull(this.#options.disk, file.file);
     if (found === null) return null;
     return { ...file, bytes: found.size, usedAt: this.#options.uses.lastUse(file.name, found.atimeMs) };
   }
@@ -212,9 +213,12 @@ function isAfter(one: Candidate, other: Candidate): boolean {
   return one.usedAt === other.usedAt ? one.name > other.name : one.usedAt > other.usedAt;
 }
 
-async function statOrNull(file: string): Promise<{ readonly size: number; readonly atimeMs: number } | null> {
+async function statOrNull(
+  disk: Disk,
+  file: string,
+): Promise<{ readonly size: number; readonly atimeMs: number } | null> {
   try {
-    return await stat(file);
+    return await disk.stat(file);
   } catch (error) {
     if (isAbsent(error)) return null;
     throw error;

@@ -1,6 +1,7 @@
-import { mkdir, writeFile } from 'node:fs/promises';
 import { BodyLength, interruptible, storableHeaders, StorageError } from '@cloud-mirror/storage-provider';
 import type { MeasuredObject, PutOptions } from '@cloud-mirror/storage-provider';
+import type { Disk } from './disk.ts';
+import { endSoon } from './end-soon.ts';
 import { fileExists } from './file-exists.ts';
 import { toStorageError } from './filesystem-error.ts';
 import type { IncreasingClock } from './increasing-clock.ts';
@@ -15,10 +16,13 @@ import type { RecentUses } from './recent-uses.ts';
 import { RoomReservation } from './room-reservation.ts';
 import { StagedFile } from './staged-file.ts';
 
+/** How long a write may take after its end was requested, in milliseconds: enough unless the disk hangs. */
+const ENDING_MS = 2_000;
 /** Minimum number of bytes to free when the disk is full before `maxBytes` is reached. */
 const FREED_ON_FULL_DISK_BYTES = 64 * 1024 * 1024;
 
 export interface ObjectWriterOptions {
+  readonly disk: Disk;
   readonly paths: ObjectPaths;
   readonly room: ObjectRoom;
   readonly uses: RecentUses;
@@ -43,7 +47,8 @@ export class ObjectWriter {
   }
 
   async write(key: string, body: AsyncIterable<Uint8Array>, options: PutOptions): Promise<MeasuredObject> {
-    const writing = this.#put(key, body, options);
+    const ended = AbortSignal.any([this.#options.closed, ...(options.signal ? [options.signal] : [])]);
+    const writing = endSoon(this.#put(key, body, options), ended, ENDING_MS);
     this.#writes.add(writing);
     try {
       return await writing;
@@ -57,7 +62,7 @@ export class ObjectWriter {
     return this.#staged.has(file);
   }
 
-  /** Resolves when all writes have succeeded or failed. */
+  /** Resolves when all writes have succeeded or failed; once the provider is closed, within two seconds. */
   async settled(): Promise<void> {
     await Promise.allSettled(this.#writes);
   }
@@ -112,14 +117,14 @@ export class ObjectWriter {
     reservation: RoomReservation,
     { ifMatch, ifNoneMatch }: PutOptions,
   ): Promise<void> {
-    const { locks, room, uses } = this.#options;
+    const { disk, locks, room, uses } = this.#options;
     if (place.kind === 'hashed') await this.#notePrefix(key);
     await locks.run(place.name, async () => {
       if (ifMatch !== undefined && (await this.#etag(place)) !== ifMatch)
         throw new StorageError('store_exists', 'the object to replace has changed or is gone');
       // A damaged or foreign file does not count as an object of this key, so the put may replace it.
       const onlyNew = ifNoneMatch !== undefined && !(await this.#isFaulty(place));
-      const replacedBytes = await publish({ staged: staged.path, target: place.file, onlyNew });
+      const replacedBytes = await publish(disk, { staged: staged.path, target: place.file, onlyNew });
       uses.forget(place.name);
       reservation[Symbol.dispose]();
       room.removed(replacedBytes);
@@ -128,25 +133,26 @@ export class ObjectWriter {
   }
 
   async #etag(place: ObjectPlace): Promise<string | null> {
-    return (await describeFile(place, this.#options.closed))?.etag ?? null;
+    return (await describeFile(this.#options.disk, place, this.#options.closed))?.etag ?? null;
   }
 
   async #isFaulty(place: ObjectPlace): Promise<boolean> {
-    return (await this.#etag(place)) === null && (await fileExists(place.file));
+    return (await this.#etag(place)) === null && (await fileExists(this.#options.disk, place.file));
   }
 
   async #stage(): Promise<StagedFile> {
-    const { paths, room } = this.#options;
-    return StagedFile.create(paths.temporary, () => room.freeUp(FREED_ON_FULL_DISK_BYTES));
+    const { disk, paths, room } = this.#options;
+    return StagedFile.create(disk, paths.temporary, () => room.freeUp(FREED_ON_FULL_DISK_BYTES));
   }
 
   /** Creates the prefix file of a hashed key before its object becomes visible, so that a listing finds it. */
   async #notePrefix(key: string): Promise<void> {
-    const file = this.#options.paths.prefixFile(key);
+    const { disk, paths } = this.#options;
+    const file = paths.prefixFile(key);
     if (file === null || this.#prefixFiles.has(file)) return;
     try {
-      await mkdir(this.#options.paths.prefixes, { recursive: true });
-      await writeFile(file, '');
+      await disk.mkdir(paths.prefixes);
+      await disk.writeFile(file, '');
       this.#prefixFiles.add(file);
     } catch (error) {
       throw toStorageError(error, 'recording the prefix of a key');

@@ -1,8 +1,7 @@
 import { constants } from 'node:fs';
-import type { FileHandle } from 'node:fs/promises';
-import { open } from 'node:fs/promises';
 import type { MeasuredObject, OpenObject } from '@cloud-mirror/storage-provider';
 import { StorageError } from '@cloud-mirror/storage-provider';
+import type { Disk, DiskFile } from './disk.ts';
 import { isAbsent, systemCode, toStorageError } from './filesystem-error.ts';
 import type { ObjectDescription } from './object-file.ts';
 import type { ObjectPlace } from './object-paths.ts';
@@ -19,14 +18,14 @@ export class OpenObjectFile implements OpenObject {
   readonly description: ObjectDescription;
   readonly object: MeasuredObject;
   readonly key: string;
-  readonly handle: FileHandle;
+  readonly handle: DiskFile;
   readonly fileBytes: number;
   readonly #closed: AbortSignal;
   readonly #cut = new AbortController();
   #onDispose: (() => void) | null = null;
 
   private constructor(
-    handle: FileHandle,
+    handle: DiskFile,
     fileBytes: number,
     description: ObjectDescription,
     closed: AbortSignal,
@@ -44,20 +43,22 @@ export class OpenObjectFile implements OpenObject {
    * @returns `null` if there is no file, or a {@link FileFault} if the file does not contain the object of this place
    */
   static async open(
+    disk: Disk,
     place: Pick<ObjectPlace, 'file' | 'holds'>,
     closed: AbortSignal,
   ): Promise<OpenObjectFile | FileFault | null> {
-    let handle: FileHandle;
+    let handle: DiskFile;
     try {
-      handle = await openQuietly(place.file);
+      handle = await openQuietly(disk, place.file);
     } catch (error) {
       if (isAbsent(error)) return null;
       throw toStorageError(error, 'opening an object');
     }
     let fault: FileFault = 'damaged';
     try {
-      const { size } = await handle.stat();
-      const description = await readDescription(handle, size);
+      const found = await handle.stat();
+      const size = found.size;
+      const description = found.isFile() ? await readDescription(handle, size) : null;
       if (description !== null && place.holds(description.key))
         return new OpenObjectFile(handle, size, description, closed);
       if (description !== null) fault = 'foreign';
@@ -104,7 +105,7 @@ export class OpenObjectFile implements OpenObject {
 
   async #readAt(buffer: Buffer, position: number): Promise<number> {
     try {
-      return (await this.handle.read(buffer, 0, buffer.length, position)).bytesRead;
+      return await this.handle.read(buffer, 0, buffer.length, position);
     } catch (error) {
       throw toStorageError(error, 'reading an object');
     }
@@ -113,22 +114,25 @@ export class OpenObjectFile implements OpenObject {
 
 /** Reads the description in the file at `place`; `null` if there is no file, or one with a {@link FileFault}. */
 export async function describeFile(
+  disk: Disk,
   place: Pick<ObjectPlace, 'file' | 'holds'>,
   closed: AbortSignal,
 ): Promise<ObjectDescription | null> {
-  const opened = await OpenObjectFile.open(place, closed);
+  const opened = await OpenObjectFile.open(disk, place, closed);
   if (opened === null || typeof opened === 'string') return null;
   await using object = opened;
   return object.description;
 }
 
 /** Opens without an update of the access time, if the system can: that time records the last use by a client. */
-async function openQuietly(file: string): Promise<FileHandle> {
+async function openQuietly(disk: Disk, file: string): Promise<DiskFile> {
   const quietly = (constants as { readonly O_NOATIME?: number }).O_NOATIME ?? 0;
+  // Without O_NONBLOCK, the opening of a FIFO would wait for a writer. For regular files it changes nothing.
+  const flags = constants.O_RDONLY | constants.O_NONBLOCK;
   try {
-    return await open(file, constants.O_RDONLY | quietly);
+    return await disk.open(file, flags | quietly);
   } catch (error) {
     if (quietly === 0 || systemCode(error) !== 'EPERM') throw error;
-    return open(file, constants.O_RDONLY);
+    return disk.open(file, flags);
   }
 }

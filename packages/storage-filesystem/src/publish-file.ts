@@ -1,7 +1,6 @@
-import type { FileHandle } from 'node:fs/promises';
-import { link, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { StorageError } from '@cloud-mirror/storage-provider';
+import type { Disk, DiskFile } from './disk.ts';
 import { isAbsent, systemCode, toStorageError } from './filesystem-error.ts';
 
 export interface Publication {
@@ -16,24 +15,24 @@ export interface Publication {
  * @returns the size in bytes of the replaced file; 0 if there was none
  * @throws StorageError `store_exists` if `onlyNew` is set and the target exists
  */
-export async function publish({ staged, target, onlyNew }: Publication): Promise<number> {
+export async function publish(disk: Disk, { staged, target, onlyNew }: Publication): Promise<number> {
   try {
     const directory = dirname(target);
-    const made = await mkdir(directory, { recursive: true });
-    const replaced = onlyNew ? 0 : await sizeOf(target);
-    if (onlyNew) await linkNew(staged, target);
-    else await rename(staged, target);
-    await syncDirectory(directory);
-    if (made !== undefined) await syncDirectory(dirname(directory));
+    const made = await disk.mkdir(directory);
+    const replaced = onlyNew ? 0 : await sizeOf(disk, target);
+    if (onlyNew) await linkNew(disk, staged, target);
+    else await disk.rename(staged, target);
+    await syncDirectory(disk, directory);
+    if (made !== undefined) await syncDirectory(disk, dirname(directory));
     return replaced;
   } catch (error) {
     throw toStorageError(error, 'making an object visible');
   }
 }
 
-async function linkNew(staged: string, target: string): Promise<void> {
+async function linkNew(disk: Disk, staged: string, target: string): Promise<void> {
   try {
-    await link(staged, target);
+    await disk.link(staged, target);
   } catch (error) {
     const code = systemCode(error);
     if (code === 'EEXIST')
@@ -41,27 +40,28 @@ async function linkNew(staged: string, target: string): Promise<void> {
     // Some file systems have no hard links. The check and the rename below are not atomic, so another process may win
     // the race; the key lock excludes only writes of this process.
     if (code !== 'EPERM' && code !== 'ENOTSUP' && code !== 'EOPNOTSUPP') throw error;
-    if ((await sizeOf(target)) > 0) throw new StorageError('store_exists', 'the object already exists');
-    await rename(staged, target);
+    if ((await sizeOf(disk, target)) > 0) throw new StorageError('store_exists', 'the object already exists');
+    await disk.rename(staged, target);
     return;
   }
-  await rm(staged, { force: true });
+  await disk.rm(staged, { force: true });
 }
 
-async function sizeOf(file: string): Promise<number> {
+async function sizeOf(disk: Disk, file: string): Promise<number> {
   try {
-    return (await stat(file)).size;
+    return (await disk.stat(file)).size;
   } catch (error) {
     if (isAbsent(error)) return 0;
     throw error;
   }
 }
 
-async function syncDirectory(directory: string): Promise<void> {
-  let handle: FileHandle;
+async function syncDirectory(disk: Disk, directory: string): Promise<void> {
+  let handle: DiskFile;
   try {
-    handle = await open(directory, 'r');
-  } catch {
+    handle = await disk.open(directory, 'r');
+  } catch (error) {
+    if (error instanceof StorageError) throw error;
     // Systems that cannot open directories make renames durable themselves.
     return;
   }

@@ -80,7 +80,7 @@ function cutReason(): StorageError {
   );
 }
 
-/** Null if the file was closed meanwhile. */
+/** Null if the file was closed meanwhile, or if the disk does not answer. */
 async function linksOf({
   handle,
 }: OpenObjectFile): Promise<{ readonly links: number; readonly inode: string } | null> {
@@ -88,7 +88,7 @@ async function linksOf({
     const { nlink, dev, ino } = await handle.stat();
     return { links: nlink, inode: `${dev}:${ino}` };
   } catch (error) {
-    if (systemCode(error) === 'EBADF') return null;
+    if (error instanceof StorageError || systemCode(error) === 'EBADF') return null;
     throw error;
   }
 }

@@ -1,4 +1,4 @@
-import type { FileHandle } from 'node:fs/promises';
+import type { DiskFile } from './disk.ts';
 import type { IncreasingClock } from './increasing-clock.ts';
 
 const TOUCH_INTERVAL_MS = 60_000;
@@ -17,7 +17,7 @@ export class RecentUses {
     this.#clock = clock;
   }
 
-  async note(name: string, file: FileHandle): Promise<void> {
+  async note(name: string, file: DiskFile): Promise<void> {
     const now = this.#clock.now();
     const touchedAt = this.#uses.get(name)?.touchedAt ?? 0;
     const due = now - touchedAt >= TOUCH_INTERVAL_MS;

@@ -1,41 +1,42 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
-import type { FileHandle } from 'node:fs/promises';
-import { mkdir, open, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { Disk, DiskFile } from './disk.ts';
 import { isAbsent, isFull, toStorageError } from './filesystem-error.ts';
 
 /** A temporary file that is not visible as an object yet. Disposal removes it unless it was renamed. */
 export class StagedFile implements AsyncDisposable {
   readonly path: string;
-  readonly #handle: FileHandle;
+  readonly #disk: Disk;
+  readonly #handle: DiskFile;
   readonly #makeRoom: () => Promise<void>;
   readonly #digest = createHash('sha256');
   #roomMade = false;
   #bytes = 0;
   #closed = false;
 
-  private constructor(path: string, handle: FileHandle, makeRoom: () => Promise<void>) {
+  private constructor(disk: Disk, path: string, handle: DiskFile, makeRoom: () => Promise<void>) {
+    this.#disk = disk;
     this.path = path;
     this.#handle = handle;
     this.#makeRoom = makeRoom;
   }
 
   /** @param makeRoom called once if the disk is full, before the failed write is retried */
-  static async create(directory: string, makeRoom: () => Promise<void>): Promise<StagedFile> {
+  static async create(disk: Disk, directory: string, makeRoom: () => Promise<void>): Promise<StagedFile> {
     const path = join(directory, `${process.pid}-${randomUUID()}.temporary`);
     const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
-    const create = (): Promise<FileHandle> => open(path, flags, 0o644);
+    const create = (): Promise<DiskFile> => disk.open(path, flags, 0o644);
     try {
-      let handle: FileHandle;
+      let handle: DiskFile;
       try {
         handle = await create();
       } catch (error) {
         if (!isAbsent(error)) throw error;
-        await mkdir(dirname(path), { recursive: true });
+        await disk.mkdir(dirname(path));
         handle = await create();
       }
-      return new StagedFile(path, handle, makeRoom);
+      return new StagedFile(disk, path, handle, makeRoom);
     } catch (error) {
       throw toStorageError(error, 'creating a file');
     }
@@ -72,14 +73,14 @@ export class StagedFile implements AsyncDisposable {
     try {
       await this.#close();
     } finally {
-      await rm(this.path, { force: true });
+      await this.#disk.rm(this.path, { force: true });
     }
   }
 
   async #append(chunk: Uint8Array): Promise<void> {
     let written = 0;
     while (written < chunk.length) {
-      const { bytesWritten } = await this.#orMakeRoom('writing a file', () =>
+      const bytesWritten = await this.#orMakeRoom('writing a file', () =>
         this.#handle.write(chunk, written, chunk.length - written, this.#bytes),
       );
       written += bytesWritten;

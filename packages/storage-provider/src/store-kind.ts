@@ -35,6 +35,11 @@ export interface StoreOpening {
   readonly keyLayout: KeyLayout;
   /** The URL prefix, with a final slash, at which the front end serves this region's objects if the store cannot. */
   readonly urlBase: string;
+  /**
+   * How many file calls the store may have under way. Each takes a thread of libuv, and one to a disk that hangs never
+   * gives it back.
+   */
+  readonly fileCalls: number;
   /** Called and awaited before an object is evicted, so that references to it are dropped first. */
   readonly onEvict: (key: string) => Promise<void>;
   /** Called for a damaged or foreign file, whose object counts as absent. `name` is the last segment of its address. */
