@@ -2,6 +2,7 @@ import type { Benchmark } from './benchmark.ts';
 import { backlog } from './benchmarks/backlog.ts';
 import { calls } from './benchmarks/calls.ts';
 import { copies } from './benchmarks/copies.ts';
+import { fairness } from './benchmarks/fairness.ts';
 import { growth } from './benchmarks/growth.ts';
 import { hits } from './benchmarks/hits.ts';
 import { memory } from './benchmarks/memory.ts';
@@ -18,4 +19,5 @@ export const BENCHMARKS: readonly Benchmark[] = [
   memory,
   waiting,
   backlog,
+  fairness,
 ];

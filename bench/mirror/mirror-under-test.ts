@@ -21,6 +21,8 @@ export interface MirrorServers {
   readonly store: string;
   /** Another origin that may be mirrored, in addition to {@link ARTIFACTS}. */
   readonly origin?: string;
+  /** More origins on loopback that may be mirrored. */
+  readonly moreOrigins?: readonly string[] | undefined;
   /** File with the certificate of origin and store, if the benchmark made one. */
   readonly trusts?: string;
 }
@@ -47,9 +49,12 @@ export class MirrorUnderTest {
   readonly #config: ConfigObject;
   readonly #env: Readonly<Record<string, string>>;
 
-  constructor({ redisUrl, queue, store, origin, trusts }: MirrorServers, overrides: ConfigObject = {}) {
+  constructor(
+    { redisUrl, queue, store, origin, moreOrigins = [], trusts }: MirrorServers,
+    overrides: ConfigObject = {},
+  ) {
     this.#env = trusts === undefined ? {} : { NODE_EXTRA_CA_CERTS: trusts };
-    const loopback = origin === undefined ? [] : [origin];
+    const loopback = [...(origin === undefined ? [] : [origin]), ...moreOrigins];
     this.#config = merged(
       {
         server: { ...PRODUCTION_SERVER, host: '127.0.0.1', publicUrl: 'http://127.0.0.1' },

@@ -30,6 +30,8 @@ export interface RunningMirrorOptions {
   /** Flags of Node for the front end, in addition to those of the npm script. */
   readonly frontendFlags?: readonly string[];
   readonly overrides?: ConfigObject;
+  /** More origins on loopback that may be mirrored, which the caller runs. */
+  readonly moreOrigins?: readonly string[];
   /** The certificate with which origin and sink speak TLS. */
   readonly certificate?: LoopbackCertificate;
 }
@@ -52,6 +54,7 @@ export async function startMirror(options: RunningMirrorOptions): Promise<Runnin
     queue: queue.address,
     store,
     origin: origin.address,
+    moreOrigins: options.moreOrigins,
     ...(certificate === undefined ? {} : { trusts: certificate.certificate }),
   };
   const mirror = new MirrorUnderTest(servers, overrides);

@@ -88,7 +88,7 @@ beforeAll(async () => {
   const mirror = { ...config, config: { ...config.config, services }, regions: [REGION] } as MirrorConfig;
   await setUp(mirror);
   frontend = opened.use(await startProgram(FRONTEND, { config: mirror.config, env: keysOf('frontend') }));
-  const copier = merged(copierConfig(mirror, REGION), { copier: { graceSeconds: 5 } });
+  const copier = merged(copierConfig(mirror, REGION), { copier: { graceSeconds: 5, concurrency: 2 } });
   opened.use(await startProgram(COPIER, { config: copier, env: keysOf('copier') }));
   await doEverything();
 }, 120_000);
@@ -131,6 +131,7 @@ async function doEverything(): Promise<void> {
   await eventually(() =>
     aws.calls.some(({ operation, queue }) => operation === 'SendMessage' && queue?.endsWith('_dead')),
   );
+  await fillCopier();
   const deadLetters = `/v1/dead-letters/s3/${REGION}`;
   await eventually(async () => {
     const { text } = await fetchOnWire(frontend.url(deadLetters), { headers: OPERATOR });
@@ -140,6 +141,24 @@ async function doEverything(): Promise<void> {
   await operate('DELETE', deadLetters);
   await operate('DELETE', `/v1/queue/s3/${REGION}`);
   for (const path of ['/readyz', '/metrics', '/v1/backends']) await fetchOnWire(frontend.url(path));
+}
+
+/** Requests more objects than the copier keeps waiting, so that it sends jobs back to the queue. */
+async function fillCopier(): Promise<void> {
+  const paths = Array.from({ length: 20 }, (_, index) => `/bytes/10?held=${index}`);
+  using held = new DisposableStack();
+  for (const path of paths) held.use(origin.hold(path));
+  const wait = { headers: { prefer: 'wait=0' } };
+  const requests = paths.map((path) =>
+    fetchOnWire(frontend.url(redirectPath('s3', REGION, origin.url(path))), wait),
+  );
+  await Promise.all(requests);
+  await eventually(() =>
+    aws.calls.some(
+      ({ accessKeyId, operation, queue }) =>
+        accessKeyId === 'copier' && operation.startsWith('SendMessage') && !queue?.endsWith('_dead'),
+    ),
+  );
 }
 
 describe.each([

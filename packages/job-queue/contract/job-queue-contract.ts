@@ -108,6 +108,25 @@ export function describeJobQueue(
         expect(received.length).toBeGreaterThan(0);
       });
 
+      test('a job that is sent with a delay is not delivered before it, and then for the first time', async () => {
+        const delays = [0, SHORT_SECONDS, 0];
+        const jobs = delays.map(() => someJob());
+        const sentAtMs = performance.now();
+        await Promise.all(jobs.map((job, index) => queue.enqueue(job, { delaySeconds: delays[index] })));
+        const { waiting, inFlight } = await queue.depth();
+        expect(waiting + inFlight).toBe(jobs.length);
+        const delayed = jobs[1]?.url;
+        const urls: string[] = [];
+        while (urls.length < jobs.length) {
+          const delivery = await receiveOne(queue);
+          const { url } = JSON.parse(delivery.body) as TestJob;
+          if (url === delayed) expect(performance.now() - sentAtMs).toBeGreaterThan(SHORT_SECONDS * 900);
+          expect(delivery.receiveCount).toBe(1);
+          urls.push(url);
+        }
+        expect(urls.sort()).toEqual(jobs.map(({ url }) => url).sort());
+      });
+
       test('an invalid job is refused', async () => {
         await expect(queue.enqueue(someJob({ url: 'nothing' }))).rejects.toMatchObject({
           code: 'queue_rejected',

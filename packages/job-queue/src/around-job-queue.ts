@@ -1,6 +1,7 @@
 import type {
   DeadLetter,
   Delivery,
+  EnqueueOptions,
   JobQueue,
   QueueCallOptions,
   QueueDepth,
@@ -30,7 +31,7 @@ export class AroundJobQueue<Job> implements JobQueue<Job> {
     this.#around = around;
   }
 
-  enqueue(job: Job, options?: QueueCallOptions): Promise<void> {
+  enqueue(job: Job, options?: EnqueueOptions): Promise<void> {
     return this.#around({ method: 'enqueue', args: [job, options] }, () => this.#inner.enqueue(job, options));
   }
 

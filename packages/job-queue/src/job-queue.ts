@@ -7,8 +7,11 @@
  */
 export interface JobProducer<Job> {
   /** Resolves once the queue has accepted the job. After a rejection the job may have been accepted nevertheless. */
-  enqueue(job: Job, options?: QueueCallOptions): Promise<void>;
+  enqueue(job: Job, options?: EnqueueOptions): Promise<void>;
 }
+
+/** The longest delay of a sent job: the limit of SQS. */
+export const LONGEST_DELAY_SECONDS = 900;
 
 /**
  * Visibility of a new delivery. It is short, so that a job that is delivered over a broken connection, or to a worker
@@ -72,6 +75,11 @@ export type SerializeJob<Job> = (job: Job) => string;
 
 export interface QueueCallOptions {
   readonly signal?: AbortSignal | undefined;
+}
+
+export interface EnqueueOptions extends QueueCallOptions {
+  /** The job is not delivered before this time, in whole seconds (limit: {@link LONGEST_DELAY_SECONDS}). Default 0. */
+  readonly delaySeconds?: number | undefined;
 }
 
 export interface ReceiveOptions extends QueueCallOptions {

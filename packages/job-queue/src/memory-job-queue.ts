@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { FIRST_VISIBILITY_SECONDS, QueueError } from './job-queue.ts';
+import { FIRST_VISIBILITY_SECONDS, LONGEST_DELAY_SECONDS, QueueError } from './job-queue.ts';
 import type {
   DeadLetter,
   Delivery,
+  EnqueueOptions,
   JobQueue,
   QueueCallOptions,
   QueueDepth,
@@ -59,12 +60,15 @@ export class MemoryJobQueue<Job> implements JobQueue<Job> {
     this.#options = options;
   }
 
-  async enqueue(job: Job, options: QueueCallOptions = {}): Promise<void> {
+  async enqueue(job: Job, options: EnqueueOptions = {}): Promise<void> {
     this.#open(options);
     const maxJobs = this.#options.maxJobs ?? 100_000;
     if (this.#waiting.size + this.#hidden.size >= maxJobs)
       throw new QueueError('queue_unavailable', `the queue is full: ${maxJobs} jobs are waiting`);
-    this.#send(this.#options.serialize(job));
+    const delaySeconds = Math.min(options.delaySeconds ?? 0, LONGEST_DELAY_SECONDS);
+    const message = newMessage(this.#options.serialize(job));
+    if (delaySeconds > 0) this.#hide(message.id, message, delaySeconds);
+    else this.#show(message);
   }
 
   async receive(options: ReceiveOptions): Promise<readonly Delivery[]> {
@@ -103,7 +107,7 @@ export class MemoryJobQueue<Job> implements JobQueue<Job> {
     this.#open(options);
     const letters = [...this.#deadLetters.values()];
     this.#deadLetters.clear();
-    for (const letter of letters) this.#send(letter.body);
+    for (const letter of letters) this.#show(newMessage(letter.body));
     return letters.length;
   }
 
@@ -129,10 +133,6 @@ export class MemoryJobQueue<Job> implements JobQueue<Job> {
   #open({ signal }: QueueCallOptions): void {
     signal?.throwIfAborted();
     if (this.#closed) throw new QueueError('queue_unavailable', 'the queue was closed');
-  }
-
-  #send(body: string): void {
-    this.#show({ id: randomUUID(), body, sentAt: new Date(), receiveCount: 0 });
   }
 
   #show(message: Message): void {
@@ -241,4 +241,8 @@ export class MemoryJobQueue<Job> implements JobQueue<Job> {
     const [oldest] = this.#deadLetters.keys();
     if (this.#deadLetters.size > MAX_DEAD_LETTERS && oldest !== undefined) this.#deadLetters.delete(oldest);
   }
+}
+
+function newMessage(body: string): Message {
+  return { id: randomUUID(), body, sentAt: new Date(), receiveCount: 0 };
 }

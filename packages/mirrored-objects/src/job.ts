@@ -16,6 +16,10 @@ export interface Job {
   readonly replaces?: string | undefined;
   /** The length in the origin's answer to HEAD; `null` if the answer had none. Absent if no HEAD was sent. */
   readonly originBytes?: number | null | undefined;
+  /** How often a copier sent the job again because its turn had not come or its copy was too slow. Absent if never. */
+  readonly givenBack?: number | undefined;
+  /** Deliveries of the messages that this one replaces, as far as they count towards `queue.maxReceiveCount`. */
+  readonly earlierDeliveries?: number | undefined;
   readonly requestId: string;
   /** ISO 8601. */
   readonly enqueuedAt: string;
@@ -29,6 +33,7 @@ export type ParsedJob =
 /** Far more than any job that the mirror sends. SQS accepts at least 256 KiB. */
 export const MAX_JOB_BYTES = 65_536;
 
+const COUNT = z.int().min(0).max(1_000_000);
 const NAME = z.string().min(1).max(256);
 
 // zod drops unknown fields, so that later versions can add some.
@@ -48,6 +53,8 @@ const JOB = z.object({
     .regex(/^[0-9A-Za-z_-]*$/, 'not a generation'),
   replaces: z.string().max(1_024).optional(),
   originBytes: z.int().nonnegative().nullable().optional(),
+  givenBack: COUNT.optional(),
+  earlierDeliveries: COUNT.optional(),
   requestId: z.string().max(1_024),
   enqueuedAt: z.string().max(64),
 });
@@ -81,6 +88,8 @@ export function serializeJob(job: Job): string {
     generation: job.generation,
     replaces: job.replaces,
     originBytes: job.originBytes,
+    givenBack: job.givenBack,
+    earlierDeliveries: job.earlierDeliveries,
     requestId: job.requestId,
     enqueuedAt: job.enqueuedAt,
   } satisfies Job);

@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { CopySlots } from './copy-slots.ts';
 import { reportedOutcome, type JobResult } from './job-result.ts';
 
 /** The metrics of a copier. Names begin with `cloud_mirror_`. Labels never contain URLs or addresses. */
@@ -10,9 +11,16 @@ export interface CopierMetrics {
   ): void;
   partFailed(part: string): void;
   internalError(): void;
+  /** @param backend its name */
+  copyPaused(backend: string): void;
 }
 
-export function createCopierMetrics(registry: Registry, copiesRunning: () => number): CopierMetrics {
+export interface MeasuredCopier {
+  readonly slots: Pick<CopySlots, 'taken' | 'largestHost' | 'counts'>;
+  readonly backends: readonly { readonly name: string; readonly service: string; readonly region: string }[];
+}
+
+export function createCopierMetrics(registry: Registry, copier: MeasuredCopier): CopierMetrics {
   const labels = ['service', 'region', 'outcome'] as const;
   const jobs = new Counter({
     name: 'cloud_mirror_copies_total',
@@ -44,14 +52,14 @@ export function createCopierMetrics(registry: Registry, copiesRunning: () => num
     help: 'Internal errors (defects) of the copier, including those that ended a copy',
     registers: [registry],
   });
-  new Gauge({
-    name: 'cloud_mirror_copies_running',
-    help: 'Jobs that are running',
+  const pauses = new Counter({
+    name: 'cloud_mirror_copies_paused_total',
+    help: 'How often a copy gave its slot to another job and waited for a slot to go on',
+    labelNames: ['service', 'region'],
     registers: [registry],
-    collect() {
-      this.set(copiesRunning());
-    },
   });
+  const places = new Map(copier.backends.map(({ name, service, region }) => [name, { service, region }]));
+  measureSlots(registry, copier);
   return {
     jobEnded({ service, region }, result, seconds) {
       const outcome = reportedOutcome(result);
@@ -62,5 +70,37 @@ export function createCopierMetrics(registry: Registry, copiesRunning: () => num
     },
     partFailed: (part) => failures.inc({ part }),
     internalError: () => defects.inc(),
+    copyPaused: (backend) => pauses.inc(places.get(backend) ?? {}),
   };
+}
+
+function measureSlots(registry: Registry, { slots, backends }: MeasuredCopier): void {
+  const registers = [registry];
+  new Gauge({
+    name: 'cloud_mirror_copies_running',
+    help: 'Jobs that are running',
+    registers,
+    collect() {
+      this.set(slots.taken);
+    },
+  });
+  new Gauge({
+    name: 'cloud_mirror_copy_turns',
+    help: 'Jobs of this copier by state: running in a slot, paused because others need the slot, or waiting for a slot',
+    labelNames: ['service', 'region', 'state'],
+    registers,
+    collect() {
+      for (const { name, service, region } of backends)
+        for (const [state, count] of Object.entries(slots.counts(name)))
+          this.set({ service, region, state }, count as number);
+    },
+  });
+  new Gauge({
+    name: 'cloud_mirror_copy_slots_of_largest_host',
+    help: 'Copy slots held by the origin host that holds most of them',
+    registers,
+    collect() {
+      this.set(slots.largestHost);
+    },
+  });
 }

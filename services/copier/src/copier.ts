@@ -8,20 +8,22 @@ import { urlForLog, type GuessedDigestError } from '@cloud-mirror/origin';
 import type { Registry } from 'prom-client';
 import { createCopierMetrics, type CopierMetrics } from './copier-metrics.ts';
 import { CopyJob } from './copy-job.ts';
-import { CopySlots } from './copy-slots.ts';
+import { CopySlots, type Pause } from './copy-slots.ts';
 import type { ProcessHealth } from '@cloud-mirror/http-service';
 import { reportedOutcome, type JobResult } from './job-result.ts';
 import { receiveJobs } from './job-worker.ts';
 import { sweepUploads } from './upload-sweep.ts';
 
 export interface CopierOptions {
-  readonly config: Pick<Config, 'copier' | 'entries' | 'queue'>;
+  readonly config: Pick<Config, 'copier' | 'entries' | 'queue' | 'sources'>;
   readonly adapters: Pick<Adapters, 'entries' | 'origin' | 'backends'>;
   readonly logger: Logger;
   readonly registry: Registry;
 }
 
 const MAX_REFUTED_HOSTS = 1_000;
+/** Shortest time between log lines that a host holds more than its share of the slots. */
+const OVER_SHARE_LOG_MS = 60_000;
 
 /** Receives the jobs of its back ends and makes the copies, until it is drained. */
 export class Copier {
@@ -38,6 +40,7 @@ export class Copier {
   readonly #failing = new Set<string>();
   /** Hosts whose wrong digests have been logged. */
   readonly #refutedHosts = new Set<string>();
+  #overShareLoggedAtMs = -Infinity;
   #loops: Promise<unknown> = Promise.resolve();
 
   constructor(options: CopierOptions) {
@@ -45,10 +48,15 @@ export class Copier {
     this.#options = options;
     const serves = new Set(config.copier.serves ?? adapters.backends.keys());
     this.#backends = [...adapters.backends.values()].filter(({ name }) => serves.has(name));
-    this.#slots = new CopySlots(config.copier.concurrency);
-    this.#metrics = createCopierMetrics(registry, () => this.#slots.taken);
+    this.#slots = new CopySlots({
+      total: config.copier.concurrency,
+      hostShare: config.sources.perOrigin.copyShare,
+      onPaused: (pause) => this.#paused(pause),
+    });
+    this.#metrics = createCopierMetrics(registry, { slots: this.#slots, backends: this.#backends });
     this.#job = new CopyJob({
       ...adapters,
+      slots: this.#slots,
       times: config.entries,
       maxReceiveCount: config.queue.maxReceiveCount,
       onPartFailed: (part, backend, error) => this.#partFailed(part, backend, error),
@@ -64,7 +72,7 @@ export class Copier {
         {
           backend,
           slots: this.#slots,
-          run: (of, delivery, onCopied) => this.#track(this.#run(of, delivery, onCopied)),
+          run: (of, delivery) => this.#track(this.#run(of, delivery)),
           onQueue: (of, failure) => this.#queueAnswered(of, failure),
         },
         this.#stopping.signal,
@@ -95,6 +103,7 @@ export class Copier {
   /** Stops receiving, lets running jobs finish within the grace time, and gives the others back. */
   async drain(): Promise<void> {
     this.#stopping.abort();
+    this.#slots.close();
     const graceMs = this.#options.config.copier.graceSeconds * 1000;
     const grace = setTimeout(() => this.#ended.abort(new Error('this worker stops')), graceMs);
     await this.#loops;
@@ -109,21 +118,21 @@ export class Copier {
   }
 
   /** No line that the job logs contains the query of its URL. */
-  #run(backend: Backend, delivery: Delivery, onCopied: () => void): Promise<void> {
+  #run(backend: Backend, delivery: Delivery): Promise<void> {
     const secrets = new SecretValues((values) => {
       const parsed = parseJob(delivery.body);
       const url = parsed.ok ? URL.parse(parsed.job.url) : null;
       if (url === null) values.addText(delivery.body);
       else values.addUrl(url);
     });
-    return secretsOf(this.#options.logger).run(secrets, () => this.#runJob(backend, delivery, onCopied));
+    return secretsOf(this.#options.logger).run(secrets, () => this.#runJob(backend, delivery));
   }
 
-  async #runJob(backend: Backend, delivery: Delivery, onCopied: () => void): Promise<void> {
+  async #runJob(backend: Backend, delivery: Delivery): Promise<void> {
     const begun = performance.now();
     try {
       const log = this.#options.logger.child(describeDelivery(backend, delivery));
-      const result = await this.#job.run(delivery, this.#ended.signal, onCopied);
+      const result = await this.#job.run(delivery, this.#ended.signal);
       const seconds = (performance.now() - begun) / 1000;
       this.#metrics.jobEnded(backend, result, seconds);
       report(log, result, seconds);
@@ -144,6 +153,18 @@ export class Copier {
     this.#options.logger.error(
       { backend, outcome: 'internal_error', err: error },
       'internal error: a defect of the copier',
+    );
+  }
+
+  #paused({ backend, host, slots, isOverShare, waiting }: Pause): void {
+    this.#metrics.copyPaused(backend);
+    if (!isOverShare) return;
+    const now = performance.now();
+    if (now - this.#overShareLoggedAtMs < OVER_SHARE_LOG_MS) return;
+    this.#overShareLoggedAtMs = now;
+    this.#options.logger.warn(
+      { host, slots, waiting },
+      'an origin host holds more than its share of the copy slots while others wait; its copies are paused',
     );
   }
 

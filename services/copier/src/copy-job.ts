@@ -19,13 +19,16 @@ import {
 } from '@cloud-mirror/origin';
 import { commitCopy, type Commit } from './commit-copy.ts';
 import { copyObject } from './copy-object.ts';
-import { JobEnding, type JobEndingParts, type Taken, type Work } from './job-ending.ts';
+import type { CopySlots } from './copy-slots.ts';
+import type { NoTurn } from './copy-turn.ts';
+import { JobEnding, type JobEndingParts, type Queued, type Taken, type Work } from './job-ending.ts';
 import type { CopyEnd, JobResult } from './job-result.ts';
 import { firstLeaseMs, LeaseKeeper } from './lease-keeper.ts';
 
 export interface CopyJobParts extends JobEndingParts {
   readonly backends: Backends;
   readonly entries: EntryStore;
+  readonly slots: Pick<CopySlots, 'turn'>;
   readonly origin: Pick<Origin, 'open' | 'inspect'>;
   /** Called when a guessed digest turns out not to be a digest; see {@link GuessedDigestError}. */
   readonly onGuessRefuted?: ((guess: GuessedDigestError) => void) | undefined;
@@ -53,15 +56,11 @@ export class CopyJob {
   }
 
   /**
-   * Runs one delivery to its end. `stop` aborts it at the end of the grace time. `onCopied` is called when the copy is
-   * committed and only the acknowledgement remains.
+   * Waits for a slot and runs one delivery to its end. `stop` aborts it at the end of the grace time. Asks for the slot
+   * before it returns a promise.
    * @throws only if the delivery could not be settled; the queue then delivers it again
    */
-  async run(
-    delivery: Delivery,
-    stop: AbortSignal,
-    onCopied: () => void = () => undefined,
-  ): Promise<JobResult> {
+  async run(delivery: Delivery, stop: AbortSignal): Promise<JobResult> {
     const parsed = parseJob(delivery.body);
     if (!parsed.ok && parsed.fault === 'malformed') {
       const error = new Error(`not a job: ${parsed.detail}`);
@@ -94,21 +93,39 @@ export class CopyJob {
       leaseMs: this.#leaseMs,
       onFailure: (part, error) => this.#parts.onPartFailed(part, backend.name, error),
     });
-    const signal = AbortSignal.any([keeper.signal, stop]);
     // Awaited, because the keeper is disposed of at the end of this block.
-    return await this.#take({
-      job,
-      object: mirroredObject(backend, job.url),
-      delivery,
-      keeper,
-      signal,
-      onCopied,
-    });
+    return await this.#awaitTurn(
+      {
+        job,
+        object: mirroredObject(backend, job.url),
+        delivery,
+        deliveries: delivery.receiveCount + (job.earlierDeliveries ?? 0),
+        keeper,
+      },
+      stop,
+    );
+  }
+
+  /** Step 0: get a slot. The keeper keeps the delivery meanwhile; the entry stays its claim's. */
+  async #awaitTurn(queued: Queued, stop: AbortSignal): Promise<JobResult> {
+    const { job, object, delivery, keeper } = queued;
+    const { host } = new URL(job.url);
+    const request = { backend: object.backend.name, host, returns: job.givenBack ?? 0 };
+    const waiting = AbortSignal.any([keeper.signal, stop]);
+    const asked = await this.#parts.slots.turn(request, waiting).catch((): NoTurn => 'stopping');
+    if (typeof asked === 'string') {
+      await keeper.stop();
+      if (!keeper.signal.aborted) return this.#ending.sendBack(queued, asked);
+      const reason: unknown = keeper.signal.reason;
+      return this.#ending.giveBack(delivery, reason instanceof Error ? reason.message : asked, 0);
+    }
+    using turn = asked;
+    return await this.#take({ ...queued, turn, signal: AbortSignal.any([waiting, turn.signal]) });
   }
 
   /** Step 1: take the entry under a fresh token. */
   async #take(work: Work): Promise<JobResult> {
-    const { object, delivery, keeper } = work;
+    const { object, delivery, deliveries, keeper } = work;
     const token = freshToken();
     let result: TakeResult;
     try {
@@ -116,7 +133,7 @@ export class CopyJob {
     } catch (error) {
       if (!(error instanceof EntryStoreError)) throw error;
       this.#parts.onPartFailed('entries', object.backend.name, error);
-      return this.#copy(work, { token, held: false, ownClaim: false, failures: delivery.receiveCount - 1 });
+      return this.#copy(work, { token, held: false, ownClaim: false, failures: deliveries - 1 });
     }
     if (result.taken) {
       keeper.keep(object.id, token);
@@ -127,7 +144,7 @@ export class CopyJob {
       await delivery.acknowledge();
       return { outcome: 'already_there' };
     }
-    if (delivery.receiveCount >= this.#parts.maxReceiveCount) {
+    if (deliveries >= this.#parts.maxReceiveCount) {
       await delivery.acknowledge();
       return { outcome: 'left_to_another' };
     }
@@ -153,15 +170,17 @@ export class CopyJob {
       return this.#ending.fail(work, taken, error);
     }
     await work.keeper.stop();
-    work.onCopied();
+    // Acknowledgements are batched, so the slot is free for another copy before this one is acknowledged.
+    work.turn[Symbol.dispose]();
     return this.#ending.done(work, made.result, made.commit !== 'unrecorded');
   }
 
   async #makeCopy(work: Work, taken: Taken): Promise<{ commit: Commit; result: CopyEnd }> {
-    const { job, object, delivery, keeper, signal } = work;
+    const { job, object, deliveries, keeper, signal, turn } = work;
     let generation = job.generation;
     let replaces = job.replaces ?? null;
-    if (!taken.ownClaim || delivery.receiveCount > 1) {
+    const isFirstDelivery = deliveries === 1 && job.givenBack === undefined;
+    if (!taken.ownClaim || !isFirstDelivery) {
       ({ generation } = await readMarker(object, signal));
       const found = await lookUpGeneration(object, generation, this.#parts.times, signal);
       if (found.copy !== null) {
@@ -176,7 +195,17 @@ export class CopyJob {
     const { token } = taken;
     const { originBytes } = job;
     const { onGuessRefuted } = this.#parts;
-    const task = { object, generation, token, replaces, originBytes, signal, onProgress, onGuessRefuted };
+    const task = {
+      object,
+      generation,
+      token,
+      replaces,
+      originBytes,
+      signal,
+      turn,
+      onProgress,
+      onGuessRefuted,
+    };
     const { copy, copied } = await copyObject(task, this.#parts.origin, this.#parts.times);
     const commit = await this.#commit(work, taken, copy);
     if (!copied) return { commit, result: { outcome: 'already_there' } };

@@ -75,7 +75,7 @@ async function store(
   const { object, generation, token, replaces, signal, onProgress } = task;
   const url = new URL(object.url);
   await using source = await origin.open(url, { signal, guessFailedWith });
-  const body = new CountedBody(await expectedBody(source, task, origin));
+  const body = new CountedBody(task.turn.paced(await expectedBody(source, task, origin), signal));
   const named = { url: object.url, token: publicToken(token), generation };
   const stored = await object.backend.store.put(copyKey(object, generation), body, {
     signal,

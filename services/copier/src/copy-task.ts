@@ -1,5 +1,6 @@
 import type { MirroredObject } from '@cloud-mirror/mirrored-objects';
 import type { GuessedDigestError } from '@cloud-mirror/origin';
+import type { CopyTurn } from './copy-turn.ts';
 
 /** One copy to make. */
 export interface CopyTask {
@@ -11,6 +12,8 @@ export interface CopyTask {
   /** Length in the answer to the origin's HEAD; `null` if it stated none, `undefined` if no HEAD was sent. */
   readonly originBytes: number | null | undefined;
   readonly signal: AbortSignal;
+  /** Pauses the reading of the body while others need the copy's slot. */
+  readonly turn: Pick<CopyTurn, 'paced'>;
   readonly onProgress: (bytes: number) => void;
   /** Called when two attempts received the same bytes, which do not match a guessed digest: it is no digest. */
   readonly onGuessRefuted?: ((guess: GuessedDigestError) => void) | undefined;

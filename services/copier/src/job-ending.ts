@@ -5,32 +5,53 @@ import {
   InternalError,
   type EntryTimes,
 } from '@cloud-mirror/cache-manager';
-import type { EntryStore } from '@cloud-mirror/entry-store';
-import type { MirroredObject, Job } from '@cloud-mirror/mirrored-objects';
+import { EntryStoreError, type EntryStore } from '@cloud-mirror/entry-store';
+import { freshToken, type MirroredObject, type Job } from '@cloud-mirror/mirrored-objects';
 import { QueueError, type Delivery } from '@cloud-mirror/job-queue';
 import { OriginError } from '@cloud-mirror/origin';
 import { StorageError } from '@cloud-mirror/storage-provider';
+import { TurnEndedError, type CopyTurn, type NoTurn } from './copy-turn.ts';
 import type { CopyEnd, JobResult } from './job-result.ts';
 import { LeaseLostError, type LeaseKeeper } from './lease-keeper.ts';
 import { retryDelaySeconds } from './retry-delay.ts';
 
 export interface JobEndingParts {
-  readonly entries: Pick<EntryStore, 'fail' | 'release'>;
+  readonly entries: Pick<EntryStore, 'claim' | 'fail' | 'release' | 'renew'>;
   readonly times: EntryTimes;
   readonly maxReceiveCount: number;
   readonly onPartFailed: (part: 'entries' | 'store' | 'queue', backend: string, error: unknown) => void;
 }
 
-/** A running delivery, with all that the steps of a job need. */
-export interface Work {
+/** A delivery that waits for a slot. */
+export interface Queued {
   readonly job: Job;
   readonly object: MirroredObject;
   readonly delivery: Delivery;
+  /** Deliveries that count towards `maxReceiveCount`, including this one and those of the messages before this one. */
+  readonly deliveries: number;
   readonly keeper: LeaseKeeper;
-  /** Aborted when a lease is lost or the grace time ends. */
-  readonly signal: AbortSignal;
-  readonly onCopied: () => void;
 }
+
+/** A running delivery, with all that the steps of a job need. */
+export interface Work extends Queued {
+  readonly turn: CopyTurn;
+  /** Aborted when a lease is lost, the copy has to end, or the grace time ends. */
+  readonly signal: AbortSignal;
+}
+
+/** Delays of a job that is sent again because its turn did not come, in seconds. Doubled each time. */
+const TURN_DELAYS = { first: 5, longest: 300 };
+
+/** The limit of `Job.givenBack`. */
+const MOST_COUNTED = 1_000_000;
+
+/** Why the job goes back, in logs, and whether it is delayed so that those behind it are reached. */
+const NO_TURN: Record<NoTurn | 'too_slow', { readonly why: string; readonly isDelayed: boolean }> = {
+  too_many_waiting: { why: 'too many jobs wait for a copy slot', isDelayed: true },
+  too_slow: { why: 'the copy is slow, and others need its slot', isDelayed: true },
+  waited_too_long: { why: 'no copy slot became free', isDelayed: false },
+  stopping: { why: 'this worker stops', isDelayed: false },
+};
 
 /** The take of the entry, and the number of failures before this attempt. */
 export interface Taken {
@@ -56,21 +77,23 @@ export class JobEnding {
    */
   async done(work: Work, result: CopyEnd, recorded: boolean): Promise<JobResult> {
     const { delivery } = work;
-    if (recorded || delivery.receiveCount >= this.#parts.maxReceiveCount) {
+    if (recorded || work.deliveries >= this.#parts.maxReceiveCount) {
       await delivery.acknowledge();
       return result;
     }
-    const againSeconds = retryDelaySeconds(delivery.receiveCount - 1, this.#parts.times.errorSeconds);
+    const againSeconds = retryDelaySeconds(work.deliveries - 1, this.#parts.times.errorSeconds);
     await delivery.retry(againSeconds);
     return { ...result, againSeconds };
   }
 
   /** Ends the lease, records the error in the entry, and schedules a retry of the job if that may help. */
   async fail(work: Work, taken: Taken, thrown: unknown): Promise<JobResult> {
-    const { delivery, keeper, signal } = work;
+    const { delivery, deliveries, keeper, signal } = work;
     await keeper.stop();
+    if (signal.reason instanceof TurnEndedError) return this.#yield(work, taken);
     if (signal.aborted) return this.#stop(work, taken, signal.reason);
     const error = asFailure(thrown);
+    if (this.#brokeByPause(work, error)) return this.#yield(work, taken);
     const heeded = error instanceof OriginError ? heededSeconds(error) : 0;
     if (!error.retryable && error instanceof OriginError) {
       const seconds = rememberedSeconds(error, this.#parts.times);
@@ -81,7 +104,7 @@ export class JobEnding {
       });
       return this.done(work, { outcome: 'failed', error }, recorded);
     }
-    if (!error.retryable || delivery.receiveCount >= this.#parts.maxReceiveCount) {
+    if (!error.retryable || deliveries >= this.#parts.maxReceiveCount) {
       const longest = Math.max(this.#parts.times.errorSeconds.longest, heeded);
       await this.#recordFailure(work, taken, error, {
         willRetry: false,
@@ -91,7 +114,7 @@ export class JobEnding {
       await delivery.deadLetter(`${error.code}: ${error.message}`);
       return { outcome: 'dead_letter', error };
     }
-    const failures = Math.max(taken.failures, delivery.receiveCount - 1);
+    const failures = Math.max(taken.failures, deliveries - 1);
     const backoffSeconds = retryDelaySeconds(failures, this.#parts.times.errorSeconds);
     const delaySeconds = Math.max(backoffSeconds, heeded);
     // The entry lives longer than the delay after which others may claim it, because the retry is expected first.
@@ -103,6 +126,71 @@ export class JobEnding {
     });
     await delivery.retry(delaySeconds);
     return { outcome: 'will_retry', error, delaySeconds };
+  }
+
+  /**
+   * Sends a job that got no slot again, as a new message, because the queue counts each delivery as a try. The claim is
+   * the new message's, and is renewed so that no other job is sent for the object meanwhile.
+   */
+  async sendBack(queued: Queued, reason: NoTurn): Promise<JobResult> {
+    const { job, object } = queued;
+    try {
+      const leaseMs = this.#parts.times.queuedLeaseSeconds * 1000;
+      await this.#parts.entries.renew(object.id, job.token, { leaseMs, bytes: 0 });
+    } catch (error) {
+      this.#parts.onPartFailed('entries', object.backend.name, error);
+    }
+    return this.#sendInPlace(queued, reason, job.token);
+  }
+
+  /**
+   * Ends a copy that others are faster than. The entry becomes a queued claim again, for the job that is sent in place of
+   * this one. If somebody else claims the object first, they send a job of their own.
+   */
+  async #yield(work: Work, taken: Taken): Promise<JobResult> {
+    const { object, delivery } = work;
+    const token = freshToken();
+    let isClaimed = true;
+    try {
+      const { queuedLeaseSeconds, copyingLeaseSeconds } = this.#parts.times;
+      await this.#parts.entries.release(object.id, taken.token);
+      const leases = { leaseMs: queuedLeaseSeconds * 1000, copyingLeaseMs: copyingLeaseSeconds * 1000 };
+      isClaimed = (await this.#parts.entries.claim(object.id, { token, ...leases })).claimed;
+    } catch (error) {
+      if (!(error instanceof EntryStoreError)) throw error;
+      this.#parts.onPartFailed('entries', object.backend.name, error);
+    }
+    if (isClaimed) return this.#sendInPlace(work, 'too_slow', token);
+    await delivery.acknowledge();
+    return { outcome: 'given_back', why: NO_TURN.too_slow.why, delaySeconds: 0 };
+  }
+
+  /** If no message can be sent, the delivery itself is given back, which counts as a try. */
+  async #sendInPlace(queued: Queued, reason: NoTurn | 'too_slow', token: string): Promise<JobResult> {
+    const { job, object, delivery, deliveries } = queued;
+    const { why, isDelayed } = NO_TURN[reason];
+    const times = job.givenBack ?? 0;
+    const delaySeconds = isDelayed ? retryDelaySeconds(times, TURN_DELAYS) : 0;
+    const again: Job = {
+      ...job,
+      token,
+      givenBack: Math.min(times + (isDelayed ? 1 : 0), MOST_COUNTED),
+      earlierDeliveries: deliveries - 1,
+    };
+    try {
+      await object.backend.queue.enqueue(again, { delaySeconds });
+      await delivery.acknowledge();
+    } catch (error) {
+      this.#parts.onPartFailed('queue', object.backend.name, error);
+      return this.giveBack(delivery, why, delaySeconds);
+    }
+    return { outcome: 'given_back', why, delaySeconds };
+  }
+
+  /** Origins close connections that are not read for long. Believed a few times, since the origin may be at fault too. */
+  #brokeByPause({ turn, job }: Work, error: { readonly code: string }): boolean {
+    const isNew = (job.givenBack ?? 0) < this.#parts.maxReceiveCount;
+    return turn.wasPaused && error.code === 'origin_interrupted' && isNew;
   }
 
   /** After a lost lease or at the end of the process: the object is not at fault, so the job is given back at once. */

@@ -14,6 +14,13 @@ const PAUSE_SECONDS = { first: 1, longest: 15 };
  */
 const GATHER_MS = 20;
 /**
+ * If no slot becomes free for this long, jobs are received nevertheless: behind those that wait there may be one of a
+ * host that holds few slots. Shorter waits leave the jobs to other copiers.
+ */
+const LOOK_AHEAD_MS = 250;
+/** Pause between receives that look ahead, so that a long queue of jobs that may not run costs few calls. */
+const LOOK_AHEAD_PAUSE_MS = 20;
+/**
  * A queue that returned few jobs is polled again once they are copied, or after this time. Preparing a receive costs as
  * much CPU time as a small copy, for which a client is waiting.
  */
@@ -22,8 +29,8 @@ const HEAD_START_MS = 5;
 export interface JobWorkerOptions {
   readonly backend: Backend;
   readonly slots: CopySlots;
-  /** Runs a delivery to its end and reports it; never rejects. Calls `onCopied` when the copy itself is finished. */
-  readonly run: (backend: Backend, delivery: Delivery, onCopied: () => void) => Promise<void>;
+  /** Waits for a slot, runs the delivery to its end and reports it; never rejects. */
+  readonly run: (backend: Backend, delivery: Delivery) => Promise<void>;
   /** Called after each receive: with the error if it failed, else with `null`. */
   readonly onQueue: (backend: Backend, failure: unknown) => void;
 }
@@ -39,8 +46,9 @@ export async function receiveJobs(options: JobWorkerOptions, stopping: AbortSign
   while (!stopping.aborted) {
     await untilSomeFree(slots, stopping);
     if (stopping.aborted) return;
+    const isLookingAhead = slots.free === 0;
     try {
-      const max = Math.min(DELIVERIES_AT_ONCE, slots.free);
+      const max = isLookingAhead ? DELIVERIES_AT_ONCE : Math.min(DELIVERIES_AT_ONCE, slots.free);
       const startedAtMs = performance.now();
       const deliveries = await backend.queue.receive({
         max,
@@ -51,8 +59,9 @@ export async function receiveJobs(options: JobWorkerOptions, stopping: AbortSign
       options.onQueue(backend, null);
       // Read again, because a copy may have finished during the receive.
       const { free } = slots;
-      for (const delivery of deliveries) void runInSlot(options, delivery);
-      if (deliveries.length > 0 && deliveries.length < max)
+      for (const delivery of deliveries) void options.run(backend, delivery);
+      if (isLookingAhead) await pause(LOOK_AHEAD_PAUSE_MS, stopping);
+      else if (deliveries.length > 0 && deliveries.length < max)
         await untilFreeWithin(HEAD_START_MS, slots, free, stopping);
       // A queue at its limit of messages in flight answers a long poll at once, with nothing.
       if (deliveries.length === 0 && performance.now() - startedAtMs < 1000)
@@ -65,9 +74,16 @@ export async function receiveJobs(options: JobWorkerOptions, stopping: AbortSign
   }
 }
 
-/** Waits until a receive is worthwhile: many slots are free, or a few have been free for a moment. */
+/**
+ * Waits until a receive is worthwhile: many slots are free, a few have been free for a moment, or none has been free for
+ * {@link LOOK_AHEAD_MS}.
+ */
 async function untilSomeFree(slots: CopySlots, stopping: AbortSignal): Promise<void> {
-  await slots.untilFree(1, stopping);
+  while (slots.free === 0 && !stopping.aborted) {
+    const fullForMs = performance.now() - (slots.fullSinceMs ?? performance.now());
+    if (fullForMs >= LOOK_AHEAD_MS) return;
+    await untilFreeWithin(Math.ceil(LOOK_AHEAD_MS - fullForMs), slots, 1, stopping);
+  }
   const many = Math.min(DELIVERIES_AT_ONCE, Math.ceil(slots.total / 2));
   if (slots.free < many) await untilFreeWithin(GATHER_MS, slots, many, stopping);
 }
@@ -81,10 +97,4 @@ async function untilFreeWithin(
   using limit = new TimeLimit(ms, () => new Error('the wait is over'));
   limit.endOn(stopping);
   await slots.untilFree(count, limit.signal);
-}
-
-async function runInSlot({ backend, slots, run }: JobWorkerOptions, delivery: Delivery): Promise<void> {
-  using slot = slots.take();
-  // Acknowledgements are batched, so the slot is freed for another copy before this one is acknowledged.
-  await run(backend, delivery, () => slot[Symbol.dispose]());
 }

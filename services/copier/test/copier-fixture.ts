@@ -3,6 +3,7 @@ import type { Delivery } from '@cloud-mirror/job-queue';
 import type { StoredObject } from '@cloud-mirror/storage-provider';
 import { openMirror, TIMES, type MirrorFixture } from '@cloud-mirror/testing/mirror-fixture';
 import { CopyJob, type CopyJobParts } from '../src/copy-job.ts';
+import { CopySlots } from '../src/copy-slots.ts';
 import type { JobResult } from '../src/job-result.ts';
 
 export { TIMES };
@@ -40,6 +41,7 @@ export async function openCopier(changed: Partial<CopyJobParts> = {}): Promise<C
   const parts: CopyJobParts = {
     backends: new Map([here, there].map((region) => [region.name, region])),
     entries: gatedEntries,
+    slots: new CopySlots({ total: 16, hostShare: 0.25 }),
     origin: {
       inspect: (url, options) => asked('inspect', url, () => httpOrigin.inspect(url, options)),
       open: (url, options) => asked('open', url, () => httpOrigin.open(url, options)),

@@ -8,6 +8,7 @@ import {
 import type {
   DeadLetter,
   Delivery,
+  EnqueueOptions,
   JobQueue,
   QueueCallOptions,
   QueueDepth,
@@ -15,7 +16,7 @@ import type {
   ReceiveOptions,
   SerializeJob,
 } from '../job-queue.ts';
-import { FIRST_VISIBILITY_SECONDS } from '../job-queue.ts';
+import { FIRST_VISIBILITY_SECONDS, LONGEST_DELAY_SECONDS } from '../job-queue.ts';
 import { SqsBatches } from './sqs-batches.ts';
 import { SqsCalls } from './sqs-calls.ts';
 import type { SqsCallsOptions } from './sqs-calls.ts';
@@ -33,6 +34,12 @@ export interface SqsJobQueueOptions<Job> extends SqsCallsOptions, SqsQueueNames 
   readonly create: boolean;
 }
 
+/** Fields of SendMessage. */
+interface SentJob {
+  readonly MessageBody: string;
+  readonly DelaySeconds?: number;
+}
+
 const MOST_MESSAGES = 10;
 const LONGEST_WAIT_SECONDS = 20;
 
@@ -48,7 +55,7 @@ export class SqsJobQueue<Job> implements JobQueue<Job> {
   readonly #jobs: SqsQueueAddress;
   readonly #deadLetterAddress: SqsQueueAddress;
   readonly #deadLetters: SqsDeadLetters;
-  readonly #sends: SqsBatches<string>;
+  readonly #sends: SqsBatches<SentJob>;
   #settlements: SqsSettlements | null = null;
 
   constructor(options: SqsJobQueueOptions<Job>) {
@@ -68,13 +75,15 @@ export class SqsJobQueue<Job> implements JobQueue<Job> {
     // Jobs are batched only within one turn of the event loop, because clients wait for the copies.
     this.#sends = new SqsBatches({
       lingerMs: 0,
-      bytesOf: (body) => Buffer.byteLength(body),
-      send: (bodies) => this.#send(bodies),
+      bytesOf: ({ MessageBody }) => Buffer.byteLength(MessageBody),
+      send: (jobs) => this.#send(jobs),
     });
   }
 
-  async enqueue(job: Job, options: QueueCallOptions = {}): Promise<void> {
-    await this.#sends.send(this.#options.serialize(job), options);
+  async enqueue(job: Job, options: EnqueueOptions = {}): Promise<void> {
+    const MessageBody = this.#options.serialize(job);
+    const DelaySeconds = clamp(options.delaySeconds ?? 0, 0, LONGEST_DELAY_SECONDS);
+    await this.#sends.send(DelaySeconds === 0 ? { MessageBody } : { MessageBody, DelaySeconds }, options);
   }
 
   async receive(options: ReceiveOptions): Promise<readonly Delivery[]> {
@@ -131,18 +140,18 @@ export class SqsJobQueue<Job> implements JobQueue<Job> {
     this.#calls[Symbol.dispose]();
   }
 
-  #send(bodies: readonly string[]): Promise<readonly (QueueError | null)[]> {
+  #send(jobs: readonly SentJob[]): Promise<readonly (QueueError | null)[]> {
     const what = `SendMessage to ${this.#jobs.name}`;
     return this.#calls.within(what, {}, (client, abortSignal) =>
       this.#jobs.with(async (QueueUrl) => {
-        if (bodies.length === 1) {
-          const [MessageBody] = bodies;
-          await client.send(new SendMessageCommand({ QueueUrl, MessageBody }), { abortSignal });
+        const [only] = jobs;
+        if (only !== undefined && jobs.length === 1) {
+          await client.send(new SendMessageCommand({ QueueUrl, ...only }), { abortSignal });
           return [];
         }
-        const Entries = bodies.map((MessageBody, index) => ({ Id: String(index), MessageBody }));
+        const Entries = jobs.map((job, index) => ({ Id: String(index), ...job }));
         const answer = await client.send(new SendMessageBatchCommand({ QueueUrl, Entries }), { abortSignal });
-        return entryFailures(what, bodies.length, answer);
+        return entryFailures(what, jobs.length, answer);
       }),
     );
   }
