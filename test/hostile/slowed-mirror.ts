@@ -21,7 +21,11 @@ export async function slowDownStandaloneMirror(options: {
   const config = await embeddedConfig({
     origins: [origin.baseUrl],
     directory,
-    overrides: { server: { drainSeconds: 15 }, copier: { graceSeconds: 5 } },
+    // The slow connections and the good ones come from one address, as through a proxy: no client's share limits them.
+    overrides: {
+      server: { drainSeconds: 15, trustedProxies: ['127.0.0.1'] },
+      copier: { graceSeconds: 5 },
+    },
   });
   const mirror = opened.use(await startStandaloneMirror(config, { lines: { keep: 100 } }));
   const small = redirectPath('local', 'here', origin.url('/bytes/100'));

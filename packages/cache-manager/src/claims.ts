@@ -1,9 +1,11 @@
 import { EntryStoreError, type ErrorEntry } from '@cloud-mirror/entry-store';
+import { SharedPool } from '@cloud-mirror/fair-shares';
 import { freshToken } from '@cloud-mirror/mirrored-objects';
+import { limitedHost } from '@cloud-mirror/origin';
 import { revalidateMs, type CacheManagerOptions } from './cache-manager-options.ts';
 import type { DirectLookUps } from './direct-lookups.ts';
 import { claimLeaseMs, type Miss, type MissResult } from './miss.ts';
-import type { Progress } from './request-progress.ts';
+import { holdersOf, type Progress } from './request-progress.ts';
 import { releaseUnanswered } from './unanswered-claim.ts';
 import { withinRequest } from './within-request.ts';
 
@@ -37,8 +39,8 @@ export interface ReplacedError {
 
 export type ClaimOutcome =
   | ClaimedMiss
-  /** This process already resolves as many misses as it may. */
-  | { readonly kind: 'too_many' }
+  /** This process already resolves as many misses as it may: in total, for this client, or for this origin. */
+  | { readonly kind: 'too_many'; readonly reason: 'too_many_waiting' | 'client_over_share' | 'origin_busy' }
   /** Another process has the claim, or the entry has changed: the request must read it again. */
   | { readonly kind: 'taken' }
   /** The entry store's clock decides, and by that clock the failure is not overdue yet. */
@@ -50,19 +52,21 @@ export type ClaimOutcome =
 /** Claims entries for requests, and resolves the miss of each claim that is won: single flight for each object. */
 export class Claims {
   readonly #parts: ClaimsParts;
-  readonly #missesAtOnce: number;
-  /** Misses being resolved. They outlive requests that do not wait, so the limit of waiting requests does not bound them. */
-  #misses = 0;
+  /**
+   * Misses being resolved. They outlive requests that do not wait, so the limit of waiting requests does not bound them.
+   * Clients and origin hosts have shares, so that neither a client nor an origin that hangs stops every new object.
+   */
+  readonly #misses: SharedPool;
 
   constructor(parts: ClaimsParts) {
     this.#parts = parts;
     const { missesAtOnce, maxWaiting } = parts.options;
-    this.#missesAtOnce = missesAtOnce ?? Math.max(maxWaiting, LEAST_MISSES_AT_ONCE);
+    this.#misses = new SharedPool(missesAtOnce ?? Math.max(maxWaiting, LEAST_MISSES_AT_ONCE));
   }
 
   /** Number of misses that are being resolved. */
   get running(): number {
-    return this.#misses;
+    return this.#misses.taken;
   }
 
   /**
@@ -70,7 +74,34 @@ export class Claims {
    * @param replaced the failure that the entry has, if any: its next try never came, or the client wants it checked
    */
   async claim(progress: Progress, replaced: ReplacedError | null): Promise<ClaimOutcome> {
-    if (this.#misses >= this.#missesAtOnce) return { kind: 'too_many' };
+    const taken = this.#takePlace(progress);
+    if (taken.place === null) return { kind: 'too_many', reason: taken.reason };
+    let keepsPlace = false;
+    try {
+      const outcome = await this.#claimInPlace(progress, replaced, taken.place);
+      keepsPlace = outcome.kind === 'won';
+      return outcome;
+    } finally {
+      if (!keepsPlace) taken.place[Symbol.dispose]();
+    }
+  }
+
+  #takePlace({ request }: Progress) {
+    const clients = holdersOf(request);
+    const refusal = this.#misses.refusalOf(clients);
+    if (refusal !== null) {
+      const reason = refusal === 'full' ? 'too_many_waiting' : 'client_over_share';
+      return { place: null, reason } as const;
+    }
+    const { place } = this.#misses.take(clients, [`origin ${limitedHost(request.url)}`]);
+    return place === null ? ({ place, reason: 'origin_busy' } as const) : { place };
+  }
+
+  async #claimInPlace(
+    progress: Progress,
+    replaced: ReplacedError | null,
+    place: Disposable,
+  ): Promise<ClaimOutcome> {
     const { options, background, ended } = this.#parts;
     const { entries, times } = options;
     const token = freshToken();
@@ -99,17 +130,17 @@ export class Claims {
     }
     // After a failure there is no job any more, so the request must send another.
     const sentGeneration = replaced === null ? progress.sentGeneration : null;
-    return this.#resolveMiss(progress, { token, epoch, sentGeneration });
+    return this.#resolveMiss(progress, { token, epoch, sentGeneration }, place);
   }
 
   #resolveMiss(
     { object, request }: Progress,
     won: { readonly token: string; readonly epoch: number; readonly sentGeneration: string | null },
+    place: Disposable,
   ): ClaimedMiss {
     const { miss, direct, background, ended } = this.#parts;
     const claim = { ...won, requestId: request.requestId, client: request.client };
     const notStored = Promise.withResolvers<void>();
-    this.#misses += 1;
     const resolving = miss.resolve(object, claim, ended, () => notStored.resolve());
     const result = background(
       resolving
@@ -117,9 +148,7 @@ export class Claims {
           if (resolved.kind === 'queued') direct.noteJob(object);
           return resolved;
         })
-        .finally(() => {
-          this.#misses -= 1;
-        }),
+        .finally(() => place[Symbol.dispose]()),
     );
     void background(miss.keepQueued(object, claim, resolving, ended));
     return { kind: 'won', result, notStored: notStored.promise };

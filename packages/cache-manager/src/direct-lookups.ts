@@ -6,13 +6,14 @@ import {
   type CopyLookup,
   type MirroredObject,
 } from '@cloud-mirror/mirrored-objects';
+import { SharedPool } from '@cloud-mirror/fair-shares';
 import type { MarkerLists } from './marker-lists.ts';
 
 const LOOK_UPS_AT_ONCE = 256;
 const JOB_INTERVAL_MS = 60_000;
 const REMEMBERED_JOBS = 50_000;
 
-/** Thrown at the limit of concurrent look-ups: another one would only slow the store down. */
+/** Thrown at the limit of concurrent look-ups, or at a client's share of it: another one would only slow the store down. */
 export class TooManyLookUps extends Error {
   override readonly name = 'TooManyLookUps';
 }
@@ -30,7 +31,7 @@ export class DirectLookUps {
   /** For each object, the running look-up and the one that starts when it ends. */
   readonly #lookUps = new Map<string, LookUps>();
   readonly #lastJob = new Map<string, number>();
-  #running = 0;
+  readonly #places = new SharedPool(LOOK_UPS_AT_ONCE);
 
   constructor(options: Options) {
     this.#options = options;
@@ -40,25 +41,33 @@ export class DirectLookUps {
    * Looks for the copy. One look-up of an object runs at a time (single flight), and requests that arrive meanwhile share
    * the next one. They must not join the running one: its HEAD of the marker may be older than a purge that has returned.
    * @throws StorageError if the store does not answer
+   * @param holders the client in whose share a look-up is that this call begins; see {@link SharedPool}
    * @throws TooManyLookUps at the limit of concurrent look-ups
    */
-  async lookUp(object: MirroredObject, signal: AbortSignal): Promise<CopyLookup> {
+  async lookUp(
+    object: MirroredObject,
+    signal: AbortSignal,
+    holders: readonly string[] = [],
+  ): Promise<CopyLookup> {
     const name = nameOf(object);
     const before = this.#lookUps.get(name);
-    if (before === undefined) return this.#run(name, object, signal);
-    before.next ??= before.running.then(
-      () => this.#run(name, object, signal),
-      () => this.#run(name, object, signal),
-    );
+    const run = (): Promise<CopyLookup> => this.#run(name, object, signal, holders);
+    if (before === undefined) return run();
+    before.next ??= before.running.then(run, run);
     return before.next;
   }
 
-  async #run(name: string, object: MirroredObject, signal: AbortSignal): Promise<CopyLookup> {
-    if (this.#running >= LOOK_UPS_AT_ONCE) {
+  async #run(
+    name: string,
+    object: MirroredObject,
+    signal: AbortSignal,
+    holders: readonly string[],
+  ): Promise<CopyLookup> {
+    const { place } = this.#places.take(holders);
+    if (place === null) {
       this.#lookUps.delete(name);
-      throw new TooManyLookUps(`${LOOK_UPS_AT_ONCE} look-ups in the object store are already running`);
+      throw new TooManyLookUps(`${this.#places.taken} look-ups in the object store are already running`);
     }
-    this.#running++;
     const running = this.#options.markers.lookUp(object, (onMarker) =>
       lookUpCopy(object, this.#options.times, { signal, onMarker }),
     );
@@ -67,7 +76,7 @@ export class DirectLookUps {
     try {
       return await running;
     } finally {
-      this.#running--;
+      place[Symbol.dispose]();
       // If another look-up is to follow, it replaces this one in the map. Only the last one deletes the key.
       if (this.#lookUps.get(name) === lookUps && lookUps.next === null) this.#lookUps.delete(name);
     }

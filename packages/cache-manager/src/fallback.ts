@@ -15,6 +15,10 @@ const FALLBACKS: Readonly<
     state: 'pending',
     message: 'too many requests are already waiting; this is the origin',
   },
+  client_over_share: {
+    state: 'pending',
+    message: 'you already have as many requests for new objects as one client may; this is the origin',
+  },
   copy_failed: { state: 'error', message: 'the last attempt to copy failed; this is the origin' },
   origin_busy: {
     state: 'pending',

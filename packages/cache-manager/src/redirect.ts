@@ -31,6 +31,7 @@ export type FallbackReason =
   | 'wait_over' // the copy is still being made
   | 'not_waiting' // the client asked not to wait
   | 'too_many_waiting' // server.maxWaiting
+  | 'client_over_share' // this client has its share of the requests that wait, or of the look-ups of unknown objects
   | 'copy_failed' // the last try failed, and the next one is not due within the wait
   | 'too_large' // sources.maxObjectBytes
   | 'origin_busy' // the mirror already uses the origin as much as sources.perOrigin allows

@@ -4,6 +4,7 @@ import { revalidateMs } from './cache-manager-options.ts';
 import { Claims, type ClaimedMiss, type ClaimsParts, type ReplacedError } from './claims.ts';
 import { lookUpGeneration, copyKey, type Copy, type MirroredObject } from '@cloud-mirror/mirrored-objects';
 import { EntryStoreError, type Entry, type PresentEntry } from '@cloud-mirror/entry-store';
+import { SharedPool } from '@cloud-mirror/fair-shares';
 import { TooManyLookUps } from './direct-lookups.ts';
 import type { EntryMemory } from './entry-memory.ts';
 import { refusalOf, toOrigin } from './fallback.ts';
@@ -13,6 +14,7 @@ import type { MissResult } from './miss.ts';
 import type { FallbackReason, RedirectOutcome, RedirectRequest } from './redirect.ts';
 import {
   beginProgress,
+  holdersOf,
   MIN_LOOK_UP_MS,
   remainingLookUpMs,
   remainingMs,
@@ -41,6 +43,8 @@ export class Redirector {
   readonly #parts: RedirectorParts;
   readonly #claims: Claims;
   readonly #revalidations: Revalidations;
+  /** The requests that wait: `server.maxWaiting`, with a share for each client. */
+  readonly #waiting: SharedPool;
 
   constructor(parts: RedirectorParts) {
     this.#parts = parts;
@@ -49,6 +53,7 @@ export class Redirector {
       intervalMs: revalidateMs(parts.options.times),
       misses: () => this.#claims.running,
     });
+    this.#waiting = new SharedPool(parts.options.maxWaiting);
   }
 
   async redirect(object: MirroredObject, request: RedirectRequest): Promise<RedirectOutcome> {
@@ -66,6 +71,7 @@ export class Redirector {
     } finally {
       progress.waiter?.[Symbol.dispose]();
       endCheck(progress);
+      progress.place?.[Symbol.dispose]();
     }
   }
 
@@ -194,7 +200,7 @@ export class Redirector {
       case 'checked':
         return 'read_again';
       case 'too_many':
-        return this.#toOrigin(progress, 'too_many_waiting');
+        return this.#toOrigin(progress, claim.reason);
       case 'not_due':
         return this.#toOrigin(progress, 'copy_failed', 'error', claim.cause);
       case 'entries_failed':
@@ -205,15 +211,17 @@ export class Redirector {
 
   /** A request that does not wait still gets a copy that is in the store, but does not wait for the origin's answer. */
   async #awaitMiss(progress: Progress, miss: ClaimedMiss): Promise<Step> {
-    const waits = this.#takesPlace(progress);
+    const refusal = this.#takePlace(progress);
+    const waits = refusal === null;
     const late = 'late' as const;
     const wanted = waits ? miss.result : Promise.race([miss.result, miss.notStored.then(() => late)]);
     const limit = waits ? remainingLookUpMs(progress) : Math.min(MIN_LOOK_UP_MS, remainingLookUpMs(progress));
     const result = await settleWithin(wanted, limit, late, progress.request.signal);
     if (result !== late) return this.#stepAfter(progress, result);
     miss.result.catch((error: unknown) => this.#parts.options.events?.unexpected?.(error));
-    const wantsToWait = !waits && remainingMs(progress) > 0;
-    return wantsToWait ? this.#toOrigin(progress, 'too_many_waiting') : this.#notNow(progress);
+    return refusal === null || remainingMs(progress) <= 0
+      ? this.#notNow(progress)
+      : this.#toOrigin(progress, refusal);
   }
 
   #stepAfter(progress: Progress, result: MissResult): Step | Promise<Step> {
@@ -249,7 +257,8 @@ export class Redirector {
     const listening = progress.waiter;
     if (listening === null) {
       // The waiter is registered before the next read, so that no change between the two is missed.
-      return this.#takesPlace(progress) ? 'read_again' : this.#toOrigin(progress, 'too_many_waiting');
+      const refusal = this.#takePlace(progress);
+      return refusal === null ? 'read_again' : this.#toOrigin(progress, refusal);
     }
     const pollMs = options.pollMs ?? 2000;
     const signal = AbortSignal.any([progress.request.signal, ended]);
@@ -261,13 +270,19 @@ export class Redirector {
     return 'read_again';
   }
 
-  /** Whether the request waits: the client wants to, and the limit of waiting requests leaves a place, which it then keeps. */
-  #takesPlace(progress: Progress): boolean {
-    const { waiters, options } = this.#parts;
-    if (remainingMs(progress) <= 0) return false;
-    if (progress.waiter === null && waiters.count >= options.maxWaiting) return false;
-    progress.waiter ??= waiters.listen(progress.object.id);
-    return true;
+  /**
+   * Takes a place among the waiting requests, which the request keeps.
+   * @returns `null` if it has a place, else why not
+   */
+  #takePlace(progress: Progress): 'not_waiting' | 'too_many_waiting' | 'client_over_share' | null {
+    if (remainingMs(progress) <= 0) return 'not_waiting';
+    if (progress.place === null) {
+      const { place, refusal } = this.#waiting.take(holdersOf(progress.request));
+      if (refusal !== null) return refusal === 'full' ? 'too_many_waiting' : 'client_over_share';
+      progress.place = place;
+    }
+    progress.waiter ??= this.#parts.waiters.listen(progress.object.id);
+    return null;
   }
 
   /** Decides without the entry store: a redirect to the copy if the object store has one, else to the origin. */
@@ -275,7 +290,7 @@ export class Redirector {
     const { direct, markers, background, ended, options } = this.#parts;
     const { object, request } = progress;
     if (remainingLookUpMs(progress) <= 0) return this.#toOrigin(progress, 'entries_unavailable');
-    const looking = background(direct.lookUp(object, ended));
+    const looking = background(direct.lookUp(object, ended, holdersOf(request)));
     const limit = remainingLookUpMs(progress);
     try {
       const lookup = await settleWithin(looking, limit, null, request.signal);

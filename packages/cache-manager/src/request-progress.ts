@@ -22,11 +22,27 @@ export interface Progress {
   /** The check that the request makes because the client wants one; `null` if it makes none, or once it has made it. */
   check: BegunCheck | null;
   waiter: ChangeWaiter | null;
+  /** The place among the waiting requests; `null` if the request has taken none. */
+  place: Disposable | null;
   reads: number;
 }
 
 export function beginProgress(object: MirroredObject, request: RedirectRequest): Progress {
-  return { object, request, waited: false, sentGeneration: null, check: null, waiter: null, reads: 0 };
+  return {
+    object,
+    request,
+    waited: false,
+    sentGeneration: null,
+    check: null,
+    waiter: null,
+    place: null,
+    reads: 0,
+  };
+}
+
+/** In whose share a request's places in a {@link SharedPool} are. */
+export function holdersOf({ client }: Pick<RedirectRequest, 'client'>): readonly string[] {
+  return client === undefined ? [] : [`client ${client}`];
 }
 
 /** The remaining part of the client's wait, in milliseconds. */

@@ -57,12 +57,18 @@ describe('a holder', () => {
     expect(pool.refusalOf(['another'])).toBeNull();
   });
 
-  test('is over its share if one of its names is', () => {
+  test('does not use up the share of its group', () => {
     const pool = new SharedPool(100);
-    expect(takeAll(pool, 'client 1', 'host a')).toBe(50);
-    expect(pool.take(['client 2', 'host a']).refusal).toBe('over_share');
-    expect(pool.take(['client 1', 'host b']).refusal).toBe('over_share');
-    expect(pool.take(['client 2', 'host b']).refusal).toBeNull();
+    const take = (holder: string, group: string) => pool.take([holder], [group]).refusal;
+    while (take('client 1', 'host a') === null);
+    expect(pool.taken).toBe(50);
+    expect(take('client 2', 'host a')).toBeNull();
+    while (take('client 2', 'host a') === null);
+    while (take('client 3', 'host a') === null);
+    expect(pool.taken).toBe(75);
+    expect(take('client 4', 'host a')).toBe('over_share');
+    expect(take('client 4', 'host b')).toBeNull();
+    expect(take('client 1', 'host b')).toBe('over_share');
   });
 
   test('without a name may take every place', () => {

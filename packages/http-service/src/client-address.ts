@@ -41,9 +41,15 @@ export function clientNetworkReader(trustedProxies: readonly string[]): (request
  * @param trustedProxies as for {@link clientNetworkReader}
  */
 export function unnamedProxyReader(trustedProxies: readonly string[]): (request: IncomingMessage) => boolean {
-  const isTrusted = proxyAddr.compile([...trustedProxies]);
+  const isTrusted = trustedProxyReader(trustedProxies);
   return ({ headers, socket }) =>
-    headers['x-forwarded-for'] !== undefined && !isTrusted(socket.remoteAddress ?? '', 0);
+    headers['x-forwarded-for'] !== undefined && !isTrusted(socket.remoteAddress ?? '');
+}
+
+/** Whether an address is that of a trusted proxy. */
+export function trustedProxyReader(trustedProxies: readonly string[]): (address: string) => boolean {
+  const isTrusted = proxyAddr.compile([...trustedProxies]);
+  return (address) => isTrusted(address, 0);
 }
 
 /** The address of the client. Entries of `X-Forwarded-For` are used only if a trusted proxy wrote them. */

@@ -5,7 +5,8 @@ import type { Duplex } from 'node:stream';
 import type { Logger } from '@cloud-mirror/program';
 import { answerConnect, answerMalformedRequest, lingerThenCut } from './malformed-request.ts';
 import { LongBodies } from './long-bodies.ts';
-import { maxConnections, OpenConnections } from './open-connections.ts';
+import { clientNetwork, trustedProxyReader } from './client-address.ts';
+import { maxConnections, OpenConnections, type ConnectionOwner } from './open-connections.ts';
 
 export interface ServerLimits {
   readonly host: string;
@@ -24,6 +25,11 @@ export interface ServerLimits {
   readonly maxConnections?: number;
   /** Whether requests may have bodies that take long; see {@link HttpServer.acceptUpload}. Default false. */
   readonly uploads?: boolean;
+  /**
+   * CIDRs of proxies, which hold the connections of many clients. Every other address may have as many connections as are
+   * free. Without it, connections are not shared out: for servers that only probes reach.
+   */
+  readonly trustedProxies?: readonly string[];
 }
 
 const HEADER_BYTES = 64 * 1024;
@@ -66,7 +72,7 @@ export class HttpServer {
     );
     this.#server.maxHeadersCount = MAX_HEADERS;
     this.#server.maxConnections = limits.maxConnections ?? maxConnections(limits.maxWaiting);
-    this.#connections = new OpenConnections(this.#server);
+    this.#connections = new OpenConnections(this.#server, ownerReader(limits.trustedProxies));
     if (limits.uploads === true)
       for (const event of ['request', 'checkContinue', 'checkExpectation'] as const)
         this.#server.prependListener(event, (request: IncomingMessage) => this.#bodies.watch(request));
@@ -135,4 +141,10 @@ function endAfter(answer: ServerResponse, socket: Duplex): void {
     socket.end();
     lingerThenCut(socket);
   });
+}
+
+function ownerReader(trustedProxies: readonly string[] | undefined): ConnectionOwner | undefined {
+  if (trustedProxies === undefined) return undefined;
+  const isTrusted = trustedProxyReader(trustedProxies);
+  return ({ remoteAddress = '' }) => (isTrusted(remoteAddress) ? null : clientNetwork(remoteAddress));
 }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { SharedPool } from '@cloud-mirror/fair-shares';
 
 /** The number of connections in addition to those of waiting clients. */
 const OTHER_CONNECTIONS = 20_000;
@@ -19,6 +20,9 @@ export function maxConnections(maxWaiting: number): number {
   return Math.min(maxWaiting + OTHER_CONNECTIONS, Math.floor(maxOpenFiles() * SHARE_OF_FILES));
 }
 
+/** Whose share a connection is in; `null`: nobody's. */
+export type ConnectionOwner = (socket: Socket) => string | null;
+
 interface Connection {
   /** The response to the latest request; null before the first. Responses end in the order of their requests. */
   answer: ServerResponse | null;
@@ -29,15 +33,23 @@ interface Connection {
 /**
  * Tracks the connections of a server. When the server drops a connection because of its limit, closes idle ones and
  * then those without a request for the longest time, so that clients that only hold connections do not keep others out.
- * Never closes a connection with a request in progress.
+ * Never closes a connection with a request in progress. Refuses connections of a client that has its share of them already.
  */
 export class OpenConnections {
   readonly #server: Server;
   readonly #connections = new Map<Duplex, Connection>();
+  readonly #pool: SharedPool;
+  readonly #ownerOf: ConnectionOwner;
   #shedAtMs = -Infinity;
 
-  constructor(server: Server) {
+  /**
+   * @param server its `maxConnections` is set
+   * @param ownerOf by default, connections have no owners
+   */
+  constructor(server: Server, ownerOf: ConnectionOwner = () => null) {
     this.#server = server;
+    this.#pool = new SharedPool(server.maxConnections);
+    this.#ownerOf = ownerOf;
     server.on('connection', (socket: Socket) => this.#opened(socket));
     for (const event of ['request', 'checkContinue', 'checkExpectation'] as const)
       server.prependListener(event, ({ socket }: IncomingMessage, response: ServerResponse) => {
@@ -61,8 +73,18 @@ export class OpenConnections {
   }
 
   #opened(socket: Socket): void {
+    const owner = this.#ownerOf(socket);
+    const { place, refusal } = this.#pool.take(owner === null ? [] : [owner]);
+    // The server itself drops connections beyond its limit.
+    if (refusal === 'over_share') {
+      socket.destroy();
+      return;
+    }
     this.#connections.set(socket, { answer: null, heardAtMs: performance.now() });
-    socket.once('close', () => this.#connections.delete(socket));
+    socket.once('close', () => {
+      this.#connections.delete(socket);
+      place?.[Symbol.dispose]();
+    });
   }
 
   #shed(): void {

@@ -17,6 +17,8 @@ export interface RedirectRouteParts {
   readonly cacheManager: Pick<CacheManager, 'redirect' | 'backends'>;
   readonly policy: SourcePolicy;
   readonly logger: Logger;
+  /** What the requests of one client have in common, see `clientNetworkReader`. */
+  readonly clientOf: (request: RequestContext['req']) => string;
 }
 
 /** `GET|HEAD /v1/redirect/:service/:region/:b64url[/:filename]` */
@@ -44,6 +46,7 @@ export function redirectRoute(
       missing: ctx.state.missing,
       waitMs: wait.waitMs,
       respondAsync: wait.respondAsync,
+      client: parts.clientOf(ctx.req),
       revalidate: asksForRevalidation(headers['cache-control']),
       signal: clientGone(ctx),
     });
