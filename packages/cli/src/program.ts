@@ -15,6 +15,9 @@ import { tokenCommand } from './commands/token.ts';
 import { urlCommand } from './commands/url.ts';
 
 const EPILOGUE = `
+Program:
+  sssp                 runs a router of storage routes alone; see cloud-mirror sssp --help
+
 Environment:
   CLOUD_MIRROR_URL     URL of the front end, if --mirror is not given
   CLOUD_MIRROR_TOKEN   an operator's token, for purge, flush and status

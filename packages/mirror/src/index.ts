@@ -35,3 +35,4 @@ export type { Service } from './store-kinds.ts';
 export { openRoutedBucket, openRoutedStores } from './route-stores.ts';
 export type { BucketDescription } from './route-stores.ts';
 export type { RouterSettings } from './router-schema.ts';
+export { OBJECT_KEY_DOCUMENT, openObjectKey, sealerOf } from './object-key.ts';

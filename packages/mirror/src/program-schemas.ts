@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { httpUrl, strictMapping } from '@cloud-mirror/config';
 import { findCrossFaults } from './config-rules.ts';
 import { sections } from './config-schema.ts';
-import { routerSchema } from './router-schema.ts';
+import { routerSchema, sealKeys } from './router-schema.ts';
 import { DEFAULT_REDIS_URL, defaultExpiryMarginSeconds } from './entries-schema.ts';
 
 export const SECTIONS: readonly string[] = Object.keys(sections);
@@ -14,6 +14,12 @@ export const SECTIONS: readonly string[] = Object.keys(sections);
 const mirrorAddressSchema = z.preprocess(
   (value) => value ?? {},
   z.object({ publicUrl: httpUrl().optional() }, { error: 'a mapping' }),
+);
+
+/** The part of the section `router` that a front end reads, for the key of signed addresses of objects in folders. */
+const sealingSchema = z.preprocess(
+  (value) => value ?? {},
+  z.object({ sealKey: sealKeys() }, { error: 'a mapping' }),
 );
 
 /** The sections that every program of the mirror reads. */
@@ -28,7 +34,7 @@ export const configSchema = withRules(strictMapping(sections)).transform((config
 }));
 
 export const frontendSchema = withRules(
-  strictMapping({ server, admin, audit, ...common }, [...SECTIONS]),
+  strictMapping({ server, admin, audit, ...common, state, router: sealingSchema }, [...SECTIONS]),
 ).transform((config) => ({ ...config, ...withDefaults(config) }));
 
 export const copierSchema = withRules(
@@ -42,7 +48,7 @@ export const routerProgramSchema = withRules(
       server: mirrorAddressSchema,
       admin,
       audit,
-      services: services.default({}),
+      services: services.optional(),
       // Only the connection to Redis, which wakes other instances. Without the section there is none.
       entries: z.preprocess((value) => value ?? { kind: 'memory' }, entries),
       router: routerSchema,
@@ -53,6 +59,7 @@ export const routerProgramSchema = withRules(
   ),
 ).transform((config) => ({
   ...config,
+  services: config.services ?? {},
   entries: { ...config.entries, ...(config.entries.kind === 'redis' && connectionDefault(config.entries)) },
 }));
 

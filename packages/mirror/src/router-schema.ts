@@ -49,7 +49,7 @@ export type RouterSettings = z.output<typeof routerSchema>;
  * One key or a list of keys, of which the first one seals and all open, so that a key can be replaced. Empty strings in the
  * list count as absent, for variables that are not set. Read as a list; null and an empty string are an empty list.
  */
-function sealKeys() {
+export function sealKeys() {
   return z
     .preprocess(
       (value) =>

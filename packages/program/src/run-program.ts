@@ -10,6 +10,13 @@ import { programVersion } from './program-version.ts';
 /** The environment variables of a process, in the shape of `process.env`. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
+/** An option of a program's command line, with a value. */
+export interface ProgramOption {
+  /** `--port <N>` */
+  readonly flags: string;
+  readonly description: string;
+}
+
 /** @template Settings the type of the configuration */
 export interface Program<Settings> {
   /** The name in logs and help: `cloud-mirror-frontend`. */
@@ -19,12 +26,19 @@ export interface Program<Settings> {
   readonly variables: Readonly<Record<string, string>>;
   /** The keys that an error message suggests changing if the program cannot listen: `server.port or PORT`. */
   readonly listenKeys: { readonly port: string; readonly host: string };
+  /** Options beside `--config`. */
+  readonly options?: readonly ProgramOption[];
   /**
    * Reads the settings.
    * @param file the value of `--config`
+   * @param options the values of {@link options}, by the names of their long flags in camel case
    * @throws an error with `code` `config_invalid` if they are invalid; its message goes to standard error
    */
-  load(file: string | undefined, environment: Environment): Promise<LoadedSettings<Settings>>;
+  load(
+    file: string | undefined,
+    environment: Environment,
+    options: Readonly<Record<string, string | undefined>>,
+  ): Promise<LoadedSettings<Settings>>;
   /**
    * Opens everything and resolves when the program is ready. If it rejects, it has closed what it opened. `signal` is
    * aborted if the program must stop before it is ready.
@@ -82,7 +96,7 @@ export async function runProgram<Settings>(
   if ('exit' in options) return process.exit(options.exit);
   let settings: LoadedSettings<Settings>;
   try {
-    settings = await program.load(options.config, process.env);
+    settings = await program.load(options.config, process.env, options.others);
   } catch (error) {
     if (!isConfigurationFault(error)) throw error;
     return exitWithFaults(error);
@@ -196,7 +210,9 @@ function readArguments<Settings>(
   program: Program<Settings>,
   version: string,
   argv: readonly string[],
-): { readonly config: string | undefined } | { readonly exit: number } {
+):
+  | { readonly config: string | undefined; readonly others: Readonly<Record<string, string | undefined>> }
+  | { readonly exit: number } {
   const command = new Command(program.name)
     .description(program.description)
     .option('--config <FILE>', 'configuration file (YAML)')
@@ -204,13 +220,15 @@ function readArguments<Settings>(
     .helpOption('--help', 'print this help')
     .addHelpText('after', helpText(program.variables))
     .exitOverride();
+  for (const { flags, description } of program.options ?? []) command.option(flags, description);
   try {
     command.parse(argv);
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     return { exit: error.exitCode === 0 ? EXIT.drained : EXIT.misconfigured };
   }
-  return { config: command.opts<{ config?: string }>().config };
+  const { config, ...others } = command.opts<Record<string, string | undefined>>();
+  return { config, others };
 }
 
 function helpText(variables: Readonly<Record<string, string>>): string {

@@ -1,3 +1,4 @@
+export { currentSigner } from './current-signer.ts';
 export { countingHeaders, isCountingHeader } from './counting-headers.ts';
 export { encodeObjectKey } from './object-key-text.ts';
 export { OBJECTS_PATH, ObjectSigner } from './object-signer.ts';

@@ -1,4 +1,4 @@
-import { ObjectSigner } from '@cloud-mirror/routed-objects';
+import { currentSigner } from '@cloud-mirror/routed-objects';
 import type { SharedKey } from '@cloud-mirror/state-store';
 import type { Folders } from './objects/destinations.ts';
 
@@ -7,23 +7,12 @@ import type { Folders } from './objects/destinations.ts';
  * @param publicUrl of the front end; undefined if the configuration does not name it
  */
 export function folderSigning(publicUrl: string | undefined, key: SharedKey): () => Folders | string {
-  const signer = objectSigner(key);
+  const signer = currentSigner(key);
   return () => {
     if (publicUrl === undefined)
       return 'server.publicUrl is missing, where the front end serves the objects of folders';
     const current = signer();
     if (current === null) return 'the key for addresses of folders cannot be read from the StateStore';
     return { publicUrl, signer: current };
-  };
-}
-
-/** The signer with the key in force; null if there is none. */
-export function objectSigner(shared: SharedKey): () => ObjectSigner | null {
-  let last: { readonly key: Buffer; readonly signer: ObjectSigner } | null = null;
-  return () => {
-    const key = shared.current;
-    if (key === null) return null;
-    if (last?.key !== key) last = { key, signer: new ObjectSigner(key) };
-    return last.signer;
   };
 }

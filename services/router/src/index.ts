@@ -7,4 +7,4 @@ export { Router } from './router.ts';
 export type { Administration, RouterParts } from './router.ts';
 export { openLiveRoutes } from './administration/open-live-routes.ts';
 export type { LiveRoutesParts, OpenedRoutes } from './administration/open-live-routes.ts';
-export { folderSigning, objectSigner } from './folder-signing.ts';
+export { folderSigning } from './folder-signing.ts';

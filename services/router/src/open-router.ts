@@ -1,4 +1,9 @@
-import { clientNetworkReader, startHealthServer, type ProcessHealth } from '@cloud-mirror/http-service';
+import {
+  clientNetworkReader,
+  startHealthServer,
+  type HealthServerParts,
+  type ProcessHealth,
+} from '@cloud-mirror/http-service';
 import { openRoutedBucket, type AdminToken, type RouterSettings } from '@cloud-mirror/mirror';
 import type { AuditTrail, Logger } from '@cloud-mirror/program';
 import type { StorageProvider } from '@cloud-mirror/storage-provider';
@@ -103,6 +108,27 @@ export async function openRouter(parts: OpenRouterParts): Promise<RunningRouter>
   const server =
     settings.health === null
       ? null
-      : resources.use(await startHealthServer(settings.health, { health, registry, logger }));
+      : resources.use(await startHealth(settings.health, { health, registry, logger }));
   return { address, health: server?.address ?? null, drain: () => router.drain() };
+}
+
+/**
+ * Starts the health server. Several routers on one machine have the same default port, so the ones that come later take a
+ * free port, which their `ready` line names.
+ */
+async function startHealth(
+  listen: NonNullable<RouterSettings['health']>,
+  parts: HealthServerParts,
+): ReturnType<typeof startHealthServer> {
+  try {
+    return await startHealthServer(listen, parts);
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== 'EADDRINUSE') throw error;
+    const server = await startHealthServer({ ...listen, port: 0 }, parts);
+    parts.logger.warn(
+      { port: listen.port, health: server.address },
+      'the port of router.health is in use: a free one was taken',
+    );
+    return server;
+  }
 }

@@ -1,6 +1,6 @@
-import { loadConfig } from '@cloud-mirror/config';
+import { loadConfig, parseConfig } from '@cloud-mirror/config';
 import { openMetricsRegistry, openAuditTrail, runProgram } from '@cloud-mirror/program';
-import type { Environment, ProgramContext, RunningProgram } from '@cloud-mirror/program';
+import type { Environment, LoadedSettings, ProgramContext, RunningProgram } from '@cloud-mirror/program';
 import { openRoutedStores, ROUTER_CONFIG, type RouterConfig } from '@cloud-mirror/mirror';
 import { openLiveRoutes } from './administration/open-live-routes.ts';
 import { folderSigning } from './folder-signing.ts';
@@ -18,12 +18,41 @@ export async function runRouterProgram(): Promise<void> {
     description: 'Answers requests for objects with signed redirects to their buckets, by storage routes.',
     variables: ROUTER_CONFIG.variables,
     listenKeys: ROUTER_CONFIG.listenKeys,
-    async load(file, environment) {
-      const config = await loadSettings(file, environment);
-      return { config, logLevel: config.log.level, drainSeconds: ROUTER_CONFIG.drainSeconds(config) };
-    },
+    load: async (file, environment) => loaded(await loadSettings(file, environment)),
     start: startRouter,
   });
+}
+
+/** What a router reads that has no configuration file. Paths are relative to the working folder. */
+const WITHOUT_FILE = JSON.stringify({
+  router: { routesFile: 'conf/s3.json' },
+  state: { kind: 'folder', directory: 'state' },
+});
+
+/** Runs a router that needs no configuration, with the names of SSSP, which it succeeds. */
+export async function runSssp(argv: readonly string[]): Promise<void> {
+  await runProgram<RouterProgramSettings>(
+    {
+      name: 'sssp',
+      description:
+        'Runs a router alone: port 9000, routes by POST /, the first ones from conf/s3.json, state in ./state.',
+      variables: ROUTER_CONFIG.variables,
+      listenKeys: { port: '--port or PORT', host: 'HOST' },
+      options: [{ flags: '--port <N>', description: 'TCP port (default: PORT, or 9000)' }],
+      async load(file, environment, { port }) {
+        const overridden = port === undefined ? environment : { ...environment, PORT: port };
+        if (file !== undefined) return loaded(await loadSettings(file, overridden));
+        const config = parseConfig(ROUTER_CONFIG.format, WITHOUT_FILE, overridden, 'sssp');
+        return loaded({ ...config, servicePort: 9000 });
+      },
+      start: startRouter,
+    },
+    argv,
+  );
+}
+
+function loaded(config: RouterProgramSettings): LoadedSettings<RouterProgramSettings> {
+  return { config, logLevel: config.log.level, drainSeconds: ROUTER_CONFIG.drainSeconds(config) };
 }
 
 async function loadSettings(

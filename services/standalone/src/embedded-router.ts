@@ -1,6 +1,6 @@
 import type { Config, MirrorParts } from '@cloud-mirror/mirror';
-import type { ObjectSigner } from '@cloud-mirror/routed-objects';
-import { folderSigning, objectSigner, openLiveRoutes, openRouter } from '@cloud-mirror/router';
+import { currentSigner, type ObjectSigner } from '@cloud-mirror/routed-objects';
+import { folderSigning, openLiveRoutes, openRouter } from '@cloud-mirror/router';
 import type { OpenRouterParts, RunningRouter } from '@cloud-mirror/router';
 
 export interface EmbeddedRouter extends RunningRouter {
@@ -47,7 +47,7 @@ export async function startEmbeddedRouter(
       resources: opening,
     });
     parts.resources.use(opening.move());
-    return { ...running, signer: objectSigner(objectKey) };
+    return { ...running, signer: currentSigner(objectKey) };
   } catch (error) {
     if ((error as { code?: unknown }).code === 'config_invalid') throw error;
     logger.warn(

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { ConfigError } from '@cloud-mirror/config';
-import { openStateStore, openWakeUps } from '@cloud-mirror/mirror';
+import { OBJECT_KEY_DOCUMENT, openStateStore, openWakeUps, sealerOf } from '@cloud-mirror/mirror';
 import type { RedisSettings, RouterSettings, StateSettings } from '@cloud-mirror/mirror';
 import type { Logger } from '@cloud-mirror/program';
 import { join } from 'node:path';
-import { LastGoodFiles, LiveDocument, Sealer, SharedKey, StateError } from '@cloud-mirror/state-store';
+import { LastGoodFiles, LiveDocument, SharedKey, StateError } from '@cloud-mirror/state-store';
 import type { StateStore } from '@cloud-mirror/state-store';
 import {
   LiveRoutes,
@@ -44,8 +44,7 @@ export interface OpenedRoutes {
  */
 export async function openLiveRoutes(parts: LiveRoutesParts): Promise<OpenedRoutes> {
   const { settings, state, entries, stores, logger, resources } = parts;
-  const keys = settings.sealKey.map((key) => Buffer.from(key, 'base64'));
-  const sealer = keys.length === 0 ? null : new Sealer(keys);
+  const sealer = sealerOf(settings.sealKey);
   const names = new Set(stores);
   const rules = { isStore: (name: string) => names.has(name), stores };
   const added = await readRoutes(parts, rules);
@@ -115,7 +114,6 @@ async function checkStore(store: StateStore, logger: Logger): Promise<void> {
 }
 
 const CHECK_MS = 10_000;
-const OBJECT_KEY_DOCUMENT = 'object-signing-key';
 
 /** @throws ConfigError if the file has faults */
 async function readRoutes(
