@@ -1,12 +1,12 @@
 export { currentSigner } from './current-signer.ts';
 export { countingHeaders, isCountingHeader } from './counting-headers.ts';
 export { encodeObjectKey } from './object-key-text.ts';
-export { OBJECTS_PATH, ObjectSigner } from './object-signer.ts';
+export { ObjectSigner } from './object-signer.ts';
 export type { ObjectRequest, SignatureVerdict } from './object-signer.ts';
 export { isRoutedKey, ROUTED_PREFIX, routedKey, routedName } from './routed-key.ts';
 export { entityTag, isRoutedStore, RoutedObjects, userMetadataOf } from './routed-objects.ts';
 export type { RoutedStore, Upload } from './routed-objects.ts';
-export { parseSignedObjectTarget } from './signed-object-target.ts';
+export { OBJECTS_PATH, parseSignedObjectTarget } from './signed-object-target.ts';
 export type { SignedObjectTarget } from './signed-object-target.ts';
 export { UploadError } from './upload-error.ts';
 export type { UploadErrorCode } from './upload-error.ts';

@@ -1,9 +1,6 @@
 import { createHmac, createSecretKey, timingSafeEqual, type KeyObject } from 'node:crypto';
 import { encodeObjectKey } from './object-key-text.ts';
-import type { SignedObjectTarget } from './signed-object-target.ts';
-
-/** The path below which the front end serves the objects of folders. */
-export const OBJECTS_PATH = '/v1/objects/';
+import { OBJECTS_PATH, type SignedObjectTarget } from './signed-object-target.ts';
 
 /** A request about one routed object. */
 export interface ObjectRequest {

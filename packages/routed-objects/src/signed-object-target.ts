@@ -1,4 +1,5 @@
-import { OBJECTS_PATH } from './object-signer.ts';
+/** The path below which the front end serves the objects of folders. */
+export const OBJECTS_PATH = '/v1/objects/';
 
 /** The parsed target of a request to a signed address. */
 export interface SignedObjectTarget {
