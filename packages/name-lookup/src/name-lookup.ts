@@ -12,7 +12,7 @@ import { zoneOf } from './zone.ts';
 export interface LookupLimits {
   /** Of one look-up, with all its search domains and tries. */
   readonly lookupMs: number;
-  /** Of the first try at each name server. It doubles with each further round. */
+  /** Of the first try at each name server. It doubles with each further round. Node rounds it up to whole seconds. */
   readonly tryMs: number;
   readonly tries: number;
   /** How long to wait for the other family once IPv4 or IPv6 has addresses. */

@@ -182,6 +182,20 @@ describe('a name that is not found', () => {
   });
 });
 
+test.each(['is silent', 'is gone'])('the next name server is asked if the first %s', async (how) => {
+  await using silent = await startDnsServer(() => null);
+  await using good = await startDnsServer(found('192.0.2.1'));
+  const gone = await startDnsServer(() => null);
+  await gone[Symbol.asyncDispose]();
+  const first = how === 'is silent' ? silent : gone;
+  using names = new NameLookup({
+    servers: [first.address, good.address],
+    hostsFile: join(folder, 'absent'),
+    resolverFile: join(folder, 'absent'),
+  });
+  expect(await addresses(names, 'a.test')).toEqual(['192.0.2.1']);
+});
+
 describe('what is remembered', () => {
   test('is kept for the time to live of the records', async () => {
     await using opened = await open((question) => ({ answers: addressRecords(question, ['192.0.2.1'], 0) }), {
