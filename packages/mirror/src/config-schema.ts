@@ -95,6 +95,20 @@ const auditSchema = section({
     .default(null),
 });
 
+const SIGNING_KEY =
+  'a key of at least 32 characters (openssl rand -base64 32), or a list of such keys, or null';
+
+/** The key that signs jobs; a list while it is being replaced. */
+function signingKey() {
+  const key = z
+    .string({ error: SIGNING_KEY })
+    .min(32, { error: SIGNING_KEY })
+    .max(1024, { error: SIGNING_KEY });
+  return z.union([key, z.array(key).min(1, { error: SIGNING_KEY }).max(8, { error: SIGNING_KEY })], {
+    error: SIGNING_KEY,
+  });
+}
+
 const queueSchema = section({
   kind: oneOf(['sqs', 'memory']).default('sqs'),
   name: text('the name of the queues, with {service} and {region} in it', /./).default(
@@ -109,6 +123,7 @@ const queueSchema = section({
   visibilityTimeoutSeconds: seconds(1, 43_200).default(60),
   create: flag().default(false),
   requestTimeoutMs: timeLimitMs().default(5000),
+  signingKey: signingKey().nullable().default(null),
 });
 
 const copierSchema = section({

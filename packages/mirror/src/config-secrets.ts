@@ -1,7 +1,7 @@
 import type { SecretValues } from '@cloud-mirror/program';
 
 /** Keys of the configuration whose values are secrets. The user information of every URL is one as well. */
-const SECRET_KEYS = /^(?:password|secretAccessKey|sessionToken|signingKey)$/;
+const SECRET_KEYS = /^(?:password|secretAccessKey|sessionToken|signingKey|sealKey)$/;
 
 /** Adds the secrets of a configuration, so that no log line contains them. */
 export function addConfigSecrets(config: unknown, secrets: SecretValues, key = ''): void {

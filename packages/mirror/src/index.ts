@@ -25,6 +25,7 @@ export type {
 } from './program-schemas.ts';
 export { configWarnings } from './config-warnings.ts';
 export type { ConfigWarning } from './config-warnings.ts';
+export { jobSignatures } from './queues.ts';
 export { requireSharedParts } from './shared-parts.ts';
 export { openStateStore, openWakeUps } from './open-state.ts';
 export type { StateSettings } from './open-state.ts';

@@ -36,10 +36,12 @@ const SERVER = {
 
 /** The credentials of S3 services, of their regions, and of the bucket of documents. */
 const CREDENTIALS = /^(?:services\..*|state)\.credentials\.(accessKeyId|secretAccessKey|sessionToken)$/;
+const SIGNING_KEY = /^queue\.signingKey/;
 const SECRET_PATHS = [
   /^sources\.proxy$/,
   /^admin\.tokens(\[\d+\](\.(sha256|scopes))?)?$/,
   /^entries\.(url|cluster|sentinels)/,
+  SIGNING_KEY,
   CREDENTIALS,
   /^router\.sealKey/,
 ];

@@ -68,6 +68,7 @@ describe('the documented configuration', () => {
       region: 'us-west-2',
       endpoint: null,
       maxReceiveCount: 5,
+      signingKey: null,
       visibilityTimeoutSeconds: 60,
       create: false,
       requestTimeoutMs: 5000,

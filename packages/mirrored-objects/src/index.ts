@@ -3,6 +3,7 @@ export * from './copy-life.ts';
 export * from './copy-lookup.ts';
 export * from './job.ts';
 export * from './job-for.ts';
+export * from './job-signatures.ts';
 export * from './mirrored-object.ts';
 export * from './object-id.ts';
 export * from './object-key.ts';

@@ -24,7 +24,7 @@ export function createCopierMetrics(registry: Registry, copier: MeasuredCopier):
   const labels = ['service', 'region', 'outcome'] as const;
   const jobs = new Counter({
     name: 'cloud_mirror_copies_total',
-    help: 'Finished jobs, by outcome: copied, already_there, left_to_another, given_back, will_retry, failed, dead_letter, internal_error',
+    help: 'Finished jobs, by outcome: copied, already_there, left_to_another, given_back, will_retry, failed, dead_letter, refused, internal_error',
     labelNames: labels,
     registers: [registry],
   });

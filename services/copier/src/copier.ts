@@ -1,6 +1,6 @@
 import { isDefect } from '@cloud-mirror/cache-manager';
 import { parseJob, type Backend } from '@cloud-mirror/mirrored-objects';
-import type { Adapters, Config } from '@cloud-mirror/mirror';
+import { jobSignatures, type Adapters, type Config } from '@cloud-mirror/mirror';
 import { SecretValues, secretsOf } from '@cloud-mirror/program';
 import type { Logger } from '@cloud-mirror/program';
 import type { Delivery } from '@cloud-mirror/job-queue';
@@ -54,12 +54,14 @@ export class Copier {
       onPaused: (pause) => this.#paused(pause),
     });
     this.#metrics = createCopierMetrics(registry, { slots: this.#slots, backends: this.#backends });
+    const signatures = jobSignatures(config.queue);
     this.#job = new CopyJob({
       ...adapters,
       slots: this.#slots,
       times: config.entries,
       maxReceiveCount: config.queue.maxReceiveCount,
       onPartFailed: (part, backend, error) => this.#partFailed(part, backend, error),
+      signatureFault: (body) => signatures?.faultOf(body) ?? null,
       onGuessRefuted: (guess) => this.#guessRefuted(guess),
     });
   }
@@ -240,5 +242,10 @@ function report(log: Logger, result: JobResult, seconds: number): void {
       );
     case 'dead_letter':
       return log.error({ outcome, durationMs, err: result.error }, 'job moved to the dead letters');
+    case 'refused':
+      return log.error(
+        { outcome, durationMs, err: result.error },
+        'a message that no front end of this mirror has signed was moved to the dead letters',
+      );
   }
 }

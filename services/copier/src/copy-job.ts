@@ -30,8 +30,20 @@ export interface CopyJobParts extends JobEndingParts {
   readonly entries: EntryStore;
   readonly slots: Pick<CopySlots, 'turn'>;
   readonly origin: Pick<Origin, 'open' | 'inspect'>;
+  /** Why the body of a message is no signed job; null if it is one. Without it, jobs need no signature. */
+  readonly signatureFault?: ((body: string) => string | null) | undefined;
   /** Called when a guessed digest turns out not to be a digest; see {@link GuessedDigestError}. */
   readonly onGuessRefuted?: ((guess: GuessedDigestError) => void) | undefined;
+}
+
+/** A message that no front end of ours sent. */
+export class JobRefusedError extends Error {
+  override readonly name = 'JobRefusedError';
+  readonly code = 'job_refused';
+
+  constructor(fault: string) {
+    super(`not a job of this mirror: ${fault}; front ends need the same queue.signingKey as copiers`);
+  }
 }
 
 /** Delay of a job that only another version of this program may understand. */
@@ -61,6 +73,13 @@ export class CopyJob {
    * @throws only if the delivery could not be settled; the queue then delivers it again
    */
   async run(delivery: Delivery, stop: AbortSignal): Promise<JobResult> {
+    // First of all: nothing in the message counts before its signature is known to be good.
+    const fault = this.#parts.signatureFault?.(delivery.body) ?? null;
+    if (fault !== null) {
+      const error = new JobRefusedError(fault);
+      await delivery.deadLetter(`${error.code}: ${error.message}`);
+      return { outcome: 'refused', error };
+    }
     const parsed = parseJob(delivery.body);
     if (!parsed.ok && parsed.fault === 'malformed') {
       const error = new Error(`not a job: ${parsed.detail}`);

@@ -16,7 +16,9 @@ export type JobResult =
   | { readonly outcome: 'given_back'; readonly why: string; readonly delaySeconds: number }
   | { readonly outcome: 'will_retry'; readonly error: Error; readonly delaySeconds: number }
   | ({ readonly outcome: 'failed'; readonly error: Error } & MaybeUnrecorded)
-  | { readonly outcome: 'dead_letter'; readonly error: Error };
+  | { readonly outcome: 'dead_letter'; readonly error: Error }
+  /** Not signed by a front end of this mirror, so nothing of it was done. It is a dead letter. */
+  | { readonly outcome: 'refused'; readonly error: Error };
 
 /**
  * The outcome in logs and metrics. A defect of this program is reported as `internal_error`, whatever happens to the
