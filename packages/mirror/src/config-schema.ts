@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { entriesSchema } from './entries-schema.ts';
+import { registrySchema } from './registry-schema.ts';
 import { embeddedRouterSchema } from './router-schema.ts';
 import { SCOPES } from './scopes.ts';
 import { servicesSchema } from './services-schema.ts';
@@ -167,4 +168,5 @@ export const sections = {
   sampleOrigin: sampleOriginSchema,
   router: embeddedRouterSchema,
   state: stateSchema,
+  registry: registrySchema,
 };

@@ -27,6 +27,8 @@ export { configWarnings } from './config-warnings.ts';
 export type { ConfigWarning } from './config-warnings.ts';
 export { jobSignatures } from './queues.ts';
 export { requireSharedParts } from './shared-parts.ts';
+export { advertisedHost, isShared, openRegistry } from './open-registry.ts';
+export type { RegistrySettings } from './open-registry.ts';
 export { openStateStore, openWakeUps } from './open-state.ts';
 export type { StateSettings } from './open-state.ts';
 export { describeLoss, tryStore } from './try-store.ts';

@@ -23,7 +23,7 @@ const sealingSchema = z.preprocess(
 );
 
 /** The sections that every program of the mirror reads. */
-const { server, admin, audit, sources, entries, queue, services, copier, log, state } = sections;
+const { server, admin, audit, sources, entries, queue, services, copier, log, state, registry } = sections;
 const common = { sources, entries, queue, services, log };
 
 /** The whole file, as the standalone program reads it. */
@@ -53,6 +53,7 @@ export const routerProgramSchema = withRules(
       entries: z.preprocess((value) => value ?? { kind: 'memory' }, entries),
       router: routerSchema,
       state,
+      registry,
       log,
     },
     [...SECTIONS],

@@ -4,19 +4,21 @@ import {
   type HealthServerParts,
   type ProcessHealth,
 } from '@cloud-mirror/http-service';
-import { openRoutedBucket, type AdminToken, type RouterSettings } from '@cloud-mirror/mirror';
+import { openRoutedBucket } from '@cloud-mirror/mirror';
+import type { AdminToken, RedisSettings, RegistrySettings, RouterSettings } from '@cloud-mirror/mirror';
 import type { AuditTrail, Logger } from '@cloud-mirror/program';
+import type { Registry as Instances } from '@cloud-mirror/registry';
 import type { StorageProvider } from '@cloud-mirror/storage-provider';
 import type { ChangeRules, LiveRoutes } from '@cloud-mirror/storage-routes';
 import type { Registry } from 'prom-client';
 import { createAdministration } from './administration/administration.ts';
-import type { RouterInstance } from './administration/endpoints-line.ts';
 import { RouteChecks } from './administration/route-checks.ts';
 import { RoutesAuth } from './administration/routes-auth.ts';
 import { isLoopback } from './host-check.ts';
 import { Destinations } from './objects/destinations.ts';
 import type { Folders } from './objects/destinations.ts';
 import { Router } from './router.ts';
+import { RouterInstance, servingRouters } from './router-instance.ts';
 
 export interface OpenRouterParts {
   readonly settings: RouterSettings;
@@ -28,8 +30,10 @@ export interface OpenRouterParts {
   readonly routes: LiveRoutes;
   readonly rules: ChangeRules;
   readonly audit: AuditTrail;
-  /** The routers that can serve, in the order of their start. */
-  readonly instances: () => readonly RouterInstance[];
+  /** Where the router announces itself, and finds the others. */
+  readonly instances: Instances;
+  readonly registrySettings: RegistrySettings;
+  readonly entries: RedisSettings;
   readonly logger: Logger;
   readonly registry: Registry;
   readonly resources: AsyncDisposableStack;
@@ -90,7 +94,7 @@ export async function openRouter(parts: OpenRouterParts): Promise<RunningRouter>
       clientOf: clientNetworkReader([]),
       publicUrl: settings.publicUrl,
       isDraining: () => router.isDraining,
-      instances,
+      instances: () => servingRouters(instances),
       servicePort,
       checkRoutes: () => checks.faults(),
     }),
@@ -99,6 +103,16 @@ export async function openRouter(parts: OpenRouterParts): Promise<RunningRouter>
   });
   const address = await router.listen();
   resources.defer(() => router.drain());
+  const announced = resources.use(
+    await RouterInstance.announce({
+      registry: instances,
+      settings: parts.registrySettings,
+      entries: parts.entries,
+      address,
+      servicePort,
+      logger,
+    }),
+  );
   const health = (): ProcessHealth => {
     if (router.isDraining) return { status: 'draining', failing: [] };
     return routes.degraded === null
@@ -109,7 +123,14 @@ export async function openRouter(parts: OpenRouterParts): Promise<RunningRouter>
     settings.health === null
       ? null
       : resources.use(await startHealth(settings.health, { health, registry, logger }));
-  return { address, health: server?.address ?? null, drain: () => router.drain() };
+  return {
+    address,
+    health: server?.address ?? null,
+    async drain() {
+      await announced.drain();
+      await router.drain();
+    },
+  };
 }
 
 /**

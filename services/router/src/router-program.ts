@@ -1,7 +1,7 @@
 import { loadConfig, parseConfig } from '@cloud-mirror/config';
 import { openMetricsRegistry, openAuditTrail, runProgram } from '@cloud-mirror/program';
 import type { Environment, LoadedSettings, ProgramContext, RunningProgram } from '@cloud-mirror/program';
-import { openRoutedStores, ROUTER_CONFIG, type RouterConfig } from '@cloud-mirror/mirror';
+import { openRegistry, openRoutedStores, ROUTER_CONFIG, type RouterConfig } from '@cloud-mirror/mirror';
 import { openLiveRoutes } from './administration/open-live-routes.ts';
 import { folderSigning } from './folder-signing.ts';
 import { openRouter } from './open-router.ts';
@@ -89,7 +89,9 @@ async function startRouter({
     routes,
     rules,
     audit,
-    instances: () => [],
+    instances: opening.use(await openRegistry(config.registry, config.entries, logger)),
+    registrySettings: config.registry,
+    entries: config.entries,
     logger,
     registry,
     resources: opening,

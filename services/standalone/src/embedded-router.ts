@@ -1,4 +1,4 @@
-import type { Config, MirrorParts } from '@cloud-mirror/mirror';
+import { openRegistry, type Config, type MirrorParts } from '@cloud-mirror/mirror';
 import { currentSigner, type ObjectSigner } from '@cloud-mirror/routed-objects';
 import { folderSigning, openLiveRoutes, openRouter } from '@cloud-mirror/router';
 import type { OpenRouterParts, RunningRouter } from '@cloud-mirror/router';
@@ -41,7 +41,9 @@ export async function startEmbeddedRouter(
       routes,
       rules,
       audit,
-      instances: () => [],
+      instances: opening.use(await openRegistry(config.registry, entries, logger)),
+      registrySettings: config.registry,
+      entries,
       logger,
       registry,
       resources: opening,
