@@ -1,5 +1,10 @@
 import { BoundedMemory } from '@cloud-mirror/bounded-memory';
-import { entryLifeMs, type CopyLifeOptions, type ObjectId } from '@cloud-mirror/mirrored-objects';
+import {
+  entryLifeMs,
+  type Backends,
+  type CopyLifeOptions,
+  type ObjectId,
+} from '@cloud-mirror/mirrored-objects';
 import type { Change, Entry, EntryStore, PresentEntry } from '@cloud-mirror/entry-store';
 import { ObjectIndex, objectHash } from './object-index.ts';
 
@@ -28,6 +33,8 @@ const ENTRY_BYTES = 480;
 export interface EntryMemoryOptions {
   readonly entries: Pick<EntryStore, 'get' | 'seal' | 'epoch' | 'subscribe'>;
   readonly times: CopyLifeOptions;
+  /** Entries end by the clocks of these back ends' stores. Default: by this machine's. */
+  readonly backends?: Backends | undefined;
   /** The most bytes of all remembered entries. Default {@link DEFAULT_MAX_BYTES}. */
   readonly maxBytes?: number | undefined;
   /** Default {@link CHECK_INTERVAL_MS}. */
@@ -178,7 +185,7 @@ export class EntryMemory implements Disposable {
       this.forgetAll();
       this.#epoch = epoch;
     }
-    const endsAtMs = Math.floor(startedAtMs + Math.min(this.#longestMs, this.#remainingMs(entry)));
+    const endsAtMs = Math.floor(startedAtMs + Math.min(this.#longestMs, this.#remainingMs(id, entry)));
     const before = this.#remembered.get(id);
     // Reuses the object for an unchanged entry: a long-lived object is cheaper than garbage.
     const remembered =
@@ -190,9 +197,9 @@ export class EntryMemory implements Disposable {
   }
 
   /** An estimate from the entry's start and its copy's expiry: the entry store ends the entry by its own clock. */
-  #remainingMs(entry: PresentEntry): number {
-    const { times } = this.#options;
-    const now = Date.now();
+  #remainingMs(id: ObjectId, entry: PresentEntry): number {
+    const { times, backends } = this.#options;
+    const now = backends?.get(id.backend)?.store.clock.nowMs() ?? Date.now();
     return Math.min(entry.since + times.ttlSeconds * 1000 - now, entryLifeMs(entry, times, now));
   }
 }

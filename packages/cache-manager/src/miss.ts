@@ -140,7 +140,7 @@ export class Miss {
         object.id,
         claim.token,
         copy,
-        entryLifeMs(copy, times, Date.now()),
+        entryLifeMs(copy, times, object.backend.store.clock.nowMs()),
       );
       // A new connection may lead to an entry store with older contents, so no result from before it is trusted.
       if (!committed || entries.epoch !== claim.epoch) return { kind: 'start_over' };

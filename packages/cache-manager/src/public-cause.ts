@@ -20,6 +20,7 @@ const STORE_CAUSES: Readonly<Record<StorageErrorCode, string>> = {
   store_exists: 'the object store has another object at this key',
   store_rejected: 'the object store refused the object',
   store_key_refused: 'the object store refuses the key of the object',
+  store_expires: 'the object store removes copies too soon after they are made',
   store_corrupt: 'the object store gave an impossible answer',
   store_full: 'the object store is full',
 };

@@ -97,7 +97,11 @@ export class Redirector {
     if (!this.#parts.markers.trusts(progress.object.id.backend, epoch))
       return this.#readMarkers(progress, epoch);
     const { times } = this.#parts.options;
-    const decision = decideByEntry(wishesOf(progress), { entry, times, nowMs: Date.now() });
+    const decision = decideByEntry(wishesOf(progress), {
+      entry,
+      times,
+      nowMs: progress.object.backend.store.clock.nowMs(),
+    });
     switch (decision.kind) {
       case 'copy':
         return this.#present(progress, decision.entry);

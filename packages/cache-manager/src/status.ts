@@ -42,7 +42,7 @@ export async function reportStatus(
       return null;
     }),
   ]);
-  const now = Date.now();
+  const now = object.backend.store.clock.nowMs();
   return {
     service: object.backend.service,
     region: object.backend.region,

@@ -35,6 +35,22 @@ describe('a copy that is in the store', () => {
     expect(mirror.gate.count(ENQUEUE)).toBe(0);
   });
 
+  test.each([30, -30])(
+    'is found if this machine is %i hours ahead of the store, and stays in memory',
+    async (hours) => {
+      mirror.here.objects.aheadMs = hours * 3_600_000;
+      mirror.clock.aheadMs = -mirror.here.objects.aheadMs;
+      await using remembering = mirror.otherManager({ remembersHits: true });
+      await mirror.store(PATH);
+      const redirect = () => remembering.redirect(mirror.request(PATH));
+      expect(await redirect()).toMatchObject({ kind: 'present', how: 'hit' });
+      expect(await redirect()).toMatchObject({ kind: 'present', how: 'hit' });
+      // The seal may have to be read first. An entry that counts as ended would never be remembered.
+      while (remembering.recallHit(mirror.object(PATH)) === null) await redirect();
+      expect(await mirror.waitingJobs()).toBe(0);
+    },
+  );
+
   test('is at the key of its generation if the object was purged', async () => {
     await mirror.purgeElsewhere(PATH);
     const generation = await mirror.generationOf(PATH);

@@ -86,7 +86,8 @@ function judge(
   if (stored === null) return { generation, copy: null, replaces: null };
   const copy = copyOf(object.backend, stored, generation);
   if (!hasItsLength(stored)) return { generation, copy: null, replaces: stored.etag };
-  if (entryLifeMs(copy, life, Date.now()) <= 0) return { generation, copy: null, replaces: stored.etag };
+  if (entryLifeMs(copy, life, object.backend.store.clock.nowMs()) <= 0)
+    return { generation, copy: null, replaces: stored.etag };
   return { generation, copy, replaces: null };
 }
 

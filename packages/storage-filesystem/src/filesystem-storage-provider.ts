@@ -15,7 +15,7 @@ import type {
   MeasuredObject,
   UploadSweeper,
 } from '@cloud-mirror/storage-provider';
-import { interruptible, StorageError } from '@cloud-mirror/storage-provider';
+import { interruptible, LOCAL_CLOCK, StorageError } from '@cloud-mirror/storage-provider';
 import { Disk } from './disk.ts';
 import { DEFAULT_FILE_CALL_LIMITS } from './file-calls.ts';
 import { fileExists } from './file-exists.ts';
@@ -48,6 +48,7 @@ export class FilesystemStorageProvider implements StorageProvider, LocallyServed
   /** Not limited by the length of file names: a file contains its key, and long keys are hashed for the name. */
   readonly maxKeyBytes = 8192;
   readonly access = 'public';
+  readonly clock = LOCAL_CLOCK;
   readonly #options: FilesystemStorageProviderOptions;
   readonly #disk: Disk;
   readonly #paths: ObjectPaths;

@@ -2,10 +2,11 @@ import type { ReadMethod } from './object-addresses.ts';
 import type { OpenedBody, OpenOptions } from './object-reader.ts';
 import type { PutOptions } from './object-writer.ts';
 import type { StorageProvider } from './storage-provider.ts';
+import type { StoreClock } from './store-clock.ts';
 import type { PrepareOptions } from './store-place.ts';
 import type { CallOptions, ListedObject, StoredObject } from './stored-object.ts';
 
-type Method = Exclude<keyof StorageProvider, 'maxKeyBytes' | 'access' | 'list' | symbol>;
+type Method = Exclude<keyof StorageProvider, 'maxKeyBytes' | 'access' | 'clock' | 'list' | symbol>;
 
 /** One call of a StorageProvider. */
 export type StorageCall = {
@@ -31,6 +32,10 @@ export class AroundStorageProvider implements StorageProvider {
 
   get maxKeyBytes(): number {
     return this.#inner.maxKeyBytes;
+  }
+
+  get clock(): StoreClock {
+    return this.#inner.clock;
   }
 
   get access(): 'public' | 'signed' {

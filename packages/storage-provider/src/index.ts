@@ -11,6 +11,7 @@ export type * from './object-writer.ts';
 export * from './storage-error.ts';
 export type * from './storage-provider.ts';
 export * from './store-extras.ts';
+export * from './store-clock.ts';
 export type * from './store-place.ts';
 export type * from './stored-object.ts';
 export { storableHeaders } from './storable-headers.ts';

@@ -6,12 +6,14 @@ export type StorageErrorCode =
   | 'store_rejected' // the store refuses this request (too large, wrong region, bad digest); not retryable if it always will
   | 'store_key_refused' // the store does not accept this key, whatever the object
   | 'store_corrupt' // the answer cannot be right: the size differs, or status 200 with an error body
-  | 'store_full'; // no room left
+  | 'store_full' // no room left
+  | 'store_expires'; // the store removes objects so soon that no client can use them
 
 const LASTING: ReadonlySet<StorageErrorCode> = new Set([
   'store_exists',
   'store_rejected',
   'store_key_refused',
+  'store_expires',
 ]);
 
 /** A failure of a StorageProvider. `retryable` says whether the same call may succeed later. */

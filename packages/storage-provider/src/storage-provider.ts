@@ -2,6 +2,7 @@ import type { ObjectAddresses } from './object-addresses.ts';
 import type { ObjectLister } from './object-lister.ts';
 import type { ObjectReader } from './object-reader.ts';
 import type { ObjectWriter } from './object-writer.ts';
+import type { StoreClock } from './store-clock.ts';
 import type { StorePlace } from './store-place.ts';
 
 /**
@@ -20,6 +21,8 @@ export interface StorageProvider
   extends ObjectReader, ObjectWriter, ObjectLister, ObjectAddresses, StorePlace, AsyncDisposable {
   /** Maximum length of a key, in bytes of UTF-8. */
   readonly maxKeyBytes: number;
+
+  readonly clock: StoreClock;
 
   /** Closes connections and aborts running calls. */
   [Symbol.asyncDispose](): Promise<void>;

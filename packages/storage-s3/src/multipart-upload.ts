@@ -216,7 +216,7 @@ export class MultipartUpload {
       throw new StorageError('store_corrupt', 'the store completed an upload but has no object');
     // A later write has replaced the object, after this write succeeded.
     const { headers, metadata } = this.#options;
-    const storedAt = new Date(Date.now() + this.#writing.calls.clockOffsetMs);
+    const storedAt = new Date(this.#writing.calls.clock.nowMs());
     return { sizeBytes, etag, storedAt, expiresAt: null, headers, metadata: metadata() };
   }
 

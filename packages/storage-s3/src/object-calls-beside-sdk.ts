@@ -82,12 +82,14 @@ export class ObjectCallsBesideSdk {
     return this.#direct.begin<{ readonly plain: ObjectHead | null }>(async (signal) => {
       const endpoint = this.#endpoint;
       if (endpoint === null) return NOT_SENT;
+      const startedAtMs = Date.now();
       const { statusCode, headers } = await this.#direct.send({
         base: endpoint.base,
         path: await this.#addresses.path(endpoint, key, 'HEAD'),
         method: 'HEAD',
         signal,
       });
+      this.#calls.clock.observe(headers.date, startedAtMs);
       if (this.#isSkewed(headers.date)) return unclear();
       if (statusCode === 404) return answered({ plain: null });
       const plain = statusCode === 200 ? readHead(headers) : undefined;
@@ -101,6 +103,7 @@ export class ObjectCallsBesideSdk {
       const endpoint = this.#endpoint;
       if (endpoint === null || put.Body.length > MOST_PAYLOAD_BYTES) return NOT_SENT;
       const { base } = endpoint;
+      const startedAtMs = Date.now();
       const answer = await this.#direct.sendSigned({
         base,
         path: objectPath(endpoint, put.Key),
@@ -109,6 +112,7 @@ export class ObjectCallsBesideSdk {
         body: put.Body,
         signal,
       });
+      this.#calls.clock.observe(answer.headers['date']?.toString(), startedAtMs);
       // The answer to a successful PUT has no body, so a body may contain an error.
       if (answer.statusCode !== 200 || answer.body !== '') return unclear(answer.statusCode);
       const said = (name: string): string | undefined => answer.headers[name]?.toString();

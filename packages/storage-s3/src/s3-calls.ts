@@ -6,6 +6,7 @@ import { BoundedAnswerHandler, RenewableCredentials } from '@cloud-mirror/aws';
 import { StorageError } from '@cloud-mirror/storage-provider';
 import { orAborted, TimeLimit } from '@cloud-mirror/waiting';
 import type { PlainTry } from '@cloud-mirror/aws';
+import { AnsweredClock } from './answered-clock.ts';
 import { UnclearTry, withRetries } from './retry.ts';
 import { credentialsRefused, toStorageError } from './s3-error.ts';
 import type { S3StorageProviderOptions } from './s3-storage-provider-options.ts';
@@ -55,6 +56,7 @@ export class S3Calls {
   readonly client: S3Client;
   readonly bucket: string;
   readonly credentials: RenewableCredentials;
+  readonly clock = new AnsweredClock();
   readonly #region: string;
   readonly #agents: readonly [HttpAgent, HttpsAgent];
   readonly #attempts: number;
@@ -78,7 +80,7 @@ export class S3Calls {
       credentials: this.credentials.provider,
       requestHandler,
     });
-    this.#wireOptions.applyTo(this.client, requestHandler);
+    this.#wireOptions.applyTo(this.client, requestHandler, this.clock);
     // Its work for each call is wasted, because no logger is configured.
     this.client.middlewareStack.remove('loggerMiddleware');
     if (options.endpoint === undefined || options.endpoint.startsWith('https:')) {

@@ -78,7 +78,7 @@ async function putWhole(
   return {
     sizeBytes: payload.length,
     etag: answer.ETag ?? null,
-    storedAt: new Date(Date.now() + calls.clockOffsetMs),
+    storedAt: new Date(calls.clock.nowMs()),
     expiresAt: parseExpiration(answer.Expiration),
     headers: options.headers,
     metadata,

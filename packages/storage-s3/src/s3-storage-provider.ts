@@ -16,6 +16,7 @@ import type {
   PublicReadOptions,
   PubliclyRead,
   SigningLife,
+  StoreClock,
   PutOptions,
   StorageProvider,
   StoredObject,
@@ -64,6 +65,7 @@ export class S3StorageProvider
   /** https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html */
   readonly maxKeyBytes = 1024;
   readonly access: 'public' | 'signed';
+  readonly clock: StoreClock;
   readonly signedMethods = ['GET', 'HEAD', 'PUT', 'DELETE', 'POST'] as const;
   readonly #options: S3StorageProviderOptions;
   readonly #calls: S3Calls;
@@ -78,6 +80,7 @@ export class S3StorageProvider
     this.access = options.access;
     this.#options = options;
     this.#calls = new S3Calls(options);
+    this.clock = this.#calls.clock;
     const endpoints = new BucketEndpoints(this.#calls);
     this.#publicAddresses = new PublicAddresses(endpoints, options.publicUrl);
     this.#signedAddresses = new SignedAddresses(this.#calls, endpoints, options.signedUrlSeconds);
@@ -184,7 +187,7 @@ export class S3StorageProvider
   }
 
   async sweepUploads(olderThanMs: number, options: CallOptions = {}): Promise<number> {
-    const before = new Date(Date.now() + this.#calls.clockOffsetMs - olderThanMs);
+    const before = new Date(this.clock.nowMs() - olderThanMs);
     return endOldUploads(this.#calls, this.#options.keyLayout.copyPrefixes, before, options);
   }
 

@@ -1,6 +1,7 @@
 import type { S3Client } from '@aws-sdk/client-s3';
 import type { NodeHttpHandler } from '@smithy/node-http-handler';
 import { Readable } from 'node:stream';
+import type { AnsweredClock } from './answered-clock.ts';
 
 type Request = Parameters<NodeHttpHandler['handle']>[0];
 
@@ -27,12 +28,14 @@ export class WireOptionsByInput {
     return input[this.#options] as WireOptions | undefined;
   }
 
-  /** Makes `client` send all requests with `handler` and the options of their call. */
-  applyTo(client: S3Client, handler: NodeHttpHandler): void {
+  /** Makes `client` send all requests with `handler` and the options of their call. `clock` is told of each answer. */
+  applyTo(client: S3Client, handler: NodeHttpHandler, clock: AnsweredClock): void {
     client.middlewareStack.add(
       () => async (args) => {
         const options = this.#of(args.input as { readonly [options: symbol]: unknown });
+        const startedAtMs = Date.now();
         const handled = await handler.handle(args.request as Request, options);
+        clock.observe(handled.response.headers['date'], startedAtMs);
         // The handler stops watching the signal at the headers of the answer, so a stalled body would keep its connection.
         const body = handled.response.body as Readable;
         options?.abortSignal.addEventListener('abort', () => body.destroy(), { once: true });

@@ -29,7 +29,7 @@ export async function commitCopy(
   copy: Copy,
 ): Promise<Commit> {
   const { entries, times } = parts;
-  const lifeMs = entryLifeMs(copy, times, Date.now());
+  const lifeMs = entryLifeMs(copy, times, object.backend.store.clock.nowMs());
   const leaseMs = times.copyingLeaseSeconds * 1000;
   try {
     if (await entries.commit(object.id, token, copy, lifeMs)) return 'present';

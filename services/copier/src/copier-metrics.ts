@@ -1,3 +1,4 @@
+import type { Backend } from '@cloud-mirror/mirrored-objects';
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { CopySlots } from './copy-slots.ts';
 import { reportedOutcome, type JobResult } from './job-result.ts';
@@ -17,7 +18,7 @@ export interface CopierMetrics {
 
 export interface MeasuredCopier {
   readonly slots: Pick<CopySlots, 'taken' | 'largestHost' | 'counts'>;
-  readonly backends: readonly { readonly name: string; readonly service: string; readonly region: string }[];
+  readonly backends: readonly Pick<Backend, 'name' | 'service' | 'region' | 'store'>[];
 }
 
 export function createCopierMetrics(registry: Registry, copier: MeasuredCopier): CopierMetrics {
@@ -101,6 +102,16 @@ function measureSlots(registry: Registry, { slots, backends }: MeasuredCopier): 
     registers,
     collect() {
       this.set(slots.largestHost);
+    },
+  });
+  new Gauge({
+    name: 'cloud_mirror_copier_clock_ahead_seconds',
+    help: "How far this machine's clock is ahead of the store's, in seconds; negative: behind",
+    labelNames: ['service', 'region'],
+    registers,
+    collect() {
+      for (const { service, region, store } of backends)
+        this.set({ service, region }, store.clock.aheadMs / 1000);
     },
   });
 }

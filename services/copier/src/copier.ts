@@ -5,6 +5,7 @@ import { SecretValues, secretsOf } from '@cloud-mirror/program';
 import type { Logger } from '@cloud-mirror/program';
 import type { Delivery } from '@cloud-mirror/job-queue';
 import { urlForLog, type GuessedDigestError } from '@cloud-mirror/origin';
+import { describeSkew } from '@cloud-mirror/storage-provider';
 import type { Registry } from 'prom-client';
 import { createCopierMetrics, type CopierMetrics } from './copier-metrics.ts';
 import { CopyJob } from './copy-job.ts';
@@ -99,7 +100,9 @@ export class Copier {
 
   health(): ProcessHealth {
     if (this.#stopping.signal.aborted) return { status: 'draining', failing: [] };
-    return { status: this.#failing.size === 0 ? 'ok' : 'degraded', failing: [...this.#failing].sort() };
+    const skewed = this.#backends.filter(({ store }) => describeSkew(store.clock) !== null);
+    const failing = [...this.#failing, ...skewed.map(({ name }) => `clock ${name}`)].sort();
+    return { status: failing.length === 0 ? 'ok' : 'degraded', failing };
   }
 
   /** Stops receiving, lets running jobs finish within the grace time, and gives the others back. */

@@ -1,6 +1,7 @@
 import { pause } from '@cloud-mirror/waiting';
 import {
   backendName,
+  entryLifeMs,
   freshToken,
   lookUpGeneration,
   mirroredObject,
@@ -8,6 +9,7 @@ import {
   parseJob,
   type Backends,
   type Copy,
+  type MirroredObject,
 } from '@cloud-mirror/mirrored-objects';
 import { EntryStoreError, type EntryStore, type TakeResult } from '@cloud-mirror/entry-store';
 import type { Delivery } from '@cloud-mirror/job-queue';
@@ -17,6 +19,7 @@ import {
   type GuessedDigestError,
   type Origin,
 } from '@cloud-mirror/origin';
+import { StorageError } from '@cloud-mirror/storage-provider';
 import { commitCopy, type Commit } from './commit-copy.ts';
 import { copyObject } from './copy-object.ts';
 import type { CopySlots } from './copy-slots.ts';
@@ -226,9 +229,23 @@ export class CopyJob {
       onGuessRefuted,
     };
     const { copy, copied } = await copyObject(task, this.#parts.origin, this.#parts.times);
+    this.#assertUsable(object, copy);
     const commit = await this.#commit(work, taken, copy);
     if (!copied) return { commit, result: { outcome: 'already_there' } };
     return { commit, result: { outcome: 'copied', copy, present: commit === 'present' } };
+  }
+
+  /**
+   * A copy that has no life left would be absent for the next request, which would have it made again.
+   * @throws StorageError `store_expires`
+   */
+  #assertUsable({ backend }: MirroredObject, copy: Copy): void {
+    if (entryLifeMs(copy, this.#parts.times, backend.store.clock.nowMs()) > 0) return;
+    const { expiryMarginSeconds } = this.#parts.times;
+    throw new StorageError(
+      'store_expires',
+      `the store removes a new copy within ${expiryMarginSeconds} s (entries.expiryMarginSeconds): check the lifecycle rules of ${backend.name}`,
+    );
   }
 
   /** While this worker holds the entry, nobody else can take it, so a short outage of the entry store is waited out. */

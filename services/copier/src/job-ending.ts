@@ -95,8 +95,8 @@ export class JobEnding {
     const error = asFailure(thrown);
     if (this.#brokeByPause(work, error)) return this.#yield(work, taken);
     const heeded = error instanceof OriginError ? heededSeconds(error) : 0;
-    if (!error.retryable && error instanceof OriginError) {
-      const seconds = rememberedSeconds(error, this.#parts.times);
+    if (!error.retryable && (error instanceof OriginError || error.code === 'store_expires')) {
+      const seconds = this.#failedSeconds(error);
       const recorded = await this.#recordFailure(work, taken, error, {
         willRetry: false,
         retrySeconds: seconds,
@@ -185,6 +185,13 @@ export class JobEnding {
       return this.giveBack(delivery, why, delaySeconds);
     }
     return { outcome: 'given_back', why, delaySeconds };
+  }
+
+  /** How long a failure is remembered that another try would only repeat. */
+  #failedSeconds(error: OriginError | StorageError | InternalError): number {
+    const { times } = this.#parts;
+    if (error instanceof OriginError) return rememberedSeconds(error, times);
+    return Math.max(times.errorSeconds.longest, times.expiryMarginSeconds);
   }
 
   /** Origins close connections that are not read for long. Believed a few times, since the origin may be at fault too. */

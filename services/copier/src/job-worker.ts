@@ -18,7 +18,7 @@ const GATHER_MS = 20;
  * host that holds few slots. Shorter waits leave the jobs to other copiers.
  */
 const LOOK_AHEAD_MS = 250;
-/** Pause between receives that look ahead, so that a long queue of jobs that may not run costs few calls. */
+/** Pause after a receive that looked ahead and was full, so that a long queue of jobs that may not run costs few calls. */
 const LOOK_AHEAD_PAUSE_MS = 20;
 /**
  * A queue that returned few jobs is polled again once they are copied, or after this time. Preparing a receive costs as
@@ -60,8 +60,9 @@ export async function receiveJobs(options: JobWorkerOptions, stopping: AbortSign
       // Read again, because a copy may have finished during the receive.
       const { free } = slots;
       for (const delivery of deliveries) void options.run(backend, delivery);
-      if (isLookingAhead) await pause(LOOK_AHEAD_PAUSE_MS, stopping);
-      else if (deliveries.length > 0 && deliveries.length < max)
+      // A full batch: more are waiting.
+      if (isLookingAhead && deliveries.length === max) await pause(LOOK_AHEAD_PAUSE_MS, stopping);
+      if (!isLookingAhead && deliveries.length > 0 && deliveries.length < max)
         await untilFreeWithin(HEAD_START_MS, slots, free, stopping);
       // A queue at its limit of messages in flight answers a long poll at once, with nothing.
       if (deliveries.length === 0 && performance.now() - startedAtMs < 1000)

@@ -110,6 +110,42 @@ describe('readyz', () => {
     });
   });
 
+  test.each([
+    [90_000_000, '90000 s ahead of', 90_000],
+    [-60_000, '60 s behind', -60],
+  ])('and the metrics say if the clock is off a store by %i ms', async (aheadMs, said, seconds) => {
+    const clock = { aheadMs, nowMs: () => Date.now() - aheadMs };
+    await using frontend = await startFrontend({
+      backends: [fakeBackend('s3/us-west-1', { store: { clock } }), fakeBackend('s3/eu-west-1')],
+    });
+    const response = await frontend.fetch('/readyz');
+    expect(response.status).toBe(200);
+    expect(await json(response)).toMatchObject({
+      status: 'degraded',
+      failing: ['clock s3/us-west-1'],
+      parts: {
+        'clock s3/us-west-1': {
+          status: 'failing',
+          cause: 'clock_skew',
+          detail: `this machine's clock is ${said} the store's: synchronise it (NTP)`,
+        },
+        'store s3/us-west-1': { status: 'ok' },
+      },
+    });
+    const metrics = await (await frontend.fetch('/metrics')).text();
+    const gauge = 'cloud_mirror_store_clock_ahead_seconds';
+    expect(metrics).toContain(`${gauge}{service="s3",region="us-west-1"} ${seconds}\n`);
+    expect(metrics).toContain(`${gauge}{service="s3",region="eu-west-1"} 0\n`);
+  });
+
+  test('a clock that is off by less than a minute is not reported', async () => {
+    const clock = { aheadMs: 59_999, nowMs: () => Date.now() };
+    await using frontend = await startFrontend({
+      backends: [fakeBackend('s3/us-west-1', { store: { clock } })],
+    });
+    expect(await json(await frontend.fetch('/readyz'))).toMatchObject({ status: 'ready', failing: [] });
+  });
+
   test('says why the entry store refuses, without its own message', async () => {
     const refusal = { word: 'NOPERM', advice: 'the ACL lacks something' };
     const entries = {

@@ -56,6 +56,25 @@ test.each([
   expect(rig.origin.count('GET', `/mutable/${name}`)).toBe(2);
 });
 
+test.each(['+30h', '-30h'])(
+  'an object is copied once if both clocks are off by %s, and is a hit then',
+  async (by) => {
+    const overrides = { server: { port: 0 } };
+    await using frontend = await rig.startFrontend({ ...(await skewed(by)), overrides });
+    await using worker = await rig.startCopier(await skewed(by));
+    const path = fresh('/bytes/1000');
+    expect((await rig.copyOf(frontend, path)).equals(rig.origin.bodyOf(path).bytes())).toBe(true);
+    for (let time = 0; time < 3; time += 1) {
+      const answer = await rig.ask(frontend, path);
+      expect(answer.headers['cache-status']).toContain('; hit');
+    }
+    await eventually(() => rig.outcomes(worker, path, 'copied') === 1);
+    expect(rig.origin.count('GET', path)).toBe(1);
+    const readiness = (await fetchOnWire(frontend.url('/readyz'))).json() as { failing: string[] };
+    expect(readiness.failing).toContainEqual(expect.stringMatching(/^clock s3\//));
+  },
+);
+
 test('another worker replaces a killed one within its lease, whatever the clocks say', async () => {
   const path = fresh('/bytes/200000');
   await using killed = await rig.startCopier(await skewed('+2h'));

@@ -1,14 +1,22 @@
 import { AroundStorageProvider } from '@cloud-mirror/storage-provider';
-import type { CallOptions, StorageProvider, StoredObject } from '@cloud-mirror/storage-provider';
+import type {
+  CallOptions,
+  PutOptions,
+  StorageProvider,
+  StoreClock,
+  StoredObject,
+} from '@cloud-mirror/storage-provider';
 
 const LONG_PAST = new Date('2020-01-01T00:00:00Z');
 
 /**
- * A StorageProvider that can report an object as expired while it still exists, like S3 between the expiry date and the
+ * A StorageProvider whose clock may differ from this machine's, and that can report an object as expired while it still exists, like S3 between the expiry date and the
  * deletion. With `access` set to `signed`, it marks URLs as signed by naming the method in the query.
  */
 export class ExpiringStore extends AroundStorageProvider {
   #access: 'public' | 'signed' = 'public';
+  /** How far this machine's clock is ahead of the store's, in milliseconds. */
+  aheadMs = 0;
   /** Keys and ETags of expired objects. */
   readonly #expired = new Set<string>();
 
@@ -22,6 +30,10 @@ export class ExpiringStore extends AroundStorageProvider {
 
   override set access(access: 'public' | 'signed') {
     this.#access = access;
+  }
+
+  override get clock(): StoreClock {
+    return { aheadMs: this.aheadMs, nowMs: () => Date.now() - this.aheadMs };
   }
 
   /** Expires the current object at `key`. @returns its ETag */
@@ -39,7 +51,20 @@ export class ExpiringStore extends AroundStorageProvider {
 
   override async head(key: string, options?: CallOptions): Promise<StoredObject | null> {
     const object = await super.head(key, options);
-    if (object === null || !this.#expired.has(`${key} ${object.etag}`)) return object;
-    return { ...object, expiresAt: LONG_PAST };
+    if (object === null) return null;
+    const isExpired = this.#expired.has(`${key} ${object.etag}`);
+    return { ...this.#inStoreTime(object), ...(isExpired && { expiresAt: LONG_PAST }) };
+  }
+
+  override async put(
+    key: string,
+    body: AsyncIterable<Uint8Array>,
+    options: PutOptions,
+  ): Promise<StoredObject> {
+    return this.#inStoreTime(await super.put(key, body, options));
+  }
+
+  #inStoreTime(object: StoredObject): StoredObject {
+    return { ...object, storedAt: new Date(object.storedAt.getTime() - this.aheadMs) };
   }
 }

@@ -129,6 +129,18 @@ function registerPartGauges(registry: Registry, probe: PartProbe): void {
     },
   });
   new Gauge({
+    name: 'cloud_mirror_store_clock_ahead_seconds',
+    help: "How far this machine's clock is ahead of the store's, in seconds; negative: behind",
+    labelNames: ['service', 'region'],
+    registers,
+    async collect() {
+      for (const { backend } of (await probe.states()).backends) {
+        const { service, region, store } = backend;
+        this.set({ service, region }, store.clock.aheadMs / 1000);
+      }
+    },
+  });
+  new Gauge({
     name: 'cloud_mirror_part_up',
     help: '1 if the part answers, else 0',
     labelNames: ['part', 'service', 'region'],

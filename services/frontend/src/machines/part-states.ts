@@ -14,7 +14,7 @@ export type PartState =
       readonly status: 'failing';
       /** A stable word. */
       readonly cause: string;
-      /** Why a part that answers refuses, and the remedy: `WRONGPASS: …`. */
+      /** Why a part that answers refuses, or what is wrong with it, and the remedy: `WRONGPASS: …`. */
       readonly detail?: string;
     };
 

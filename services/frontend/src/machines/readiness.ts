@@ -1,3 +1,4 @@
+import { describeSkew } from '@cloud-mirror/storage-provider';
 import type { PartState, PartStates } from './part-states.ts';
 
 export interface Readiness {
@@ -17,6 +18,8 @@ export function readinessOf({ entries, backends }: PartStates): Readiness {
   for (const { backend, store, queue } of backends) {
     parts[`store ${backend.name}`] = store;
     parts[`queue ${backend.name}`] = queue;
+    const detail = describeSkew(backend.store.clock);
+    if (detail !== null) parts[`clock ${backend.name}`] = { status: 'failing', cause: 'clock_skew', detail };
   }
   const failing = Object.keys(parts).filter((name) => parts[name]?.status === 'failing');
   const noStore = backends.every(({ store }) => store.status === 'failing');

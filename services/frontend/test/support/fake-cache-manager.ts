@@ -8,7 +8,7 @@ import {
 } from '@cloud-mirror/mirrored-objects';
 import type { PurgeResult } from '@cloud-mirror/cache-manager';
 import type { JobQueue } from '@cloud-mirror/job-queue';
-import type { PubliclyRead, StorageProvider } from '@cloud-mirror/storage-provider';
+import { LOCAL_CLOCK, type PubliclyRead, type StorageProvider } from '@cloud-mirror/storage-provider';
 import type { FrontendCacheManager } from '../../src/index.ts';
 
 /** Makes the decisions that a test sets, and records requests. For tests of the HTTP layer alone. */
@@ -95,7 +95,7 @@ export function fakeBackend(name: string, { store = {}, queue = {} }: FakeParts 
     lifespanDays: 1,
     store: ('openNamed' in store
       ? store
-      : { access: 'public', check: async () => undefined, ...store }) as StorageProvider,
+      : { access: 'public', clock: LOCAL_CLOCK, check: async () => undefined, ...store }) as StorageProvider,
     queue: { depth: async () => ({ waiting: 1, inFlight: 2, deadLetters: 3 }), ...queue } as JobQueue<Job>,
   };
 }
