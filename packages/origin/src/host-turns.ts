@@ -1,13 +1,15 @@
 import { SharedPool, TokenBucket } from '@cloud-mirror/fair-shares';
-import { orAborted, settleWithin } from '@cloud-mirror/waiting';
+import { settleWithin } from '@cloud-mirror/waiting';
 import type { PerOriginLimits } from './per-origin-limits.ts';
 
-/** The most calls that wait for one host. Patient ones are bounded by the slots of a copier. */
-const MOST_WAITING = 1024;
-/** An impatient call gives up once no other has begun or ended for this long: whoever has the turns hangs. */
-const STALLED_MS = 1000;
-/** The longest wait of an impatient call: below the time for which most clients wait. */
-const LONGEST_WAIT_MS = 5000;
+/**
+ * An impatient call gives up once no other has begun or ended during this many looks: whoever has the turns hangs. Looks are
+ * counted rather than time, because a busy process notices late what the host has answered.
+ */
+const STALLED_LOOKS = 4;
+const LOOK_INTERVAL_MS = 250;
+/** The longest wait of an impatient call at a host that does not hang: half of the shortest usual lease of a claim. */
+const LONGEST_WAIT_MS = 30_000;
 /** Node fires longer timers at once. */
 const LONGEST_TIMER_MS = 0x7fff_ffff;
 
@@ -25,7 +27,9 @@ export class HostBusyError extends Error {
 }
 
 interface Waiter {
-  readonly grant: (turn: Disposable) => void;
+  readonly impatient: boolean;
+  /** Settles the wait: with a turn, or with `null` for an impatient waiter that should give up. */
+  readonly settle: (turn: Disposable | null) => void;
   isGranted: boolean;
 }
 
@@ -39,8 +43,9 @@ export class HostTurns {
   /** By client, in the order of their turns; `''` for the mirror's own work. Clients that do not wait are not in it. */
   readonly #queues = new Map<string, Waiter[]>();
   #waiting = 0;
-  /** When a turn was last given or taken back. */
-  #movedAtMs = performance.now();
+  /** Looks since a turn was last given or taken back. */
+  #looks = 0;
+  #looking: NodeJS.Timeout | undefined;
   #refill: NodeJS.Timeout | undefined;
 
   constructor({
@@ -67,32 +72,42 @@ export class HostTurns {
    */
   async take(request: TurnRequest): Promise<Disposable> {
     request.signal.throwIfAborted();
-    const { promise, resolve } = Promise.withResolvers<Disposable>();
+    const { promise, resolve } = Promise.withResolvers<Disposable | null>();
+    const { impatient, signal } = request;
     const queue = request.client ?? '';
-    const waiter: Waiter = { grant: resolve, isGranted: false };
+    const waiter: Waiter = { impatient, settle: resolve, isGranted: false };
     this.#enqueue(queue, waiter);
     this.#dispatch();
     try {
-      if (waiter.isGranted) return await promise;
-      if (!request.impatient) return await orAborted(promise, request.signal);
-      return await this.#awaitImpatiently(promise, request.signal);
+      if (!waiter.isGranted) this.#watch();
+      const turn = await settleWithin(promise, impatient ? LONGEST_WAIT_MS : LONGEST_TIMER_MS, null, signal);
+      signal.throwIfAborted();
+      if (turn === null) throw new HostBusyError('no connection became free');
+      return turn;
     } catch (error) {
-      if (waiter.isGranted) (await promise)[Symbol.dispose]();
+      if (waiter.isGranted) (await promise)?.[Symbol.dispose]();
       else this.#dequeue(queue, waiter);
       throw error;
     }
   }
 
-  async #awaitImpatiently(granted: Promise<Disposable>, signal: AbortSignal): Promise<Disposable> {
-    const latestMs = performance.now() + LONGEST_WAIT_MS;
-    for (;;) {
-      const endMs = Math.min(latestMs, this.#movedAtMs + STALLED_MS);
-      const limitMs = this.#waiting > MOST_WAITING ? 0 : endMs - performance.now();
-      const turn = await settleWithin(granted, limitMs, null, signal);
-      if (turn !== null) return turn;
-      signal.throwIfAborted();
-      if (limitMs <= 0) throw new HostBusyError('no connection became free');
-    }
+  /** Makes impatient waiters give up while the host is stalled. */
+  #watch(): void {
+    if (this.#looks >= STALLED_LOOKS) this.#refuseImpatient();
+    if (this.#waiting === 0) return;
+    this.#looking ??= setInterval(() => {
+      this.#looks += 1;
+      if (this.#looks === STALLED_LOOKS) this.#refuseImpatient();
+    }, LOOK_INTERVAL_MS);
+  }
+
+  #refuseImpatient(): void {
+    for (const [client, queue] of [...this.#queues])
+      for (const waiter of queue.filter(({ impatient }) => impatient)) {
+        // It must not get a turn any more, which it would not take.
+        this.#dequeue(client, waiter);
+        waiter.settle(null);
+      }
   }
 
   #enqueue(client: string, waiter: Waiter): void {
@@ -108,8 +123,16 @@ export class HostTurns {
     if (index < 0) return;
     queue.splice(index, 1);
     if (queue.length === 0) this.#queues.delete(client);
+    this.#left();
+  }
+
+  /** Somebody waits no longer. */
+  #left(): void {
     this.#waiting -= 1;
-    if (this.#waiting === 0) clearTimeout(this.#refill);
+    if (this.#waiting > 0) return;
+    clearTimeout(this.#refill);
+    clearInterval(this.#looking);
+    this.#looking = undefined;
   }
 
   /** Gives turns to those that wait, one client after another, while there are any to give. */
@@ -144,13 +167,13 @@ export class HostTurns {
     if (queue.length > 0) this.#queues.set(client, queue);
     const { place } = this.#pool.take(holdersOf(client));
     if (waiter === undefined || place === null) return;
-    this.#waiting -= 1;
-    this.#movedAtMs = performance.now();
+    this.#left();
+    this.#looks = 0;
     waiter.isGranted = true;
-    waiter.grant({
+    waiter.settle({
       [Symbol.dispose]: () => {
         place[Symbol.dispose]();
-        this.#movedAtMs = performance.now();
+        this.#looks = 0;
         this.#dispatch();
       },
     });

@@ -212,6 +212,33 @@ test('a client cannot use all connections to an origin', async () => {
   expect(server.mostOpen()).toBeLessThanOrEqual(8);
 });
 
+test('a burst of inspections waits its turn while the origin answers', async () => {
+  await using server = await serveCounting();
+  await using origin = localOrigin({ perOrigin: LIMITS });
+  const calls = Array.from({ length: 2000 }, (_, index) =>
+    origin.inspect(at(server, `/${index}`), { ...IMPATIENT, client: 'one' }),
+  );
+  const sizes = (await Promise.all(calls)).map(({ sizeBytes }) => sizeBytes);
+  expect(new Set(sizes)).toEqual(new Set([6]));
+  expect(server.mostOpen()).toBeLessThanOrEqual(4);
+});
+
+test('inspections that gave up leave their turns to others', async () => {
+  await using server = await serveCounting();
+  await using origin = localOrigin({ perOrigin: { ...LIMITS, connections: 2 } });
+  const held = Promise.allSettled([0, 1].map((index) => origin.inspect(at(server, `/hang/${index}`))));
+  await expect.poll(() => server.waiting.length).toBe(2);
+  const waiting = Array.from({ length: 50 }, (_, index) =>
+    origin.inspect(at(server, `/${index}`), IMPATIENT),
+  );
+  const copy = origin.open(at(server, '/object'));
+  expect((await Promise.allSettled(waiting)).map(({ status }) => status)).toEqual(Array(50).fill('rejected'));
+  using _answering = answerAll(server);
+  await held;
+  expect((await readAll((await copy).body)).length).toBe(6);
+  expect((await origin.inspect(at(server, '/object'), IMPATIENT)).sizeBytes).toBe(6);
+});
+
 test('requests to one origin keep to their rate, redirects included', async () => {
   await using server = await serveCounting();
   await using origin = localOrigin({ perOrigin: { ...LIMITS, requestsPerSecond: 10 } });
