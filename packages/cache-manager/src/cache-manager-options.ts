@@ -1,5 +1,6 @@
 import type { Origin, OriginError, SourcePolicy } from '@cloud-mirror/origin';
 import type { Backends, CopyLifeOptions } from '@cloud-mirror/mirrored-objects';
+import type { CopyBudgets, ExceededBudget } from '@cloud-mirror/copy-budgets';
 import type { EntryStore } from '@cloud-mirror/entry-store';
 
 /** The times from `entries` of the configuration that decisions need. */
@@ -29,6 +30,8 @@ export interface CacheManagerEvents {
   readonly partFailed?: (part: 'entries' | 'store' | 'queue', backend: string | null, error: unknown) => void;
   /** A job was sent. */
   readonly jobEnqueued?: (backend: string) => void;
+  /** A copy was not asked for, because it would exceed a budget. */
+  readonly overBudget?: (exceeded: ExceededBudget) => void;
   /** A copy without an entry was found in the store, and its entry was written. */
   readonly backfilled?: (backend: string) => void;
   /** The origin could not be reached, or its answer could not be read. `error` has the full chain of causes. */
@@ -45,6 +48,8 @@ export interface CacheManagerOptions {
   readonly entries: EntryStore;
   readonly origin: Pick<Origin, 'inspect'>;
   readonly policy: SourcePolicy;
+  /** `null` or absent if copies have no budgets. */
+  readonly budgets?: CopyBudgets | null | undefined;
   readonly times: EntryTimes;
   /** The most requests that may wait at once: `server.maxWaiting`. */
   readonly maxWaiting: number;

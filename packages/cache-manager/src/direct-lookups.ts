@@ -7,6 +7,7 @@ import {
   type MirroredObject,
 } from '@cloud-mirror/mirrored-objects';
 import { SharedPool } from '@cloud-mirror/fair-shares';
+import { budgeted } from './budgeted.ts';
 import type { MarkerLists } from './marker-lists.ts';
 
 const LOOK_UPS_AT_ONCE = 256;
@@ -18,7 +19,7 @@ export class TooManyLookUps extends Error {
   override readonly name = 'TooManyLookUps';
 }
 
-type Options = Pick<CacheManagerOptions, 'times' | 'events'> & { readonly markers: MarkerLists };
+type Options = Pick<CacheManagerOptions, 'times' | 'budgets' | 'events'> & { readonly markers: MarkerLists };
 
 interface LookUps {
   readonly running: Promise<unknown>;
@@ -110,6 +111,9 @@ export class DirectLookUps {
     if (last !== undefined && performance.now() - last < JOB_INTERVAL_MS) return;
     this.noteJob(object);
     const { backend } = object;
+    const { budgets } = this.#options;
+    const exceeded = await budgets?.reserve(budgeted(object), 0);
+    if (exceeded) return this.#options.events?.overBudget?.(exceeded);
     try {
       await backend.queue.enqueue(jobFor(object, { token: freshToken(), generation, requestId }), { signal });
       this.#options.events?.jobEnqueued?.(backend.name);

@@ -2,6 +2,10 @@ import type { FallbackReason, RedirectOutcome } from './redirect.ts';
 
 const RETRY_AFTER_SECONDS = 2;
 
+/** It says neither whose budget nor how large it is. */
+export const OVER_BUDGET_MESSAGE =
+  "the mirror's budget for new copies of this source is used up; this is the origin";
+
 /** The message for a client that is redirected to the origin, and whether the copy is pending or something failed. */
 const FALLBACKS: Readonly<
   Record<FallbackReason, { readonly state: 'pending' | 'error'; readonly message: string }>
@@ -23,6 +27,10 @@ const FALLBACKS: Readonly<
   origin_busy: {
     state: 'pending',
     message: 'the mirror has too much to do with this origin now; this is the origin',
+  },
+  over_budget: {
+    state: 'error',
+    message: OVER_BUDGET_MESSAGE,
   },
   too_large: { state: 'error', message: 'the object is too large for this mirror; this is the origin' },
   origin_unreachable: {
@@ -100,6 +108,7 @@ export function refusalOf(
       return { kind: 'not_allowed', message };
     case 'origin_redirects':
       return { kind: 'origin_redirects', message };
+    case 'over_budget':
     case 'too_large':
     case 'origin_unreachable':
     case 'origin_refused':

@@ -1,3 +1,4 @@
+export { budgeted } from './budgeted.ts';
 export * from './cache-manager-options.ts';
 export * from './cache-manager.ts';
 export { heededSeconds, LONGEST_HEEDED_SECONDS, rememberedSeconds } from './failure-memory.ts';

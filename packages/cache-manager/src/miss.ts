@@ -9,8 +9,11 @@ import {
   type CopyLookup,
   type MirroredObject,
 } from '@cloud-mirror/mirrored-objects';
+import type { ExceededBudget } from '@cloud-mirror/copy-budgets';
 import { EntryStoreError, type Failure } from '@cloud-mirror/entry-store';
+import { OVER_BUDGET_MESSAGE } from './fallback.ts';
 import { rememberedSeconds } from './failure-memory.ts';
+import { budgeted } from './budgeted.ts';
 import { InternalError, isDefect, reportPartFailure } from './internal-error.ts';
 import type { MarkerLists } from './marker-lists.ts';
 import { publicCause } from './public-cause.ts';
@@ -19,6 +22,9 @@ import { storeFailureOf, type StoreFailure } from './store-failure.ts';
 
 /** Delay between sending the job of a claim and extending the claim's lease, in milliseconds. */
 const KEEP_AFTER_MS = 500;
+
+/** How long an object counts as over budget before another request tries again, in milliseconds. */
+const OVER_BUDGET_MS = 5_000;
 
 /** A claim that this process won for an object. */
 export interface WonClaim {
@@ -43,9 +49,10 @@ export type MissResult =
   | { readonly kind: 'start_over' }
   | { readonly kind: 'origin_failed'; readonly error: OriginError }
   | { readonly kind: 'store_failed'; readonly reason: StoreFailure }
+  | { readonly kind: 'over_budget' }
   | { readonly kind: 'queue_failed' };
 
-type MissOptions = Pick<CacheManagerOptions, 'entries' | 'origin' | 'times' | 'events'> & {
+type MissOptions = Pick<CacheManagerOptions, 'entries' | 'origin' | 'times' | 'budgets' | 'events'> & {
   readonly markers: MarkerLists;
 };
 
@@ -71,11 +78,15 @@ export class Miss {
     // A separate signal for each miss: adding a listener to a signal takes time in proportion to the listeners it has.
     const signal = AbortSignal.any([ended]);
     const inspection = new AbortController();
-    const inspected = this.#inspect(object, {
-      signal: AbortSignal.any([signal, inspection.signal]),
-      client: claim.client,
-      impatient: true,
-    });
+    const spent = this.#options.budgets?.spent(budgeted(object)) ?? null;
+    const inspected =
+      spent === null
+        ? this.#inspect(object, {
+            signal: AbortSignal.any([signal, inspection.signal]),
+            client: claim.client,
+            impatient: true,
+          })
+        : null;
     let lookup: CopyLookup;
     try {
       lookup = await this.#options.markers.lookUp(object, (onMarker) =>
@@ -98,15 +109,16 @@ export class Miss {
       return { kind: 'store_failed', reason: 'store_missing' };
     }
     onNotStored();
+    if (spent !== null) return this.#rememberExcess(object, claim, spent);
     const answer = await inspected;
     if (signal.aborted) {
       // The process is ending, so the failure says nothing about the origin and is not remembered.
       await this.#release(object, claim);
       return { kind: 'start_over' };
     }
-    if (answer instanceof InternalError) {
+    if (answer === null || answer instanceof InternalError) {
       await this.#release(object, claim);
-      throw answer;
+      throw answer ?? new TypeError('the origin was not asked');
     }
     if (answer instanceof OriginError && answer.code === 'origin_busy') {
       // Nothing was learned about the object, and another front end may have connections to spare.
@@ -168,6 +180,34 @@ export class Miss {
     return { kind: 'origin_failed', error };
   }
 
+  /** Remembered for seconds, so that requests for one object do not look in the store again and again. */
+  async #rememberExcess(
+    object: MirroredObject,
+    claim: WonClaim,
+    exceeded: ExceededBudget,
+  ): Promise<MissResult> {
+    this.#options.events?.overBudget?.(exceeded);
+    const { path, budget, limit } = exceeded;
+    const failure: Failure = {
+      code: 'over_budget',
+      cause: OVER_BUDGET_MESSAGE,
+      stack: `a copy would exceed ${path}.budgets.${budget}, which is ${limit}`,
+      originStatus: null,
+      originHost: null,
+      firstRetryMs: OVER_BUDGET_MS,
+      longestRetryMs: OVER_BUDGET_MS,
+      retryAfterMs: OVER_BUDGET_MS,
+      willRetry: false,
+      ttlMs: OVER_BUDGET_MS,
+    };
+    try {
+      await this.#options.entries.fail(object.id, claim.token, failure);
+    } catch (storeError) {
+      this.#entriesFailed(storeError);
+    }
+    return { kind: 'over_budget' };
+  }
+
   async #enqueue(
     object: MirroredObject,
     claim: WonClaim,
@@ -177,6 +217,9 @@ export class Miss {
     const { backend } = object;
     const { generation } = lookup;
     if (claim.sentGeneration === generation) return { kind: 'queued', generation, sent: false };
+    const { budgets } = this.#options;
+    const exceeded = await budgets?.reserve(budgeted(object), originBytes ?? 0);
+    if (exceeded) return this.#rememberExcess(object, claim, exceeded);
     try {
       const { token, requestId } = claim;
       const replaces = lookup.replaces ?? undefined;
@@ -184,6 +227,7 @@ export class Miss {
       await backend.queue.enqueue(job, { signal });
     } catch (error) {
       await this.#release(object, claim);
+      await budgets?.settle(budgeted(object), originBytes ?? 0, 0);
       reportPartFailure(this.#options.events, 'queue', backend.name, error);
       return { kind: 'queue_failed' };
     }

@@ -11,9 +11,12 @@ import { EntryStoreError } from '@cloud-mirror/entry-store';
 import { GREATEST_MEMORY_AGE_MS } from './entry-memory.ts';
 import type { MarkerLists } from './marker-lists.ts';
 import type { PurgeResult } from './operator.ts';
+import type { CopyBudgets } from '@cloud-mirror/copy-budgets';
+import type { StoredObject } from '@cloud-mirror/storage-provider';
+import { budgeted } from './budgeted.ts';
 import { publicCause } from './public-cause.ts';
 
-type PurgeOptions = Pick<CacheManagerOptions, 'entries' | 'events' | 'remembersHits'> & {
+type PurgeOptions = Pick<CacheManagerOptions, 'entries' | 'events' | 'remembersHits' | 'budgets'> & {
   readonly markers: MarkerLists;
 };
 
@@ -48,7 +51,7 @@ export async function purge(
       const memoryAgeMs = options.remembersHits === true ? GREATEST_MEMORY_AGE_MS : 0;
       await sleep(memoryAgeMs + options.entries.timeLimitMs, undefined, { signal });
       const found = await hasCopy;
-      await deleteCopies(object, mark.value, signal);
+      await deleteCopies(object, mark.value, options.budgets ?? null, signal);
       return found;
     }),
   );
@@ -110,9 +113,27 @@ async function isStored(
 }
 
 /** Other keys need no deletion: a copy in flight has a generation to which no client is redirected. */
-async function deleteCopies(object: MirroredObject, previous: string, signal: AbortSignal): Promise<void> {
+async function deleteCopies(
+  object: MirroredObject,
+  previous: string,
+  budgets: CopyBudgets | null,
+  signal: AbortSignal,
+): Promise<void> {
   const keys = copyKeys(object, previous);
+  const counted = budgets?.countsStored(budgeted(object)) === true ? budgets : null;
+  const copies = counted === null ? [] : await Promise.all(keys.map((key) => objectAt(object, key, signal)));
   await Promise.all(keys.map((key) => object.backend.store.delete(key, { signal })));
+  for (const copy of copies)
+    if (copy !== null) await counted?.removed(budgeted(object), copy.sizeBytes ?? 0, copy.storedAt.getTime());
+}
+
+/** `null` if nothing is there, or if the store does not say: the purge does not depend on it. */
+async function objectAt(
+  object: MirroredObject,
+  key: string,
+  signal: AbortSignal,
+): Promise<StoredObject | null> {
+  return object.backend.store.head(key, { signal }).catch(() => null);
 }
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {

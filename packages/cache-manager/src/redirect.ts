@@ -33,6 +33,7 @@ export type FallbackReason =
   | 'too_many_waiting' // server.maxWaiting
   | 'client_over_share' // this client has its share of the requests that wait, or of the look-ups of unknown objects
   | 'copy_failed' // the last try failed, and the next one is not due within the wait
+  | 'over_budget' // a budget of new copies is used up
   | 'too_large' // sources.maxObjectBytes
   | 'origin_busy' // the mirror already uses the origin as much as sources.perOrigin allows
   | 'origin_unreachable' // the mirror cannot reach it; the client may be able to

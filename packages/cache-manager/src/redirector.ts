@@ -247,6 +247,8 @@ export class Redirector {
       }
       case 'store_failed':
         return this.#toOrigin(progress, result.reason, 'error');
+      case 'over_budget':
+        return this.#toOrigin(progress, 'over_budget');
       case 'queue_failed':
         return this.#toOrigin(progress, 'queue_unavailable', 'error');
     }

@@ -7,6 +7,7 @@ import {
   type MirroredObject,
 } from '@cloud-mirror/mirrored-objects';
 import type { Entry, PresentEntry } from '@cloud-mirror/entry-store';
+import { budgeted } from './budgeted.ts';
 import { toOrigin } from './fallback.ts';
 import type { MarkerLists } from './marker-lists.ts';
 import type { StatusReport } from './operator.ts';
@@ -19,7 +20,7 @@ import {
   type Wishes,
 } from './request-decision.ts';
 
-type StatusOptions = Pick<CacheManagerOptions, 'entries' | 'times' | 'policy' | 'maxWaitMs'> & {
+type StatusOptions = Pick<CacheManagerOptions, 'entries' | 'times' | 'policy' | 'maxWaitMs' | 'budgets'> & {
   readonly markers: Pick<MarkerLists, 'knows' | 'wasStoreMissing'>;
 };
 
@@ -119,14 +120,14 @@ async function predict(object: MirroredObject, options: StatusOptions, found: Fo
       return predictionOf(decision.outcome);
     case 'claim':
     case 'check_error':
-      return predictClaim(object, stored, wishes);
+      return predictClaim(object, stored, wishes, options);
   }
 }
 
 /** A request that finds an entry of a purged generation drops the entry and claims the object. */
 async function predictPresent(
   object: MirroredObject,
-  { markers }: StatusOptions,
+  options: StatusOptions,
   {
     entry,
     stored,
@@ -134,9 +135,11 @@ async function predictPresent(
   }: { readonly entry: PresentEntry; readonly stored: CopyLookup | null; readonly wishes: Wishes },
 ): Promise<Prediction> {
   const { generation } = entry;
+  const { markers } = options;
   if (stored === null && !markers.knows(object, generation))
     return predictionOf(toOrigin(wishes.url, 'store_unavailable'));
-  if (stored !== null && stored.generation !== generation) return predictClaim(object, stored, wishes);
+  if (stored !== null && stored.generation !== generation)
+    return predictClaim(object, stored, wishes, options);
   const gone =
     'the entry is present but the store has no copy; a request with Cache-Control: no-cache repairs it';
   return toCopy(object, generation, stored?.copy === null ? gone : 'the copy is present');
@@ -147,10 +150,12 @@ async function predictClaim(
   object: MirroredObject,
   stored: CopyLookup | null,
   wishes: Wishes,
+  { budgets }: Pick<StatusOptions, 'budgets'>,
 ): Promise<Prediction> {
   if (stored === null) return predictionOf(toOrigin(wishes.url, 'store_unavailable', 'error'));
   if (stored.copy !== null)
     return toCopy(object, stored.generation, 'the copy is in the store; the next request finds it');
+  if (budgets?.spent(budgeted(object))) return predictionOf(toOrigin(wishes.url, 'over_budget'));
   if (wishes.remainingMs <= 0) return predictionOf(notNow(wishes));
   return {
     to: 'wait',

@@ -2,11 +2,12 @@ import { readFileSync } from 'node:fs';
 import { getCACertificates } from 'node:tls';
 import { MemoryEntryStore, RedisEntryStore, type EntryStore } from '@cloud-mirror/entry-store';
 import type { Backends } from '@cloud-mirror/mirrored-objects';
-import type { RedisConnection } from '@cloud-mirror/redis';
 import { HttpOrigin, createSourcePolicy, patternOpensAnyHost } from '@cloud-mirror/origin';
 import type { Origin, ProxySettings, SourcePolicy } from '@cloud-mirror/origin';
 import type { Environment } from '@cloud-mirror/config';
+import type { CopyBudgets } from '@cloud-mirror/copy-budgets';
 import { openBackends } from './backends.ts';
+import { openBudgets } from './budgets.ts';
 import { shareOfFileCalls } from './file-calls.ts';
 import { breakerLog } from './breakers/breaker-log.ts';
 import { GuardedEntryStore } from './breakers/guarded-entry-store.ts';
@@ -14,6 +15,7 @@ import { configWarnings } from './config-warnings.ts';
 import type { PartsConfig, SourceRule } from './program-schemas.ts';
 import type { Logger } from '@cloud-mirror/program';
 import { programVersion, repeatedFailureLog, secretsOf } from '@cloud-mirror/program';
+import { redisConnection } from './redis-settings.ts';
 import { proxySettings } from './sources-proxy.ts';
 
 /** An open adapter for each port. Disposal closes them in reverse order. */
@@ -22,6 +24,8 @@ export interface Adapters extends AsyncDisposable {
   readonly policy: SourcePolicy;
   readonly origin: Origin;
   readonly backends: Backends;
+  /** `null` if no budget is configured. */
+  readonly budgets: CopyBudgets | null;
 }
 
 /**
@@ -45,13 +49,15 @@ export async function openAdapters(
   const proxy = proxySettings(config.sources.proxy, environment);
   logProxies(proxy, logger);
   const origin = resources.use(openOrigin(config, policy, proxy, logger));
+  const budgets = openBudgets(config, policy, logger);
+  if (budgets !== null) resources.use(budgets);
   const backends = await openBackends(
     config,
-    { entries, logger, fileCalls: shareOfFileCalls(config, environment, logger) },
+    { entries, budgets, logger, fileCalls: shareOfFileCalls(config, environment, logger) },
     resources,
   );
   const opened = resources.move();
-  return { entries, policy, origin, backends, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+  return { entries, policy, origin, backends, budgets, [Symbol.asyncDispose]: () => opened.disposeAsync() };
 }
 
 /** A rule for any host is fine for trials on loopback. Elsewhere it lets strangers fill the stores. */
@@ -92,27 +98,6 @@ function openEntries({ entries }: PartsConfig, logger: Logger): EntryStore {
       return new GuardedEntryStore(store, { onChange: breakerLog(logger, { part: 'entries' }) });
     }
   }
-}
-
-/** The part of the section `entries` that is about the connection. */
-export type RedisSettings = Omit<PartsConfig['entries'], 'expiryMarginSeconds'>;
-
-/** The configuration check guarantees that exactly one of `url`, `sentinels` and `cluster` is given. */
-export function redisConnection(entries: RedisSettings): RedisConnection {
-  const { url, sentinels, cluster, username, password, db, tls } = entries;
-  const access = {
-    username: username ?? undefined,
-    password: password ?? undefined,
-    db: db ?? undefined,
-    ca: tls.ca === null ? undefined : readFileSync(tls.ca, 'utf8'),
-  };
-  if (sentinels !== undefined) {
-    const { name, nodes } = sentinels;
-    return { sentinels: { name, nodes }, url: sentinels.url, access };
-  }
-  if (cluster !== undefined) return { cluster, access };
-  if (url !== undefined) return { url, access };
-  throw new TypeError('entries of kind redis need one of url, sentinels and cluster');
 }
 
 type PolicyRule = Parameters<typeof createSourcePolicy>[0]['allow'][number];

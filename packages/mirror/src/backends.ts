@@ -1,10 +1,12 @@
 import {
   backendName,
   KEY_LAYOUT,
+  sentLength,
   urlSha256OfKey,
   type Backend,
   type Backends,
 } from '@cloud-mirror/mirrored-objects';
+import type { CopyBudgets } from '@cloud-mirror/copy-budgets';
 import type { EntryStore } from '@cloud-mirror/entry-store';
 import type { StorageProvider } from '@cloud-mirror/storage-provider';
 import { breakerLog } from './breakers/breaker-log.ts';
@@ -18,6 +20,8 @@ import { kindOf } from './store-kinds.ts';
 export interface BackendParts {
   /** Drops the entry of an object before a store with limited space evicts its copy. */
   readonly entries: Pick<EntryStore, 'drop'>;
+  /** Told of evictions. */
+  readonly budgets: CopyBudgets | null;
   readonly logger: Logger;
   /** See `shareOfFileCalls`. */
   readonly fileCalls: number;
@@ -54,7 +58,7 @@ interface Place {
 async function openStore(
   config: PartsConfig,
   { service, region, settings }: Place,
-  { entries, logger, fileCalls }: BackendParts,
+  { entries, budgets, logger, fileCalls }: BackendParts,
 ): Promise<StorageProvider> {
   const backend = backendName(service, region);
   const opened = await kindOf(settings).open(settings, {
@@ -63,9 +67,10 @@ async function openStore(
     fileCalls,
     // A copier may have no publicUrl: it does not give URLs to clients.
     urlBase: `${config.server.publicUrl ?? ''}/v1/objects/${service}/${region}/`,
-    onEvict: async (key) => {
+    onEvict: async (key, metadata) => {
       const sha256 = urlSha256OfKey(key);
       if (sha256 !== null) await entries.drop({ backend, sha256 });
+      await budgets?.removed({ service, region, url: null }, sentLength(metadata) ?? 0, Date.now());
     },
     onFault: (name, fault) =>
       logger.warn(

@@ -1,5 +1,6 @@
 export { openAdapters } from './adapters.ts';
-export type { Adapters, RedisSettings } from './adapters.ts';
+export type { Adapters } from './adapters.ts';
+export type { RedisSettings } from './redis-settings.ts';
 export { SCOPES } from './scopes.ts';
 export type { Scope } from './scopes.ts';
 export { runMirrorProgram } from './mirror-program.ts';

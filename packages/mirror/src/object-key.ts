@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Logger } from '@cloud-mirror/program';
 import { LastGoodFiles, Sealer, SharedKey } from '@cloud-mirror/state-store';
-import type { RedisSettings } from './adapters.ts';
+import type { RedisSettings } from './redis-settings.ts';
 import { openStateStore, openWakeUps, type StateSettings } from './open-state.ts';
 
 /** The document with the key for signed addresses of objects in folders. */

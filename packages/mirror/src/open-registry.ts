@@ -6,7 +6,7 @@ import { repeatedFailureLog, type Logger } from '@cloud-mirror/program';
 import { parseRedisAddress } from '@cloud-mirror/redis';
 import { MemoryRegistry, RedisRegistry } from '@cloud-mirror/registry';
 import type { Registry } from '@cloud-mirror/registry';
-import { redisConnection, type RedisSettings } from './adapters.ts';
+import { redisConnection, type RedisSettings } from './redis-settings.ts';
 import type { registrySchema } from './registry-schema.ts';
 
 export type RegistrySettings = z.output<typeof registrySchema>;

@@ -3,7 +3,7 @@ import { repeatedFailureLog, type Logger } from '@cloud-mirror/program';
 import { FolderStateStore, NoWakeUps, RedisWakeUps } from '@cloud-mirror/state-store';
 import type { StateStore, WakeUps } from '@cloud-mirror/state-store';
 import type { BucketStateStoreOptions } from '@cloud-mirror/state-store/bucket';
-import { redisConnection, type RedisSettings } from './adapters.ts';
+import { redisConnection, type RedisSettings } from './redis-settings.ts';
 import type { stateSchema } from './state-schema.ts';
 
 export type StateSettings = z.output<typeof stateSchema>;

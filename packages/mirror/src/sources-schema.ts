@@ -41,6 +41,10 @@ const ruleSchema = strictMapping({
   ignoreVary: flag().default(false),
   ignoreCacheControl: flag().default(false),
   keepCacheControl: flag().default(false),
+  budgets: section({
+    copiesPerMinute: wholeNumber(0, Number.MAX_SAFE_INTEGER, 'copies').nullable().default(null),
+    bytesPerDay: wholeNumber(0, Number.MAX_SAFE_INTEGER, 'bytes').nullable().default(null),
+  }),
 });
 
 export const sourcesSchema = section({

@@ -121,6 +121,7 @@ describe('the files in config/', () => {
       ignoreVary: false,
       ignoreCacheControl: false,
       keepCacheControl: false,
+      budgets: { copiesPerMinute: null, bytesPerDay: null },
     });
   });
 });

@@ -198,6 +198,8 @@ export type SourceDecision =
       /** See {@link SourcePolicy.identify}. The origin is asked for this URL. */
       readonly url: URL;
       readonly privateAddresses: boolean;
+      /** Index of the rule that determines `options`. */
+      readonly rule: number;
       readonly options: SourceOptions;
     }
   | { readonly allowed: false; readonly reason: string };

@@ -93,6 +93,7 @@ export function createSourcePolicy(options: SourcePolicyOptions): SourcePolicy {
     return {
       allowed: true,
       url,
+      rule: matchers.indexOf(first),
       privateAddresses: allowing.some(({ settings }) => settings.privateAddresses === true),
       options: first.options,
     };

@@ -45,8 +45,11 @@ export interface RedisTimeLimits {
 
 export type RedisClient = Redis | Cluster;
 
-/** Lua scripts, by the name of the command that ioredis defines for each. */
-export type RedisScripts = Readonly<Record<string, { readonly numberOfKeys: number; readonly lua: string }>>;
+/**
+ * Lua scripts, by the name of the command that ioredis defines for each. Without `numberOfKeys`, the first argument of the
+ * command is the number of its keys.
+ */
+export type RedisScripts = Readonly<Record<string, { readonly numberOfKeys?: number; readonly lua: string }>>;
 
 /** Without `replyMapping`, replies keep the shapes of RESP2, which the types of the scripts describe. */
 type ClientOptions = Omit<RedisOptions, 'replyMapping'>;

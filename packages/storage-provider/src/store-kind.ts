@@ -41,7 +41,7 @@ export interface StoreOpening {
    */
   readonly fileCalls: number;
   /** Called and awaited before an object is evicted, so that references to it are dropped first. */
-  readonly onEvict: (key: string) => Promise<void>;
+  readonly onEvict: (key: string, metadata: Readonly<Record<string, string>>) => Promise<void>;
   /** Called for a damaged or foreign file, whose object counts as absent. `name` is the last segment of its address. */
   readonly onFault: (name: string, fault: string) => void;
 }

@@ -4,6 +4,7 @@ import {
   httpUrl,
   oneOf,
   seconds,
+  section,
   strictMapping,
   text,
   timeLimitMs,
@@ -16,6 +17,14 @@ const bucket = () => text('the name of a bucket', /^[A-Za-z0-9][A-Za-z0-9._-]{1,
 const awsRegion = () => text('the name of a region, such as us-east-1', /^[A-Za-z0-9][A-Za-z0-9-]{0,62}$/);
 const access = () => oneOf(['public', 'signed']);
 const keys = () => oneOf(['url', 'hashed']);
+
+/** Limits on new copies, of a service or a region. */
+const budgets = () =>
+  section({
+    copiesPerMinute: wholeNumber(0, Number.MAX_SAFE_INTEGER, 'copies').nullable().default(null),
+    bytesPerDay: wholeNumber(0, Number.MAX_SAFE_INTEGER, 'bytes').nullable().default(null),
+    bytesStored: wholeNumber(0, Number.MAX_SAFE_INTEGER, 'bytes').nullable().default(null),
+  });
 
 /** Features of S3 that need request headers. Clients that follow a redirect do not send them, so these cannot work. */
 const UNSUPPORTED: readonly { readonly key: RegExp; readonly advice: string }[] = [
@@ -59,6 +68,8 @@ const s3RegionSchema = strictMapping(
     access: access().optional(),
     keys: keys().optional(),
     credentials: credentials().nullable().default(null),
+    /** In addition to those of the service. */
+    budgets: budgets(),
   },
   undefined,
   unsupported,
@@ -81,6 +92,7 @@ export const s3ServiceSchema = strictMapping(
     partBytes: wholeNumber(5 * MEBIBYTE, 5120 * MEBIBYTE, 'bytes').default(8 * MEBIBYTE),
     partsInFlight: wholeNumber(1, 100).default(4),
     requestTimeoutMs: timeLimitMs().default(30_000),
+    budgets: budgets(),
     regions: z.record(z.string(), s3RegionSchema, { error: REGIONS_EXPECTED }),
   },
   undefined,

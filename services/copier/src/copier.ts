@@ -17,7 +17,7 @@ import { sweepUploads } from './upload-sweep.ts';
 
 export interface CopierOptions {
   readonly config: Pick<Config, 'copier' | 'entries' | 'queue' | 'sources'>;
-  readonly adapters: Pick<Adapters, 'entries' | 'origin' | 'backends'>;
+  readonly adapters: Pick<Adapters, 'entries' | 'origin' | 'backends'> & Partial<Pick<Adapters, 'budgets'>>;
   readonly logger: Logger;
   readonly registry: Registry;
 }
@@ -140,11 +140,22 @@ export class Copier {
       const result = await this.#job.run(delivery, this.#ended.signal);
       const seconds = (performance.now() - begun) / 1000;
       this.#metrics.jobEnded(backend, result, seconds);
+      await this.#settleBudgets(delivery, result);
       report(log, result, seconds);
     } catch (error) {
       // The delivery is not settled, so the queue delivers it again after its visibility timeout.
       this.#partFailed('queue', backend.name, error);
     }
+  }
+
+  /** The front end reserved the length that the origin gave in its answer to HEAD. */
+  async #settleBudgets(delivery: Delivery, result: JobResult): Promise<void> {
+    const { budgets } = this.#options.adapters;
+    const stored = storedBytes(result);
+    const parsed = stored === null || !budgets ? null : parseJob(delivery.body);
+    if (stored === null || !budgets || !parsed?.ok) return;
+    const { service, region, url, originBytes } = parsed.job;
+    await budgets.settle({ service, region, url }, originBytes ?? 0, stored);
   }
 
   #partFailed(part: 'entries' | 'store' | 'queue', backend: string, error: unknown): void {
@@ -192,6 +203,23 @@ export class Copier {
     this.#failing.delete(`worker ${backend.name}`);
     if (this.#failing.delete(`queue ${backend.name}`))
       this.#options.logger.info({ backend: backend.name }, 'the queue answers again');
+  }
+}
+
+/** The bytes that a job has added to the store; `null` if it may have added them before, or may still add them. */
+function storedBytes(result: JobResult): number | null {
+  switch (result.outcome) {
+    case 'copied':
+      return result.copy.sizeBytes;
+    case 'failed':
+    case 'dead_letter':
+      return 0;
+    case 'already_there':
+    case 'left_to_another':
+    case 'given_back':
+    case 'will_retry':
+    case 'refused':
+      return null;
   }
 }
 

@@ -14,12 +14,13 @@ export interface CacheManagerParts {
 
 /** Opens the cache manager of a front end. The caller disposes of it. */
 export function openCacheManager({ config, adapters, logger, registry }: CacheManagerParts): CacheManager {
-  const { backends, entries, origin, policy } = adapters;
+  const { backends, entries, origin, policy, budgets } = adapters;
   return new CacheManager({
     backends,
     entries,
     origin,
     policy,
+    budgets,
     times: config.entries,
     maxWaiting: config.server.maxWaiting,
     maxWaitMs: config.server.maxWaitSeconds * 1000,

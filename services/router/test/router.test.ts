@@ -492,11 +492,13 @@ describe('lists', () => {
     const folder = opened.use(await temporaryFolder());
     const server = opened.use(await S3KindServer.start(S3_KINDS.aws));
     const logger = createLogger({ level: 'silent', program: 'test', version: '0' });
+    const budgets = { copiesPerMinute: null, bytesPerDay: null, bytesStored: null };
     const service = {
       kind: 'filesystem',
       directory: folder.path,
       maxBytes: 1e9,
-      regions: { here: {} },
+      budgets,
+      regions: { here: { budgets } },
     } as const;
     const stores = await openRoutedStores({ local: service }, logger, opened);
     const target =

@@ -8,6 +8,8 @@ import type { Registry } from 'prom-client';
 
 /** The minimum time between two warnings about one part or host, since an outage causes a failure per request. */
 const QUIET_MS = 30_000;
+/** The same for a budget, which may stay used up for a day. */
+const QUIET_BUDGET_MS = 600_000;
 /** The number of hosts whose last warning is remembered; the oldest is dropped first. */
 const MAX_HOSTS = 1_000;
 
@@ -42,6 +44,12 @@ export function cacheManagerEvents({
     labelNames: ['part'],
     registers,
   });
+  const overBudgets = new Counter({
+    name: 'cloud_mirror_over_budget_total',
+    help: 'Copies that were not asked for because of a budget, by its path in the configuration',
+    labelNames: ['budget'],
+    registers,
+  });
   const defects = new Counter({
     name: 'cloud_mirror_internal_errors_total',
     help: 'Unexpected errors of the front end in background work of its requests',
@@ -59,6 +67,14 @@ export function cacheManagerEvents({
   const labels = (name: string) => labelsOf(backends.get(name));
   return {
     jobEnqueued: (backend) => jobs.inc(labels(backend)),
+    overBudget({ path, budget, limit }) {
+      const key = `${path}.budgets.${budget}`;
+      overBudgets.inc({ budget: key });
+      const now = performance.now();
+      if (now - (warnedAt.get(key) ?? -Infinity) < QUIET_BUDGET_MS) return;
+      warnedAt.set(key, now);
+      logger.warn({ key, limit }, 'a budget of new copies is used up; clients are redirected to the origin');
+    },
     backfilled: (backend) => backfills.inc(labels(backend)),
     partFailed(part, backend, error) {
       if (isDefect(error)) return unexpected(error);

@@ -71,7 +71,13 @@ export async function startFrontend(options: FrontendOptions = {}): Promise<Fron
     cacheManager: options.cacheManager ?? cacheManager,
     entries: options.entries ?? { check: async () => undefined },
     policy: options.policy ?? {
-      decide: (url) => ({ allowed: true, url, privateAddresses: false, options: DEFAULT_SOURCE_OPTIONS }),
+      decide: (url) => ({
+        allowed: true,
+        url,
+        rule: 0,
+        privateAddresses: false,
+        options: DEFAULT_SOURCE_OPTIONS,
+      }),
       identify: (url) => url,
     },
     logger,
