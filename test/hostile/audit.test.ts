@@ -18,6 +18,8 @@ import { STANDALONE, startProgram, type Program } from '@cloud-mirror/testing/pr
 const OBJECT = `local/here/${Buffer.from('https://artifacts.example.com/a.tar').toString('base64url')}`;
 /** As in the attack that this test repeats. */
 const ROUNDS = 12;
+/** Many programs start, one after the other. */
+const STARTS = { timeout: 180_000 };
 
 type Line = Readonly<Record<string, unknown>>;
 
@@ -55,19 +57,23 @@ function expectChain(raw: readonly string[]): void {
 }
 
 describe('a process that is killed right after its answer', () => {
-  test('has written the begun and the ended line of every call to the file, in one chain', async () => {
-    const file = join(folder, 'audit.jsonl');
-    for (let round = 0; round < ROUNDS; round += 1) {
-      await using program = await start({ audit: { file } });
-      expect((await call(program, 'DELETE', `/v1/purge/${OBJECT}`, ADMIN_TOKEN)).status).toBe(204);
-      await program.kill();
-    }
-    const raw = (await readFile(file, 'utf8')).trimEnd().split('\n');
-    expectChain(raw);
-    expect(raw.map((line) => (JSON.parse(line) as Line)['event'])).toEqual(
-      Array.from({ length: ROUNDS }, () => ['begun', 'ended']).flat(),
-    );
-  });
+  test(
+    'has written the begun and the ended line of every call to the file, in one chain',
+    STARTS,
+    async () => {
+      const file = join(folder, 'audit.jsonl');
+      for (let round = 0; round < ROUNDS; round += 1) {
+        await using program = await start({ audit: { file } });
+        expect((await call(program, 'DELETE', `/v1/purge/${OBJECT}`, ADMIN_TOKEN)).status).toBe(204);
+        await program.kill();
+      }
+      const raw = (await readFile(file, 'utf8')).trimEnd().split('\n');
+      expectChain(raw);
+      expect(raw.map((line) => (JSON.parse(line) as Line)['event'])).toEqual(
+        Array.from({ length: ROUNDS }, () => ['begun', 'ended']).flat(),
+      );
+    },
+  );
 
   test('has written every line to standard output', async () => {
     const lines: string[] = [];

@@ -100,6 +100,23 @@ describe.each(CALLS)('%s %s', (method, path, scope) => {
   });
 });
 
+test('a change that is interrupted has left its begun line, which names what it was about', async () => {
+  await using interrupted = await startFrontend();
+  const begun = Promise.withResolvers<void>();
+  const never = Promise.withResolvers<number>();
+  interrupted.cacheManager.flush = () => {
+    begun.resolve();
+    return never.promise;
+  };
+  const call = interrupted.fetch('/v1/cache/s3', { method: 'DELETE', ...bearer(TOKENS.all) });
+  await begun.promise;
+  expect(interrupted.log.filter(({ audit }) => audit === true)).toMatchObject([
+    { event: 'begun', call: 'flush', operator: 'oncall', service: 's3' },
+  ]);
+  never.resolve(0);
+  expect((await call).status).toBe(200);
+});
+
 test('every call is a 401 if no tokens are configured', async () => {
   await using closed = await startFrontend({ tokens: [] });
   for (const [method, path] of CALLS)
