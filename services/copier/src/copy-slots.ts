@@ -34,7 +34,7 @@ export interface SlotCounts {
 const SLICE_MS = 2_000;
 const HEAD_START_MS = 10_000;
 /** A job that waits longer is given back, because another copier may have free slots. */
-const STAY_MS = 5_000;
+const STAY_MS = 10_000;
 /** Slices and stays are checked this often while jobs wait. */
 const TICK_MS = 250;
 /** At least one receive's worth of jobs may wait. */

@@ -47,7 +47,8 @@ export function slotsPerHost(slots: number, share: number): number {
  * 1. No host holds more than `slotsPerHost` while a job of a host that holds fewer waits.
  * 2. Back ends hold equally many slots, as far as they have jobs.
  * 3. Within a back end, hosts hold equally many.
- * 4. A copy that has held its slot for `sliceMs` makes room for a job that waits, unless that makes 1 to 3 worse. If as
+ * 4. A copy that has held its slot for `sliceMs` makes room for a job that waits, unless that makes 1 to 3 worse; for a
+ *    job of its own group only if its host holds more than its share. If as
  *    many copies are paused as may be, only a slow one makes room for a job of its own group that has not begun.
  *
  * Each move improves the first of these that it changes, so repeated moves at one point in time come to an end.
@@ -178,6 +179,8 @@ class Shares<Use extends SlotUse> {
     if (held - wanted >= 2) return groupOf(use) !== groupOf(start);
     if (nowMs - use.sinceMs < sliceMs) return false;
     if (groupOf(use) !== groupOf(start)) return wanted < held;
+    // Within its share, a host's copies finish before its other jobs begin.
+    if (this.#byHost(use) <= cap) return false;
     return start.state === 'paused' || use.isSlow || !this.#isPauseFull;
   }
 

@@ -136,14 +136,20 @@ describe('slots are shared', () => {
   });
 
   test('if as many copies are paused as may be, only a slow one makes room for a job of its host that has not begun', () => {
+    const limits = { ...rules(2), mostPaused: 1 };
     const start = (running: string): string | undefined =>
-      nextMove(uses(running, 'b a paused 1', 'b a waiting 9'), rules(1), NOW_MS)?.start.name;
+      nextMove(uses('b a running 0', running, 'b a paused 1', 'b a waiting 9'), limits, NOW_MS)?.start.name;
     expect(start('b a running 5000 slow')).toBe('b a waiting 9');
     expect(start('b a running 5000')).toBe('b a paused 1');
     expect(start('b a running 1')).toBeUndefined();
-    expect(start('b c running 1000000')).toBe('b a waiting 9');
+    const other = nextMove(uses('b c running 5000', 'b a paused 1', 'b a waiting 9'), rules(1), NOW_MS);
+    expect(other?.start.name).toBe('b a waiting 9');
     const free = nextMove(uses('b a paused 1', 'b a waiting 9'), rules(1), NOW_MS);
     expect(free).toMatchObject({ start: { name: 'b a paused 1' }, instead: null });
+  });
+
+  test('a copy within the share of its host makes room for no other job of the host', () => {
+    expect(nextMove(uses('b a running 1000000 slow', 'b a waiting 9'), rules(1), NOW_MS)).toBeNull();
   });
 
   test('a job that has not begun goes before a paused copy, but not for ever', () => {
