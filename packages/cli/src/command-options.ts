@@ -21,6 +21,36 @@ export function mirrorUrl(option: string | undefined, context: CommandContext): 
   return mirror;
 }
 
+/** The option `--router`; see {@link routerUrl}. */
+export function routerOption(): Option {
+  return new Option(
+    '--router <url>',
+    'URL of the router, such as http://localhost:9000 (default: CLOUD_MIRROR_ROUTER)',
+  );
+}
+
+/** @throws UsageError if neither the option nor the environment names the router, or if it is no URL */
+export function routerUrl(option: string | undefined, context: CommandContext): URL {
+  const router = option ?? context.env['CLOUD_MIRROR_ROUTER'] ?? '';
+  if (router === '')
+    throw new UsageError('the URL of the router is missing; give --router URL or set CLOUD_MIRROR_ROUTER');
+  const url = URL.parse(router);
+  if (url === null || !/^https?:$/.test(url.protocol) || url.username !== '' || url.search !== '')
+    throw new UsageError(
+      `${JSON.stringify(router)} is not the URL of a router, such as http://localhost:9000`,
+    );
+  return url;
+}
+
+/** The token, or null if there is none: a router on loopback may need none. @throws UsageError as {@link operatorToken} */
+export async function optionalToken(
+  file: string | undefined,
+  context: CommandContext,
+): Promise<string | null> {
+  if (file === undefined && (context.env['CLOUD_MIRROR_TOKEN'] ?? '').trim() === '') return null;
+  return operatorToken(file, context);
+}
+
 /** There is no option for the token itself, because every user of a machine can read the arguments of a process. */
 export function tokenFileOption(): Option {
   return new Option(

@@ -9,6 +9,7 @@ import { doctorCommand } from './commands/doctor.ts';
 import { flushCommand } from './commands/flush.ts';
 import { getCommand } from './commands/get.ts';
 import { purgeCommand } from './commands/purge.ts';
+import { routesCommand } from './commands/routes.ts';
 import { setupCommand } from './commands/setup.ts';
 import { statusCommand } from './commands/status.ts';
 import { tokenCommand } from './commands/token.ts';
@@ -21,6 +22,7 @@ Program:
 Environment:
   CLOUD_MIRROR_URL     URL of the front end, if --mirror is not given
   CLOUD_MIRROR_TOKEN   an operator's token, for purge, flush and status
+  CLOUD_MIRROR_ROUTER  URL of the router, if --router is not given
   CLOUD_MIRROR_CONFIG  the configuration file, for config check, setup and doctor
 
 Exit status: 0 done, 1 failed, 2 wrong usage or configuration.`;
@@ -40,6 +42,7 @@ export function createProgram(context: CommandContext): Command {
     configCommand,
     setupCommand,
     doctorCommand,
+    routesCommand,
     tokenCommand,
     auditCommand,
   ];

@@ -31,6 +31,9 @@ export async function runCommand(): Promise<void> {
 
   const status = await run(process.argv.slice(2), {
     env: process.env,
+    get stdin() {
+      return process.stdin;
+    },
     stdout: process.stdout,
     stderr: process.stderr,
     signal: interruption.signal,

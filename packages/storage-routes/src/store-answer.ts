@@ -44,9 +44,15 @@ export function answerOf(status: number, body: string, region: string | null): S
       region === null ? 'the bucket is in another region' : `the bucket is in the region ${region}`,
       'set region (and endpoint) of the route',
     );
-  if (status === 404 || (status >= 200 && status < 300)) return { fault: null, hint: null };
-  return fault(`the store answers ${status}${code === '' ? '' : ` ${code}`}`, null);
+  if (MISSING_KEY.has(code) || (status >= 200 && status < 300)) return { fault: null, hint: null };
+  return fault(
+    `the server answers ${status}${code === '' ? ' without a code of S3' : ` ${code}`}`,
+    'check the endpoint of the route',
+  );
 }
+
+/** Of S3, and of our own folders. */
+const MISSING_KEY: ReadonlySet<string> = new Set(['NoSuchKey', 'no_such_object']);
 
 const REGION_CODES: ReadonlySet<string> = new Set([
   'AuthorizationHeaderMalformed',

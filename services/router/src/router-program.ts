@@ -25,7 +25,7 @@ export async function runRouterProgram(): Promise<void> {
 
 /** What a router reads that has no configuration file. Paths are relative to the working folder. */
 const WITHOUT_FILE = JSON.stringify({
-  router: { routesFile: 'conf/s3.json' },
+  router: { routesFile: 'conf/s3.json', sealKey: '${ROUTER_SEAL_KEY:-}' },
   state: { kind: 'folder', directory: 'state' },
 });
 
