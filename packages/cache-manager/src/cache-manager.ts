@@ -45,8 +45,10 @@ export class CacheManager implements AsyncDisposable {
   constructor(options: CacheManagerOptions) {
     this.#options = options;
     this.backends = options.backends;
-    this.#markers = new MarkerLists(options.backends, (backend, error) =>
-      options.events?.partFailed?.('store', backend, error),
+    this.#markers = new MarkerLists(
+      options.backends,
+      (backend, error) => options.events?.partFailed?.('store', backend, error),
+      { entryLifeMs: options.times.ttlSeconds * 1000 },
     );
     const parts = { ...options, markers: this.#markers };
     // The memory must subscribe first: a request that a change wakes must not find the remembered entry.

@@ -46,6 +46,6 @@ export class HitFinder {
     const { entries, markers, ended } = this.#parts;
     if (entry?.state !== 'present' || ended.aborted || entries.epoch !== epoch) return null;
     if (!markers.trusts(object.id.backend, epoch)) return null;
-    return markers.knows(object, entry.generation) ? entry : null;
+    return markers.knows(object, entry) ? entry : null;
   }
 }

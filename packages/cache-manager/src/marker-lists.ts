@@ -4,7 +4,11 @@ import {
   type PurgeMarker,
   type MirroredObject,
 } from '@cloud-mirror/mirrored-objects';
-import { MarkerList } from './marker-list.ts';
+import type { PresentEntry } from '@cloud-mirror/entry-store';
+import { MarkerList, type MarkerListOptions } from './marker-list.ts';
+
+/** An entry, as far as its generation is in question. */
+export type EntryOfCopy = Pick<PresentEntry, 'generation' | 'since'>;
 
 /** The marker lists of all back ends, read again at an interval. */
 export class MarkerLists implements AsyncDisposable {
@@ -14,8 +18,12 @@ export class MarkerLists implements AsyncDisposable {
   readonly #running = new Set<Promise<void>>();
   #timer: NodeJS.Timeout | null = null;
 
-  constructor(backends: Backends, onFailure: (backend: string, error: unknown) => void) {
-    this.#lists = new Map([...backends].map(([name, backend]) => [name, new MarkerList(backend.store)]));
+  constructor(
+    backends: Backends,
+    onFailure: (backend: string, error: unknown) => void,
+    options?: MarkerListOptions,
+  ) {
+    this.#lists = new Map([...backends].map(([name, { store }]) => [name, new MarkerList(store, options)]));
     this.#onFailure = onFailure;
   }
 
@@ -60,12 +68,12 @@ export class MarkerLists implements AsyncDisposable {
   }
 
   /**
-   * Whether `generation` is the object's current one. If the list has another generation or does not know it, the marker
+   * Whether the entry has the object's current generation. If the list has another generation or does not know it, the marker
    * is read.
    * @throws StorageError if the marker must be read and cannot be
    */
-  async confirm(object: MirroredObject, generation: string): Promise<boolean> {
-    return this.knows(object, generation) || this.reread(object, generation);
+  async confirm(object: MirroredObject, entry: EntryOfCopy): Promise<boolean> {
+    return this.knows(object, entry) || this.reread(object, entry.generation);
   }
 
   /** Whether `generation` is the object's current one by the marker, which is read again. @throws StorageError */
@@ -79,9 +87,8 @@ export class MarkerLists implements AsyncDisposable {
   }
 
   /** Like {@link confirm}, but from memory alone: false if the list does not know the generation. */
-  knows(object: MirroredObject, generation: string): boolean {
-    const known = this.#list(object.id.backend).generationOf(object.id.sha256);
-    return known.known && known.generation === generation;
+  knows({ id }: MirroredObject, { generation, since }: EntryOfCopy): boolean {
+    return this.#list(id.backend).knows(id.sha256, generation, since);
   }
 
   /** Runs a look-up that reads the object's marker, and records the marker in the list. */

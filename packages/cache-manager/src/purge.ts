@@ -1,6 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CacheManagerOptions } from './cache-manager-options.ts';
+import { StorageError } from '@cloud-mirror/storage-provider';
 import {
+  beginPurgeLog,
+  purgeLogKey,
+  putSmall,
   readMarker,
   copyKey,
   GENERATION_METADATA,
@@ -89,7 +93,27 @@ async function mark(
     attempts: 1,
   });
   markers.wrote(object, { generation, etag });
+  await log(object, generation, signal);
   return before.generation;
+}
+
+/**
+ * How long the log's object may take from the marker's time, in milliseconds. Processes read the log a quarter of an hour
+ * back, so that they do not miss an object that came later than others with later names.
+ */
+const LONGEST_LOGGING_MS = 10 * 60_000;
+
+/** Writes the purge into the log, under the time that the store gave the marker: processes' clocks differ. */
+async function log(object: MirroredObject, generation: string, signal: AbortSignal): Promise<void> {
+  const { store } = object.backend;
+  const begunAt = [performance.now(), Date.now()] as const;
+  await beginPurgeLog(store, signal);
+  const marker = await store.head(object.markerKey, { signal });
+  if (marker === null) throw new StorageError('store_corrupt', 'the purge marker is gone again');
+  await putSmall(store, purgeLogKey(marker.storedAt.getTime(), { ...object.id, generation }), {}, signal);
+  const tookMs = Math.max(performance.now() - begunAt[0], Date.now() - begunAt[1]);
+  if (tookMs > LONGEST_LOGGING_MS)
+    throw new StorageError('store_unavailable', `writing the log of purges took ${Math.round(tookMs)} ms`);
 }
 
 /** The keys of all copies to which clients may have been redirected. */

@@ -146,8 +146,8 @@ export class Redirector {
   async #present(progress: Progress, entry: PresentEntry): Promise<Step> {
     const { object } = progress;
     const { markers } = this.#parts;
-    if (!markers.knows(object, entry.generation)) {
-      const confirmed = await this.#ask(progress, markers.confirm(object, entry.generation));
+    if (!markers.knows(object, entry)) {
+      const confirmed = await this.#ask(progress, markers.confirm(object, entry));
       if (confirmed === 'failed') return this.#toOrigin(progress, 'store_unavailable');
       if (!confirmed) return this.#forget(progress, entry.token);
     }

@@ -136,7 +136,7 @@ async function predictPresent(
 ): Promise<Prediction> {
   const { generation } = entry;
   const { markers } = options;
-  if (stored === null && !markers.knows(object, generation))
+  if (stored === null && !markers.knows(object, entry))
     return predictionOf(toOrigin(wishes.url, 'store_unavailable'));
   if (stored !== null && stored.generation !== generation)
     return predictClaim(object, stored, wishes, options);

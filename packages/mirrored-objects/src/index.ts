@@ -7,4 +7,5 @@ export * from './job-signatures.ts';
 export * from './mirrored-object.ts';
 export * from './object-id.ts';
 export * from './object-key.ts';
+export * from './purge-log.ts';
 export * from './token.ts';

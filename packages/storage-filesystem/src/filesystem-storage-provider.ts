@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type {
   CallOptions,
   ListedObject,
+  ListOptions,
   LocallyServed,
   OpenedBody,
   OpenObject,
@@ -15,7 +16,7 @@ import type {
   MeasuredObject,
   UploadSweeper,
 } from '@cloud-mirror/storage-provider';
-import { interruptible, LOCAL_CLOCK, StorageError } from '@cloud-mirror/storage-provider';
+import { compareBytes, interruptible, LOCAL_CLOCK, StorageError } from '@cloud-mirror/storage-provider';
 import { Disk } from './disk.ts';
 import { DEFAULT_FILE_CALL_LIMITS } from './file-calls.ts';
 import { fileExists } from './file-exists.ts';
@@ -153,15 +154,20 @@ export class FilesystemStorageProvider implements StorageProvider, LocallyServed
     });
   }
 
-  async *list(prefix: string, { signal }: CallOptions = {}): AsyncGenerator<ListedObject, void, undefined> {
+  async *list(
+    prefix: string,
+    { startAfter, signal }: ListOptions = {},
+  ): AsyncGenerator<ListedObject, void, undefined> {
+    const isWanted = (key: string): boolean => startAfter === undefined || compareBytes(key, startAfter) > 0;
     this.#throwIfEnded(signal);
     try {
       for await (const { key, file } of namedFiles(this.#disk, this.#paths.named, prefix))
-        yield* this.#listed(this.#paths.place(key), file, prefix, signal);
+        if (isWanted(key)) yield* this.#listed(this.#paths.place(key), file, prefix, signal);
       if (!(await this.#mayHaveHashed(prefix))) return;
       for await (const files of hashedFiles(this.#disk, this.#paths.hashed))
         for (const { name, file } of files)
-          yield* this.#listed(this.#paths.placeOfName(name), file, prefix, signal);
+          for await (const object of this.#listed(this.#paths.placeOfName(name), file, prefix, signal))
+            if (isWanted(object.key)) yield object;
     } catch (error) {
       throw toStorageError(error, 'listing objects');
     }

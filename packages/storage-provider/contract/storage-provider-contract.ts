@@ -350,6 +350,22 @@ function describeObjects(subject: () => ContractSubject): void {
     expect(await keysOf(provider, at(subject(), 'x'))).toEqual([at(subject(), 'x')]);
   });
 
+  it('lists only keys that sort after a text', async () => {
+    const { provider } = subject();
+    const keys = ['purged/log/1', 'purged/log/2', 'purged/log/20', 'purged/log/3', 'purged/x'];
+    for (const key of keys) await put(provider, key, Buffer.from('x'));
+    const after = async (prefix: string, startAfter: string): Promise<string[]> => {
+      const found: string[] = [];
+      for await (const { key } of provider.list(prefix, { startAfter })) found.push(key);
+      return found.sort();
+    };
+    expect(await after('purged/log/', 'purged/log/')).toEqual(keys.slice(0, 4));
+    expect(await after('purged/log/', 'purged/log/2')).toEqual(['purged/log/20', 'purged/log/3']);
+    expect(await after('purged/log/', 'purged/log/21')).toEqual(['purged/log/3']);
+    expect(await after('purged/log/', 'purged/log/3')).toEqual([]);
+    expect(await after('purged/', 'purged/log/3')).toEqual(['purged/x']);
+  });
+
   it('lists keys of every form by their prefix', async (context) => {
     needs(context, subject(), 'emptySegments');
     const { provider } = subject();

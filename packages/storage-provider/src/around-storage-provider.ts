@@ -4,6 +4,7 @@ import type { PutOptions } from './object-writer.ts';
 import type { StorageProvider } from './storage-provider.ts';
 import type { StoreClock } from './store-clock.ts';
 import type { PrepareOptions } from './store-place.ts';
+import type { ListOptions } from './object-lister.ts';
 import type { CallOptions, ListedObject, StoredObject } from './stored-object.ts';
 
 type Method = Exclude<keyof StorageProvider, 'maxKeyBytes' | 'access' | 'clock' | 'list' | symbol>;
@@ -64,7 +65,7 @@ export class AroundStorageProvider implements StorageProvider {
     return this.#around({ method: 'delete', args: [key, options] }, () => this.#inner.delete(key, options));
   }
 
-  list(prefix: string, options?: CallOptions): AsyncIterable<ListedObject> {
+  list(prefix: string, options?: ListOptions): AsyncIterable<ListedObject> {
     return this.#inner.list(prefix, options);
   }
 

@@ -3,7 +3,13 @@ import {
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
 } from '@aws-sdk/client-s3';
-import type { CallOptions, FolderListing, FolderPage, ListedObject } from '@cloud-mirror/storage-provider';
+import type {
+  CallOptions,
+  FolderListing,
+  FolderPage,
+  ListedObject,
+  ListOptions,
+} from '@cloud-mirror/storage-provider';
 import { compareBytes, firstName, StorageError } from '@cloud-mirror/storage-provider';
 import type { S3Calls } from './s3-calls.ts';
 import { isAbsent } from './s3-error.ts';
@@ -11,9 +17,10 @@ import { isAbsent } from './s3-error.ts';
 export async function* listObjects(
   calls: S3Calls,
   prefix: string,
-  { signal }: CallOptions,
+  { startAfter, signal }: ListOptions,
 ): AsyncGenerator<ListedObject, void, undefined> {
-  let next: { readonly ContinuationToken?: string; readonly StartAfter?: string } | undefined = {};
+  let next: { readonly ContinuationToken?: string; readonly StartAfter?: string } | undefined =
+    startAfter === undefined ? {} : { StartAfter: startAfter };
   while (next !== undefined) {
     const page: Awaited<ReturnType<typeof listObjectsPage>> = await listObjectsPage(
       calls,
@@ -32,7 +39,8 @@ export async function* listObjects(
       // Some stores treat the prefix as a pattern, so it is checked again.
       const key = keys.readings(Key).find((reading) => reading.startsWith(prefix));
       last = key ?? keys.readings(Key)[0];
-      if (key === undefined) continue;
+      // A store may ignore where the listing is to start.
+      if (key === undefined || (startAfter !== undefined && compareBytes(key, startAfter) <= 0)) continue;
       yield { key, etag: ETag ?? null, sizeBytes: Size ?? 0, storedAt: LastModified ?? new Date(0) };
     }
     next = page.IsTruncated === true ? nextObjects(page.NextContinuationToken, last, next) : undefined;

@@ -5,6 +5,7 @@ import type {
   FolderListing,
   FolderPage,
   ListedObject,
+  ListOptions,
   OpenedBody,
   OpenOptions,
   ReadMethod,
@@ -142,7 +143,7 @@ export class S3StorageProvider
     }
   }
 
-  list(prefix: string, options: CallOptions = {}): AsyncIterable<ListedObject> {
+  list(prefix: string, options: ListOptions = {}): AsyncIterable<ListedObject> {
     return listObjects(this.#calls, prefix, options);
   }
 

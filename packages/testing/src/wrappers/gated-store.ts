@@ -1,5 +1,5 @@
 import { AroundStorageProvider } from '@cloud-mirror/storage-provider';
-import type { CallOptions, ListedObject, StorageCall, StorageProvider } from '@cloud-mirror/storage-provider';
+import type { ListedObject, ListOptions, StorageCall, StorageProvider } from '@cloud-mirror/storage-provider';
 import type { CallGate } from './call-gate.ts';
 
 /** A StorageProvider whose calls go through a gate. Their subject is the key, or the prefix of a listing. */
@@ -13,7 +13,7 @@ export class GatedStore extends AroundStorageProvider {
     this.#part = part;
   }
 
-  override async *list(prefix: string, options?: CallOptions): AsyncGenerator<ListedObject> {
+  override async *list(prefix: string, options?: ListOptions): AsyncGenerator<ListedObject> {
     const call = { part: this.#part, method: 'list', subject: prefix, options };
     const listed = await this.#gate.run(call, async () => {
       const objects: ListedObject[] = [];
