@@ -32,6 +32,8 @@ export interface BenchSizes {
   readonly simultaneous: number;
   readonly waiting: number;
   readonly queuedJobs: number;
+  /** Purge markers of one back end. */
+  readonly markers: number;
   /** Different URLs that do not exist. */
   readonly strangers: number;
 }

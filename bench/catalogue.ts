@@ -5,6 +5,7 @@ import { copies } from './benchmarks/copies.ts';
 import { fairness } from './benchmarks/fairness.ts';
 import { growth } from './benchmarks/growth.ts';
 import { hits } from './benchmarks/hits.ts';
+import { markers } from './benchmarks/markers.ts';
 import { memory } from './benchmarks/memory.ts';
 import { misses } from './benchmarks/misses.ts';
 import { waiting } from './benchmarks/waiting.ts';
@@ -16,6 +17,7 @@ export const BENCHMARKS: readonly Benchmark[] = [
   copies,
   calls,
   growth,
+  markers,
   memory,
   waiting,
   backlog,

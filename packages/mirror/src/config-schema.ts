@@ -46,8 +46,10 @@ const serverSchema = section({
   maxWaitSeconds: seconds(0, 3600).default(12),
   maxWaiting: wholeNumber(0, 10_000_000).default(10_000),
   maxUrlBytes: wholeNumber(16, 65_536, 'bytes').default(3000),
-  /** Of remembered hits: calls with their prepared answers, and entries. */
-  rememberedBytes: wholeNumber(1_048_576, 2 ** 40, 'bytes').default(268_435_456),
+  /** Of remembered hits: calls with their prepared answers, and entries. null: half of V8's heap, at most 256 MiB. */
+  rememberedBytes: wholeNumber(1_048_576, 2 ** 40, 'bytes')
+    .nullable()
+    .default(null),
   redirectMaxAgeSeconds: seconds(0).default(0),
   keepAliveSeconds: seconds(1, 86_400).default(75),
   drainSeconds: seconds(1, 86_400).default(30),

@@ -38,7 +38,7 @@ describe('the documented configuration', () => {
       maxWaitSeconds: 12,
       maxWaiting: 10_000,
       maxUrlBytes: 3000,
-      rememberedBytes: 268_435_456,
+      rememberedBytes: null,
       redirectMaxAgeSeconds: 0,
       keepAliveSeconds: 75,
       drainSeconds: 30,

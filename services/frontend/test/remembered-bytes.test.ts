@@ -1,10 +1,10 @@
-import { setFlagsFromString } from 'node:v8';
+import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { mirroredObject, type Copy, type MirroredObject } from '@cloud-mirror/mirrored-objects';
 import { parseRequestTarget } from '@cloud-mirror/http-service';
 import { offlineBucket } from '@cloud-mirror/testing/offline-bucket';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { RememberedAnswers } from '../src/redirect/remembered-answers.ts';
+import { entryBytes, RememberedAnswers } from '../src/redirect/remembered-answers.ts';
 import { FakeCacheManager, fakeBackend } from './support/fake-cache-manager.ts';
 import { base64url } from './support/frontend-under-test.ts';
 
@@ -35,7 +35,7 @@ class OneCopyEach extends FakeCacheManager {
   }
 }
 
-function startAnswers(rememberedBytes: number) {
+function startAnswers(rememberedBytes: number | null) {
   const manager = new OneCopyEach();
   const backend = { ...fakeBackend('s3/us-west-1'), store: opened.use(offlineBucket('public')) };
   const tally = {} as never;
@@ -73,6 +73,12 @@ describe('remembered calls', () => {
     collect();
     const taken = process.memoryUsage().heapUsed - before;
     expect(taken).toBeLessThan(answers.bytes);
+  });
+
+  test('take at most half of the heap if the configuration says nothing', () => {
+    const half = Math.min(256 * 1024 * 1024, getHeapStatistics().heap_size_limit / 2);
+    expect(entryBytes({ rememberedBytes: null })).toBeCloseTo(half * 0.28, 0);
+    expect(entryBytes({ rememberedBytes: 1_000_000 })).toBeCloseTo(280_000, 0);
   });
 
   test('never count more bytes than their share, however long their targets', async () => {

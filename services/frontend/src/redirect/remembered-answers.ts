@@ -1,3 +1,4 @@
+import { getHeapStatistics } from 'node:v8';
 import { BoundedMemory, stringHash } from '@cloud-mirror/bounded-memory';
 import type { CacheManager } from '@cloud-mirror/cache-manager';
 import { AccessLog } from '@cloud-mirror/http-service';
@@ -119,13 +120,20 @@ export class RememberedAnswers {
 /** The share of `server.rememberedBytes` for calls; see {@link entryBytes}. */
 const CALL_SHARE = 0.72;
 
-function callBytes({ rememberedBytes }: Pick<Config['server'], 'rememberedBytes'>): number {
-  return rememberedBytes * CALL_SHARE;
+/** The most that is remembered if the configuration says nothing. */
+const MOST_BYTES = 256 * 1024 * 1024;
+
+function allBytes({ rememberedBytes }: Pick<Config['server'], 'rememberedBytes'>): number {
+  return rememberedBytes ?? Math.min(MOST_BYTES, getHeapStatistics().heap_size_limit / 2);
+}
+
+function callBytes(server: Pick<Config['server'], 'rememberedBytes'>): number {
+  return allBytes(server) * CALL_SHARE;
 }
 
 /** The rest of `server.rememberedBytes`: for the entries behind the calls. A call takes about three times as much as an entry. */
-export function entryBytes({ rememberedBytes }: Pick<Config['server'], 'rememberedBytes'>): number {
-  return rememberedBytes * (1 - CALL_SHARE);
+export function entryBytes(server: Pick<Config['server'], 'rememberedBytes'>): number {
+  return allBytes(server) * (1 - CALL_SHARE);
 }
 
 function bytesOfCall(target: string, { object, logged, last }: RememberedCall): number {
