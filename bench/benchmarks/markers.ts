@@ -38,7 +38,7 @@ async function measure({ cores, say }: BenchContext, count: number, how: string)
   await using opened = new AsyncDisposableStack();
   const redis = opened.use(await startPinnedRedis(cores.around));
   const store = opened.use(
-    await startScript('servers/marker-store-main.ts', { cores: cores.around, args: [String(count), how] }),
+    await startScript('servers/marker-store-main.ts', { cores: cores.around, args: [`${count}:${how}`] }),
   );
   const mirror = new MirrorUnderTest({ redisUrl: redis.url, queue: null, store: store.address });
   await fillEntries(redis.url, mirror.name, 1);

@@ -1,7 +1,7 @@
 /**
  * Speaks as much of S3 as a front end needs of a bucket with many purge markers: `LIST`, and `HEAD` of what says since when
- * purges are logged. Arguments: the number of markers, and `logged` if all of them are in the log of purges, spread over the
- * last thirty days; without it they are as version 0.2.0 wrote them. `GET /.sink` returns the calls, `DELETE /.sink` resets them.
+ * purges are logged. The argument `1000:logged` is the number of markers, and `logged` if all of them are in the log of purges, spread over the
+ * last thirty days; `plain` if they are as version 0.2.0 wrote them. `GET /.sink` returns the calls, `DELETE /.sink` resets them.
  */
 import { createHash } from 'node:crypto';
 import { purgeLogKey } from '@cloud-mirror/mirrored-objects';
@@ -12,8 +12,9 @@ const LOG_DAYS = 30;
 const DAY_MS = 86_400_000;
 const PAGE = 1_000;
 
-const count = Number(process.argv[2]);
-const isLogged = process.argv[3] === 'logged';
+const [number = '', how] = (process.argv[2] ?? '').split(':');
+const count = Number(number);
+const isLogged = how === 'logged';
 const digests = Array.from({ length: count }, (_, number) =>
   createHash('sha256').update(String(number)).digest('hex'),
 ).sort();
