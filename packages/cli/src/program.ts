@@ -9,6 +9,7 @@ import { doctorCommand } from './commands/doctor.ts';
 import { flushCommand } from './commands/flush.ts';
 import { getCommand } from './commands/get.ts';
 import { purgeCommand } from './commands/purge.ts';
+import { putCommand, rmCommand } from './commands/put.ts';
 import { routesCommand } from './commands/routes.ts';
 import { setupCommand } from './commands/setup.ts';
 import { statusCommand } from './commands/status.ts';
@@ -21,7 +22,7 @@ Program:
 
 Environment:
   CLOUD_MIRROR_URL     URL of the front end, if --mirror is not given
-  CLOUD_MIRROR_TOKEN   an operator's token, for purge, flush and status
+  CLOUD_MIRROR_TOKEN   a token, for purge, flush, status, routes, put and rm
   CLOUD_MIRROR_ROUTER  URL of the router, if --router is not given
   CLOUD_MIRROR_CONFIG  the configuration file, for config check, setup and doctor
 
@@ -42,6 +43,8 @@ export function createProgram(context: CommandContext): Command {
     configCommand,
     setupCommand,
     doctorCommand,
+    putCommand,
+    rmCommand,
     routesCommand,
     tokenCommand,
     auditCommand,

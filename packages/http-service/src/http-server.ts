@@ -122,6 +122,8 @@ export class HttpServer {
       refused.add(socket);
       const answer = this.#connections.answerOn(socket);
       if (answer === null) answerMalformedRequest(error, socket, logger);
+      // The client left in the middle of its upload. The handler waits for the rest of it.
+      else if (this.#bodies.isAccepted(answer.req)) socket.destroy();
       else endAfter(answer, socket);
     });
     this.#server.on('connect', (request: IncomingMessage, socket: Duplex) =>

@@ -14,6 +14,7 @@ const WINDOW_MS = 30_000;
  */
 export class LongBodies {
   readonly #limits = new WeakMap<IncomingMessage, NodeJS.Timeout>();
+  readonly #accepted = new WeakSet<IncomingMessage>();
 
   /** Call it when a request arrives. */
   watch(request: IncomingMessage): void {
@@ -27,6 +28,7 @@ export class LongBodies {
 
   /** Replaces the short limit by the minimum rate. */
   accept(request: IncomingMessage): void {
+    this.#accepted.add(request);
     clearTimeout(this.#limits.get(request));
     const { socket } = request;
     let before = socket.bytesRead;
@@ -36,5 +38,9 @@ export class LongBodies {
       if (!request.complete && bytes < (SLOWEST_BYTES_PER_SECOND * WINDOW_MS) / 1000) socket.destroy();
     }, WINDOW_MS).unref();
     request.once('close', () => clearInterval(look));
+  }
+
+  isAccepted(request: IncomingMessage): boolean {
+    return this.#accepted.has(request);
   }
 }

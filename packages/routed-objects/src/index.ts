@@ -10,3 +10,6 @@ export { OBJECTS_PATH, parseSignedObjectTarget } from './signed-object-target.ts
 export type { SignedObjectTarget } from './signed-object-target.ts';
 export { UploadError } from './upload-error.ts';
 export type { UploadErrorCode } from './upload-error.ts';
+export { RoutedUploads } from './routed-uploads.ts';
+export type { UploadPart } from './routed-uploads.ts';
+export { begunXml, completedXml, parseCompletion, partsXml } from './upload-xml.ts';

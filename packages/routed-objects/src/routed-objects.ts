@@ -20,7 +20,7 @@ export function isRoutedStore(store: StorageProvider): store is RoutedStore {
 }
 
 /** The metadata field of a routed object that holds its ETag. */
-const ETAG_METADATA = 'routed-etag';
+export const ETAG_METADATA = 'routed-etag';
 
 /** An upload as the client sends it. */
 export interface Upload {
@@ -59,35 +59,48 @@ export class RoutedObjects {
    * @throws StorageError `store_exists` if `onlyNew` is set and there is an object; `store_full`
    */
   async put(key: string, upload: Upload): Promise<StoredObject> {
-    const { sizeBytes, maxBytes, counting, headers, onlyNew, signal } = upload;
-    if (sizeBytes !== null && sizeBytes > maxBytes) throw tooLarge(maxBytes);
-    const checksums = await StatedChecksums.of(counting);
-    const md5 = createHash('md5');
-    let etag = '';
-    const body = verified(upload, async (chunk) => {
-      if (chunk === null) {
-        await checksums.verify();
-        etag = `"${md5.digest('hex')}"`;
-        return;
-      }
-      md5.update(chunk);
-      checksums.update(chunk);
-    });
-    return this.#store.put(routedKey(key), body, {
-      headers,
-      sizeBytes,
-      metadata: () => ({ [ETAG_METADATA]: etag }),
-      userMetadata: userMetadata(counting),
-      ifNoneMatch: onlyNew ? '*' : undefined,
-      keep: true,
-      signal,
-    });
+    return putVerified(this.#store, routedKey(key), upload, { keep: true });
   }
 
   /** Removes an object. Succeeds if there is none. */
   async delete(key: string): Promise<void> {
     await this.#store.delete(routedKey(key));
   }
+}
+
+/**
+ * Stores a body when all of it has arrived and matches what the client states. The ETag is its MD5.
+ * @throws UploadError, StorageError
+ */
+export async function putVerified(
+  store: RoutedStore,
+  storeKey: string,
+  upload: Upload,
+  { keep }: { readonly keep: boolean },
+): Promise<StoredObject> {
+  const { sizeBytes, maxBytes, counting, headers, onlyNew, signal } = upload;
+  if (sizeBytes !== null && sizeBytes > maxBytes) throw tooLarge(maxBytes);
+  const checksums = await StatedChecksums.of(counting);
+  const md5 = createHash('md5');
+  let etag = '';
+  const body = verified(upload, async (chunk) => {
+    if (chunk === null) {
+      await checksums.verify();
+      etag = `"${md5.digest('hex')}"`;
+      return;
+    }
+    md5.update(chunk);
+    checksums.update(chunk);
+  });
+  return store.put(storeKey, body, {
+    headers,
+    sizeBytes,
+    metadata: () => ({ [ETAG_METADATA]: etag }),
+    userMetadata: userMetadata(counting),
+    ifNoneMatch: onlyNew ? '*' : undefined,
+    keep,
+    signal,
+  });
 }
 
 /** The ETag that clients see. */
@@ -102,7 +115,7 @@ export function userMetadataOf({ metadata }: Pick<StoredObject, 'metadata'>): Re
 
 const META = 'x-amz-meta-';
 
-function userMetadata(counting: Readonly<Record<string, string>>): Record<string, string> {
+export function userMetadata(counting: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(
     Object.entries(counting)
       .filter(([name]) => name.startsWith(META))

@@ -1,4 +1,5 @@
 export type UploadErrorCode =
+  | 'part_invalid' // an upload in parts names a part that is missing or has another ETag
   | 'checksum_malformed' // not base64 of the right length, or of an unknown algorithm
   | 'checksum_mismatch' // the body has another checksum than the request states
   | 'upload_incomplete' // fewer or more bytes than Content-Length

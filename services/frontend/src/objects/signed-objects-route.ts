@@ -6,19 +6,22 @@ import {
   entityTag,
   isRoutedStore,
   RoutedObjects,
+  RoutedUploads,
   userMetadataOf,
   type ObjectSigner,
   type RoutedStore,
   type SignedObjectTarget,
 } from '@cloud-mirror/routed-objects';
-import type { ObjectHeaders, OpenObject } from '@cloud-mirror/storage-provider';
+import type { OpenObject } from '@cloud-mirror/storage-provider';
 import { HttpProblem, methodNotAllowed } from '@cloud-mirror/http-service';
 import type { RequestContext } from '../request-context.ts';
 import { recordBackend } from '../redirect/object-record.ts';
 import { objectHeaders } from './object-headers.ts';
 import type { ObjectReaders } from './object-readers.ts';
 import { enterReaders, serveObject } from './serve-object.ts';
+import { answerEmpty, receivedUpload } from './received-upload.ts';
 import { UploadSlots } from './upload-slots.ts';
+import { handleUpload } from './uploads-in-parts.ts';
 
 export interface SignedObjectsParts {
   readonly backends: Backends;
@@ -29,13 +32,11 @@ export interface SignedObjectsParts {
   readonly clientOf: (request: IncomingMessage) => string;
 }
 
-/** As in S3 for one PUT: https://docs.aws.amazon.com/AmazonS3/latest/userguide/upload-objects.html */
-const LARGEST_UPLOAD_BYTES = 5 * 1024 ** 3;
 const METHODS = ['GET', 'HEAD', 'PUT', 'DELETE'] as const;
 
 /**
- * `GET|HEAD|PUT|DELETE /v1/objects/:service/:region/<key>?…&signature=…`: routed objects of `filesystem` back ends. A
- * router signs the address for one request and some seconds.
+ * `GET|HEAD|PUT|DELETE /v1/objects/:service/:region/<key>?…&signature=…`: routed objects of `filesystem` back ends, and
+ * with `uploads` or `uploadId` (POST too) uploads in parts. A router signs the address for one request and some seconds.
  */
 export function signedObjectsRoute(parts: SignedObjectsParts) {
   const uploads = new UploadSlots(parts.clientOf);
@@ -45,8 +46,13 @@ export function signedObjectsRoute(parts: SignedObjectsParts) {
     await assertSigned(ctx, target, await parts.objectSigner());
     // The back end may have another kind since the address was signed.
     if (store === undefined || !isRoutedStore(store)) throw noSuchObject();
-    if (target.query.has('tagging') || target.query.has('versionId') || target.query.has('partNumber'))
-      throw new HttpProblem(501, 'not_implemented', 'Folders have no tags, versions or parts of objects.');
+    if (target.query.has('tagging') || target.query.has('versionId'))
+      throw new HttpProblem(501, 'not_implemented', 'Folders have no tags and no versions of objects.');
+    if (target.query.has('uploadId') || target.query.has('uploads')) {
+      using _slot = uploads.enter(ctx.req);
+      parts.acceptUpload(ctx.req);
+      return await handleUpload(ctx, new RoutedUploads(store), target);
+    }
     switch (ctx.req.method) {
       case 'GET':
       case 'HEAD':
@@ -137,46 +143,9 @@ function overrides(query: ReadonlyMap<string, string>): Record<string, string> {
 }
 
 async function put(ctx: RequestContext, store: RoutedStore, { key }: SignedObjectTarget): Promise<void> {
-  const { headers } = ctx.req;
-  const length = headers['content-length'];
-  if (headers.expect?.toLowerCase() === '100-continue') ctx.res.writeContinue();
-  const gone = new AbortController();
-  ctx.res.once('close', () => gone.abort(new Error('the client disconnected')));
-  const stored = await new RoutedObjects(store).put(key, {
-    body: ctx.req,
-    sizeBytes: length === undefined ? null : Number(length),
-    maxBytes: LARGEST_UPLOAD_BYTES,
-    headers: storedHeaders(ctx.req),
-    counting: countingHeaders(headers),
-    onlyNew: headers['if-none-match'] === '*',
-    signal: gone.signal,
-  });
+  const stored = await new RoutedObjects(store).put(key, receivedUpload(ctx));
   ctx.res.setHeader('ETag', entityTag(stored) ?? '');
   answerEmpty(ctx, 200, 'stored');
-}
-
-function storedHeaders({ headers }: IncomingMessage): ObjectHeaders {
-  const one = (name: string): string | undefined => {
-    const value = headers[name];
-    return typeof value === 'string' ? value : undefined;
-  };
-  return {
-    contentType: headers['content-type'] ?? 'application/octet-stream',
-    contentEncoding: one('content-encoding'),
-    contentDisposition: one('content-disposition'),
-    contentLanguage: one('content-language'),
-    cacheControl: one('cache-control'),
-    expires: one('expires'),
-  };
-}
-
-function answerEmpty(ctx: RequestContext, status: number, outcome: string): void {
-  ctx.state.record.outcome = outcome;
-  ctx.status = status;
-  if (status !== 204) ctx.res.setHeader('Content-Length', '0');
-  ctx.respond = false;
-  ctx.res.statusCode = status;
-  ctx.res.end();
 }
 
 function noSuchObject(): HttpProblem {

@@ -26,6 +26,7 @@ export interface FrontendOptions {
   readonly entries?: FrontendParts['entries'];
   readonly cacheManager?: FrontendParts['cacheManager'];
   readonly logLevel?: string;
+  readonly objectSigner?: FrontendParts['objectSigner'];
 }
 
 export const SERVER: Config['server'] = {
@@ -82,6 +83,7 @@ export async function startFrontend(options: FrontendOptions = {}): Promise<Fron
     },
     logger,
     registry: new Registry(),
+    ...(options.objectSigner === undefined ? {} : { objectSigner: options.objectSigner }),
   });
   const address = await frontend.listen();
   return {
