@@ -62,6 +62,7 @@ export class MarkerList {
   /** When all markers were last listed because the log did not reach back far enough, by `performance.now()`. */
   #wholeAtMs = -Infinity;
   #needsWhole = true;
+  #readingWhole: Promise<void> | null = null;
   /** Entries that were written before may have been purged without a trace in this list. Milliseconds since 1970. */
   #coversSinceMs = -Infinity;
   /** Sequence numbers of earlier readings, each an hour or more after the one before, to forget what is too old. */
@@ -136,7 +137,11 @@ export class MarkerList {
     if (this.#needsWhole && performance.now() - this.#wholeAtMs > WHOLE_AGAIN_MS) {
       const sinceMs = await purgeLogSince(this.#store, signal);
       this.#needsWhole = sinceMs === null || sinceMs > fromMs;
-      if (this.#needsWhole) await this.#readWhole(begun, signal);
+      if (this.#needsWhole) {
+        // Shared by readings for several connections: what was purged since it began is in the log, which each reads itself.
+        this.#readingWhole ??= this.#readWhole(begun, signal).finally(() => (this.#readingWhole = null));
+        await this.#readingWhole;
+      }
       // The clock of this process may be ahead, so that it read less of the log than it meant to.
       else this.#coversSinceMs = fromMs + DAY_MS;
     }

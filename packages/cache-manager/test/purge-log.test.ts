@@ -135,6 +135,16 @@ describe('a list of many markers', () => {
     expect(list.knows(sha256, '')).toBe(false);
   });
 
+  test('lists them all once for several connections at once', async () => {
+    await purgeWithoutLog(PATH, 'old');
+    const list = listOfMany();
+    await Promise.all([list.load(1), list.load(2), list.load(3)]);
+    expect(list.trusts(3)).toBe(true);
+    expect(listed().filter((prefix) => /^purged\/[0-9a-f]$/.test(prefix))).toHaveLength(16);
+    expect(listed().filter((prefix) => prefix === PURGE_LOG_PREFIX)).toHaveLength(3);
+    expect(list.knows(sha256, '')).toBe(false);
+  });
+
   test('is read from the log alone once that reaches back far enough', async () => {
     await logForLong();
     await mirror.purgeElsewhere(PATH);
