@@ -11,10 +11,13 @@ export async function readBody(request: IncomingMessage, limitBytes: number): Pr
   const chunks: Buffer[] = [];
   let bytes = 0;
   try {
-    // The server limits the time of a whole request.
-    for await (const chunk of request as AsyncIterable<Buffer>) {
+    // The server limits the time of a whole request. The request is not destroyed, so that its client gets the answer.
+    for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       bytes += chunk.length;
-      if (bytes > limitBytes) return null;
+      if (bytes > limitBytes) {
+        request.resume();
+        return null;
+      }
       chunks.push(chunk);
     }
   } catch (cause) {
