@@ -28,6 +28,8 @@ export { configWarnings } from './config-warnings.ts';
 export type { ConfigWarning } from './config-warnings.ts';
 export { jobSignatures } from './queues.ts';
 export { requireSharedParts } from './shared-parts.ts';
+export { AnnouncedProgram } from './announced-program.ts';
+export type { AnnouncedProgramParts, Announcement, Listener } from './announced-program.ts';
 export { advertisedHost, isShared, openRegistry } from './open-registry.ts';
 export type { RegistrySettings } from './open-registry.ts';
 export { openStateStore, openWakeUps } from './open-state.ts';

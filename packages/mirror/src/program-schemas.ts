@@ -34,11 +34,11 @@ export const configSchema = withRules(strictMapping(sections)).transform((config
 }));
 
 export const frontendSchema = withRules(
-  strictMapping({ server, admin, audit, ...common, state, router: sealingSchema }, [...SECTIONS]),
+  strictMapping({ server, admin, audit, ...common, state, registry, router: sealingSchema }, [...SECTIONS]),
 ).transform((config) => ({ ...config, ...withDefaults(config) }));
 
 export const copierSchema = withRules(
-  strictMapping({ server: mirrorAddressSchema, copier, ...common }, [...SECTIONS]),
+  strictMapping({ server: mirrorAddressSchema, copier, ...common, registry }, [...SECTIONS]),
 ).transform((config) => ({ ...config, ...withDefaults(config), copier: withServes(config) }));
 
 /** What a router reads. It needs no back ends: a route may describe its bucket itself. */

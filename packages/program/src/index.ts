@@ -15,5 +15,5 @@ export { escapeDeceptive, lineWriter, withoutQueries, withoutQuery } from './log
 export { openMetricsRegistry } from './metrics-registry.ts';
 export { programVersion } from './program-version.ts';
 export { repeatedFailureLog } from './repeated-failure-log.ts';
-export { runProgram } from './run-program.ts';
+export { runProgram, SUPERVISOR_VARIABLE } from './run-program.ts';
 export type { Environment, LoadedSettings, Program, ProgramContext, RunningProgram } from './run-program.ts';

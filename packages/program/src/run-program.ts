@@ -148,6 +148,12 @@ export async function runProgram<Settings>(
   return exit(EXIT.drained);
 }
 
+/**
+ * The environment variable by which a supervisor says that it holds the other end of the program's standard input. If it
+ * dies, whatever the reason, that pipe closes and the program drains. Its value is `stdin`.
+ */
+export const SUPERVISOR_VARIABLE = 'CLOUD_MIRROR_SUPERVISOR';
+
 interface Stopping {
   readonly signal: AbortSignal;
   /** Resolves at the first signal. */
@@ -170,7 +176,17 @@ function listenForSignals(): Stopping {
   };
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
+  if (process.env[SUPERVISOR_VARIABLE] === 'stdin') watchForSupervisor(controller, resolve);
   return stopping;
+}
+
+function watchForSupervisor(controller: AbortController, resolve: () => void): void {
+  const gone = (): void => {
+    if (controller.signal.aborted) return;
+    controller.abort('supervisor gone');
+    resolve();
+  };
+  process.stdin.once('end', gone).once('close', gone).once('error', gone).resume();
 }
 
 /** The time limit for writing the last lines, in case the reader of the log does not read. */

@@ -117,10 +117,34 @@ export function registryContract(name: string, subject: () => Promise<RegistrySu
       await registry.leave(one.id);
       const seen = await watching;
       expect(
-        seen.map((change) => (change.kind === 'reset' ? '' : `${change.kind} ${change.instance.id}`)),
+        seen.map((change) => ('instance' in change ? `${change.kind} ${change.instance.id}` : change.kind)),
       ).toEqual([`up ${other.id}`, `changed ${one.id}`, `down ${one.id}`]);
       const again = await collect(registry, revision, 3);
       expect(again).toEqual(seen);
+    });
+
+    test('a watcher sees recorded events among the changes, with their revisions', async () => {
+      const registry = await (await subject()).open();
+      const event = {
+        type: 'scaled',
+        app: 'frontend',
+        from: 1,
+        to: 3,
+        by: 'oncall',
+        reason: null,
+        deploymentId: 'one',
+      } as const;
+      const one = instanceOf();
+      await registry.announce(instanceOf(), LEASE_MS);
+      const { revision } = registry.list();
+      const watching = collect(registry, revision, 2);
+      const recorded = await registry.record(event);
+      await registry.announce(one, LEASE_MS);
+      expect(recorded).toBeGreaterThan(revision);
+      const [first, second] = await watching;
+      expect(first).toEqual({ kind: 'event', revision: recorded, event });
+      expect(second).toMatchObject({ kind: 'up', instance: { id: one.id } });
+      expect(ids(registry)).toHaveLength(2);
     });
 
     test('a watcher that knows no revision, or an unknown one, is told to begin again', async () => {

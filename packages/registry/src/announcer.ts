@@ -1,12 +1,12 @@
 import { hostname } from 'node:os';
 import { pause } from '@cloud-mirror/waiting';
-import { ulid } from 'ulid';
-import type { Instance } from './instance.ts';
+import { isValid, ulid } from 'ulid';
+import { INSTANCE_ID_VARIABLE, type Instance } from './instance.ts';
 import type { Registry } from './registry.ts';
 
 /** What a program says about itself. The rest is added when it is announced. */
 export type OwnInstance = Pick<Instance, 'app' | 'host' | 'ports' | 'version' | 'labels'> &
-  Partial<Pick<Instance, 'region' | 'node'>>;
+  Partial<Pick<Instance, 'region' | 'node' | 'metricsPort'>>;
 
 /** What changes while a program runs. */
 export type InstanceStatus = Pick<Instance, 'state' | 'healthy' | 'why' | 'load'>;
@@ -17,6 +17,8 @@ export interface AnnouncerOptions {
   /** Read at each renewal. */
   readonly status: () => InstanceStatus;
   readonly leaseSeconds: number;
+  /** The variables of the process: {@link INSTANCE_ID_VARIABLE} may give the id. Default: none. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
   /** Called when the registry cannot be reached. The program goes on. */
   readonly onError: (error: Error) => void;
 }
@@ -25,7 +27,7 @@ const RENEW_MS = 1_000;
 
 /** Keeps an instance announced from its start until it leaves. */
 export class Announcer implements AsyncDisposable {
-  readonly id = ulid();
+  readonly id: string;
   readonly #options: AnnouncerOptions;
   readonly #startedAt = new Date().toISOString();
   readonly #closed = new AbortController();
@@ -33,6 +35,8 @@ export class Announcer implements AsyncDisposable {
 
   private constructor(options: AnnouncerOptions) {
     this.#options = options;
+    const given = options.environment?.[INSTANCE_ID_VARIABLE] ?? '';
+    this.id = isValid(given) ? given : ulid();
   }
 
   /** Announces the instance once, and renews it from then on. */

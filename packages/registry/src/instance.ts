@@ -8,6 +8,9 @@ export interface InstancePort {
   readonly servicePort: number;
 }
 
+/** The environment variable by which a supervisor gives a program the id of its instance. */
+export const INSTANCE_ID_VARIABLE = 'CLOUD_MIRROR_INSTANCE_ID';
+
 /** How busy an instance is. Members that an app does not have are null. */
 export interface InstanceLoad {
   readonly requestsPerSecond: number | null;
@@ -41,6 +44,8 @@ export interface Instance {
   readonly labels: Readonly<Record<string, string>>;
   /** Changes of the load have no revision and no event. */
   readonly load: InstanceLoad | null;
+  /** The TCP port of `/metrics`, if it is none of `ports`. */
+  readonly metricsPort?: number;
 }
 
 /** Whether requests may be sent to an instance. */

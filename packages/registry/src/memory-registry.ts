@@ -1,4 +1,5 @@
 import { changeText } from './instance.ts';
+import type { FleetEvent } from './fleet-event.ts';
 import type { Instance } from './instance.ts';
 import type { Registry, RegistryChange, RegistrySnapshot } from './registry.ts';
 import { RegistryView } from './registry-view.ts';
@@ -27,6 +28,12 @@ export class MemoryRegistry implements Registry {
 
   async leave(id: string): Promise<void> {
     this.#remove(id);
+  }
+
+  async record(event: FleetEvent): Promise<number> {
+    const revision = this.#view.revision + 1;
+    this.#view.addEvent(event, revision);
+    return revision;
   }
 
   list(): RegistrySnapshot {

@@ -1,4 +1,5 @@
 import { byStart, changeText } from './instance.ts';
+import type { FleetEvent } from './fleet-event.ts';
 import type { Instance } from './instance.ts';
 import type { RegistryChange, RegistrySnapshot } from './registry.ts';
 
@@ -70,6 +71,10 @@ export class RegistryView {
     this.#instances.delete(id);
     this.#sorted = null;
     this.#append({ kind: 'down', revision, instance: known.instance });
+  }
+
+  addEvent(event: FleetEvent, revision: number): void {
+    this.#append({ kind: 'event', revision, event });
   }
 
   /** Everything as it is at a revision. Changes before it are unknown, so watchers begin again. */

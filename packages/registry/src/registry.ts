@@ -1,3 +1,4 @@
+import type { FleetEvent } from './fleet-event.ts';
 import type { Instance } from './instance.ts';
 
 /** All instances at one revision. */
@@ -12,6 +13,8 @@ export interface RegistrySnapshot {
 
 export type RegistryChange =
   | { readonly kind: 'up' | 'changed' | 'down'; readonly revision: number; readonly instance: Instance }
+  /** Somebody scaled or restarted an app. No instance has changed yet. */
+  | { readonly kind: 'event'; readonly revision: number; readonly event: FleetEvent }
   /** The watcher fell behind, or asked for an unknown revision: everything it knew is replaced. */
   | { readonly kind: 'reset'; readonly revision: number; readonly instances: readonly Instance[] };
 
@@ -26,6 +29,13 @@ export interface Registry extends AsyncDisposable {
 
   /** Removes an instance at once. Does nothing if there is none. @throws RegistryError */
   leave(id: string): Promise<void>;
+
+  /**
+   * Records an event in the sequence of the changes, so that all watchers see both in the same order.
+   * @returns its revision
+   * @throws RegistryError
+   */
+  record(event: FleetEvent): Promise<number>;
 
   /**
    * The instances that this process knows of. Makes no call. An instance is removed only when it left, or when its own

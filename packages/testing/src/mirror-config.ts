@@ -116,6 +116,8 @@ function everyMirror(port: number, origins: readonly string[]): ConfigObject {
         { name: 'reader', sha256: sha256(READER_TOKEN), scopes: ['read'] },
       ],
     },
+    // Nobody balances the load of most tests, so nobody has to notice a drain first.
+    registry: { drainDelaySeconds: 0 },
     sources: {
       allow: origins.map((origin) => ({
         prefix: `${origin}/`,

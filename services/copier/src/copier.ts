@@ -1,6 +1,6 @@
 import { isDefect } from '@cloud-mirror/cache-manager';
 import { parseJob, type Backend } from '@cloud-mirror/mirrored-objects';
-import { jobSignatures, type Adapters, type Config } from '@cloud-mirror/mirror';
+import { jobSignatures, type Adapters, type Announcement, type Config } from '@cloud-mirror/mirror';
 import { SecretValues, secretsOf } from '@cloud-mirror/program';
 import type { Logger } from '@cloud-mirror/program';
 import type { Delivery } from '@cloud-mirror/job-queue';
@@ -103,6 +103,31 @@ export class Copier {
     const skewed = this.#backends.filter(({ store }) => describeSkew(store.clock) !== null);
     const failing = [...this.#failing, ...skewed.map(({ name }) => `clock ${name}`)].sort();
     return { status: failing.length === 0 ? 'ok' : 'degraded', failing };
+  }
+
+  /**
+   * What the registry is told of this copier. It has no port for clients. A queue that does not answer makes it unhealthy.
+   * @param metrics the address of its health listener; null if there is none
+   */
+  announcement(metrics: string | null): Announcement {
+    return {
+      app: 'copier',
+      listeners: [],
+      metrics,
+      regions: this.#backends.map(({ region }) => region),
+      unhealthyWhy: async () => {
+        const { failing } = this.health();
+        const names = this.#backends.map(({ name }) => `queue ${name}`);
+        const mute = names.filter((name) => failing.includes(name));
+        return mute.length === names.length && mute.length > 0 ? `not reachable: ${mute.join(', ')}` : null;
+      },
+      load: () => ({
+        requestsPerSecond: null,
+        waiting: this.#backends.reduce((sum, { name }) => sum + this.#slots.counts(name).waiting, 0),
+        copies: this.#slots.taken,
+        slotsFree: this.#slots.total - this.#slots.taken,
+      }),
+    };
   }
 
   /** Stops receiving, lets running jobs finish within the grace time, and gives the others back. */

@@ -15,6 +15,6 @@ await runMirrorProgram({
       address = parts.resources.use(server).address;
     }
     copier.start();
-    return { address, drain: () => copier.drain() };
+    return { address, announcements: [copier.announcement(address)], drain: () => copier.drain() };
   },
 });

@@ -2,7 +2,7 @@ import type { IncomingMessage, RequestListener } from 'node:http';
 import Koa from 'koa';
 import type { CacheManager } from '@cloud-mirror/cache-manager';
 import type { EntryStore } from '@cloud-mirror/entry-store';
-import type { Config } from '@cloud-mirror/mirror';
+import type { Announcement, Config } from '@cloud-mirror/mirror';
 import { auditAmongLog, secretsOf } from '@cloud-mirror/program';
 import type { AuditTrail, Logger } from '@cloud-mirror/program';
 import type { SourcePolicy } from '@cloud-mirror/origin';
@@ -22,6 +22,7 @@ import { registerReaderMetrics } from './objects/object-reader-metrics.ts';
 import { ObjectReaders } from './objects/object-readers.ts';
 import { FrontendMetrics } from './machines/metrics.ts';
 import { PartProbe } from './machines/part-states.ts';
+import { readinessOf } from './machines/readiness.ts';
 import { RequestPipeline } from './request-pipeline.ts';
 import { requestSecrets } from './request-secrets.ts';
 import { objectCalls, ordinaryRoutes, routerOf, unrouted } from './routes.ts';
@@ -55,6 +56,8 @@ export interface FrontendParts {
 }
 
 export interface Frontend {
+  /** What the registry is told of it. */
+  announcement(address: string, servicePort: number): Announcement;
   /** @returns `http://host:port` */
   listen(): Promise<string>;
   /** Stops accepting connections and answers the requests under way, within `server.drainSeconds`. */
@@ -117,6 +120,21 @@ export function createFrontend(parts: FrontendParts): Frontend {
   const listener: RequestListener = (req, res) => pipeline.handle(req, res);
   const server = new HttpServer(listener, { ...config.server, uploads: true }, logger);
   return {
+    announcement: (address, servicePort) => ({
+      app: 'frontend',
+      listeners: [{ name: 'http', address, servicePort }],
+      regions: [...cacheManager.backends.values()].map(({ region }) => region),
+      async unhealthyWhy() {
+        const { status, failing } = readinessOf(await probe.states());
+        return status === 'unready' ? `not reachable: ${failing.join(', ')}` : null;
+      },
+      load: () => ({
+        requestsPerSecond: null,
+        waiting: cacheManager.waiting,
+        copies: null,
+        slotsFree: null,
+      }),
+    }),
     listen: () => server.listen(),
     async drain() {
       draining = true;

@@ -14,7 +14,9 @@ await runMirrorProgram({
     const cacheManager = parts.resources.use(openCacheManager(parts));
     const objectSigner = await openObjectSigner(parts);
     const frontend = createFrontend({ ...parts, ...parts.adapters, cacheManager, audit, objectSigner });
-    return { address: await frontend.listen(), drain: () => frontend.drain() };
+    const address = await frontend.listen();
+    const announcements = [frontend.announcement(address, parts.servicePort ?? parts.config.server.port)];
+    return { address, announcements, drain: () => frontend.drain() };
   },
 });
 

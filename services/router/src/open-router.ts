@@ -4,9 +4,9 @@ import {
   type HealthServerParts,
   type ProcessHealth,
 } from '@cloud-mirror/http-service';
-import { openRoutedBucket } from '@cloud-mirror/mirror';
+import { AnnouncedProgram, openRoutedBucket } from '@cloud-mirror/mirror';
 import type { AdminToken, RedisSettings, RegistrySettings, RouterSettings } from '@cloud-mirror/mirror';
-import type { AuditTrail, Logger } from '@cloud-mirror/program';
+import type { AuditTrail, Environment, Logger } from '@cloud-mirror/program';
 import type { Registry as Instances } from '@cloud-mirror/registry';
 import type { StorageProvider } from '@cloud-mirror/storage-provider';
 import type { ChangeRules, LiveRoutes } from '@cloud-mirror/storage-routes';
@@ -18,7 +18,7 @@ import { isLoopback } from './host-check.ts';
 import { Destinations } from './objects/destinations.ts';
 import type { Folders } from './objects/destinations.ts';
 import { Router } from './router.ts';
-import { RouterInstance, servingRouters } from './router-instance.ts';
+import { ROUTER_APP, servingRouters } from './serving-routers.ts';
 
 export interface OpenRouterParts {
   readonly settings: RouterSettings;
@@ -34,6 +34,8 @@ export interface OpenRouterParts {
   readonly instances: Instances;
   readonly registrySettings: RegistrySettings;
   readonly entries: RedisSettings;
+  /** The variables of the process; its supervisor may give the instance an id. */
+  readonly environment: Environment;
   readonly logger: Logger;
   readonly registry: Registry;
   readonly resources: AsyncDisposableStack;
@@ -103,16 +105,6 @@ export async function openRouter(parts: OpenRouterParts): Promise<RunningRouter>
   });
   const address = await router.listen();
   resources.defer(() => router.drain());
-  const announced = resources.use(
-    await RouterInstance.announce({
-      registry: instances,
-      settings: parts.registrySettings,
-      entries: parts.entries,
-      address,
-      servicePort,
-      logger,
-    }),
-  );
   const health = (): ProcessHealth => {
     if (router.isDraining) return { status: 'draining', failing: [] };
     return routes.degraded === null
@@ -123,6 +115,23 @@ export async function openRouter(parts: OpenRouterParts): Promise<RunningRouter>
     settings.health === null
       ? null
       : resources.use(await startHealth(settings.health, { health, registry, logger }));
+  const announced = resources.use(
+    await AnnouncedProgram.start(
+      {
+        app: ROUTER_APP,
+        listeners: [{ name: 'http', address, servicePort }],
+        metrics: server?.address ?? null,
+      },
+      {
+        registry: instances,
+        settings: parts.registrySettings,
+        entries: parts.entries,
+        environment: parts.environment,
+        logger,
+      },
+    ),
+  );
+  await announced.run();
   return {
     address,
     health: server?.address ?? null,

@@ -9,6 +9,7 @@ import { openRouter } from './open-router.ts';
 interface RouterProgramSettings extends RouterConfig {
   /** The port that the configuration file names, whatever PORT says. */
   readonly servicePort: number;
+  readonly environment: Environment;
 }
 
 /** Runs a router as a process of its own. */
@@ -43,7 +44,7 @@ export async function runSssp(argv: readonly string[]): Promise<void> {
         const overridden = port === undefined ? environment : { ...environment, PORT: port };
         if (file !== undefined) return loaded(await loadSettings(file, overridden));
         const config = parseConfig(ROUTER_CONFIG.format, WITHOUT_FILE, overridden, 'sssp');
-        return loaded({ ...config, servicePort: 9000 });
+        return loaded({ ...config, servicePort: 9000, environment });
       },
       start: startRouter,
     },
@@ -52,7 +53,11 @@ export async function runSssp(argv: readonly string[]): Promise<void> {
 }
 
 function loaded(config: RouterProgramSettings): LoadedSettings<RouterProgramSettings> {
-  return { config, logLevel: config.log.level, drainSeconds: ROUTER_CONFIG.drainSeconds(config) };
+  return {
+    config,
+    logLevel: config.log.level,
+    drainSeconds: config.registry.drainDelaySeconds + ROUTER_CONFIG.drainSeconds(config),
+  };
 }
 
 async function loadSettings(
@@ -61,7 +66,7 @@ async function loadSettings(
 ): Promise<RouterProgramSettings> {
   const config = await loadConfig(ROUTER_CONFIG.format, file, environment);
   const asWritten = await loadConfig(ROUTER_CONFIG.format, file, { ...environment, PORT: '', HOST: '' });
-  return { ...config, servicePort: asWritten.router.port };
+  return { ...config, servicePort: asWritten.router.port, environment };
 }
 
 async function startRouter({
@@ -92,6 +97,7 @@ async function startRouter({
     instances: opening.use(await openRegistry(config.registry, config.entries, logger)),
     registrySettings: config.registry,
     entries: config.entries,
+    environment: config.environment,
     logger,
     registry,
     resources: opening,

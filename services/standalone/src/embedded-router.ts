@@ -1,4 +1,4 @@
-import { openRegistry, type Config, type MirrorParts } from '@cloud-mirror/mirror';
+import type { Config, MirrorParts } from '@cloud-mirror/mirror';
 import { currentSigner, type ObjectSigner } from '@cloud-mirror/routed-objects';
 import { folderSigning, openLiveRoutes, openRouter } from '@cloud-mirror/router';
 import type { OpenRouterParts, RunningRouter } from '@cloud-mirror/router';
@@ -41,9 +41,10 @@ export async function startEmbeddedRouter(
       routes,
       rules,
       audit,
-      instances: opening.use(await openRegistry(config.registry, entries, logger)),
+      instances: parts.instances,
       registrySettings: config.registry,
       entries,
+      environment: {},
       logger,
       registry,
       resources: opening,

@@ -20,10 +20,12 @@ await runMirrorProgram({
     router = await startEmbeddedRouter(parts, audit);
     const copier = new Copier(parts);
     copier.start();
+    const servicePort = parts.servicePort ?? config.server.port;
     if (sample !== null)
       logger.info(sampleUrls(config, sample.address), 'the sample origin is listening; try these URLs');
     return {
       address,
+      announcements: [frontend.announcement(address, servicePort), copier.announcement(null)],
       addresses: router === null ? {} : { router: router.address },
       async drain() {
         // In parallel, so that requests that wait for a copy get it while the copier finishes its jobs.

@@ -1,6 +1,7 @@
 import { RedisChangeFeed, RedisCommands } from '@cloud-mirror/redis';
 import type { RedisConnection } from '@cloud-mirror/redis';
 import { pause } from '@cloud-mirror/waiting';
+import type { FleetEvent } from '../fleet-event.ts';
 import { changeText } from '../instance.ts';
 import type { Instance } from '../instance.ts';
 import type { Registry, RegistryChange, RegistrySnapshot } from '../registry.ts';
@@ -82,6 +83,14 @@ export class RedisRegistry implements Registry {
     await this.#read();
   }
 
+  async record(event: FleetEvent): Promise<number> {
+    const revision = await this.#commands.call((_client, scripts) =>
+      scripts.recordEvent(...this.#keys, this.#channel, JSON.stringify(event)),
+    );
+    await this.#read();
+    return revision;
+  }
+
   list(): RegistrySnapshot {
     return this.#view.snapshot(performance.now() - this.#readAtMs);
   }
@@ -149,6 +158,7 @@ export class RedisRegistry implements Registry {
       const { kind = '', id = '', text = '' } = Object.fromEntries(pairs(fields));
       if (kind === 'remove') this.#remove(id, revision);
       else if (kind === 'put') this.#put(JSON.parse(text) as Announced, revision);
+      else if (kind === 'event') this.#view.addEvent(JSON.parse(text) as FleetEvent, revision);
       else return false;
     }
     return true;
@@ -186,7 +196,7 @@ export class RedisRegistry implements Registry {
       .snapshot(0)
       .instances.flatMap((instance) => [instance.id, textOf(instance, this.#leases.leaseOf(instance.id))]);
     await this.#commands.call((_client, scripts) =>
-      scripts.restoreInstances(...this.#keys, this.#channel, ...known),
+      scripts.restoreInstances(...this.#keys, this.#channel, String(this.#view.revision), ...known),
     );
     await this.#readAll();
   }

@@ -74,12 +74,20 @@ return record('remove', id, '')
 
 /**
  * After a flush: puts back what a reader knew, so that leases end in order and nothing is emptied.
- * ARGV[2…] id, instance as JSON, and so on
+ * ARGV[2] the newest revision that the reader knows: later ones are greater, even if the clock was set back
+ * ARGV[3…] id, instance as JSON, and so on
  * Returns the revision, or 0 if nothing was missing
  */
 const RESTORE = `${NEXT}
-local restored = 0
-for index = 2, #ARGV, 2 do
+local newest = string.match(redis.call('GET', KEYS[3]) or '', '^(%d+) ')
+local raised = not newest or tonumber(newest) <= tonumber(ARGV[2])
+if raised then
+  local first = string.format('%d', tonumber(ARGV[2]) + 1)
+  redis.call('DEL', KEYS[4])
+  redis.call('SET', KEYS[3], first .. ' ' .. first)
+end
+local restored = raised and 1 or 0
+for index = 3, #ARGV, 2 do
   restored = restored + redis.call('HSETNX', KEYS[1], ARGV[index], ARGV[index + 1])
   redis.call('HSETNX', KEYS[2], ARGV[index], '0 null')
 end
@@ -89,11 +97,17 @@ end
 return record('restore', '', '')
 `;
 
+/** ARGV[2] event as JSON */
+const EVENT = `${NEXT}
+return record('event', '', ARGV[2])
+`;
+
 export const REGISTRY_SCRIPTS = {
   announceInstance: { numberOfKeys: 4, lua: ANNOUNCE },
   removeInstance: { numberOfKeys: 4, lua: LEAVE },
   expireInstance: { numberOfKeys: 4, lua: EXPIRE },
   restoreInstances: { numberOfKeys: 4, lua: RESTORE },
+  recordEvent: { numberOfKeys: 4, lua: EVENT },
 } as const;
 
 type Keys = [instances: string, renewals: string, revision: string, changes: string];
@@ -105,5 +119,8 @@ export interface RegistryScripts {
   ): Promise<number>;
   removeInstance(...args: [...Keys, channel: string, id: string]): Promise<number>;
   expireInstance(...args: [...Keys, channel: string, id: string, renewals: string]): Promise<number>;
-  restoreInstances(...args: [...Keys, channel: string, ...instances: string[]]): Promise<number>;
+  restoreInstances(
+    ...args: [...Keys, channel: string, known: string, ...instances: string[]]
+  ): Promise<number>;
+  recordEvent(...args: [...Keys, channel: string, event: string]): Promise<number>;
 }
