@@ -25,6 +25,7 @@ export interface BucketStateStoreOptions {
 /** A GET that answers 304 costs 0.4 millionths of a dollar: less than 2 cents a day for each instance. */
 const POLL_MS = 2_000;
 const READ_TRIES = 3;
+const WRITE_TRIES = 3;
 
 /** Documents in a bucket that honours `If-Match` and `If-None-Match`. */
 export class BucketStateStore implements StateStore {
@@ -97,14 +98,19 @@ export class BucketStateStore implements StateStore {
         expected === null
           ? { IfNoneMatch: '*' }
           : { IfMatch: quotes === 'bare' ? expected : `"${expected}"` };
-      try {
-        return await this.#put(this.#keyOf(name), text, condition, signal);
-      } catch (error) {
-        if (isConditionFailed(error) || (expected !== null && isAbsent(error)))
-          throw new StateError('state_conflict', `somebody else has changed the document ${name}`, {
-            cause: error,
-          });
-        throw error;
+      for (let tries = 1; ; tries += 1) {
+        try {
+          return await this.#put(this.#keyOf(name), text, condition, signal);
+        } catch (error) {
+          if (isConditionFailed(error) || (expected !== null && isAbsent(error))) throw conflict(name, error);
+          if (tries === WRITE_TRIES || !isTransient(error)) throw error;
+          signal?.throwIfAborted();
+          // radosgw answers 500 to the losers of concurrent writes, and an answer may be lost after its write.
+          const found = await this.#get(name, undefined, signal);
+          if (found === 'unchanged') throw error;
+          if (found?.text === text) return found.revision;
+          if ((found?.revision ?? null) !== expected) throw conflict(name, error);
+        }
       }
     });
   }
@@ -178,6 +184,10 @@ export class BucketStateStore implements StateStore {
       throw toStateError(error, what, this.#options.bucket);
     }
   }
+}
+
+function conflict(name: string, cause: unknown): StateError {
+  return new StateError('state_conflict', `somebody else has changed the document ${name}`, { cause });
 }
 
 function aborting(signal: AbortSignal | undefined): { abortSignal?: AbortSignal } {
