@@ -8,11 +8,13 @@ import { hits } from './benchmarks/hits.ts';
 import { markers } from './benchmarks/markers.ts';
 import { memory } from './benchmarks/memory.ts';
 import { misses } from './benchmarks/misses.ts';
+import { routes } from './benchmarks/routes.ts';
 import { waiting } from './benchmarks/waiting.ts';
 
 /** In the order in which they run. */
 export const BENCHMARKS: readonly Benchmark[] = [
   hits,
+  routes,
   misses,
   copies,
   calls,

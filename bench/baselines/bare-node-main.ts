@@ -1,9 +1,11 @@
-/** The fastest that node:http can be: a constant redirect. */
+/** The fastest that node:http can be: a constant redirect, with the status that the first argument names. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
+const status = Number(process.argv[2] ?? 302);
+
 const server = createServer((_request, response) => {
-  response.writeHead(302, { Location: 'https://example.com/the/copy', 'Content-Length': 0 });
+  response.writeHead(status, { Location: 'https://example.com/the/copy', 'Content-Length': 0 });
   response.end();
 });
 server.listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, () => {

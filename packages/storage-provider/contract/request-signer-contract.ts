@@ -38,6 +38,17 @@ export function describeRequestSigner(subject: () => ContractSubject): void {
       expect(await provider.head(key)).toBeNull();
     });
 
+    it('are the same without waiting', async (context) => {
+      const { provider, key } = signing(context, subject());
+      if (!signsRequests(provider)) throw new TypeError('the store signs no requests');
+      const asked = { ...MINUTE, headers: { 'content-md5': 'a' }, query: { versionId: '1' } };
+      await provider.urlFor(key, 'GET', asked);
+      // The signature changes with the second.
+      await expect
+        .poll(async () => provider.urlNow(key, 'GET', asked) === (await provider.urlFor(key, 'GET', asked)))
+        .toBe(true);
+    });
+
     it('pass a type that is not signed', async (context) => {
       const { provider, key, ask } = signing(context, subject());
       await ask('PUT', MINUTE, { headers: { 'content-type': 'text/x-free' }, body: BODY });

@@ -24,6 +24,11 @@ export interface RequestSigner {
    * @throws StorageError `store_forbidden` if the credentials have expired
    */
   urlFor(key: string, method: SignedMethod, signed: SignedAddressOptions): Promise<string>;
+  /**
+   * Like {@link urlFor}, without waiting. Returns null if something must be loaded first; then call `urlFor`.
+   * @throws StorageError as `urlFor`
+   */
+  urlNow(key: string, method: SignedMethod, signed: SignedAddressOptions): string | null;
   /** The methods that can be signed. */
   readonly signedMethods: readonly SignedMethod[];
 }

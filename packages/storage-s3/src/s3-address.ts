@@ -1,5 +1,5 @@
 import { HeadObjectCommand } from '@aws-sdk/client-s3';
-import type { SdkEndpoint } from '@cloud-mirror/aws';
+import type { SdkEndpoint, SigningCredentials } from '@cloud-mirror/aws';
 import { sdkEndpoint, encodeText, Presigner } from '@cloud-mirror/aws';
 import type { SignedAddressOptions, SignedMethod } from '@cloud-mirror/storage-provider';
 import { StorageError } from '@cloud-mirror/storage-provider';
@@ -105,14 +105,32 @@ export class SignedAddresses {
     return endpoint.base.origin + (await this.path(endpoint, key, method, signed));
   }
 
+  /** Like {@link address}, without waiting; null if endpoint or credentials must be loaded first. */
+  addressNow(key: string, method: SignedMethod, signed: SignedAddressOptions): string | null {
+    const endpoint = this.#endpoints.known;
+    const credentials = this.#calls.credentials.settled;
+    if (endpoint === null || credentials === null) return null;
+    return endpoint.base.origin + this.#sign(endpoint, key, method, signed, credentials);
+  }
+
   /** The address without scheme and host. */
   async path(
     endpoint: BucketEndpoint,
     key: string,
     method: SignedMethod,
-    { seconds: life = this.#seconds, headers, query }: Partial<SignedAddressOptions> = {},
+    signed: Partial<SignedAddressOptions> = {},
   ): Promise<string> {
     const credentials = await this.#calls.client.config.credentials();
+    return this.#sign(endpoint, key, method, signed, credentials);
+  }
+
+  #sign(
+    endpoint: BucketEndpoint,
+    key: string,
+    method: SignedMethod,
+    { seconds: life = this.#seconds, headers, query }: Partial<SignedAddressOptions>,
+    credentials: SigningCredentials & { readonly expiration?: Date | undefined },
+  ): string {
     const signingDate = new Date(Date.now() + this.#calls.clockOffsetMs);
     const seconds = secondsLeft(life, credentials.expiration, signingDate);
     const presigner = (this.#presigner ??= new Presigner(endpoint.signingRegion));

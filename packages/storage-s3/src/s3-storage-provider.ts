@@ -110,6 +110,11 @@ export class S3StorageProvider
     }
   }
 
+  urlNow(key: string, method: SignedMethod, signed: SignedAddressOptions): string | null {
+    this.#assertKey(key);
+    return this.#signedAddresses.addressNow(key, method, signed);
+  }
+
   async head(key: string, options: CallOptions = {}): Promise<StoredObject | null> {
     this.#assertKey(key);
     const head = await this.#explained(key, options, () =>

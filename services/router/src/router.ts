@@ -13,6 +13,7 @@ import {
   sendWholeMessage,
   takesWholeMessages,
 } from '@cloud-mirror/http-service';
+import type { LoggedRecord } from '@cloud-mirror/http-service';
 import type { AdminToken, RouterSettings } from '@cloud-mirror/mirror';
 import type { Logger } from '@cloud-mirror/program';
 import type { RouteTable } from '@cloud-mirror/storage-routes';
@@ -28,7 +29,7 @@ import {
   type SignedRedirect,
 } from './objects/objects-handler.ts';
 import { cacheControl, REDIRECTED, RedirectMessages } from './objects/redirect-message.ts';
-import type { ReceivedRequest } from './received-request.ts';
+import type { ReceivedRequest, RouterRecord } from './received-request.ts';
 import { RouterMetrics } from './router-metrics.ts';
 
 /** Answers the requests for `/`. */
@@ -49,6 +50,7 @@ export interface RouterParts {
   readonly registry: Registry;
 }
 
+const MOST_RECORDS = 10_000;
 /** Longer than the longest key with every byte percent-encoded, so that such a request gets a helpful answer. */
 const MOST_URL_BYTES = 16_384;
 
@@ -63,6 +65,7 @@ export class Router {
   readonly #accessLog: AccessLog;
   /** If false for this version of Node, redirects are sent header by header. */
   readonly #sendsMessages = takesWholeMessages();
+  readonly #records = new Map<string, LoggedRecord>();
   #draining = false;
 
   constructor(parts: RouterParts) {
@@ -212,6 +215,19 @@ export class Router {
     response.end(request.method === 'HEAD' ? undefined : body);
   }
 
+  /** The records of signed redirects are few: one for each route and token. */
+  #logged(record: RouterRecord): LoggedRecord {
+    if (record.outcome !== 'signed') return AccessLog.recordOf(record);
+    const name = `${record.prefix} ${record.token}`;
+    let logged = this.#records.get(name);
+    if (logged === undefined) {
+      logged = AccessLog.recordOf(record);
+      if (this.#records.size >= MOST_RECORDS) this.#records.clear();
+      this.#records.set(name, logged);
+    }
+    return logged;
+  }
+
   #mustClose(request: IncomingMessage): boolean {
     return this.#draining || mustCloseUnread(request);
   }
@@ -221,11 +237,7 @@ export class Router {
     const { record, status } = endOf(response, received.record);
     this.#metrics.count(record.route, request.method ?? 'unknown', status, durationMs);
     const { requestId } = received;
-    this.#accessLog.logRequest(request, response, {
-      requestId,
-      record: AccessLog.recordOf(record),
-      durationMs,
-    });
+    this.#accessLog.logRequest(request, response, { requestId, record: this.#logged(record), durationMs });
   }
 }
 

@@ -58,6 +58,13 @@ export class RenewableCredentials {
     return this.#current;
   }
 
+  /** The credentials, if the provider would return them now without any look at files or call; else `null`. */
+  get settled(): AwsCredentialIdentity | null {
+    if (this.#load === null || this.#current === null) return this.#current;
+    const isRecent = performance.now() - this.#lookedAtMs < LOOK_MS;
+    return isRecent && remainingMs(this.#current) >= REFRESH_AHEAD_MS ? this.#current : null;
+  }
+
   /**
    * Reloads the credentials after a service refused `refused`.
    * @param certainty `unclear` if the answer may have another reason, such as a 403 without an error code

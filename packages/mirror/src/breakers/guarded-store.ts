@@ -60,6 +60,10 @@ export class GuardedStore
       : this.#store.urlFor(key, method, signed);
   }
 
+  urlNow(key: string, method: SignedMethod, signed: SignedAddressOptions): string | null {
+    return this.#store.urlNow(key, method, signed);
+  }
+
   override head(key: string, options: CallOptions = {}): Promise<StoredObject | null> {
     return this.#small(options, (signal) => super.head(key, { signal }));
   }

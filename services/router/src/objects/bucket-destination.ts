@@ -15,8 +15,9 @@ export class BucketDestination implements Destination {
     this.#store = store;
   }
 
-  sign({ method, key, seconds, headers, query }: RequestToSign): Promise<string> {
-    return this.#store.urlFor(key, method, { seconds, headers, query });
+  sign({ method, key, seconds, headers, query }: RequestToSign): string | Promise<string> {
+    const signed = { seconds, headers, query };
+    return this.#store.urlNow(key, method, signed) ?? this.#store.urlFor(key, method, signed);
   }
 
   async exists(key: string, signal: AbortSignal): Promise<boolean> {

@@ -99,9 +99,16 @@ export class ObjectsHandler {
   ): SignedRedirect | Promise<SignedRedirect> {
     const seconds = route.signedSeconds ?? this.#parts.signedSeconds;
     const location = destination.sign({ method, key, headers, query, seconds });
-    if (typeof location === 'string') return { location, seconds };
-    return location.then((signed) => ({ location: signed, seconds }));
+    if (typeof location === 'string') return signedRedirect(route, location, seconds);
+    return location.then((signed) => signedRedirect(route, signed, seconds));
   }
+}
+
+/** Credentials of the process may expire before `seconds`; the address then states a shorter life. */
+function signedRedirect({ target }: Route, location: string, seconds: number): SignedRedirect {
+  if (target.kind === 's3' && target.credentials !== null) return { location, seconds };
+  const stated = /[?&]X-Amz-Expires=(\d+)/.exec(location)?.[1];
+  return { location, seconds: stated === undefined ? seconds : Number(stated) };
 }
 
 function isWriting(method: SignedMethod): boolean {
