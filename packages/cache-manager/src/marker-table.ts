@@ -117,8 +117,10 @@ export class MarkerTable {
     return at;
   }
 
+  /** Listings are sorted by digest, so neighbours are spread: otherwise long runs of full slots would have to be searched. */
   #start(word: number): number {
-    return Math.floor((word / 2 ** 32) * this.#capacity) * STRIDE;
+    const spread = Math.imul(word, 0x9e3779b1) >>> 0;
+    return Math.floor((spread / 2 ** 32) * this.#capacity) * STRIDE;
   }
 
   #after(at: number): number {
