@@ -108,14 +108,23 @@ export class NameLookup implements Disposable {
    * @throws {NameLookupError}
    */
   async addressesOf(host: string): Promise<readonly HostAddress[]> {
+    return (await this.lookUp(host)).addresses;
+  }
+
+  /** As {@link addressesOf}, with the time for which DNS lets the addresses be kept; null if they are of `/etc/hosts`. */
+  async lookUp(host: string): Promise<{
+    readonly addresses: readonly HostAddress[];
+    readonly ttlMs: number | null;
+  }> {
     this.#closed.signal.throwIfAborted();
     const name = host.toLowerCase().replace(/\.$/, '');
     const system = await this.#system.read();
     const local = system.hosts.get(name) ?? (isLocalhost(name) ? LOOPBACK : null);
-    if (local !== null) return orderAddresses(local, 0);
+    if (local !== null) return { addresses: orderAddresses(local, 0), ttlMs: null };
     const answer = this.#remembered.get(name) ?? (await this.#lookUpOnce(name, system));
     if (answer.kind === 'error') throw new NameLookupError(answer.code, answer.message);
-    return orderAddresses(answer.addresses, this.#turn++);
+    const addresses = orderAddresses(answer.addresses, this.#turn++);
+    return { addresses, ttlMs: this.#remembered.getRemainingTTL(name) };
   }
 
   /** Cancels all look-ups. */
