@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '@cloud-mirror/testing/free-port';
-import { onPath } from '@cloud-mirror/testing/redis-server-path';
+import { onPath } from '@cloud-mirror/testing/server-programs';
 import { eventually } from '@cloud-mirror/testing/eventually';
 import { startProcess } from '../processes/bench-process.ts';
 

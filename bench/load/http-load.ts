@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { onPath } from '@cloud-mirror/testing/redis-server-path';
+import { onPath } from '@cloud-mirror/testing/server-programs';
 import { runToEnd } from '../processes/bench-process.ts';
 
 /** The results of one turn of load. */

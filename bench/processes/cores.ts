@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { onPath } from '@cloud-mirror/testing/redis-server-path';
+import { onPath } from '@cloud-mirror/testing/server-programs';
 
 /** Assigns processors, so that the measured program has one to itself. Empty: not pinned. */
 export interface Cores {

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { onPath } from '@cloud-mirror/testing/redis-server-path';
+import { onPath } from '@cloud-mirror/testing/server-programs';
 import { runToEnd } from '../processes/bench-process.ts';
 
 /** PEM files for servers on 127.0.0.1. Clients must be configured to trust the certificate. Disposing removes the files. */

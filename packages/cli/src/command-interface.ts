@@ -3,7 +3,8 @@ import type { Readable, Writable } from 'node:stream';
 /** The parts of the process that a command uses. */
 export interface CommandContext {
   readonly env: Readonly<Record<string, string | undefined>>;
-  readonly stdin?: Readable;
+  /** For commands that filter. Others do not read it. */
+  readonly stdin: Readable;
   readonly stdout: Writable;
   /** For messages and progress. `isTTY` is true for a terminal. */
   readonly stderr: Writable & { readonly isTTY?: boolean };

@@ -54,7 +54,7 @@ export function headerText(value: string | string[] | undefined): string | null 
 }
 
 /** The longest response that is read; more than any response of a front end. */
-const LONGEST_BYTES = 4 * 1024 * 1024;
+export const LONGEST_BYTES = 4 * 1024 * 1024;
 
 /** Reads a response as text and cuts it after {@link LONGEST_BYTES}. */
 export async function answerText(body: AsyncIterable<Uint8Array>): Promise<string> {

@@ -8,6 +8,7 @@ import { configCommand } from './commands/config.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { flushCommand } from './commands/flush.ts';
 import { getCommand } from './commands/get.ts';
+import { haproxyCfgCommand } from './commands/haproxy-cfg.ts';
 import { purgeCommand } from './commands/purge.ts';
 import { putCommand, rmCommand } from './commands/put.ts';
 import { routesCommand } from './commands/routes.ts';
@@ -48,6 +49,7 @@ export function createProgram(context: CommandContext): Command {
     routesCommand,
     tokenCommand,
     auditCommand,
+    haproxyCfgCommand,
   ];
   for (const command of commands) program.addCommand(command(context));
   for (const command of withSubcommands(program)) {

@@ -31,6 +31,7 @@ export async function runCommand(): Promise<void> {
 
   const status = await run(process.argv.slice(2), {
     env: process.env,
+    // A getter, because a process that opens its standard input does not end before that does.
     get stdin() {
       return process.stdin;
     },

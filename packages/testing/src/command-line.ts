@@ -21,18 +21,25 @@ export interface CommandLineOptions {
   /** Command-line options of Node. */
   readonly nodeOptions?: readonly string[];
   readonly launcher?: string;
+  /** What its standard input holds. Default: nothing. */
+  readonly input?: string;
 }
 
 export const LAUNCHER = join(PROJECT_ROOT, 'packages/cli/bin/cloud-mirror.js');
+/** `haproxy_cfg` */
+export const HAPROXY_CFG = join(PROJECT_ROOT, 'packages/cli/bin/haproxy_cfg.js');
 
 /** Starts the real command line. From the environment of this process it gets only PATH. */
 export function startCommandLine(args: readonly string[], options: CommandLineOptions = {}): Running {
-  const { env = {}, cwd, nodeOptions = [], launcher = LAUNCHER } = options;
+  const { env = {}, cwd, nodeOptions = [], launcher = LAUNCHER, input = '' } = options;
   const child = spawn(process.execPath, [...nodeOptions, launcher, ...args], {
     env: { PATH: process.env['PATH'], NODE_COMPILE_CACHE: COMPILE_CACHE, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
     ...(cwd === undefined ? {} : { cwd }),
   });
+  // A program that does not read its input may end before it is written.
+  child.stdin.on('error', () => undefined);
+  child.stdin.end(input);
   const status = new Promise<number | null>((resolve, reject) => {
     child.on('error', reject);
     child.on('close', resolve);

@@ -1,13 +1,14 @@
 import type { TestProject } from 'vitest/node';
 import { startProtocolServer } from './protocol-server.ts';
 import { startRedis } from './redis-server.ts';
-import { redisServerPath } from './redis-server-path.ts';
+import { haproxyPath, redisServerPath } from './server-programs.ts';
 
 /** The servers that the contract and end-to-end suites share. Each test uses its own names in them. */
 export interface TestServers {
   readonly redisUrl: string;
   /** For tests that start their own redis-server. */
   readonly redisServerPath: string;
+  readonly haproxyPath: string;
   readonly sqsEndpoint: string;
   readonly sqsRegion: string;
   readonly s3: {
@@ -44,6 +45,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   project.provide('servers', {
     redisUrl,
     redisServerPath: redisPath,
+    haproxyPath: await haproxyPath(),
     sqsEndpoint: protocols.endpoint,
     sqsRegion: protocols.region,
     s3: {

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { endWithParent } from './end-with-parent.ts';
 import { freePort } from './free-port.ts';
-import { redisServerPath } from './redis-server-path.ts';
+import { redisServerPath } from './server-programs.ts';
 
 export interface RedisOptions {
   /** The binary to run. Default: the one on the PATH, installed if necessary. */

@@ -4,7 +4,7 @@ import { redirectPath } from './mirror.ts';
 import { startOriginServer } from './origin-server.ts';
 import { COPIER, FRONTEND, startProgram, type Program } from './program.ts';
 import { startProtocolServer } from './protocol-server.ts';
-import { HOW_TO_GET_REDIS, onPath } from './redis-server-path.ts';
+import { HOW_TO_GET_REDIS, onPath } from './server-programs.ts';
 import { startRedis } from './redis-server.ts';
 
 /** A distributed mirror whose parts all run on 127.0.0.1. Disposal stops them in reverse order. */

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually } from '@cloud-mirror/testing/eventually';
 import { fetchOnWire, fetchThrough } from '@cloud-mirror/testing/fetch';
 import type { Program, StartOptions } from '@cloud-mirror/testing/program';
-import { onPath } from '@cloud-mirror/testing/redis-server-path';
+import { onPath } from '@cloud-mirror/testing/server-programs';
 import { FaultRig, fresh } from '../support/fault-rig.ts';
 import { reportFailures } from '../support/report-failures.ts';
 

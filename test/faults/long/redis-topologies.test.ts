@@ -9,7 +9,7 @@ import { endWithParent } from '@cloud-mirror/testing/end-with-parent';
 import { eventually } from '@cloud-mirror/testing/eventually';
 import { freePort } from '@cloud-mirror/testing/free-port';
 import type { ConfigObject } from '@cloud-mirror/testing/mirror-config';
-import { redisServerPath } from '@cloud-mirror/testing/redis-server-path';
+import { redisServerPath } from '@cloud-mirror/testing/server-programs';
 import { startRedis, type RedisServer } from '@cloud-mirror/testing/redis-server';
 import { FaultRig, fresh } from '../support/fault-rig.ts';
 import { reportFailures } from '../support/report-failures.ts';

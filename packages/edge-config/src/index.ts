@@ -1,0 +1,2 @@
+export { FILTER_HEADER, ListenRules } from './haproxy/listen-rules.ts';
+export { isBindAddress } from './haproxy/safe-words.ts';
