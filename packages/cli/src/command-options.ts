@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { ConfigFormat } from '@cloud-mirror/config';
-import type { Config, CopierConfig, FrontendConfig } from '@cloud-mirror/mirror';
+import type { Config, CopierConfig, FrontendConfig, RouterConfig } from '@cloud-mirror/mirror';
 import { InvalidArgumentError, Option } from 'commander';
 import { UsageError } from './command-interface.ts';
 import type { CommandContext } from './command-interface.ts';
@@ -91,9 +91,10 @@ export async function readConfig(file: string | undefined, context: CommandConte
   return readProgramConfig('standalone', file, context);
 }
 
-export const PROGRAMS = ['frontend', 'copier', 'standalone'] as const;
+export const PROGRAMS = ['frontend', 'copier', 'standalone', 'router'] as const;
 
-interface ProgramSettings {
+export interface ProgramSettings {
+  readonly router: RouterConfig;
   readonly frontend: FrontendConfig;
   readonly copier: CopierConfig;
   readonly standalone: Config;
@@ -110,11 +111,13 @@ export async function readProgramConfig<Name extends keyof ProgramSettings>(
 ): Promise<ProgramSettings[Name]> {
   // Imported late, because it loads the client of every store, which would delay `url` and `get`.
   const { ConfigError, loadConfig } = await import('@cloud-mirror/config');
-  const { COPIER_CONFIG, FRONTEND_CONFIG, STANDALONE_CONFIG } = await import('@cloud-mirror/mirror');
+  const { COPIER_CONFIG, FRONTEND_CONFIG, ROUTER_CONFIG, STANDALONE_CONFIG } =
+    await import('@cloud-mirror/mirror');
   const formats: { readonly [P in keyof ProgramSettings]: ConfigFormat<ProgramSettings[P]> } = {
     frontend: FRONTEND_CONFIG.format,
     copier: COPIER_CONFIG.format,
     standalone: STANDALONE_CONFIG.format,
+    router: ROUTER_CONFIG.format,
   };
   try {
     return await loadConfig(formats[program], file, context.env);

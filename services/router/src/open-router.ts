@@ -15,6 +15,7 @@ import { createAdministration } from './administration/administration.ts';
 import { RouteChecks } from './administration/route-checks.ts';
 import { RoutesAuth } from './administration/routes-auth.ts';
 import { isLoopback } from './host-check.ts';
+import { registerStateMetrics } from './router-metrics.ts';
 import { Destinations } from './objects/destinations.ts';
 import type { Folders } from './objects/destinations.ts';
 import { Router } from './router.ts';
@@ -82,6 +83,7 @@ export async function openRouter(parts: OpenRouterParts): Promise<RunningRouter>
     logger.warn(
       'anybody on this machine may change the routes: the router listens on loopback, and there are no admin.tokens',
     );
+  registerStateMetrics(registry, routes);
   const router: Router = new Router({
     settings,
     tokens,

@@ -1,4 +1,5 @@
-import { Counter, Histogram, type Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { LiveRoutes } from '@cloud-mirror/storage-routes';
 import type { CLIENT_GONE } from '@cloud-mirror/http-service';
 
 const DURATION_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 15, 30];
@@ -49,4 +50,28 @@ export class RouterMetrics {
     for (const { labels, count } of this.#tallies.values()) this.#requests.inc(labels, count);
     this.#tallies.clear();
   }
+}
+
+/** The metrics of the document of routes. */
+export function registerStateMetrics(
+  registry: Registry,
+  routes: Pick<LiveRoutes, 'table' | 'degraded'>,
+): void {
+  const registers = [registry];
+  new Gauge({
+    name: 'cloud_mirror_router_routes',
+    help: 'Routes in force',
+    registers,
+    collect() {
+      this.set(routes.table.size);
+    },
+  });
+  new Gauge({
+    name: 'cloud_mirror_router_state_degraded',
+    help: '1 while the document of routes cannot be read, else 0',
+    registers,
+    collect() {
+      this.set(routes.degraded === null ? 0 : 1);
+    },
+  });
 }

@@ -1,4 +1,4 @@
-import type { Config, CopierConfig, FrontendConfig } from '@cloud-mirror/mirror';
+import type { Config, CopierConfig, FrontendConfig, RouterConfig } from '@cloud-mirror/mirror';
 import { Command, Option } from 'commander';
 import type { CommandContext } from '../command-interface.ts';
 import { PROGRAMS, readProgramConfig } from '../command-options.ts';
@@ -17,6 +17,10 @@ export function configCommand(context: CommandContext): Command {
           .default('standalone'),
       )
       .action(async (file: string | undefined, { program }: { program: (typeof PROGRAMS)[number] }) => {
+        if (program === 'router') {
+          context.stdout.write(routerSummary(await readProgramConfig(program, file, context)));
+          return;
+        }
         const config = await readProgramConfig(program, file, context);
         const { configWarnings } = await import('@cloud-mirror/mirror');
         context.stdout.write(summary(config));
@@ -24,6 +28,21 @@ export function configCommand(context: CommandContext): Command {
           context.stderr.write(`warning: ${path}: ${message}\n`);
       }),
   );
+}
+
+function routerSummary({ router, state, admin, services }: RouterConfig): string {
+  const backends = Object.entries(services).flatMap(([service, { regions }]) =>
+    Object.keys(regions).map((region) => `${service}/${region}`),
+  );
+  return [
+    'OK',
+    `  router      listening on ${router.host}:${router.port}`,
+    `  state       ${state.kind === 's3' ? `bucket ${state.bucket}` : `folder ${state.directory}`}`,
+    `  secrets     ${router.sealKey.length === 0 ? 'in memory only: there is no sealKey' : 'sealed'}`,
+    `  back ends   ${backends.join(', ') || 'none: routes describe their buckets'}`,
+    `  tokens      ${admin.tokens.map(({ name }) => name).join(', ') || 'none'}`,
+    '',
+  ].join('\n');
 }
 
 function summary(config: Config | FrontendConfig | CopierConfig): string {
