@@ -8,11 +8,10 @@ import { promisify } from 'node:util';
 import { commandLine, startCommandLine } from '@cloud-mirror/testing/command-line';
 import { freePort } from '@cloud-mirror/testing/free-port';
 import { embeddedConfig } from '@cloud-mirror/testing/mirror-config';
-import { runProgram, STANDALONE, startProgram, type Program } from '@cloud-mirror/testing/program';
+import { ROUTER, runProgram, STANDALONE, startProgram, type Program } from '@cloud-mirror/testing/program';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 const TEXT_ETAG = '"1cb251ec0d568de6a929b520c4aed8d1"';
-const ROUTER = 'services/router/src/main.ts';
 const SSSP = 'services/router/src/sssp-main.ts';
 
 async function curl(...args: readonly string[]): Promise<string> {

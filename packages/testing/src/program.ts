@@ -14,6 +14,7 @@ export const COMPILE_CACHE = join(PROJECT_ROOT, 'node_modules/.cache/node-compil
 
 export const FRONTEND = 'services/frontend/src/main.ts';
 export const COPIER = 'services/copier/src/main.ts';
+export const ROUTER = 'services/router/src/main.ts';
 export const STANDALONE = 'services/standalone/src/main.ts';
 
 export interface ProgramOptions {

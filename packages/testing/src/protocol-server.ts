@@ -58,6 +58,7 @@ export interface ProtocolServerOptions {
 const REGION = 'us-west-2';
 const ACCESS_KEY_ID = 'test';
 const SECRET_ACCESS_KEY = 'test';
+const FORM = 'application/x-www-form-urlencoded';
 
 export async function startProtocolServer(options: ProtocolServerOptions = {}): Promise<ProtocolServer> {
   const app = buildApp({ logger: false, defaultRegion: REGION });
@@ -76,6 +77,11 @@ export async function startProtocolServer(options: ProtocolServerOptions = {}): 
     return statusCode === 200 ? (headers['etag'] ?? '') : null;
   });
 
+  // Only the SNS of fauxqs, at `/`, reads forms. `curl -d` sends any body with this type, which S3 stores as it is.
+  app.removeContentTypeParser(FORM);
+  app.addContentTypeParser<Buffer>(FORM, { parseAs: 'buffer' }, (request, body, done) => {
+    done(null, request.url === '/' ? Object.fromEntries(new URLSearchParams(body.toString())) : body);
+  });
   app.addHook('onRequest', (request, _reply, done) => {
     const operation = operationOf(request.method, request.url, request.headers);
     const { method, url: path } = request;

@@ -1,7 +1,7 @@
 /**
  * `npm run stack`: runs a distributed mirror on this machine, for trials: Redis, a server that speaks SQS and S3, a
- * sample origin, a front end, and a copier for each of two regions. Each uses a free port of 127.0.0.1; the
- * configuration is config/local-stack.yaml. Nothing is persisted. Ctrl-C or SIGTERM stops everything.
+ * sample origin, a front end, a router, and a copier for each of two regions. Each uses a free port of 127.0.0.1; the
+ * configuration is config/local-stack.yaml, and that of the router config/router/local-stack.yaml. Nothing is persisted. Ctrl-C or SIGTERM stops everything.
  */
 import { once } from 'node:events';
 import { startStack, type Stack } from './stack.ts';
