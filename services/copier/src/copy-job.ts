@@ -23,7 +23,7 @@ import { StorageError } from '@cloud-mirror/storage-provider';
 import { commitCopy, type Commit } from './commit-copy.ts';
 import { copyObject } from './copy-object.ts';
 import type { CopySlots } from './copy-slots.ts';
-import type { NoTurn } from './copy-turn.ts';
+import { slotHost, type NoTurn } from './copy-turn.ts';
 import { JobEnding, type JobEndingParts, type Queued, type Taken, type Work } from './job-ending.ts';
 import type { CopyEnd, JobResult } from './job-result.ts';
 import { firstLeaseMs, LeaseKeeper } from './lease-keeper.ts';
@@ -131,8 +131,7 @@ export class CopyJob {
   /** Step 0: get a slot. The keeper keeps the delivery meanwhile; the entry stays its claim's. */
   async #awaitTurn(queued: Queued, stop: AbortSignal): Promise<JobResult> {
     const { job, object, delivery, keeper } = queued;
-    const { host } = new URL(job.url);
-    const request = { backend: object.backend.name, host, returns: job.givenBack ?? 0 };
+    const request = { backend: object.backend.name, host: slotHost(job), returns: job.givenBack ?? 0 };
     const waiting = AbortSignal.any([keeper.signal, stop]);
     const asked = await this.#parts.slots.turn(request, waiting).catch((): NoTurn => 'stopping');
     if (typeof asked === 'string') {
@@ -142,7 +141,9 @@ export class CopyJob {
       return this.#ending.giveBack(delivery, reason instanceof Error ? reason.message : asked, 0);
     }
     using turn = asked;
-    return await this.#take({ ...queued, turn, signal: AbortSignal.any([waiting, turn.signal]) });
+    const result = await this.#take({ ...queued, turn, signal: AbortSignal.any([waiting, turn.signal]) });
+    if (result.outcome !== 'given_back') this.#ending.ranToEnd(job);
+    return result;
   }
 
   /** Step 1: take the entry under a fresh token. */

@@ -168,7 +168,7 @@ export class CopySlots {
     while ((this.#waiting.size > 0 || this.#paused.size > 0) && this.#move(now));
     this.#moving = false;
     while (this.#waiting.size > Math.max(LEAST_WAITING, this.total)) {
-      const turn = surplus(this.#waiting.keys());
+      const turn = surplus(this.#waiting.keys(), [...this.#running, ...this.#paused]);
       if (turn === null) break;
       this.#giveBack(turn, 'too_many_waiting');
     }

@@ -1,3 +1,5 @@
+import type { Job } from '@cloud-mirror/mirrored-objects';
+import { limitedHost } from '@cloud-mirror/origin';
 import { orAborted } from '@cloud-mirror/waiting';
 
 /** A copy lost its slot to others and may not wait for another one: too many faster copies wait already. */
@@ -102,4 +104,12 @@ export class CopyTurn implements Disposable {
     this.state = state;
     this.sinceMs = performance.now();
   }
+}
+
+/**
+ * The host whose share of the slots a job counts towards, with its port if that is not the default one. A final dot of the
+ * name makes no difference.
+ */
+export function slotHost({ url }: Pick<Job, 'url'>): string {
+  return limitedHost(new URL(url)).replace(/:$/, '');
 }

@@ -10,9 +10,10 @@ import { freshToken, type MirroredObject, type Job } from '@cloud-mirror/mirrore
 import { QueueError, type Delivery } from '@cloud-mirror/job-queue';
 import { OriginError } from '@cloud-mirror/origin';
 import { StorageError } from '@cloud-mirror/storage-provider';
-import { TurnEndedError, type CopyTurn, type NoTurn } from './copy-turn.ts';
+import { slotHost, TurnEndedError, type CopyTurn, type NoTurn } from './copy-turn.ts';
 import type { CopyEnd, JobResult } from './job-result.ts';
 import { LeaseLostError, type LeaseKeeper } from './lease-keeper.ts';
+import { ReturnDelays } from './return-delays.ts';
 import { retryDelaySeconds } from './retry-delay.ts';
 
 export interface JobEndingParts {
@@ -39,8 +40,8 @@ export interface Work extends Queued {
   readonly signal: AbortSignal;
 }
 
-/** Delays of a job that is sent again because its turn did not come, in seconds. Doubled each time. */
-const TURN_DELAYS = { first: 5, longest: 300 };
+/** Delays of a job whose copy ended because it is slow, in seconds. Doubled each time. */
+const SLOW_DELAYS = { first: 5, longest: 300 };
 
 /** The limit of `Job.givenBack`. */
 const MOST_COUNTED = 1_000_000;
@@ -65,6 +66,7 @@ export interface Taken {
 /** Ends the work on a delivery: records the outcome in the entry and settles the delivery. */
 export class JobEnding {
   readonly #parts: JobEndingParts;
+  readonly #returns = new ReturnDelays();
 
   constructor(parts: JobEndingParts) {
     this.#parts = parts;
@@ -140,7 +142,16 @@ export class JobEnding {
     } catch (error) {
       this.#parts.onPartFailed('entries', object.backend.name, error);
     }
-    return this.#sendInPlace(queued, reason, job.token);
+    const { isDelayed } = NO_TURN[reason];
+    const delaySeconds = isDelayed
+      ? this.#returns.next(slotHost(job), job.givenBack ?? 0, performance.now())
+      : 0;
+    return this.#sendInPlace(queued, reason, { token: job.token, delaySeconds });
+  }
+
+  /** Notes that a job of the host no longer needs its slot, so that those that were given back come in time. */
+  ranToEnd(job: Job): void {
+    this.#returns.ended(slotHost(job), performance.now());
   }
 
   /**
@@ -148,7 +159,7 @@ export class JobEnding {
    * this one. If somebody else claims the object first, they send a job of their own.
    */
   async #yield(work: Work, taken: Taken): Promise<JobResult> {
-    const { object, delivery } = work;
+    const { job, object, delivery } = work;
     const token = freshToken();
     let isClaimed = true;
     try {
@@ -160,17 +171,21 @@ export class JobEnding {
       if (!(error instanceof EntryStoreError)) throw error;
       this.#parts.onPartFailed('entries', object.backend.name, error);
     }
-    if (isClaimed) return this.#sendInPlace(work, 'too_slow', token);
+    const delaySeconds = retryDelaySeconds(job.givenBack ?? 0, SLOW_DELAYS);
+    if (isClaimed) return this.#sendInPlace(work, 'too_slow', { token, delaySeconds });
     await delivery.acknowledge();
     return { outcome: 'given_back', why: NO_TURN.too_slow.why, delaySeconds: 0 };
   }
 
   /** If no message can be sent, the delivery itself is given back, which counts as a try. */
-  async #sendInPlace(queued: Queued, reason: NoTurn | 'too_slow', token: string): Promise<JobResult> {
+  async #sendInPlace(
+    queued: Queued,
+    reason: NoTurn | 'too_slow',
+    { token, delaySeconds }: { readonly token: string; readonly delaySeconds: number },
+  ): Promise<JobResult> {
     const { job, object, delivery, deliveries } = queued;
     const { why, isDelayed } = NO_TURN[reason];
     const times = job.givenBack ?? 0;
-    const delaySeconds = isDelayed ? retryDelaySeconds(times, TURN_DELAYS) : 0;
     const again: Job = {
       ...job,
       token,

@@ -73,17 +73,23 @@ export function nextMove<Use extends SlotUse>(
 }
 
 /**
- * The job to give back if more wait than a copier keeps: one of the group that has most of them waiting. Jobs that were
- * given back before go first, so that those that come anew are not behind them for ever; then the newest.
+ * The job to give back if more wait than a copier keeps: one of the group that has most jobs in it, waiting, running or
+ * paused, so that a host that fills the slots does not also push out the jobs of others. Jobs that were given back before
+ * go first, so that those that come anew are not behind them for ever; then the newest.
+ * @param held those that run or are paused
  */
 export function surplus<Use extends SlotGroup & Pick<SlotUse, 'returns'>>(
   waiting: Iterable<Use>,
+  held: Iterable<SlotGroup>,
 ): Use | null {
-  const groups = Map.groupBy(waiting, groupOf);
-  const largest = [...groups.values()].reduce<Use[]>(
-    (most, group) => (group.length > most.length ? group : most),
-    [],
-  );
+  const sizes = new Map<string, number>();
+  for (const use of held) add(sizes, groupOf(use));
+  const sizeOf = ([name, group]: readonly [string, readonly Use[]]): number =>
+    group.length + (sizes.get(name) ?? 0);
+  const largest = [...Map.groupBy(waiting, groupOf)].reduce<readonly [string, readonly Use[]]>(
+    (most, group) => (sizeOf(group) > sizeOf(most) ? group : most),
+    ['', []],
+  )[1];
   return largest.reduce<Use | null>(
     (chosen, use) => (chosen === null || use.returns >= chosen.returns ? use : chosen),
     null,

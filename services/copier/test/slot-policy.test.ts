@@ -192,10 +192,17 @@ describe('slots are shared', () => {
 
 test('the job to give back is one that was given back before, else the newest, of the group with most of them', () => {
   const [first, second, other] = uses('b a waiting 2', 'b a waiting 1', 'b c waiting 0');
-  expect(surplus([first, second, other].flatMap((use) => use ?? []))).toBe(second);
+  const waiting = [first, second, other].flatMap((use) => use ?? []);
+  expect(surplus(waiting, [])).toBe(second);
+  expect(surplus(waiting, uses('b c running', 'b c paused'))).toBe(other);
   const [returned, fresh] = uses('b a waiting 2 returned', 'b a waiting 1');
-  expect(surplus([returned, fresh].flatMap((use) => use ?? []))).toBe(returned);
-  expect(surplus([])).toBeNull();
+  expect(
+    surplus(
+      [returned, fresh].flatMap((use) => use ?? []),
+      [],
+    ),
+  ).toBe(returned);
+  expect(surplus([], [])).toBeNull();
 });
 
 test('the slowest copy is the one with the fewest bytes for its age', () => {
