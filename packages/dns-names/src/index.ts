@@ -1,4 +1,4 @@
 export { openDns } from './open-dns.ts';
 export type { DnsParts, DnsSettings, HostRecord, RunningDns, ServiceRecord } from './open-dns.ts';
 export type { Outcome, Transport } from './dns-listener.ts';
-export { parseResolver } from './socket-address.ts';
+export type { SocketAddress } from './socket-address.ts';

@@ -5,7 +5,7 @@ import { HostAddresses } from './host-addresses.ts';
 import { NameServer } from './name-server.ts';
 import { RegistryNames, type RegistrySource } from './registry-names.ts';
 import { ReplyLimits, type ReplyLimitsOptions } from './reply-limits.ts';
-import { parseResolver, resolverText, type SocketAddress } from './socket-address.ts';
+import { resolverText, type SocketAddress } from './socket-address.ts';
 import { Zone, type NamedEndpoint } from './zone.ts';
 
 /** The section `discovery.dns` of the configuration. */
@@ -16,7 +16,8 @@ export interface DnsSettings {
   readonly framework: string | null;
   readonly ttlSeconds: number;
   readonly negativeTtlSeconds: number;
-  readonly resolvers: readonly string[];
+  /** In the order in which they are asked. */
+  readonly resolvers: readonly SocketAddress[];
   readonly recursionFor: readonly string[];
   readonly staleSeconds: number;
 }
@@ -63,10 +64,7 @@ export async function openDns({
   onError,
 }: DnsParts): Promise<RunningDns> {
   await using opening = new AsyncDisposableStack();
-  const resolvers = settings.resolvers.flatMap((text): readonly SocketAddress[] => {
-    const parsed = parseResolver(text);
-    return parsed === null ? [] : [parsed];
-  });
+  const { resolvers } = settings;
   const lookup = opening.use(
     new NameLookup({ servers: resolvers.length === 0 ? null : resolvers.map(resolverText) }),
   );

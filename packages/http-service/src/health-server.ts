@@ -20,6 +20,13 @@ export interface HealthServerParts {
   readonly health: () => ProcessHealth;
   readonly registry: Registry;
   readonly logger: Logger;
+  /**
+   * Answers to other GETs, as JSON: returns null for a path that it does not have. They may be asked for under any host.
+   * @throws HttpProblem
+   */
+  readonly answer?: (rawPath: string) => Promise<unknown> | null;
+  /** Default: as many as an orchestrator and Prometheus need. */
+  readonly maxConnections?: number;
 }
 
 /** Small, because only an orchestrator and Prometheus call this server. */
@@ -34,7 +41,7 @@ const LIMITS = {
 
 /**
  * Starts a server with `/livez`, `/readyz` (503 while the program drains) and `/metrics`, for a program that serves
- * nothing else over HTTP.
+ * little else over HTTP.
  * @returns its address, `http://host:port`; disposal closes it
  */
 export async function startHealthServer(
@@ -46,7 +53,7 @@ export async function startHealthServer(
     (request, response) => {
       answerHealth(request, response, { ...parts, gate }).catch(() => response.destroy());
     },
-    { ...LIMITS, ...listen },
+    { ...LIMITS, ...listen, maxConnections: parts.maxConnections ?? LIMITS.maxConnections },
     parts.logger,
   );
   const address = await server.listen();
@@ -58,7 +65,7 @@ const PATHS: ReadonlySet<string> = new Set(['/livez', '/readyz', '/metrics']);
 async function answerHealth(
   request: IncomingMessage,
   response: ServerResponse,
-  { health, registry, gate }: HealthServerParts & { readonly gate: HostGate },
+  { health, registry, gate, answer }: HealthServerParts & { readonly gate: HostGate },
 ): Promise<void> {
   const requestId = requestIdOf(request.headers['x-request-id']);
   const send = (status: number, headers: Readonly<Record<string, string>>, body: string): void => {
@@ -68,7 +75,8 @@ async function answerHealth(
   const json = (status: number, body: unknown): void => send(status, jsonHeaders({}), JSON.stringify(body));
   const problem = (of: HttpProblem): void => send(of.status, problemHeaders(of), problemBody(of, requestId));
   const { rawPath } = parseRequestTarget(request.url ?? '/');
-  const refusal = requestRefusal(request) ?? gate.refusalOf(request, PATHS.has(rawPath));
+  const refusal =
+    requestRefusal(request) ?? gate.refusalOf(request, answer !== undefined || PATHS.has(rawPath));
   if (refusal !== null) return problem(refusal);
   if (request.method !== 'GET' && request.method !== 'HEAD')
     return problem(methodNotAllowed(['GET', 'HEAD']));
@@ -82,9 +90,29 @@ async function answerHealth(
     case '/metrics':
       return send(200, metricsHeaders(registry), await registry.metrics());
     default:
-      return problem(
-        new HttpProblem(404, 'no_such_route', 'This server has only /livez, /readyz and /metrics.'),
-      );
+      return answerOther(rawPath, { answer, json, problem });
+  }
+}
+
+async function answerOther(
+  rawPath: string,
+  {
+    answer,
+    json,
+    problem,
+  }: Pick<HealthServerParts, 'answer'> & {
+    readonly json: (status: number, body: unknown) => void;
+    readonly problem: (of: HttpProblem) => void;
+  },
+): Promise<void> {
+  try {
+    const answered = answer?.(rawPath) ?? null;
+    if (answered !== null) return json(200, await answered);
+    const paths = 'This server has no such path. Among others it has /livez, /readyz and /metrics.';
+    problem(new HttpProblem(404, 'no_such_route', paths));
+  } catch (error) {
+    if (!(error instanceof HttpProblem)) throw error;
+    problem(error);
   }
 }
 

@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { z } from 'zod';
 import { entriesSchema } from './entries-schema.ts';
 import { registrySchema } from './registry-schema.ts';
+import { discoverySchema } from './discovery-schema.ts';
 import { embeddedRouterSchema } from './router-schema.ts';
 import { SCOPES } from './scopes.ts';
 import { servicesSchema } from './services-schema.ts';
@@ -171,4 +172,5 @@ export const sections = {
   router: embeddedRouterSchema,
   state: stateSchema,
   registry: registrySchema,
+  discovery: discoverySchema,
 };

@@ -8,6 +8,7 @@ export type { MirrorParts, MirrorProgram, StartedProgram } from './mirror-progra
 export { prepareBackend, prepareBackends } from './prepare-backends.ts';
 export {
   COPIER_CONFIG,
+  DISCOVERY_CONFIG,
   FRONTEND_CONFIG,
   loadConfig,
   parseConfig,
@@ -19,6 +20,7 @@ export type {
   AdminToken,
   Config,
   CopierConfig,
+  DiscoveryConfig,
   FrontendConfig,
   PartsConfig,
   RouterConfig,
@@ -40,5 +42,6 @@ export { STORE_KIND_NAMES } from './store-kinds.ts';
 export type { Service } from './store-kinds.ts';
 export { openRoutedBucket, openRoutedStores } from './route-stores.ts';
 export type { BucketDescription } from './route-stores.ts';
+export type { DiscoverySettings } from './discovery-schema.ts';
 export type { RouterSettings } from './router-schema.ts';
 export { OBJECT_KEY_DOCUMENT, openObjectKey, sealerOf } from './object-key.ts';

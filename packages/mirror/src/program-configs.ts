@@ -4,11 +4,18 @@ import { environmentProxyFaults, PROXY_VARIABLES } from './sources-proxy.ts';
 import {
   configSchema,
   copierSchema,
+  discoveryProgramSchema,
   frontendSchema,
   routerProgramSchema,
   SECTIONS,
 } from './program-schemas.ts';
-import type { Config, CopierConfig, FrontendConfig, RouterConfig } from './program-schemas.ts';
+import type {
+  Config,
+  CopierConfig,
+  DiscoveryConfig,
+  FrontendConfig,
+  RouterConfig,
+} from './program-schemas.ts';
 
 /** How a program reads the configuration file and the environment. */
 export interface ProgramConfig<Settings> {
@@ -101,6 +108,22 @@ export const ROUTER_CONFIG: Omit<ProgramConfig<RouterConfig>, 'isApart'> = {
   variables: { ...FILE_VARIABLE, 'PORT, HOST': 'override router.port and router.host' },
   listenKeys: { port: 'router.port or PORT', host: 'router.host or HOST' },
   drainSeconds: ({ router }) => router.drainSeconds,
+};
+
+export const DISCOVERY_CONFIG: Omit<ProgramConfig<DiscoveryConfig>, 'isApart'> = {
+  format: {
+    schema: discoveryProgramSchema,
+    listenSection: 'discovery',
+    otherSections: othersThan(Object.keys(discoveryProgramSchema.in.shape)),
+    secretPaths: SECRET_PATHS,
+    variablePaths: VARIABLE_PATHS,
+  },
+  variables: { ...FILE_VARIABLE, 'PORT, HOST': 'override discovery.port and discovery.host' },
+  listenKeys: {
+    port: 'discovery.port or PORT, or discovery.dns.port',
+    host: 'discovery.host or HOST, or discovery.dns.host',
+  },
+  drainSeconds: ({ registry }) => registry.drainDelaySeconds,
 };
 
 function othersThan(own: readonly string[]): string[] {

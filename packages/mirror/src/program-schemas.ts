@@ -23,7 +23,8 @@ const sealingSchema = z.preprocess(
 );
 
 /** The sections that every program of the mirror reads. */
-const { server, admin, audit, sources, entries, queue, services, copier, log, state, registry } = sections;
+const { server, admin, audit, sources, entries, queue, services, copier, log, state, registry, discovery } =
+  sections;
 const common = { sources, entries, queue, services, log };
 
 /** The whole file, as the standalone program reads it. */
@@ -61,6 +62,17 @@ export const routerProgramSchema = withRules(
 ).transform((config) => ({
   ...config,
   services: config.services ?? {},
+  entries: { ...config.entries, ...(config.entries.kind === 'redis' && connectionDefault(config.entries)) },
+}));
+
+/** What discovery reads. Of `entries` only the connection to Redis, where the registry is. */
+export const discoveryProgramSchema = withRules(
+  strictMapping(
+    { entries: z.preprocess((value) => value ?? { kind: 'memory' }, entries), registry, discovery, log },
+    [...SECTIONS],
+  ),
+).transform((config) => ({
+  ...config,
   entries: { ...config.entries, ...(config.entries.kind === 'redis' && connectionDefault(config.entries)) },
 }));
 
@@ -117,6 +129,7 @@ export type Config = z.output<typeof configSchema>;
 export type FrontendConfig = z.output<typeof frontendSchema>;
 export type CopierConfig = z.output<typeof copierSchema>;
 export type RouterConfig = z.output<typeof routerProgramSchema>;
+export type DiscoveryConfig = z.output<typeof discoveryProgramSchema>;
 
 /** The sections from which the adapters are built; every program of the mirror has them. */
 export type PartsConfig = Pick<Config, 'sources' | 'entries' | 'queue' | 'services'> & {

@@ -1,0 +1,3 @@
+import { runDiscoveryProgram } from './discovery-program.ts';
+
+await runDiscoveryProgram();
