@@ -100,7 +100,8 @@ async function answerOther(
     answer,
     json,
     problem,
-  }: Pick<HealthServerParts, 'answer'> & {
+  }: {
+    readonly answer: HealthServerParts['answer'] | undefined;
     readonly json: (status: number, body: unknown) => void;
     readonly problem: (of: HttpProblem) => void;
   },
