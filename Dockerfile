@@ -2,7 +2,11 @@
 #   docker build -t cloud-mirror .
 #   docker run --rm -p 127.0.0.1:8080:8080 cloud-mirror
 # How to run it for real: docs/deploy/docker.md
-FROM node:24-slim
+
+# Any image with Node 24 and npm. To pin it, name its digest:
+#   docker build --build-arg NODE_IMAGE=node:24-slim@sha256:… -t cloud-mirror .
+ARG NODE_IMAGE=node:24-slim
+FROM ${NODE_IMAGE}
 
 ENV NODE_ENV=production
 WORKDIR /app
@@ -19,7 +23,7 @@ COPY LICENSE ./
 
 # What Node makes of the files at their first run, kept for all others: they start in half the time and 25 MB smaller.
 ENV NODE_COMPILE_CACHE=/app/.node-compile-cache
-RUN for service in frontend copier router discovery standalone; do node services/$service/src/main.ts --version; done
+RUN set -e; for program in services/*/src/main.ts; do node "$program" --version; done
 
 # The programs write nothing but the copies of a filesystem back end, and those here: the root may be read-only.
 RUN mkdir /data && chown node:node /data

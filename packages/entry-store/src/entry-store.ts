@@ -1,3 +1,4 @@
+import type { RedisRefusal } from '@cloud-mirror/redis';
 import type { Copy, ObjectId } from '@cloud-mirror/mirrored-objects';
 
 /**
@@ -184,12 +185,7 @@ export type Change =
   | { readonly type: 'lost' };
 
 /** Why an entry store that answers refuses a call. */
-export interface EntryStoreRefusal {
-  /** A stable word, spelt as in Redis's errors: `NOPERM`. */
-  readonly word: string;
-  /** What the refusal means, and the remedy. It is public, so it names no user, key or address. */
-  readonly advice: string;
-}
+export type EntryStoreRefusal = RedisRefusal;
 
 export class EntryStoreError extends Error {
   override readonly name = 'EntryStoreError';

@@ -14,10 +14,21 @@ export interface ProcessHealth {
   readonly status: 'ok' | 'degraded' | 'draining';
   /** Parts whose last call failed: `queue s3/us-west-1`. */
   readonly failing: readonly string[];
+  /** What is known of failing parts, by their names. */
+  readonly parts?: Readonly<Record<string, FailingPart>>;
+}
+
+/** Why a part fails. Public, so no string contains an address or a secret. */
+export interface FailingPart {
+  readonly status: 'failing';
+  /** A stable word. */
+  readonly cause: string;
+  /** Why a part that answers refuses, and the remedy: `WRONGPASS: …`. */
+  readonly detail?: string;
 }
 
 export interface HealthServerParts {
-  readonly health: () => ProcessHealth;
+  readonly health: () => ProcessHealth | Promise<ProcessHealth>;
   readonly registry: Registry;
   readonly logger: Logger;
   /**
@@ -84,7 +95,7 @@ async function answerHealth(
     case '/livez':
       return json(200, { status: 'ok' });
     case '/readyz': {
-      const now = health();
+      const now = await health();
       return json(now.status === 'draining' ? 503 : 200, now);
     }
     case '/metrics':

@@ -6,7 +6,7 @@ export { jsonHeaders, sendJson, sendText } from './answer.ts';
 export { CLIENT_GONE, endOf } from './client-gone.ts';
 export { clientNetwork, clientNetworkReader } from './client-address.ts';
 export { startHealthServer } from './health-server.ts';
-export type { HealthServerParts, ProcessHealth } from './health-server.ts';
+export type { FailingPart, HealthServerParts, ProcessHealth } from './health-server.ts';
 export { HostGate } from './host-gate.ts';
 export type { HostGateOptions } from './host-gate.ts';
 export { HttpProblem, problemBody, problemHeaders } from './http-problem.ts';

@@ -14,7 +14,8 @@ import { GuardedEntryStore } from './breakers/guarded-entry-store.ts';
 import { configWarnings } from './config-warnings.ts';
 import type { PartsConfig, SourceRule } from './program-schemas.ts';
 import type { Logger } from '@cloud-mirror/program';
-import { programVersion, repeatedFailureLog, secretsOf } from '@cloud-mirror/program';
+import { programVersion, secretsOf } from '@cloud-mirror/program';
+import { redisFailureLog } from './redis-failures.ts';
 import { redisConnection } from './redis-settings.ts';
 import { proxySettings } from './sources-proxy.ts';
 
@@ -84,7 +85,7 @@ function ownAddresses({ server, queue }: PartsConfig): URL[] {
 }
 
 function openEntries({ entries }: PartsConfig, logger: Logger): EntryStore {
-  const onError = repeatedFailureLog(logger.child({ part: 'entries' }));
+  const onError = redisFailureLog(logger.child({ part: 'entries' }));
   switch (entries.kind) {
     case 'memory':
       return new MemoryEntryStore({ onError });

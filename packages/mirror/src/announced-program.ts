@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Environment } from '@cloud-mirror/config';
-import { programVersion, repeatedFailureLog, type Logger } from '@cloud-mirror/program';
+import { programVersion, type Logger } from '@cloud-mirror/program';
 import { Announcer } from '@cloud-mirror/registry';
 import type { Instance, InstanceState, Registry } from '@cloud-mirror/registry';
 import { advertisedHost, isShared, type RegistrySettings } from './open-registry.ts';
+import { redisFailureLog } from './redis-failures.ts';
 import type { RedisSettings } from './redis-settings.ts';
 
 /** A TCP listener that clients of an app use. */
@@ -87,7 +88,7 @@ export class AnnouncedProgram implements AsyncDisposable {
       },
       leaseSeconds: settings.leaseSeconds,
       environment,
-      onError: repeatedFailureLog(logger.child({ part: 'registry' })),
+      onError: redisFailureLog(logger.child({ part: 'registry' })),
     });
     const delayMs = isShared(settings, entries) ? settings.drainDelaySeconds * 1000 : 0;
     return new AnnouncedProgram(announcer, health, delayMs, (next) => {

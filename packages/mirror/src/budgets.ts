@@ -9,8 +9,9 @@ import {
   type BudgetScope,
 } from '@cloud-mirror/copy-budgets';
 import type { SourcePolicy } from '@cloud-mirror/origin';
-import { repeatedFailureLog, type Logger } from '@cloud-mirror/program';
+import type { Logger } from '@cloud-mirror/program';
 import type { PartsConfig, SourceRule } from './program-schemas.ts';
+import { redisFailureLog } from './redis-failures.ts';
 import { redisConnection } from './redis-settings.ts';
 import { kindOf } from './store-kinds.ts';
 
@@ -25,7 +26,7 @@ export function openBudgets(config: PartsConfig, policy: SourcePolicy, logger: L
     const others = backends.get(`${service}/${region}`) ?? [];
     return rule === null || rule === undefined ? others : [rule, ...others];
   };
-  const onError = repeatedFailureLog(logger.child({ part: 'budgets' }));
+  const onError = redisFailureLog(logger.child({ part: 'budgets' }));
   return new CopyBudgets({
     ledger: openLedger(config, onError),
     scopesOf,

@@ -45,3 +45,5 @@ export type { BucketDescription } from './route-stores.ts';
 export type { DiscoverySettings } from './discovery-schema.ts';
 export type { RouterSettings } from './router-schema.ts';
 export { OBJECT_KEY_DOCUMENT, openObjectKey, sealerOf } from './object-key.ts';
+export { EntriesCheck, failingRedis } from './redis-failures.ts';
+export type { FailingRedis } from './redis-failures.ts';

@@ -2,10 +2,11 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { networkInterfaces } from 'node:os';
 import type { z } from 'zod';
-import { repeatedFailureLog, type Logger } from '@cloud-mirror/program';
+import type { Logger } from '@cloud-mirror/program';
 import { parseRedisAddress } from '@cloud-mirror/redis';
 import { MemoryRegistry, RedisRegistry } from '@cloud-mirror/registry';
 import type { Registry } from '@cloud-mirror/registry';
+import { redisFailureLog } from './redis-failures.ts';
 import { redisConnection, type RedisSettings } from './redis-settings.ts';
 import type { registrySchema } from './registry-schema.ts';
 
@@ -26,7 +27,7 @@ export async function openRegistry(
     connection: redisConnection(entries),
     keyPrefix: entries.keyPrefix,
     commandTimeoutMs: entries.commandTimeoutMs,
-    onError: repeatedFailureLog(logger.child({ part: 'registry' })),
+    onError: redisFailureLog(logger.child({ part: 'registry' })),
   });
 }
 

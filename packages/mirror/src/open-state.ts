@@ -1,8 +1,9 @@
 import type { z } from 'zod';
-import { repeatedFailureLog, type Logger } from '@cloud-mirror/program';
+import type { Logger } from '@cloud-mirror/program';
 import { FolderStateStore, NoWakeUps, RedisWakeUps } from '@cloud-mirror/state-store';
 import type { StateStore, WakeUps } from '@cloud-mirror/state-store';
 import type { BucketStateStoreOptions } from '@cloud-mirror/state-store/bucket';
+import { redisFailureLog } from './redis-failures.ts';
 import { redisConnection, type RedisSettings } from './redis-settings.ts';
 import type { stateSchema } from './state-schema.ts';
 
@@ -39,6 +40,6 @@ export function openWakeUps(entries: RedisSettings, logger: Logger): WakeUps {
     connection: redisConnection(entries),
     keyPrefix: entries.keyPrefix,
     commandTimeoutMs: entries.commandTimeoutMs,
-    onError: repeatedFailureLog(logger.child({ part: 'wake-ups' })),
+    onError: redisFailureLog(logger.child({ part: 'wake-ups' })),
   });
 }

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { pino } from 'pino';
 import { LineBatches } from './line-batches.ts';
 import { escapeDeceptive } from './log-lines.ts';
+import { logForeignOutput } from './foreign-output.ts';
 import { createLogger } from './logger.ts';
 import type { Logger } from './logger.ts';
 import { endProcess } from './end-process.ts';
@@ -112,6 +113,7 @@ export async function runProgram<Settings>(
   });
   const exit = exitOnceWritten(lines, destination);
   watchForCrashes(logger, exit);
+  logForeignOutput(logger);
   stopping.onSecondSignal = () => {
     logger.fatal('second signal: exiting without draining');
     exit(EXIT.crashed);

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis';
 import { reconnectDelayMs, subscriberClient } from './redis-connection.ts';
 import type { RedisConnection, RedisTimeLimits } from './redis-connection.ts';
+import { watchRefusedConnections } from './refused-connections.ts';
 
 export interface RedisChangeFeedOptions {
   readonly connection: RedisConnection;
@@ -59,8 +60,12 @@ export class RedisChangeFeed implements AsyncDisposable {
     client.on('error', onError);
     client.on('message', (_channel: string, message: string) => onMessage(message));
     client.once('end', () => this.#ended());
+    let refusal: Error | null = null;
+    watchRefusedConnections(client, (error) => {
+      refusal = error;
+    });
     this.#start(client).catch((error: unknown) => {
-      this.#failure = error instanceof Error ? error : new Error(String(error));
+      this.#failure = refusal ?? (error instanceof Error ? error : new Error(String(error)));
       if (!this.#closed) onError(this.#failure);
       client.disconnect();
     });

@@ -1,5 +1,6 @@
 import { Cluster } from 'ioredis';
 import type { Redis } from 'ioredis';
+import { watchRefusedConnections } from './refused-connections.ts';
 import { openCommands, reconnectDelayMs } from './redis-connection.ts';
 import type { RedisClient, RedisConnection, RedisScripts, RedisTimeLimits } from './redis-connection.ts';
 
@@ -28,6 +29,8 @@ export class RedisCommands<Scripts = unknown> implements AsyncDisposable {
   #lastError: Error | undefined;
   /** ioredis continues in database 0 if SELECT fails. Calls are refused then, so that no key gets into the wrong one. */
   #setUpError: Error | undefined;
+  /** Why Redis closes new connections. It explains the errors of the network that follow. */
+  #refusedConnection: Error | undefined;
   #closed = false;
   #restart: NodeJS.Timeout | undefined;
 
@@ -43,6 +46,7 @@ export class RedisCommands<Scripts = unknown> implements AsyncDisposable {
     client.on('ready', () => {
       count();
       this.#lastError = this.#setUpError;
+      this.#refusedConnection = undefined;
     });
     client.on('connect', () => {
       this.#setUpError = undefined;
@@ -53,6 +57,10 @@ export class RedisCommands<Scripts = unknown> implements AsyncDisposable {
       if (error.name === 'ReplyError') this.#setUpError = error;
       options.onError(error);
     };
+    const refused = (error: Error): void => {
+      this.#refusedConnection = error;
+      options.onError(error);
+    };
     client.on('error', failed);
     client.on('end', () => this.#resume());
     if (client instanceof Cluster) {
@@ -60,9 +68,10 @@ export class RedisCommands<Scripts = unknown> implements AsyncDisposable {
       client.on('+node', (node: Redis) => {
         count();
         node.on('ready', count);
+        watchRefusedConnections(node, refused);
       });
       client.on('-node', count);
-    }
+    } else watchRefusedConnections(client, refused);
     this.#firstAttempt = new Promise((resolve) => {
       for (const event of ['ready', 'error', 'close', 'end']) client.once(event, () => resolve());
     });
@@ -119,8 +128,9 @@ export class RedisCommands<Scripts = unknown> implements AsyncDisposable {
   }
 
   #notConnected(): Error {
-    const reason = this.#lastError === undefined ? '' : ` (${this.#lastError.message})`;
-    return new Error(`no connection${reason}`, { cause: this.#lastError });
+    const cause = this.#refusedConnection ?? this.#lastError;
+    const reason = cause === undefined ? '' : ` (${cause.message})`;
+    return new Error(`no connection${reason}`, { cause });
   }
 
   /** ioredis gives up for good if it cannot even attempt to connect, for example if no name resolves. */

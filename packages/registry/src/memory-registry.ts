@@ -36,6 +36,14 @@ export class MemoryRegistry implements Registry {
     return revision;
   }
 
+  get failure(): null {
+    return null;
+  }
+
+  async check(): Promise<void> {
+    // Memory never refuses.
+  }
+
   list(): RegistrySnapshot {
     return this.#view.snapshot(0);
   }

@@ -43,6 +43,15 @@ export interface Registry extends AsyncDisposable {
    */
   list(): RegistrySnapshot;
 
+  /** Why the registry cannot be read or written now; null if it can. Makes no call. */
+  readonly failure: Error | null;
+
+  /**
+   * Tries everything that announcing and reading need, without changing what is announced.
+   * @throws RegistryError
+   */
+  check(): Promise<void>;
+
   /**
    * The changes after a revision, in order and without a gap, as this process learns of them. A renewal and a change of the
    * load are no changes.

@@ -1,6 +1,12 @@
 import { isDefect } from '@cloud-mirror/cache-manager';
 import { parseJob, type Backend } from '@cloud-mirror/mirrored-objects';
-import { jobSignatures, type Adapters, type Announcement, type Config } from '@cloud-mirror/mirror';
+import {
+  EntriesCheck,
+  jobSignatures,
+  type Adapters,
+  type Announcement,
+  type Config,
+} from '@cloud-mirror/mirror';
 import { SecretValues, secretsOf } from '@cloud-mirror/program';
 import type { Logger } from '@cloud-mirror/program';
 import type { Delivery } from '@cloud-mirror/job-queue';
@@ -39,6 +45,7 @@ export class Copier {
   readonly #ended = new AbortController();
   readonly #running = new Set<Promise<void>>();
   readonly #failing = new Set<string>();
+  readonly #entries: EntriesCheck;
   /** Hosts whose wrong digests have been logged. */
   readonly #refutedHosts = new Set<string>();
   #overShareLoggedAtMs = -Infinity;
@@ -47,6 +54,7 @@ export class Copier {
   constructor(options: CopierOptions) {
     const { config, adapters, registry } = options;
     this.#options = options;
+    this.#entries = new EntriesCheck(adapters.entries, options.logger);
     const serves = new Set(config.copier.serves ?? adapters.backends.keys());
     this.#backends = [...adapters.backends.values()].filter(({ name }) => serves.has(name));
     this.#slots = new CopySlots({
@@ -103,6 +111,18 @@ export class Copier {
     const skewed = this.#backends.filter(({ store }) => describeSkew(store.clock) !== null);
     const failing = [...this.#failing, ...skewed.map(({ name }) => `clock ${name}`)].sort();
     return { status: failing.length === 0 ? 'ok' : 'degraded', failing };
+  }
+
+  /** The health, with what is known of the entry store, which a copier can do without for some time. */
+  async readiness(): Promise<ProcessHealth> {
+    const health = this.health();
+    const entries = await this.#entries.failing();
+    if (entries === null) return health;
+    return {
+      status: health.status === 'draining' ? 'draining' : 'degraded',
+      failing: ['entries', ...health.failing],
+      parts: { entries },
+    };
   }
 
   /**

@@ -11,7 +11,7 @@ await runMirrorProgram({
     let address: string | null = null;
     const { health } = parts.config.copier;
     if (health !== null) {
-      const server = await startHealthServer(health, { ...parts, health: () => copier.health() });
+      const server = await startHealthServer(health, { ...parts, health: () => copier.readiness() });
       address = parts.resources.use(server).address;
     }
     copier.start();

@@ -4,7 +4,7 @@ import {
   type HealthServerParts,
   type ProcessHealth,
 } from '@cloud-mirror/http-service';
-import { AnnouncedProgram, openRoutedBucket } from '@cloud-mirror/mirror';
+import { AnnouncedProgram, failingRedis, openRoutedBucket } from '@cloud-mirror/mirror';
 import type { AdminToken, RedisSettings, RegistrySettings, RouterSettings } from '@cloud-mirror/mirror';
 import type { AuditTrail, Environment, Logger } from '@cloud-mirror/program';
 import type { Registry as Instances } from '@cloud-mirror/registry';
@@ -109,9 +109,16 @@ export async function openRouter(parts: OpenRouterParts): Promise<RunningRouter>
   resources.defer(() => router.drain());
   const health = (): ProcessHealth => {
     if (router.isDraining) return { status: 'draining', failing: [] };
-    return routes.degraded === null
-      ? { status: 'ok', failing: [] }
-      : { status: 'degraded', failing: ['state'] };
+    const instanceRegistry = failingRedis(instances.failure);
+    const failing = [
+      ...(routes.degraded === null ? [] : ['state']),
+      ...(instanceRegistry === null ? [] : ['registry']),
+    ];
+    return {
+      status: failing.length === 0 ? 'ok' : 'degraded',
+      failing,
+      ...(instanceRegistry === null ? {} : { parts: { registry: instanceRegistry } }),
+    };
   };
   const server =
     settings.health === null

@@ -24,9 +24,10 @@ async function doctor(
 ): Promise<void> {
   const config = await readConfig(file, context);
   const { openAdapters } = await import('@cloud-mirror/mirror');
-  const { createLogger, programVersion } = await import('@cloud-mirror/program');
+  const { createLogger, logForeignOutput, programVersion } = await import('@cloud-mirror/program');
   // Silent, because the findings report everything.
   const logger = createLogger({ level: 'silent', program: 'cloud-mirror', version: programVersion() });
+  logForeignOutput(logger);
   await using adapters = await openAdapters(config, { logger });
   const findings = await runChecks(CHECK_GROUPS, { config, adapters, signal: context.signal });
   context.stdout.write(json ? jsonReport(findings) : textReport(findings));

@@ -4,12 +4,14 @@ import type { CheckContext, CheckGroup, Finding } from './check-group.ts';
 import { clockChecks } from './clock-checks.ts';
 import { entriesChecks } from './entries-checks.ts';
 import { queueChecks } from './queue-checks.ts';
+import { registryChecks } from './registry-checks.ts';
 import { signingChecks } from './signing-checks.ts';
 import { publicReadChecks, storeChecks } from './store-checks.ts';
 
 /** All groups of checks, in the order of the report. To add a group, write it in a `*-checks.ts` file and list it here. */
 export const CHECK_GROUPS: readonly CheckGroup[] = [
   entriesChecks,
+  registryChecks,
   queueChecks,
   storeChecks,
   publicReadChecks,

@@ -11,7 +11,7 @@ import type {
   TakeResult,
 } from '../entry-store.ts';
 import type { Copy, ObjectId } from '@cloud-mirror/mirrored-objects';
-import { RedisCommands, type RedisConnection } from '@cloud-mirror/redis';
+import { RedisCommands, refusalIn, type RedisConnection } from '@cloud-mirror/redis';
 import { DamagedEntries } from '../damaged-entries.ts';
 import { copyFields, failureFields, parseEntry } from '../entry-json.ts';
 import { checkAccess } from './redis-access-check.ts';
@@ -19,7 +19,7 @@ import { changeMessage, EntryChanges, FLUSH_MESSAGE } from './entry-changes.ts';
 import type { EntryCommands } from './scripts/index.ts';
 import { ENTRY_SCRIPTS } from './scripts/index.ts';
 import { flushEntries } from './redis-flush.ts';
-import { entryStoreError, refusalIn } from './redis-refusal.ts';
+import { entryStoreError } from './entry-store-error.ts';
 import { RedisReads } from './redis-reads.ts';
 import { RedisSeal } from './redis-seal.ts';
 

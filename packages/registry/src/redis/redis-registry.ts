@@ -32,6 +32,7 @@ export class RedisRegistry implements Registry {
   readonly #commands: RedisCommands<RegistryScripts>;
   readonly #feed: RedisChangeFeed;
   readonly #keys: [string, string, string, string];
+  readonly #keyPrefix: string;
   readonly #channel: string;
   readonly #onError: (error: Error) => void;
   readonly #view = new RegistryView(0);
@@ -40,13 +41,14 @@ export class RedisRegistry implements Registry {
   /** The first revision since the last flush. */
   #first = 0;
   #readAtMs = -Infinity;
+  #readFailure: Error | null = null;
+  #announceFailure: Error | null = null;
   #reading: Promise<void> | null = null;
   #looking: Promise<void> = Promise.resolve();
 
   private constructor({ connection, keyPrefix, commandTimeoutMs, onError }: RedisRegistryOptions) {
-    // The braces put all keys into one slot of a cluster.
-    const key = (name: string): string => `{${keyPrefix}:registry}:${name}`;
-    this.#keys = [key('instances'), key('renewals'), key('revision'), key('changes')];
+    this.#keyPrefix = keyPrefix;
+    this.#keys = [this.#key('instances'), this.#key('renewals'), this.#key('revision'), this.#key('changes')];
     this.#channel = `${keyPrefix}:registry`;
     this.#onError = onError;
     const common = { connection, limits: LIMITS, onError };
@@ -72,9 +74,15 @@ export class RedisRegistry implements Registry {
   async announce(instance: Instance, leaseMs: number): Promise<void> {
     const text = textOf(instance, leaseMs);
     const load = JSON.stringify(instance.load);
-    const changed = await this.#commands.call((_client, scripts) =>
-      scripts.announceInstance(...this.#keys, this.#channel, instance.id, text, load),
-    );
+    const changed = await this.#commands
+      .call((_client, scripts) =>
+        scripts.announceInstance(...this.#keys, this.#channel, instance.id, text, load),
+      )
+      .catch((error: unknown) => {
+        this.#announceFailure = error as Error;
+        throw error;
+      });
+    this.#announceFailure = null;
     if (changed > 0) await this.#read();
   }
 
@@ -89,6 +97,21 @@ export class RedisRegistry implements Registry {
     );
     await this.#read();
     return revision;
+  }
+
+  get failure(): Error | null {
+    return this.#readFailure ?? this.#announceFailure ?? this.#feed.failure;
+  }
+
+  /** Runs every command of the registry on keys of its own, and on the channel with a message that says nothing. */
+  async check(): Promise<void> {
+    const [hash, stream] = [this.#key('check'), this.#key('check-changes')];
+    await this.#commands.call((_client, scripts) => scripts.checkRegistry(hash, stream, this.#channel));
+    await this.#commands.call((client) =>
+      Promise.all([client.get(this.#keys[2]), client.hgetall(hash), client.xrange(stream, '-', '+')]),
+    );
+    if (this.#feed.failure !== null)
+      throw new RegistryError('the registry in Redis cannot be watched', { cause: this.#feed.failure });
   }
 
   list(): RegistrySnapshot {
@@ -107,6 +130,11 @@ export class RedisRegistry implements Registry {
     await this.#commands[Symbol.asyncDispose]();
   }
 
+  /** The braces put all keys into one slot of a cluster. */
+  #key(name: string): string {
+    return `{${this.#keyPrefix}:registry}:${name}`;
+  }
+
   async #look(): Promise<void> {
     const { signal } = this.#closed;
     while (!signal.aborted) {
@@ -123,7 +151,13 @@ export class RedisRegistry implements Registry {
       if (this.#reading !== null) return this.#reading;
     }
     this.#reading = this.#readNow()
-      .catch((error: unknown) => this.#onError(error as Error))
+      .then(() => {
+        this.#readFailure = null;
+      })
+      .catch((error: unknown) => {
+        this.#readFailure = error as Error;
+        this.#onError(error as Error);
+      })
       .finally(() => {
         this.#reading = null;
       });

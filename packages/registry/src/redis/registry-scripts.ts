@@ -102,7 +102,28 @@ const EVENT = `${NEXT}
 return record('event', '', ARGV[2])
 `;
 
+/**
+ * Runs the commands of the other scripts, on keys of its own: KEYS[1] a hash, KEYS[2] a stream.
+ * ARGV[1] the channel. Its message is the revision 0, which no reader waits for.
+ */
+const CHECK = `
+-- A check that was refused half way has left its keys.
+redis.call('DEL', KEYS[1], KEYS[2])
+redis.call('HSET', KEYS[1], 'check', '1')
+redis.call('HGET', KEYS[1], 'check')
+redis.call('HSETNX', KEYS[1], 'check', '1')
+redis.call('HDEL', KEYS[1], 'check')
+redis.call('XADD', KEYS[2], 'MAXLEN', '~', 1, '*', 'check', '1')
+redis.call('TIME')
+redis.call('PUBLISH', ARGV[1], '0')
+redis.call('SET', KEYS[1], '1')
+redis.call('GET', KEYS[1])
+redis.call('DEL', KEYS[1], KEYS[2])
+return 1
+`;
+
 export const REGISTRY_SCRIPTS = {
+  checkRegistry: { numberOfKeys: 2, lua: CHECK },
   announceInstance: { numberOfKeys: 4, lua: ANNOUNCE },
   removeInstance: { numberOfKeys: 4, lua: LEAVE },
   expireInstance: { numberOfKeys: 4, lua: EXPIRE },
@@ -114,6 +135,7 @@ type Keys = [instances: string, renewals: string, revision: string, changes: str
 
 /** The commands that {@link REGISTRY_SCRIPTS} defines on a client. Each returns a revision, or 0 if nothing changed. */
 export interface RegistryScripts {
+  checkRegistry(hash: string, stream: string, channel: string): Promise<number>;
   announceInstance(
     ...args: [...Keys, channel: string, id: string, text: string, load: string]
   ): Promise<number>;

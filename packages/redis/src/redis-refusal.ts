@@ -1,4 +1,10 @@
-import { EntryStoreError, type EntryStoreRefusal } from '../entry-store.ts';
+/** Why a Redis that answers refuses a call or a connection. */
+export interface RedisRefusal {
+  /** A stable word, spelt as in Redis's errors: `NOPERM`. */
+  readonly word: string;
+  /** What the refusal means, and the remedy. It is public, so it names no user, key or address. */
+  readonly advice: string;
+}
 
 /**
  * Advice by the first word of an error reply (https://redis.io/docs/latest/develop/reference/protocol-spec/#simple-errors).
@@ -11,7 +17,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   NOPERM:
     'the ACL of the Redis user lacks a command, key pattern or channel: apply the rule in docs/deploy/redis.md',
   DENIED:
-    'Redis is in protected mode and accepts connections only from its own machine: give it a password or a bind address',
+    'Redis is in protected mode and accepts connections only from its own machine: give it a password (requirepass or an ACL user), or set protected-mode no in a network of its own',
   READONLY: 'this Redis is a replica: entries.url must lead to the primary',
   MISCONF: 'Redis cannot save its data and refuses writes: see its log',
   OOM: 'Redis is out of memory: raise maxmemory, or set maxmemory-policy allkeys-lru',
@@ -47,14 +53,8 @@ const SENTENCES: readonly { readonly pattern: RegExp; readonly word: string; rea
   },
 ];
 
-/** The error that a failed call rejects with. @param cause the error of ioredis or of a time limit */
-export function entryStoreError(cause: unknown): EntryStoreError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return new EntryStoreError(`Redis: ${reason}`, { cause, refusal: refusalIn(cause) });
-}
-
 /** The refusal by Redis in `error` or in its chain of causes; `null` if Redis did not answer. */
-export function refusalIn(error: unknown): EntryStoreRefusal | null {
+export function refusalIn(error: unknown): RedisRefusal | null {
   for (let at = error, depth = 0; at instanceof Error && depth < 8; at = causeOf(at), depth += 1) {
     const refusal = refusalOf(at.message);
     if (refusal !== null) return refusal;
@@ -67,7 +67,7 @@ function causeOf(error: Error): unknown {
   return error.cause ?? (error as { readonly lastNodeError?: unknown }).lastNodeError;
 }
 
-function refusalOf(message: string): EntryStoreRefusal | null {
+function refusalOf(message: string): RedisRefusal | null {
   // The errors of scripts, and our own that wrap an error of Redis, have text before the word.
   const word = /(?:^|[\s:(-])([A-Z]{3,12})(?= )/g;
   for (const [, found = ''] of message.matchAll(word)) {
