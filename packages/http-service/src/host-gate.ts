@@ -29,8 +29,8 @@ const MOST_REMEMBERED = 64;
  *
  * - requests for a host that is not ours (421): with DNS rebinding a page's own name leads to this server, and the browser
  *   takes our answers for those of the page. `localhost`, 127.0.0.0/8 and `[::1]` are always ours; ports are ignored.
- * - requests of other sites to loopback (403), which a firewall does not see.
- * - changes, and all requests to loopback, with an `Origin` that is not ours (403).
+ * - requests of other sites (403) to loopback, which a firewall does not see, and to hosts that are not ours.
+ * - changes, and all requests to such hosts, with an `Origin` that is not ours (403).
  *
  * Other programs than browsers send neither `Sec-Fetch-Site` nor `Origin`.
  */
@@ -77,13 +77,11 @@ export class HostGate {
     const asked = authority === undefined ? ofHeader : parseHost(authority);
     if (authority !== undefined && asked === null) return hostInvalid();
     // HTTP/1.0 needs no Host. Browsers always send one.
-    if (asked !== null) {
-      const isOurs = this.#isOurs(asked.name, request);
-      if (!isOurs && !isProbe) return hostUnknown();
-      if (isOurs && authority === undefined && this.#remembered.size < MOST_REMEMBERED)
-        this.#remembered.add(headers.host ?? '');
-    }
-    return this.#pageRefusal(request, asked);
+    const isOurs = asked !== null && this.#isOurs(asked.name, request);
+    if (asked !== null && !isOurs && !isProbe) return hostUnknown();
+    if (isOurs && authority === undefined && this.#remembered.size < MOST_REMEMBERED)
+      this.#remembered.add(headers.host ?? '');
+    return this.#pageRefusal(request, asked, isOurs && !isLoopback(asked.name));
   }
 
   #isOurs(name: string, { socket }: IncomingMessage): boolean {
@@ -92,12 +90,17 @@ export class HostGate {
     return name === this.#listenHost || name === normalName(socket.localAddress ?? '');
   }
 
-  #pageRefusal({ headers, method = 'GET' }: IncomingMessage, asked: AskedHost | null): HttpProblem | null {
-    const toLoopback = asked !== null && isLoopback(asked.name);
-    if (toLoopback && headers['sec-fetch-site'] === 'cross-site')
+  /** @param isPublic whether the request asks for a host of ours that other sites may link to */
+  #pageRefusal(
+    { headers, method = 'GET' }: IncomingMessage,
+    asked: AskedHost | null,
+    isPublic: boolean,
+  ): HttpProblem | null {
+    const site = headers['sec-fetch-site'];
+    if (!isPublic && site !== undefined && !OWN_SITES.has(String(site)))
       return new HttpProblem(403, 'cross_site', 'Pages of other sites must not use a mirror on loopback.');
     const { origin } = headers;
-    if (origin === undefined || (!toLoopback && !CHANGES.has(method))) return null;
+    if (origin === undefined || (isPublic && !CHANGES.has(method))) return null;
     if (this.#isOurOrigin(origin, asked)) return null;
     return new HttpProblem(403, 'foreign_origin', 'The page that sent this request is not of this server.');
   }
@@ -117,12 +120,15 @@ export class HostGate {
 
 const SLASH = 0x2f;
 const DEFAULT_PORTS: Readonly<Record<string, string>> = { 'http:': '80', 'https:': '443' };
+/** Values of `Sec-Fetch-Site`, unless another site's page sent the request. */
+const OWN_SITES: ReadonlySet<string> = new Set(['same-origin', 'same-site', 'none']);
 /** The methods that change something; CONNECT never gets here. */
 const CHANGES: ReadonlySet<string> = new Set(['DELETE', 'POST', 'PUT', 'PATCH']);
 
-/** @param name in normal form */
+/** @param name in normal form, which spells the IPv4-mapped form of 127.0.0.0/8 with hexadecimal digits */
 function isLoopback(name: string): boolean {
-  return name === 'localhost' || name === '[::1]' || (name.startsWith('127.') && isIP(name) === 4);
+  if (name === 'localhost' || name === '[::1]') return true;
+  return (name.startsWith('127.') && isIP(name) === 4) || name.startsWith('[::ffff:7f');
 }
 
 /** A name or an IP address, and a port. Two Host headers arrive joined by a comma, which neither contains. */

@@ -53,6 +53,8 @@ describe('the host of a request', () => {
     '127.255.0.9:8080',
     '[::1]:8080',
     '[0:0:0:0:0:0:0:1]',
+    '[::ffff:127.0.0.1]:8080',
+    '[::ffff:7f00:1]',
   ])('may be %s', async (host) => {
     const { address } = await start();
     for (const path of [PATH, '/v1/backends', '/livez', '/'])
@@ -175,6 +177,24 @@ describe('a page of another site', () => {
       expect(answer.status).toBe(403);
       expect(await json(answer)).toMatchObject({ code: 'cross_site' });
     }
+  });
+
+  test.each([
+    ['Host: localhost', 'Sec-Fetch-Site: Cross-Site'],
+    ['Host: localhost', 'Sec-Fetch-Site: none', 'Sec-Fetch-Site: cross-site'],
+    ['Host: [::ffff:127.0.0.1]:8080', 'Sec-Fetch-Site: cross-site'],
+    ['Host: evil.example', 'Sec-Fetch-Site: cross-site'],
+    ['Host: evil.example', 'Origin: https://docs.example'],
+  ])('is told in other spellings, and under its own name: %s, %s %s', async (...headers) => {
+    const { address } = await start();
+    for (const path of ['/metrics', '/livez', '/readyz'])
+      expect((await send(address, path, headers)).status).toBe(403);
+  });
+
+  test('is told without a host', async () => {
+    const { address } = await start();
+    for (const header of ['Sec-Fetch-Site: cross-site', 'Origin: https://docs.example'])
+      expect((await send(address, PATH, [header], '1.0')).status).toBe(403);
   });
 
   test.each(['same-origin', 'same-site', 'none'])('is not told by Sec-Fetch-Site: %s', async (site) => {
