@@ -1,11 +1,7 @@
-import { retryDelaySeconds } from './retry-delay.ts';
-
-/** Delays of a job whose turn does not come, in seconds. Doubled each time. */
-const DELAYS = { first: 1, longest: 300 };
+/** Bounds of the delay of a job whose turn does not come, in seconds. Doubled each time. */
+const BOUNDS = { first: 2, longest: 300 };
 /** Ends of copies from which a host's pace is computed. */
 const KEPT_ENDS = 32;
-/** Jobs come again twice as fast as slots are expected for them: a free slot costs more than a job that comes too early. */
-const EARLINESS = 2;
 /** Beyond this number, the host that was used least recently is forgotten. */
 const MOST_HOSTS = 1_000;
 
@@ -17,13 +13,19 @@ interface HostPace {
 }
 
 /**
- * How long jobs that got no slot stay away. They wait in line: each comes again when the copier can have made the copies of
- * those before it, at the pace at which it copies from their host. Longer delays would leave slots free while there are
- * jobs, because a queue does not return a delayed message before its time.
+ * How long jobs that got no slot stay away: a random part of the time in which the copier can copy all that are away, at the
+ * pace at which it copies from their host. So twice as many come as slots become free, evenly, and no slot stays free while
+ * jobs are delayed: a queue does not return a delayed message before its time.
  */
 export class ReturnDelays {
+  readonly #random: () => number;
   /** In the order of their last use. */
   readonly #hosts = new Map<string, HostPace>();
+
+  /** @param random from 0 up to 1 */
+  constructor(random: () => number = Math.random) {
+    this.#random = random;
+  }
 
   /** Notes that a copy from the host ended. */
   ended(host: string, nowMs: number): void {
@@ -40,10 +42,11 @@ export class ReturnDelays {
     const pace = this.#paceOf(host);
     const second = Math.floor(nowMs / 1000);
     for (const due of pace.due.keys()) if (due <= second) pace.due.delete(due);
-    const ahead = [...pace.due.values()].reduce((sum, count) => sum + count, 0);
+    const away = [...pace.due.values()].reduce((sum, count) => sum + count, 1);
     const copies = copiesPerSecond(pace, nowMs);
-    const expected = copies === null ? Infinity : Math.ceil(ahead / (copies * EARLINESS));
-    const seconds = Math.max(1, Math.min(retryDelaySeconds(returns, DELAYS), expected));
+    const bound = Math.min(BOUNDS.first * 2 ** returns, BOUNDS.longest);
+    const window = copies === null ? bound : Math.min(away / copies, bound);
+    const seconds = Math.max(1, Math.ceil(this.#random() * window));
     pace.due.set(second + seconds, (pace.due.get(second + seconds) ?? 0) + 1);
     return seconds;
   }
