@@ -124,6 +124,9 @@ export function edns(udpPayloadSize: number, more: { readonly ednsVersion?: numb
   };
 }
 
+/** The types of dns-packet lack the name of the response code. */
+export type Reply = DecodedPacket & { readonly rcode: string };
+
 /** Sends one message over UDP. @returns the reply's bytes */
 export async function sendUdp(port: number, message: Buffer, host = '127.0.0.1'): Promise<Buffer> {
   const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
@@ -136,11 +139,11 @@ export async function sendUdp(port: number, message: Buffer, host = '127.0.0.1')
   }
 }
 
-export async function askUdp(port: number, packet: Packet): Promise<DecodedPacket> {
-  return decode(await sendUdp(port, encode(packet)));
+export async function askUdp(port: number, packet: Packet): Promise<Reply> {
+  return decode(await sendUdp(port, encode(packet))) as Reply;
 }
 
-export async function askTcp(port: number, packet: Packet): Promise<DecodedPacket> {
+export async function askTcp(port: number, packet: Packet): Promise<Reply> {
   const socket = connect(port, '127.0.0.1');
   try {
     socket.write(streamEncode(packet));
@@ -148,7 +151,7 @@ export async function askTcp(port: number, packet: Packet): Promise<DecodedPacke
     for await (const chunk of socket as AsyncIterable<Buffer>) {
       received = Buffer.concat([received, chunk]);
       if (received.length >= 2 && received.length >= 2 + received.readUInt16BE(0))
-        return decode(received.subarray(2));
+        return decode(received.subarray(2)) as Reply;
     }
     throw new Error('the server closed the connection');
   } finally {
