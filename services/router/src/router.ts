@@ -19,6 +19,7 @@ import type { Logger } from '@cloud-mirror/program';
 import type { RouteTable } from '@cloud-mirror/storage-routes';
 import type { Registry } from 'prom-client';
 import { Access } from './access.ts';
+import { refuseForeignPage } from './foreign-page.ts';
 import { HostCheck, isLoopback } from './host-check.ts';
 import type { Destinations } from './objects/destinations.ts';
 import type { ListAnswer } from './objects/list-answer.ts';
@@ -137,6 +138,8 @@ export class Router {
     const target = parseRequestTarget(url);
     if (target.rawPath !== '/') {
       received.record.route = 'objects';
+      if (request.method !== 'GET' && request.method !== 'HEAD')
+        refuseForeignPage(request, this.#parts.settings.publicUrl);
       return this.#objects.answer(request, target, received);
     }
     received.record.route = 'administration';

@@ -212,6 +212,12 @@ describe('GET /', () => {
     ['text/plain;q=0, */*;q=0.1', 'text/html; charset=utf-8'],
     ['application/*', 'application/json; charset=utf-8'],
     ['text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8', 'text/html; charset=utf-8'],
+    ['application/json; charset=utf-8', 'application/json; charset=utf-8'],
+    ['text/plain;charset="UTF-8"', 'text/plain; charset=utf-8'],
+    ['application/json;version=1', 'application/json; charset=utf-8'],
+    ['text/plain;format=flowed;q=0.2, text/json;version=1;q=0.4', 'text/json; charset=utf-8'],
+    ['application/json;charset=utf-8;q=0, text/plain;q=0.1', 'text/plain; charset=utf-8'],
+    ['text/html;level=1, application/json;q=0.5', 'application/json; charset=utf-8'],
   ])('answers Accept: %s by quality', async (accept, type) => {
     await using one = await startAdministration();
     const answer = await get(one, accept);

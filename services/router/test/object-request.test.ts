@@ -91,6 +91,7 @@ describe('keys', () => {
     [`/${'k'.repeat(1025)}`, '414 key_too_long'],
     [`/${'%C3%BC'.repeat(513)}`, '414 key_too_long'],
     [`/long/${'k'.repeat(1001)}`, '414 key_too_long'],
+    [`/lists/${'k'.repeat(1024)}/`, '414 key_too_long'],
   ])('%s is refused', (url, expected) => {
     expect(refusal('GET', url)).toBe(expected);
     expect(refusal('PUT', url)).toBe(expected);

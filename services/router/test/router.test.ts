@@ -116,6 +116,20 @@ describe('hosts', () => {
     expect((await exchange(router.address, sent)).text).toContain('403 Forbidden');
   });
 
+  test.each([
+    [{ Origin: 'https://evil.example' }, '403 foreign_origin'],
+    [{ Origin: 'http://localhost:1' }, '403 foreign_origin'],
+    [{ Origin: 'null' }, '403 foreign_origin'],
+    [{ 'Sec-Fetch-Site': 'cross-site' }, '403 cross_site'],
+    [{ Origin: 'https://public.example', 'Sec-Fetch-Site': 'same-origin' }, 307],
+  ])('writes of objects from a page with %j are %s, reads are not refused', async (headers, expected) => {
+    for (const method of ['POST', 'PUT', 'DELETE']) {
+      const answer = await router.fetch('/x', { method, headers });
+      expect(answer.status === 307 ? 307 : await code(answer)).toBe(expected);
+    }
+    expect((await router.fetch('/x', { headers })).status).toBe(307);
+  });
+
   test('a request of HTTP/1.1 without Host is 400', async () => {
     const { text } = await exchange(router.address, 'GET /x HTTP/1.1\r\nConnection: close\r\n\r\n');
     expect(text).toContain('400 Bad Request');
@@ -540,6 +554,14 @@ describe('lists', () => {
     const html = await router.fetch('/l/', { headers: { Accept: 'text/plain;q=0.5, text/html' } });
     expect(html.headers.get('content-type')).toBe('text/html; charset=utf-8');
     expect(await html.text()).toContain('<a href="./b%26%3C.txt">b&amp;&lt;.txt</a>');
+    for (const [accept, type] of [
+      ['text/json', 'text/json'],
+      ['application/json; charset=utf-8', 'application/json'],
+      ['text/html; charset=utf-8', 'text/html; charset=utf-8'],
+    ])
+      expect(
+        (await router.fetch('/l/', { headers: { Accept: accept ?? '' } })).headers.get('content-type'),
+      ).toBe(type);
     const head = await router.fetch('/l/', { method: 'HEAD' });
     expect(head.status).toBe(200);
     expect(await head.text()).toBe('');

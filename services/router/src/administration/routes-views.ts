@@ -2,6 +2,7 @@ import { requireScope, sendText } from '@cloud-mirror/http-service';
 import type { HttpProblem, RequestContext } from '@cloud-mirror/http-service';
 import { maskedRoute } from '@cloud-mirror/storage-routes';
 import type { LiveRoutes } from '@cloud-mirror/storage-routes';
+import { acceptedType } from '../accepted-type.ts';
 import { endpointsLine } from './endpoints-line.ts';
 import type { RouterInstance } from './endpoints-line.ts';
 import { entityTag } from './if-match.ts';
@@ -44,8 +45,7 @@ export class RoutesViews {
 
   async show(ctx: RequestContext): Promise<void> {
     ctx.set('Vary', 'Accept, Authorization');
-    // By the quality values of RFC 9110, section 12.5.1. A client that accepts none of the types gets the page.
-    const chosen = ctx.accepts(...MEDIA_TYPES) as (typeof MEDIA_TYPES)[number] | false;
+    const chosen = acceptedType(ctx.req, MEDIA_TYPES);
     switch (chosen) {
       case 'application/json':
       case 'text/json':
@@ -54,7 +54,7 @@ export class RoutesViews {
       case 'text/tab-separated-values':
         return this.#showEndpoints(ctx, chosen);
       case 'text/html':
-      case false:
+      case null: // A client that accepts none of the types gets the page.
         return this.#showPage(ctx);
     }
   }

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import accepts from 'accepts';
 import type { FolderPage } from '@cloud-mirror/storage-provider';
+import { acceptedType } from '../accepted-type.ts';
 import type { ListRequest } from './object-request.ts';
 
 /** One page of a list, ready to send. */
@@ -26,11 +26,12 @@ export function listAnswer(
     'X-Content-Type-Options': 'nosniff',
     ...(next === null ? {} : { Link: `<${next}>; rel="next"` }),
   };
-  switch (accepts(request).type(['text/plain', 'application/json', 'text/json', 'text/html'])) {
+  const type = acceptedType(request, ['text/plain', 'application/json', 'text/json', 'text/html']);
+  switch (type) {
     case 'application/json':
     case 'text/json':
       return {
-        headers: { ...headers, 'Content-Type': 'application/json' },
+        headers: { ...headers, 'Content-Type': type },
         body: JSON.stringify(names),
       };
     case 'text/html':

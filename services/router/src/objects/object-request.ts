@@ -62,8 +62,12 @@ export function parseObjectRequest(
     };
   const { route, key } = match;
   const isRead = method === 'GET' || method === 'HEAD';
-  if (route.list && isRead && path.endsWith('/'))
-    return { kind: 'list', route, path, folder: key, options: listOptions(parseQuery(rawQuery)) };
+  const whole = route.prefix + key;
+  if (route.list && isRead && path.endsWith('/')) {
+    const options = listOptions(parseQuery(rawQuery));
+    assertLength(whole);
+    return { kind: 'list', route, path, folder: key, options };
+  }
   const query = parseSubResources(method, rawQuery);
   if (key === '')
     throw new HttpProblem(
@@ -71,12 +75,16 @@ export function parseObjectRequest(
       'key_empty',
       'The path has no key behind the prefix of its route, and a request for the bucket itself is not signed.',
     );
-  const whole = route.prefix + key;
-  if (whole.length * 3 > LONGEST_KEY_BYTES && Buffer.byteLength(whole) > LONGEST_KEY_BYTES)
+  assertLength(whole);
+  return { kind: 'sign', method, route, key: whole, headers, query };
+}
+
+/** @throws HttpProblem 414 */
+function assertLength(key: string): void {
+  if (key.length * 3 > LONGEST_KEY_BYTES && Buffer.byteLength(key) > LONGEST_KEY_BYTES)
     throw new HttpProblem(
       414,
       'key_too_long',
       `The key has more than ${LONGEST_KEY_BYTES} bytes, the prefix of its route included.`,
     );
-  return { kind: 'sign', method, route, key: whole, headers, query };
 }

@@ -2,14 +2,14 @@ import type { IncomingMessage } from 'node:http';
 import { HttpProblem } from '@cloud-mirror/http-service';
 
 /**
- * Refuses changes that a page of another site sends: a page that somebody visits must not change the routes of a router on
- * their machine. Browsers name the page's site in `Origin` and `Sec-Fetch-Site`; other programs send neither.
+ * Refuses changes that a page of another site sends: a page that somebody visits must change neither the routes nor the
+ * objects of a router on their machine. Browsers name the page's site in `Origin` and `Sec-Fetch-Site`; other programs send neither.
  * @param publicUrl under which browsers may reach the router besides the host of the request; null for none
  * @throws HttpProblem 403
  */
 export function refuseForeignPage({ headers }: IncomingMessage, publicUrl: string | null): void {
   if (headers['sec-fetch-site'] === 'cross-site')
-    throw new HttpProblem(403, 'cross_site', 'Pages of other sites must not change the routes.');
+    throw new HttpProblem(403, 'cross_site', 'Pages of other sites must not change anything here.');
   const { origin, host = '' } = headers;
   if (origin === undefined || isOurs(origin, host, publicUrl)) return;
   throw new HttpProblem(403, 'foreign_origin', 'The page that sent this request is not of this router.');
