@@ -101,6 +101,8 @@ describe('a download from this host', () => {
     const metrics = await metricsOf(frontend);
     expect(metrics).toContain('{route="objects",method="GET",status="client_gone"} 1');
     expect(metrics).not.toContain('{route="objects",method="GET",status="200"}');
+    // Nothing of ours has failed.
+    expect(frontend.log.filter(({ level }) => level === 'error')).toEqual([]);
   });
 
   test('that completes is served', async () => {

@@ -4,7 +4,6 @@ import type { Logger } from '@cloud-mirror/program';
 import type { MeasuredObject, OpenObject } from '@cloud-mirror/storage-provider';
 import { HttpProblem } from '@cloud-mirror/http-service';
 import type { RequestContext } from '../request-context.ts';
-import type { RequestRecord } from '../request-record.ts';
 import { parseByteRange } from './byte-range.ts';
 import { evaluatePreconditions, rangeApplies } from './conditional-request.ts';
 import { lastModified } from './object-headers.ts';
@@ -75,7 +74,7 @@ async function stream(
   ctx.respond = false;
   const { record, requestId } = ctx.state;
   try {
-    const read = readFor(record, bytes, withdrawn);
+    const read = readFor(ctx, bytes, withdrawn);
     await pipeline(Readable.from(read, { objectMode: true, highWaterMark: 1 }), ctx.res, {
       signal: withdrawn,
     });
@@ -87,7 +86,7 @@ async function stream(
 
 /** Records how reading ended before the response ends, because the request is logged at its end. */
 async function* readFor(
-  record: RequestRecord,
+  { res, state: { record } }: RequestContext,
   bytes: AsyncIterable<Uint8Array>,
   withdrawn: AbortSignal,
 ): AsyncIterable<Uint8Array> {
@@ -95,7 +94,9 @@ async function* readFor(
     yield* bytes;
     record.outcome = 'served';
   } catch (error) {
-    record.outcome = withdrawn.aborted ? 'object_removed' : 'read_failed';
+    // If the connection is closed, its end is what `pipeline` throws here.
+    if (withdrawn.aborted) record.outcome = 'object_removed';
+    else if (!res.closed) record.outcome = 'read_failed';
     throw error;
   }
 }

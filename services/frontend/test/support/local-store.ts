@@ -1,9 +1,15 @@
-import type { LocallyServed, MeasuredObject, OpenObject } from '@cloud-mirror/storage-provider';
-import type { StorageProvider } from '@cloud-mirror/storage-provider';
+import { LOCAL_CLOCK } from '@cloud-mirror/storage-provider';
+import type {
+  LocallyServed,
+  MeasuredObject,
+  OpenObject,
+  StorageProvider,
+} from '@cloud-mirror/storage-provider';
 
 /** Serves objects from memory in chunks, and counts read bytes and open objects. */
 export class LocalStore implements LocallyServed {
   readonly access = 'public';
+  readonly clock = LOCAL_CLOCK;
   readonly objects = new Map<string, { object: MeasuredObject; bytes: Buffer }>();
   readonly chunkBytes: number;
   opened = 0;
