@@ -80,7 +80,7 @@ export async function openRoutedStores(
   services: Readonly<Record<string, Service>>,
   logger: Logger,
   resources: AsyncDisposableStack,
-  environment: Environment = {},
+  environment: Environment,
 ): Promise<ReadonlyMap<string, StorageProvider>> {
   const stores = new Map<string, StorageProvider>();
   const fileCalls = shareOfFileCalls({ services }, environment, logger);

@@ -32,7 +32,7 @@ beforeAll(async () => {
     maxBytes: 50_000_000,
     regions: { here: {} },
   } as never;
-  const stores = await openRoutedStores({ local: service }, logger, opened);
+  const stores = await openRoutedStores({ local: service }, logger, opened, {});
   store = stores.get(STORE) as StorageProvider;
   frontend = opened.use(
     await startFrontend({ backends: [fakeBackend(STORE, { store })], objectSigner: async () => signer }),

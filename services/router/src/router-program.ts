@@ -76,7 +76,7 @@ async function startRouter({
   await using opening = new AsyncDisposableStack();
   const registry = openMetricsRegistry('cloud_mirror_');
   const audit = opening.use(await openAuditTrail(config.audit, logger));
-  const stores = await openRoutedStores(config.services, logger, opening);
+  const stores = await openRoutedStores(config.services, logger, opening, config.environment);
   const { routes, rules, objectKey } = await openLiveRoutes({
     settings: config.router,
     state: config.state,

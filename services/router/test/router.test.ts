@@ -514,7 +514,7 @@ describe('lists', () => {
       budgets,
       regions: { here: { budgets } },
     } as const;
-    const stores = await openRoutedStores({ local: service }, logger, opened);
+    const stores = await openRoutedStores({ local: service }, logger, opened, {});
     const target =
       kind === 'folder'
         ? ({ kind: 'store', store: STORE } as const)
