@@ -27,5 +27,13 @@ export { requestIdOf } from './request-id.ts';
 export { requestRefusal } from './request-refusal.ts';
 export { parseRequestTarget } from './request-target.ts';
 export type { RequestTarget } from './request-target.ts';
+export {
+  askedHost,
+  isFromOtherSite,
+  isLoopbackHost,
+  isPageOfHost,
+  pageOf,
+  ServedHosts,
+} from './served-hosts.ts';
 export { sendWholeMessage, takesWholeMessages } from './whole-message.ts';
 export { hasBody, lingerBeforeClose, mustCloseUnread } from './unread-body.ts';

@@ -230,6 +230,8 @@ describe('a page of another site', () => {
     ['localhost:80', 'http://localhost', 204],
     ['localhost', 'http://127.0.0.1', 403],
     ['[::1]:8080', 'http://[::1]:8080', 204],
+    ['[::ffff:127.0.0.1]:8080', 'http://[::ffff:127.0.0.1]:8080', 204],
+    ['[::ffff:127.0.0.1]:8080', 'http://[::ffff:127.0.0.1]:1', 403],
     ['localhost', 'http://localhost, http://localhost', 403],
     ['localhost', '', 403],
   ])('changes nothing: host %s, Origin %s: %d', async (host, origin, status) => {

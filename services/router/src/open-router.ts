@@ -1,5 +1,6 @@
 import {
   clientNetworkReader,
+  isLoopbackHost,
   startHealthServer,
   type HealthServerParts,
   type ProcessHealth,
@@ -14,7 +15,6 @@ import type { Registry } from 'prom-client';
 import { createAdministration } from './administration/administration.ts';
 import { RouteChecks } from './administration/route-checks.ts';
 import { RoutesAuth } from './administration/routes-auth.ts';
-import { isLoopback } from './host-check.ts';
 import { registerStateMetrics } from './router-metrics.ts';
 import { Destinations } from './objects/destinations.ts';
 import type { Folders } from './objects/destinations.ts';
@@ -78,7 +78,7 @@ export async function openRouter(parts: OpenRouterParts): Promise<RunningRouter>
         seconds: TRIAL_SECONDS,
       }),
   });
-  const auth = new RoutesAuth({ tokens, isLoopback: isLoopback(settings.host) });
+  const auth = new RoutesAuth({ tokens, isLoopback: isLoopbackHost(settings.host) });
   if (auth.isOpen)
     logger.warn(
       'anybody on this machine may change the routes: the router listens on loopback, and there are no admin.tokens',

@@ -4,13 +4,16 @@ import {
   endOf,
   HttpProblem,
   HttpServer,
+  isLoopbackHost,
   lingerBeforeClose,
   mustCloseUnread,
   parseRequestTarget,
   problemBody,
   problemHeaders,
   requestIdOf,
+  requestRefusal,
   sendWholeMessage,
+  ServedHosts,
   takesWholeMessages,
 } from '@cloud-mirror/http-service';
 import type { LoggedRecord } from '@cloud-mirror/http-service';
@@ -20,7 +23,6 @@ import type { RouteTable } from '@cloud-mirror/storage-routes';
 import type { Registry } from 'prom-client';
 import { Access } from './access.ts';
 import { refuseForeignPage } from './foreign-page.ts';
-import { HostCheck, isLoopback } from './host-check.ts';
 import type { Destinations } from './objects/destinations.ts';
 import type { ListAnswer } from './objects/list-answer.ts';
 import {
@@ -59,7 +61,7 @@ const MOST_URL_BYTES = 16_384;
 export class Router {
   readonly #parts: RouterParts;
   readonly #server: HttpServer;
-  readonly #hosts: HostCheck;
+  readonly #hosts: ServedHosts;
   readonly #objects: ObjectsHandler;
   readonly #messages: RedirectMessages;
   readonly #metrics: RouterMetrics;
@@ -73,9 +75,8 @@ export class Router {
     const { settings, tokens, logger, registry } = parts;
     this.#parts = parts;
     const { host, publicUrl, hosts, readers, writers, keepAliveSeconds } = settings;
-    const names = publicUrl === null ? hosts : [...hosts, new URL(publicUrl).hostname];
-    this.#hosts = new HostCheck([host, ...names]);
-    const access = new Access({ tokens, readers, writers, isLoopback: isLoopback(host) });
+    this.#hosts = new ServedHosts({ publicUrl, hosts, listenHost: host });
+    const access = new Access({ tokens, readers, writers, isLoopback: isLoopbackHost(host) });
     this.#objects = new ObjectsHandler({ ...parts, access, signedSeconds: settings.signedSeconds });
     this.#messages = new RedirectMessages(keepAliveSeconds);
     this.#metrics = new RouterMetrics(registry);
@@ -133,9 +134,8 @@ export class Router {
     response: ServerResponse,
     received: ReceivedRequest,
   ): ObjectAnswer | Promise<ObjectAnswer> | null {
-    const url = request.url ?? '/';
-    this.#hosts.assert(request, url.startsWith('/') ? null : authorityOf(url));
-    const target = parseRequestTarget(url);
+    this.#assertHead(request);
+    const target = parseRequestTarget(request.url ?? '/');
     if (target.rawPath !== '/') {
       received.record.route = 'objects';
       if (request.method !== 'GET' && request.method !== 'HEAD')
@@ -146,6 +146,16 @@ export class Router {
     if (request.headers.expect?.toLowerCase() === '100-continue') response.writeContinue();
     this.#parts.administration(request, response, received);
     return null;
+  }
+
+  /** @throws HttpProblem 403 for another host, 400 for a target that is neither a path nor a URL */
+  #assertHead(request: IncomingMessage): void {
+    const refusal = requestRefusal(request, Infinity);
+    if (refusal !== null) throw refusal;
+    if (this.#hosts.remembers(request)) return;
+    if (this.#hosts.examine(request).fault !== null) throw hostRefused();
+    if (!/^(?:\/|https?:\/\/)/i.test(request.url ?? '/'))
+      throw new HttpProblem(400, 'path_malformed', 'The target of the request is not a path.');
   }
 
   #send(
@@ -244,10 +254,10 @@ export class Router {
   }
 }
 
-/** The host of a target in absolute form, which a client sends to a proxy. */
-function authorityOf(url: string): string {
-  const authority = /^https?:\/\/([^/?#]*)/i.exec(url)?.[1];
-  if (authority === undefined)
-    throw new HttpProblem(400, 'path_malformed', 'The target of the request is not a path.');
-  return authority.replace(/^.*@/, '');
+function hostRefused(): HttpProblem {
+  return new HttpProblem(
+    403,
+    'host_refused',
+    'This router does not serve the host of the request: add it to router.hosts if it is one of its names.',
+  );
 }

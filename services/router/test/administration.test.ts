@@ -335,6 +335,7 @@ describe('the form of the page', () => {
     ['another port of this machine', { Origin: 'http://127.0.0.1:1' }],
     ['a page without an origin', { Origin: 'null' }],
     ['another site, by its fetch metadata', { 'Sec-Fetch-Site': 'cross-site' }],
+    ['another site, in another spelling', { 'Sec-Fetch-Site': 'Cross-Site' }],
   ])('from %s is refused', async (_what, headers) => {
     await using one = await startAdministration({ publicUrl: 'https://routes.example.com' });
     for (const answer of [

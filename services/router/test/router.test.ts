@@ -95,6 +95,8 @@ describe('hosts', () => {
     ['LOCALHOST:1', 307],
     ['localhost.', 307],
     ['127.0.0.1:9000', 307],
+    ['[::ffff:127.0.0.1]', 307],
+    ['[::1]:9000', 307],
     ['routes.example', 307],
     ['public.example:443', 307],
     ['evil.example', 403],
@@ -103,6 +105,7 @@ describe('hosts', () => {
     ['10.1.2.3', 403],
     ['', 403],
     ['a b', 403],
+    ['localhost, evil.example', 403],
   ])('Host: %s is %i', async (host, status) => {
     for (const path of ['/', '/x']) {
       const sent = `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`;
