@@ -21,10 +21,9 @@ const CHALLENGE = 'Bearer realm="cloud-mirror"';
 /** Browsers ask for a password only if the challenge names Basic. */
 const BASIC_CHALLENGE = `Basic realm="cloud-mirror", charset="UTF-8", ${CHALLENGE}`;
 
-/** Authenticates operators by bearer tokens (RFC 6750). The configuration contains only the SHA-256 of each token. */
+/** Finds out whose token a request has (RFC 6750). The configuration contains only the SHA-256 of each token. */
 export class OperatorAuth<Scope extends string> {
   readonly #tokens: readonly { readonly digest: Buffer; readonly operator: Operator<Scope> }[];
-
   readonly #acceptsBasic: boolean;
 
   constructor(tokens: readonly OperatorToken<Scope>[], { acceptsBasic = false }: OperatorAuthOptions = {}) {
@@ -44,13 +43,12 @@ export class OperatorAuth<Scope extends string> {
     const token =
       /^Bearer +([A-Za-z0-9._~+/-]+=*) *$/i.exec(authorization ?? '')?.[1] ??
       (this.#acceptsBasic ? passwordOf(authorization) : undefined);
-    if (token === undefined)
-      throw unauthorized('token_missing', 'This call requires the bearer token of an operator.', challenge);
+    if (token === undefined) throw unauthorized('token_missing', 'This request requires a token.', challenge);
     const operator = this.#operatorOf(token);
     if (operator === null)
       throw unauthorized(
         'token_unknown',
-        'No operator has this token.',
+        'This token is not configured.',
         `${challenge}, error="invalid_token"`,
       );
     return operator;
@@ -69,7 +67,7 @@ export class OperatorAuth<Scope extends string> {
 /** @throws HttpProblem 403 if the operator's token lacks the scope */
 export function requireScope<Scope extends string>(operator: Operator<Scope>, scope: Scope): void {
   if (operator.scopes.includes(scope)) return;
-  throw new HttpProblem(403, 'insufficient_scope', `This call requires a token with the scope ${scope}.`, {
+  throw new HttpProblem(403, 'insufficient_scope', `This request requires a token with the scope ${scope}.`, {
     headers: { 'WWW-Authenticate': `${CHALLENGE}, error="insufficient_scope", scope="${scope}"` },
   });
 }

@@ -1,5 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
-import { HttpProblem } from '@cloud-mirror/http-service';
+import { HttpProblem, OperatorAuth, requireScope } from '@cloud-mirror/http-service';
 import type { AdminToken } from '@cloud-mirror/mirror';
 import type { Route } from '@cloud-mirror/storage-routes';
 
@@ -13,13 +12,13 @@ export interface AccessSettings {
   readonly isLoopback: boolean;
 }
 
-/** Decides who may read and write objects. Tokens come as bearer tokens, or as the password of Basic authentication. */
+/** Decides who may read and write objects. */
 export class Access {
-  readonly #tokens: readonly { readonly digest: Buffer; readonly token: AdminToken }[];
+  readonly #auth: OperatorAuth<string>;
   readonly #open: Readonly<Record<AccessKind, boolean>>;
 
   constructor({ tokens, readers, writers, isLoopback }: AccessSettings) {
-    this.#tokens = tokens.map((token) => ({ digest: Buffer.from(token.sha256, 'hex'), token }));
+    this.#auth = new OperatorAuth(tokens, { acceptsBasic: true });
     const ownMachine = isLoopback && tokens.length === 0;
     this.#open = { read: readers === 'open' || ownMachine, write: writers === 'open' || ownMachine };
   }
@@ -32,39 +31,10 @@ export class Access {
   assert(kind: AccessKind, route: Route | null, authorization: string | undefined): string | null {
     const names = route === null ? null : kind === 'read' ? route.read : route.writeTokens;
     if (names === null && this.#open[kind]) return null;
-    const { name, scopes } = this.#identify(authorization);
-    if (!(scopes as readonly string[]).includes(kind))
-      throw new HttpProblem(403, 'insufficient_scope', `This request needs a token with the scope ${kind}.`);
-    if (names !== null && !names.includes(name))
+    const client = this.#auth.identify(authorization);
+    requireScope(client, kind);
+    if (names !== null && !names.includes(client.name))
       throw new HttpProblem(403, 'token_refused', `This token may not ${kind} below this route.`);
-    return name;
+    return client.name;
   }
-
-  #identify(authorization: string | undefined): AdminToken {
-    const text = tokenOf(authorization);
-    if (text === null) throw unauthorized('token_missing', 'This request needs a token.');
-    const digest = createHash('sha256').update(text).digest();
-    let found: AdminToken | null = null;
-    for (const candidate of this.#tokens)
-      if (timingSafeEqual(candidate.digest, digest)) found = candidate.token;
-    if (found === null) throw unauthorized('token_unknown', 'Nobody has this token.');
-    return found;
-  }
-}
-
-/** The token in an `Authorization` header (RFC 6750, RFC 7617); null if there is none. */
-function tokenOf(authorization = ''): string | null {
-  const bearer = /^Bearer +([^\s]+) *$/i.exec(authorization)?.[1];
-  if (bearer !== undefined) return bearer;
-  const basic = /^Basic +([A-Za-z0-9+/_-]+=*) *$/i.exec(authorization)?.[1];
-  if (basic === undefined) return null;
-  const pair = Buffer.from(basic, 'base64').toString();
-  const colon = pair.indexOf(':');
-  return colon === -1 ? null : pair.slice(colon + 1);
-}
-
-function unauthorized(code: string, detail: string): HttpProblem {
-  return new HttpProblem(401, code, detail, {
-    headers: { 'WWW-Authenticate': 'Basic realm="cloud-mirror", Bearer realm="cloud-mirror"' },
-  });
 }
