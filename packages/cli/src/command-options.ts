@@ -1,6 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import type { ConfigFormat } from '@cloud-mirror/config';
-import type { Config, CopierConfig, FrontendConfig, RouterConfig } from '@cloud-mirror/mirror';
+import type {
+  Config,
+  CopierConfig,
+  DiscoveryConfig,
+  FrontendConfig,
+  RouterConfig,
+} from '@cloud-mirror/mirror';
 import { InvalidArgumentError, Option } from 'commander';
 import { UsageError } from './command-interface.ts';
 import type { CommandContext } from './command-interface.ts';
@@ -91,10 +97,11 @@ export async function readConfig(file: string | undefined, context: CommandConte
   return readProgramConfig('standalone', file, context);
 }
 
-export const PROGRAMS = ['frontend', 'copier', 'standalone', 'router'] as const;
+export const PROGRAMS = ['frontend', 'copier', 'standalone', 'router', 'discovery'] as const;
 
 export interface ProgramSettings {
   readonly router: RouterConfig;
+  readonly discovery: DiscoveryConfig;
   readonly frontend: FrontendConfig;
   readonly copier: CopierConfig;
   readonly standalone: Config;
@@ -111,13 +118,14 @@ export async function readProgramConfig<Name extends keyof ProgramSettings>(
 ): Promise<ProgramSettings[Name]> {
   // Imported late, because it loads the client of every store, which would delay `url` and `get`.
   const { ConfigError, loadConfig } = await import('@cloud-mirror/config');
-  const { COPIER_CONFIG, FRONTEND_CONFIG, ROUTER_CONFIG, STANDALONE_CONFIG } =
+  const { COPIER_CONFIG, DISCOVERY_CONFIG, FRONTEND_CONFIG, ROUTER_CONFIG, STANDALONE_CONFIG } =
     await import('@cloud-mirror/mirror');
   const formats: { readonly [P in keyof ProgramSettings]: ConfigFormat<ProgramSettings[P]> } = {
     frontend: FRONTEND_CONFIG.format,
     copier: COPIER_CONFIG.format,
     standalone: STANDALONE_CONFIG.format,
     router: ROUTER_CONFIG.format,
+    discovery: DISCOVERY_CONFIG.format,
   };
   try {
     return await loadConfig(formats[program], file, context.env);

@@ -5,6 +5,7 @@ import { CommandError, UsageError } from './command-interface.ts';
 import type { CommandContext } from './command-interface.ts';
 import { auditCommand } from './commands/audit.ts';
 import { configCommand } from './commands/config.ts';
+import { dnsCommand } from './commands/dns.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { flushCommand } from './commands/flush.ts';
 import { getCommand } from './commands/get.ts';
@@ -25,7 +26,7 @@ Environment:
   CLOUD_MIRROR_URL     URL of the front end, if --mirror is not given
   CLOUD_MIRROR_TOKEN   a token, for purge, flush, status, routes, put and rm
   CLOUD_MIRROR_ROUTER  URL of the router, if --router is not given
-  CLOUD_MIRROR_CONFIG  the configuration file, for config check, setup and doctor
+  CLOUD_MIRROR_CONFIG  the configuration file, for config check, setup, doctor and dns
 
 Exit status: 0 done, 1 failed, 2 wrong usage or configuration.`;
 
@@ -49,6 +50,7 @@ export function createProgram(context: CommandContext): Command {
     routesCommand,
     tokenCommand,
     auditCommand,
+    dnsCommand,
     haproxyCfgCommand,
   ];
   for (const command of commands) program.addCommand(command(context));

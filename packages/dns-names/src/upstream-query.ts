@@ -7,6 +7,9 @@ import type { DnsQuery } from './dns-query.ts';
 import type { SocketAddress } from './socket-address.ts';
 import { foldedQuestion, readQuestion } from './wire.ts';
 
+/** What a name server is asked. */
+export type AskedQuestion = Pick<DnsQuery, 'question' | 'edns' | 'checkingDisabled'>;
+
 /** A question for another name server. */
 interface Upstream {
   readonly id: number;
@@ -23,7 +26,7 @@ const LARGEST_ID = 0xffff;
  * @throws the reason of `signal`, or the error of the socket
  */
 export async function askResolver(
-  query: DnsQuery,
+  query: AskedQuestion,
   server: SocketAddress,
   signal: AbortSignal,
 ): Promise<Buffer> {
@@ -33,7 +36,7 @@ export async function askResolver(
 }
 
 /** EDNS only if the client uses it: it would get a record otherwise that it does not know. */
-function upstreamOf({ question, edns, checkingDisabled }: DnsQuery): Upstream {
+function upstreamOf({ question, edns, checkingDisabled }: AskedQuestion): Upstream {
   const id = randomInt(LARGEST_ID + 1);
   const header = Buffer.alloc(HEADER_BYTES);
   header.writeUInt16BE(id, 0);

@@ -1,4 +1,10 @@
-import type { Config, CopierConfig, FrontendConfig, RouterConfig } from '@cloud-mirror/mirror';
+import type {
+  Config,
+  CopierConfig,
+  DiscoveryConfig,
+  FrontendConfig,
+  RouterConfig,
+} from '@cloud-mirror/mirror';
 import { Command, Option } from 'commander';
 import type { CommandContext } from '../command-interface.ts';
 import { PROGRAMS, readProgramConfig } from '../command-options.ts';
@@ -21,6 +27,10 @@ export function configCommand(context: CommandContext): Command {
           context.stdout.write(routerSummary(await readProgramConfig(program, file, context)));
           return;
         }
+        if (program === 'discovery') {
+          context.stdout.write(discoverySummary(await readProgramConfig(program, file, context)));
+          return;
+        }
         const config = await readProgramConfig(program, file, context);
         const { configWarnings } = await import('@cloud-mirror/mirror');
         context.stdout.write(summary(config));
@@ -41,6 +51,19 @@ function routerSummary({ router, state, admin, services }: RouterConfig): string
     `  secrets     ${router.sealKey.length === 0 ? 'in memory only: there is no sealKey' : 'sealed'}`,
     `  back ends   ${backends.join(', ') || 'none: routes describe their buckets'}`,
     `  tokens      ${admin.tokens.map(({ name }) => name).join(', ') || 'none'}`,
+    '',
+  ].join('\n');
+}
+
+function discoverySummary({ discovery, registry, entries }: DiscoveryConfig): string {
+  const { enabled, host, port, domain, resolvers } = discovery.dns;
+  return [
+    'OK',
+    `  discovery   listening on ${discovery.host}:${discovery.port}`,
+    `  registry    ${registry.kind ?? entries.kind}`,
+    enabled
+      ? `  names       below ${domain}, on ${host}:${port}, ${resolvers.length} resolvers for others`
+      : '  names       none: discovery.dns.enabled is false',
     '',
   ].join('\n');
 }
