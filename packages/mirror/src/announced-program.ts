@@ -72,10 +72,11 @@ export class AnnouncedProgram implements AsyncDisposable {
       own: {
         app,
         host: await advertisedHost(listening === null ? '0.0.0.0' : hostOf(listening), settings, entries),
+        // A port that the configuration leaves to the system stands for itself.
         ports: listeners.map(({ name, address, servicePort }) => ({
           name,
           port: portOf(address),
-          servicePort,
+          servicePort: servicePort === 0 ? portOf(address) : servicePort,
         })),
         region: settings.labels['region'] ?? (others.length === 0 ? (only ?? null) : null),
         version: programVersion(),

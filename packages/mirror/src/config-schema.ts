@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { entriesSchema } from './entries-schema.ts';
+import { fleetSchema } from './fleet-schema.ts';
 import { registrySchema } from './registry-schema.ts';
 import { discoverySchema } from './discovery-schema.ts';
 import { embeddedRouterSchema } from './router-schema.ts';
@@ -173,4 +174,5 @@ export const sections = {
   state: stateSchema,
   registry: registrySchema,
   discovery: discoverySchema,
+  fleet: fleetSchema,
 };

@@ -9,6 +9,7 @@ export { prepareBackend, prepareBackends } from './prepare-backends.ts';
 export {
   COPIER_CONFIG,
   DISCOVERY_CONFIG,
+  FLEET_CONFIG,
   FRONTEND_CONFIG,
   loadConfig,
   parseConfig,
@@ -21,6 +22,7 @@ export type {
   Config,
   CopierConfig,
   DiscoveryConfig,
+  FleetConfig,
   FrontendConfig,
   PartsConfig,
   RouterConfig,
@@ -43,6 +45,7 @@ export type { Service } from './store-kinds.ts';
 export { openRoutedBucket, openRoutedStores } from './route-stores.ts';
 export type { BucketDescription } from './route-stores.ts';
 export type { DiscoverySettings } from './discovery-schema.ts';
+export type { FleetSettings } from './fleet-schema.ts';
 export type { RouterSettings } from './router-schema.ts';
 export { OBJECT_KEY_DOCUMENT, openObjectKey, sealerOf } from './object-key.ts';
 export { EntriesCheck, failingRedis } from './redis-failures.ts';

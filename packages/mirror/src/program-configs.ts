@@ -5,6 +5,7 @@ import {
   configSchema,
   copierSchema,
   discoveryProgramSchema,
+  fleetProgramSchema,
   frontendSchema,
   routerProgramSchema,
   SECTIONS,
@@ -13,6 +14,7 @@ import type {
   Config,
   CopierConfig,
   DiscoveryConfig,
+  FleetConfig,
   FrontendConfig,
   RouterConfig,
 } from './program-schemas.ts';
@@ -125,6 +127,22 @@ export const DISCOVERY_CONFIG: Omit<ProgramConfig<DiscoveryConfig>, 'isApart'> =
   },
   drainSeconds: ({ registry }) => registry.drainDelaySeconds,
 };
+
+export const FLEET_CONFIG: Omit<ProgramConfig<FleetConfig>, 'isApart'> = {
+  format: {
+    schema: fleetProgramSchema,
+    listenSection: 'fleet',
+    otherSections: othersThan(Object.keys(fleetProgramSchema.in.shape)),
+    secretPaths: SECRET_PATHS,
+    variablePaths: VARIABLE_PATHS,
+  },
+  variables: { ...FILE_VARIABLE, 'PORT, HOST': 'override fleet.port and fleet.host' },
+  listenKeys: { port: 'fleet.port or PORT', host: 'fleet.host or HOST' },
+  drainSeconds: () => FLEET_DRAIN_SECONDS,
+};
+
+/** Long enough for the programs that the driver `process` runs, which drain first. */
+const FLEET_DRAIN_SECONDS = 120;
 
 function othersThan(own: readonly string[]): string[] {
   return SECTIONS.filter((name) => !own.includes(name));

@@ -23,8 +23,21 @@ const sealingSchema = z.preprocess(
 );
 
 /** The sections that every program of the mirror reads. */
-const { server, admin, audit, sources, entries, queue, services, copier, log, state, registry, discovery } =
-  sections;
+const {
+  server,
+  admin,
+  audit,
+  sources,
+  entries,
+  queue,
+  services,
+  copier,
+  log,
+  state,
+  registry,
+  discovery,
+  fleet,
+} = sections;
 const common = { sources, entries, queue, services, log };
 
 /** The whole file, as the standalone program reads it. */
@@ -69,6 +82,25 @@ export const routerProgramSchema = withRules(
 export const discoveryProgramSchema = withRules(
   strictMapping(
     { entries: z.preprocess((value) => value ?? { kind: 'memory' }, entries), registry, discovery, log },
+    [...SECTIONS],
+  ),
+).transform((config) => ({
+  ...config,
+  entries: { ...config.entries, ...(config.entries.kind === 'redis' && connectionDefault(config.entries)) },
+}));
+
+/** What the fleet reads. Only the connection to Redis is used of `entries`. */
+export const fleetProgramSchema = withRules(
+  strictMapping(
+    {
+      admin,
+      audit,
+      entries: z.preprocess((value) => value ?? { kind: 'memory' }, entries),
+      fleet,
+      state,
+      registry,
+      log,
+    },
     [...SECTIONS],
   ),
 ).transform((config) => ({
@@ -130,6 +162,7 @@ export type FrontendConfig = z.output<typeof frontendSchema>;
 export type CopierConfig = z.output<typeof copierSchema>;
 export type RouterConfig = z.output<typeof routerProgramSchema>;
 export type DiscoveryConfig = z.output<typeof discoveryProgramSchema>;
+export type FleetConfig = z.output<typeof fleetProgramSchema>;
 
 /** The sections from which the adapters are built; every program of the mirror has them. */
 export type PartsConfig = Pick<Config, 'sources' | 'entries' | 'queue' | 'services'> & {

@@ -1,5 +1,7 @@
 export { Announcer } from './announcer.ts';
 export type { AnnouncerOptions, InstanceStatus, OwnInstance } from './announcer.ts';
+export { appsOf } from './apps.ts';
+export type { App } from './apps.ts';
 export type { FleetEvent } from './fleet-event.ts';
 export { byStart, canServe, INSTANCE_ID_VARIABLE } from './instance.ts';
 export type { Instance, InstanceLoad, InstancePort, InstanceState } from './instance.ts';

@@ -1,0 +1,3 @@
+import { runFleetProgram } from './fleet-program.ts';
+
+await runFleetProgram();
