@@ -37,8 +37,8 @@ const HEAD_START_MS = 10_000;
 const STAY_MS = 10_000;
 /** Slices and stays are checked this often while jobs wait. */
 const TICK_MS = 250;
-/** At least one receive's worth of jobs may wait. */
-const LEAST_WAITING = 10;
+/** As many jobs may wait in any case, so that a copier with few slots need not give a small burst back. */
+const LEAST_WAITING = 32;
 
 /**
  * The copy slots of a process, for all back ends together. Jobs that do not get a slot at once wait here, so that the
