@@ -41,6 +41,11 @@ export function fitMessage(message: Buffer, limit: number): Buffer {
   return fitted;
 }
 
+/** @throws an error if the parts of a message do not fit together. What is in the records is not looked at. */
+export function checkParts(message: Buffer): void {
+  recordsOf(message);
+}
+
 /** @throws WireError or RangeError if the message is malformed */
 function recordsOf(message: Buffer): { questionEnd: number; records: Found[] } {
   let at = HEADER_BYTES;

@@ -1,6 +1,7 @@
 import { runWithin } from '@cloud-mirror/waiting';
 import { FLAG, RCODE } from './constants.ts';
 import type { DnsQuery } from './dns-query.ts';
+import { checkParts } from './fit-message.ts';
 import type { SocketAddress } from './socket-address.ts';
 import { askResolver } from './upstream-query.ts';
 import { foldedQuestion } from './wire.ts';
@@ -65,6 +66,7 @@ export class Forwarder {
       const reason = (): Error => new ForwardingError(`no answer within ${Math.round(limitMs)} ms`);
       try {
         const answer = await runWithin({ limitMs, reason }, (signal) => askResolver(query, server, signal));
+        checkParts(answer);
         const rcode = answer.readUInt16BE(2) & FLAG.rcode;
         if (rcode === RCODE.NOERROR || rcode === RCODE.NXDOMAIN) return answer;
         onError(new ForwardingError(`the name server ${server.address} answered with code ${rcode}`));

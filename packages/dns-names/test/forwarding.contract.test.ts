@@ -168,6 +168,23 @@ test('answers to other questions, with other ids, and of others are ignored', as
   stranger.close();
 });
 
+test.each([
+  ['more records than there are', (reply: Buffer) => reply.fill(9, 7, 8)],
+  ['a record that is cut', (reply: Buffer) => reply.subarray(0, reply.length - 2)],
+])('an answer with %s is none', async (_, damage) => {
+  const upstream = createSocket('udp4');
+  upstream.on('message', (message: Buffer, { port }) => {
+    const { id = 0, questions = [] } = decode(message);
+    const answers = [{ type: 'A', name: 'example.com', ttl: 1, data: '192.0.2.1' } as const];
+    upstream.send(damage(encode({ type: 'response', id, questions, answers })), port);
+  });
+  upstream.bind(0, '127.0.0.1');
+  await once(upstream, 'listening');
+  await using dns = await startDns({ resolvers: [resolver(upstream.address().port)] });
+  expect((await askUdp(dns.port, query('example.com', 'A'))).rcode).toBe('SERVFAIL');
+  upstream.close();
+});
+
 test.each([true, false])('EDNS is asked for as the client does: %s', async (uses) => {
   const received = Promise.withResolvers<number>();
   const upstream = createSocket('udp4');
