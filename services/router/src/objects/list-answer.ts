@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { FolderPage } from '@cloud-mirror/storage-provider';
 import { acceptedType } from '../accepted-type.ts';
+import { markup } from '../markup.ts';
 import type { ListRequest } from './object-request.ts';
 
 /** One page of a list, ready to send. */
@@ -61,38 +62,26 @@ function encodePath(path: string): string {
   return path.split('/').map(encodeURIComponent).join('/');
 }
 
+const STYLE =
+  'body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem; color-scheme: light dark } ul { list-style: none; padding: 0 } a { overflow-wrap: anywhere }';
+
 function html(path: string, names: readonly string[], next: string | null): string {
-  const title = escaped(path);
   // Without `./` a name such as `a:b` would be a scheme.
-  const rows = names.map(
-    (name) => `<li><a href="./${escaped(encodePath(name))}">${escaped(oneLine(name))}</a></li>`,
-  );
-  return `<!doctype html>
+  const rows = names.map((name) => markup`<li><a href="./${encodePath(name)}">${oneLine(name)}</a></li>\n`);
+  const link = next === null ? null : markup`<p><a rel="next" href="${next}">Next page</a></p>\n`;
+  return markup`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
-<title>${title}</title>
-<style>body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem; color-scheme: light dark } ul { list-style: none; padding: 0 } a { overflow-wrap: anywhere }</style>
+<title>${path}</title>
+<style>${STYLE}</style>
 </head>
 <body>
-<h1>${title}</h1>
+<h1>${path}</h1>
 <ul>
-${rows.join('\n')}
-</ul>
-${next === null ? '' : `<p><a rel="next" href="${escaped(next)}">Next page</a></p>\n`}</body>
+${rows}</ul>
+${link}</body>
 </html>
-`;
-}
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
-
-function escaped(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? character);
+`.text;
 }

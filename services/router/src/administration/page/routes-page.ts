@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { SentRoute } from '@cloud-mirror/storage-routes';
+import { markup, Markup } from '../../markup.ts';
 import { hostAndPort } from '../endpoints-line.ts';
 import type { RouterInstance } from '../endpoints-line.ts';
 import type { FormValues } from '../sent-change.ts';
-import { markup, Markup } from './markup.ts';
 import { STYLE } from './style.ts';
 
 export interface ShownRoute {
