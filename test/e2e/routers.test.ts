@@ -145,7 +145,7 @@ describe('several routers', () => {
     const one = await start('one');
     const other = await start('other', { env: { PORT: '0' } });
     const third = await start('third');
-    const line = (...some: Program[]) => `${['sssp', '0', ...some.map(hostOf)].join('\t')}\n`;
+    const line = (...some: Program[]) => `${['sssp', '9000', ...some.map(hostOf)].join('\t')}\n`;
     await expect.poll(() => endpoints(one)).toBe(line(one, other, third));
     await expect.poll(() => endpoints(third)).toBe(line(one, other, third));
     await third.stop();

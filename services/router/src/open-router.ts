@@ -23,7 +23,7 @@ import { ROUTER_APP, servingRouters } from './serving-routers.ts';
 
 export interface OpenRouterParts {
   readonly settings: RouterSettings;
-  /** The port that the configuration file names, which stands for the service. */
+  /** The port that the configuration file names, which stands for the service; 0 for the default. */
   readonly servicePort: number;
   readonly tokens: readonly AdminToken[];
   readonly stores: ReadonlyMap<string, StorageProvider>;
@@ -50,13 +50,16 @@ export interface RunningRouter {
   drain(): Promise<void>;
 }
 
+/** The port that stands for routers whose file names none. */
+export const DEFAULT_SERVICE_PORT = 9000;
 /** Names no object that anybody would store. */
 const TRIAL_KEY = '.cloud-mirror-trial';
 const TRIAL_SECONDS = 10;
 
 /** Opens a router and its health listener. */
 export async function openRouter(parts: OpenRouterParts): Promise<RunningRouter> {
-  const { settings, tokens, stores, folders, routes, rules, audit, instances, servicePort } = parts;
+  const { settings, tokens, stores, folders, routes, rules, audit, instances } = parts;
+  const servicePort = parts.servicePort || DEFAULT_SERVICE_PORT;
   const { logger, registry, resources } = parts;
   const destinations = resources.use(
     new Destinations({

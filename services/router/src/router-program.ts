@@ -4,7 +4,7 @@ import type { Environment, LoadedSettings, ProgramContext, RunningProgram } from
 import { openRegistry, openRoutedStores, ROUTER_CONFIG, type RouterConfig } from '@cloud-mirror/mirror';
 import { openLiveRoutes } from './administration/open-live-routes.ts';
 import { folderSigning } from './folder-signing.ts';
-import { openRouter } from './open-router.ts';
+import { DEFAULT_SERVICE_PORT, openRouter } from './open-router.ts';
 
 interface RouterProgramSettings extends RouterConfig {
   /** The port that the configuration file names, whatever PORT says. */
@@ -44,7 +44,7 @@ export async function runSssp(argv: readonly string[]): Promise<void> {
         const overridden = port === undefined ? environment : { ...environment, PORT: port };
         if (file !== undefined) return loaded(await loadSettings(file, overridden));
         const config = parseConfig(ROUTER_CONFIG.format, WITHOUT_FILE, overridden, 'sssp');
-        return loaded({ ...config, servicePort: 9000, environment });
+        return loaded({ ...config, servicePort: DEFAULT_SERVICE_PORT, environment });
       },
       start: startRouter,
     },

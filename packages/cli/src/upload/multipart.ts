@@ -76,7 +76,9 @@ export class MultipartUpload {
       headers: { 'content-type': 'application/xml' },
       body: () => Buffer.from(xml),
     });
-    return xmlText(text, 'ETag');
+    // Ceph sends an empty element.
+    const etag = xmlText(text, 'ETag');
+    return etag === '' ? null : etag;
   }
 
   /** Ends the upload without an object. */
