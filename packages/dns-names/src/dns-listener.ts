@@ -23,7 +23,7 @@ export type Outcome =
   | { readonly kind: 'ignored' | 'dropped' | 'overload'; readonly over: Transport };
 
 export interface DnsListenerOptions {
-  /** An IP address. */
+  /** An IP address or a name of this machine. */
   readonly host: string;
   /** 0: a free one, the same for UDP and TCP. */
   readonly port: number;
@@ -66,10 +66,11 @@ export class DnsListener implements AsyncDisposable {
       const tcp = createServer({ allowHalfOpen: true });
       tcp.listen(options.port, options.host);
       await once(tcp, 'listening');
-      const { port } = tcp.address() as AddressInfo;
-      const udp = createSocket(isIPv6(options.host) ? 'udp6' : 'udp4');
+      // A name such as localhost has addresses of both families: UDP takes the one that TCP has.
+      const { address, port } = tcp.address() as AddressInfo;
+      const udp = createSocket(isIPv6(address) ? 'udp6' : 'udp4');
       try {
-        udp.bind(port, options.host);
+        udp.bind(port, address);
         await once(udp, 'listening');
         return new DnsListener(options, tcp, udp);
       } catch (error) {

@@ -1,6 +1,7 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { decode, encode, type Packet } from 'dns-packet';
+import { connect } from 'node:net';
+import { decode, encode, streamEncode, type Packet } from 'dns-packet';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { askTcp, askUdp, edns, instance, query, sendUdp, startDns, type DnsFixture } from './dns-fixture.ts';
 
@@ -127,6 +128,19 @@ describe('sizes', () => {
     expect(reply.length).toBeLessThanOrEqual(512);
     expect(decode(reply).answers).toHaveLength(10);
   });
+});
+
+test.each(['localhost', '127.0.0.1', '0.0.0.0'])('on %s, UDP and TCP have one address', async (host) => {
+  await using other = await startDns({ host }, [instance({ host: '10.0.0.1' })]);
+  const [, address = '', port = ''] = /^\[?(.*?)\]?:(\d+)$/.exec(other.dns.address) ?? [];
+  const at = address === '0.0.0.0' ? '127.0.0.1' : address;
+  const message = encode(query(NAME, 'A'));
+  expect(decode(await sendUdp(Number(port), message, at)).answers).toHaveLength(1);
+  const socket = connect(Number(port), at);
+  socket.write(streamEncode(query(NAME, 'A')));
+  const [reply] = (await once(socket, 'data')) as [Buffer];
+  expect(decode(reply.subarray(2)).answers).toHaveLength(1);
+  socket.destroy();
 });
 
 test('answers are in another order each time', async () => {
