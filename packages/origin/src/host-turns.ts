@@ -3,8 +3,8 @@ import { settleWithin } from '@cloud-mirror/waiting';
 import type { PerOriginLimits } from './per-origin-limits.ts';
 
 /**
- * An impatient call gives up once no other has begun or ended during this many looks: whoever has the turns hangs. Looks are
- * counted rather than time, because a busy process notices late what the host has answered.
+ * An impatient call gives up once no other call has begun or ended during this many looks: the calls under way then hang. Looks
+ * are counted rather than time, because a busy process notices late what the host has answered.
  */
 const STALLED_LOOKS = 4;
 const LOOK_INTERVAL_MS = 250;
@@ -16,7 +16,7 @@ const LONGEST_TIMER_MS = 0x7fff_ffff;
 export interface TurnRequest {
   /** The client on whose behalf the request is sent, for fair shares; `null` for the mirror's own work. */
   readonly client: string | null;
-  /** Whether a client waits for the result, which would rather be redirected to the origin than wait in a queue. */
+  /** Whether a client waits for the result. It is better redirected to the origin than kept in a queue. */
   readonly impatient: boolean;
   readonly signal: AbortSignal;
 }

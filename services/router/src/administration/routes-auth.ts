@@ -1,7 +1,7 @@
 import { OperatorAuth } from '@cloud-mirror/http-service';
 import type { Operator, OperatorToken } from '@cloud-mirror/http-service';
 
-/** The name in the audit stream of whoever uses an open administration. */
+/** The operator's name in the audit stream while the administration is open. */
 const LOCAL_OPERATOR = 'loopback';
 
 export interface RoutesAuthSettings {
