@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { cidr, flag, host, listOf, port, seconds, section, text } from '@cloud-mirror/config';
+import { haproxySchema } from './haproxy-schema.ts';
 
 const RESOLVER_EXPECTED = 'the IP address of a name server, with or without a port: 192.0.2.53:5353';
 const DNS_PORT = 53;
@@ -33,6 +34,7 @@ export const discoverySchema = section({
     ]),
     staleSeconds: seconds(0).default(300),
   }),
+  haproxy: haproxySchema,
 });
 
 export type DiscoverySettings = z.output<typeof discoverySchema>;

@@ -24,7 +24,8 @@ const APP = 'discovery';
 export async function runDiscoveryProgram(): Promise<void> {
   await runProgram<DiscoveryProgramSettings>({
     name: 'cloud-mirror-discovery',
-    description: 'Tells others where the running instances are: by DNS, and as JSON.',
+    description:
+      'Tells others where the running instances are: by DNS, as JSON, and by a HAProxy that follows.',
     variables: DISCOVERY_CONFIG.variables,
     listenKeys: DISCOVERY_CONFIG.listenKeys,
     async load(file, environment) {
@@ -58,6 +59,14 @@ async function startDiscovery({
     const { openDnsPart } = await import('./dns/dns-part.ts');
     const settings = config.discovery.dns;
     parts.push(opening.use(await openDnsPart({ settings, instances, logger, registry })));
+  }
+  if (config.discovery.haproxy.enabled) {
+    const { openHaproxyPart } = await import('./haproxy/haproxy-part.ts');
+    const settings = config.discovery.haproxy;
+    const registrySettings = config.registry;
+    parts.push(
+      opening.use(await openHaproxyPart({ settings, registrySettings, instances, logger, registry })),
+    );
   }
   let isDraining = false;
   const failing = (): string[] => parts.flatMap((part) => part.failing());

@@ -9,7 +9,6 @@ export const FILTER_HEADER = `global
   daemon
   log 127.0.0.1 local0
   log 127.0.0.1 local1 notice
-  maxconn 4096
 
 defaults
   log global

@@ -46,8 +46,8 @@ export const TEMPLATE_NAMES = {
   https: 'HAPROXY_HTTPS_FRONTEND_HEAD',
 } as const;
 
+/** Without `maxconn`: HAProxy takes what the limit of open files allows, and would not start with more. */
 const BUILT_IN_HEAD = `global
-  maxconn 20000
   hard-stop-after 30m
 
 defaults
