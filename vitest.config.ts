@@ -23,6 +23,7 @@ export default defineConfig({
             'packages/*/test/**/*.test.ts',
             'services/*/test/**/*.test.ts',
             'test/documents/**/*.test.ts',
+            'test/deploy/**/*.test.ts',
           ],
           exclude: ['**/*.contract.test.ts', '**/node_modules/**'],
         },
