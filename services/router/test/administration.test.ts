@@ -297,6 +297,13 @@ describe('the form of the page', () => {
     expect(await shown(one)).toEqual({});
   });
 
+  test('deletes the route of its button, also if another path differs only in spaces', async () => {
+    await using one = await startAdministration();
+    await send(one, 'POST', { '/a': STORE, '/a ': STORE });
+    expect((await submit(one, { path: '/a ', action: 'delete' })).status).toBe(303);
+    expect(await paths(one)).toEqual(['/a']);
+  });
+
   test('creates a route to a store', async () => {
     await using one = await startAdministration();
     await submit(one, {

@@ -51,7 +51,10 @@ const FIELDS = {
 export type FormValues = Readonly<Partial<Record<'path' | keyof typeof FIELDS, string>>>;
 
 export function formValues(body: string): FormValues & { readonly action?: string } {
-  return Object.fromEntries([...new URLSearchParams(body)].map(([name, value]) => [name, value.trim()]));
+  const sent = new URLSearchParams(body);
+  // What people type is trimmed. The path of a button is the route's own, and spaces at its ends belong to it.
+  const isTyped = sent.get('action') !== 'delete';
+  return Object.fromEntries([...sent].map(([name, value]) => [name, isTyped ? value.trim() : value]));
 }
 
 /** @throws RoutesFault */
