@@ -7,6 +7,7 @@ import { auditCommand } from './commands/audit.ts';
 import { configCommand } from './commands/config.ts';
 import { dnsCommand } from './commands/dns.ts';
 import { doctorCommand } from './commands/doctor.ts';
+import { eventsCommand, nodesCommand, restartCommand, scaleCommand } from './commands/fleet.ts';
 import { flushCommand } from './commands/flush.ts';
 import { getCommand } from './commands/get.ts';
 import { haproxyCfgCommand } from './commands/haproxy-cfg.ts';
@@ -24,8 +25,9 @@ Program:
 
 Environment:
   CLOUD_MIRROR_URL     URL of the front end, if --mirror is not given
-  CLOUD_MIRROR_TOKEN   a token, for purge, flush, status, routes, put and rm
+  CLOUD_MIRROR_TOKEN   a token, for purge, flush, status, routes, put, rm, scale and restart
   CLOUD_MIRROR_ROUTER  URL of the router, if --router is not given
+  CLOUD_MIRROR_FLEET   URL of the fleet, if --fleet is not given
   CLOUD_MIRROR_CONFIG  the configuration file, for config check, setup, doctor and dns
 
 Exit status: 0 done, 1 failed, 2 wrong usage or configuration.`;
@@ -50,6 +52,10 @@ export function createProgram(context: CommandContext): Command {
     routesCommand,
     tokenCommand,
     auditCommand,
+    nodesCommand,
+    scaleCommand,
+    restartCommand,
+    eventsCommand,
     dnsCommand,
     haproxyCfgCommand,
   ];

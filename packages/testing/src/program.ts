@@ -16,6 +16,7 @@ export const FRONTEND = 'services/frontend/src/main.ts';
 export const COPIER = 'services/copier/src/main.ts';
 export const ROUTER = 'services/router/src/main.ts';
 export const STANDALONE = 'services/standalone/src/main.ts';
+export const FLEET = 'services/fleet/src/main.ts';
 
 export interface ProgramOptions {
   /** The content of a configuration file, or the path of one (a string), for `--config`. */
