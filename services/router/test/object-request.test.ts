@@ -1,23 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import { HttpProblem, parseRequestTarget } from '@cloud-mirror/http-service';
-import { RouteTable, type Route } from '@cloud-mirror/storage-routes';
+import { RouteTable } from '@cloud-mirror/storage-routes';
 import { describe, expect, test } from 'vitest';
 import { parseObjectRequest, type SignRequest } from '../src/objects/object-request.ts';
-
-function route(path: string, more: Partial<Route> = {}): Route {
-  return {
-    path,
-    target: { kind: 'store', store: 'local/here' },
-    prefix: '',
-    signedSeconds: null,
-    write: 'always',
-    list: false,
-    read: null,
-    writeTokens: null,
-    mirror: null,
-    ...more,
-  };
-}
+import { route } from './router-under-test.ts';
 
 const TABLE = new RouteTable([
   route('/'),
