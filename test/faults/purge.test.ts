@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { eventually } from '@cloud-mirror/testing/eventually';
 import { fetchOnWire, fetchThrough } from '@cloud-mirror/testing/fetch';
 import type { Program } from '@cloud-mirror/testing/program';
-import { FaultRig, OPERATOR } from './support/fault-rig.ts';
+import { COPIER_KEY, FaultRig, OPERATOR } from './support/fault-rig.ts';
 import { reportFailures } from './support/report-failures.ts';
 
 let rig: FaultRig;
@@ -15,7 +15,6 @@ let path = '';
 let before = 0;
 
 const NOT_WAITING = { headers: { prefer: 'wait=0' } };
-const COPIER_KEY = 'a-copier';
 const ELSEWHERE = { overrides: { server: { port: 0 } } };
 
 reportFailures(() => rig);

@@ -4,7 +4,8 @@ import { FaultPlan } from './fault-plan.ts';
 import type { Aftermath, ClientRequest, History, Purge } from './history.ts';
 import { LagMeter } from './lag-meter.ts';
 import { SeededRandom } from './random.ts';
-import { CONCURRENCY, COPIER_KEY, REGIONS, World } from './world.ts';
+import { COPIER_KEY } from '../support/fault-rig.ts';
+import { CONCURRENCY, REGIONS, World } from './world.ts';
 
 export interface HistoryOptions {
   readonly seed: number;

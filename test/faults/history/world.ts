@@ -3,7 +3,7 @@ import { eventually } from '@cloud-mirror/testing/eventually';
 import { EAST, WEST } from '@cloud-mirror/testing/mirror-config';
 import type { Program } from '@cloud-mirror/testing/program';
 import { startRedis, type RedisServer } from '@cloud-mirror/testing/redis-server';
-import { FaultRig, LEASE_MS } from '../support/fault-rig.ts';
+import { COPIER_KEY, FaultRig, LEASE_MS } from '../support/fault-rig.ts';
 import { artifactBytes } from './artifact.ts';
 import type { Version } from './history.ts';
 import type { SeededRandom } from './random.ts';
@@ -13,7 +13,6 @@ export const REGIONS: readonly string[] = [WEST, EAST];
 export const CONCURRENCY = 4;
 /** Lease of a waiting job, the longest of a pending entry. It exceeds the time for recovery, so recovery cannot depend on its end. */
 export const QUEUED_LEASE_SECONDS = 300;
-export const COPIER_KEY = 'a-copier';
 
 const LARGE_BYTES = 6 * 1024 ** 2;
 

@@ -46,6 +46,9 @@ type ProgramStart = Pick<StartOptions, 'env' | 'readyMs' | 'under'> & {
   readonly overrides?: ConfigObject;
 };
 
+/** An access key for a copier whose calls a test has to tell from those of front ends. Its secret is that of the others. */
+export const COPIER_KEY = 'a-copier';
+
 /** Longest lease in the rig's configurations, in milliseconds. */
 export const LEASE_MS = 2_000;
 
@@ -90,7 +93,9 @@ export class FaultRig implements AsyncDisposable {
     const origin = opened.use(await startOriginServer());
     const originLink = opened.use(await startTcpProxy({ host: '127.0.0.1', port: origin.port }));
     const redis = options.redis ?? opened.use(await startRedis());
-    const protocols = opened.use(await startProtocolServer({ strict: true }));
+    const protocols = opened.use(
+      await startProtocolServer({ strict: true, secrets: { [COPIER_KEY]: 'test' } }),
+    );
     const frontendLinks = opened.use(await openLinks(redis.port, protocols.port));
     const copierLinks = opened.use(await openLinks(redis.port, protocols.port));
     const base = await distributedConfig(serversBy(frontendLinks, protocols), {
