@@ -63,7 +63,8 @@ test('a HAProxy that was killed is started again with the same servers', async (
   await balancer.startAgent();
   await untilServers(balancer, 'web_0', instances);
   const master = await balancer.masterPid();
-  process.kill(master ?? 0, 'SIGKILL');
+  if (master === null) throw new Error('there is no master');
+  process.kill(master, 'SIGKILL');
   await eventually(async () => {
     const now = await balancer.masterPid();
     return now !== null && now !== master;

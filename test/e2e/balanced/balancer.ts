@@ -22,6 +22,7 @@ export interface Balancer extends AsyncDisposable {
   call(line: string): Promise<string | null>;
   /** The process id of its worker. */
   pid(): Promise<number | null>;
+  /** null if no master of the agent runs. */
   masterPid(): Promise<number | null>;
   /** The addresses of servers that get requests, in one backend. */
   servers(backend: string): Promise<string[]>;
@@ -55,9 +56,14 @@ export async function openBalancer(options: BalancerOptions): Promise<Balancer> 
   );
   const call = (line: string): Promise<string | null> => callSocket(socket, line);
   const masterPid = async (): Promise<number | null> => {
-    const text = await callSocket(`${socket}.master`, 'show proc').catch(() => null);
-    const pid = /^(\d+)\s+master/m.exec(text ?? '')?.[1];
-    return pid === undefined ? null : Number(pid);
+    // A master listens a moment later than its worker, and while it loads itself again it does not.
+    return eventually(async () => {
+      const text = await callSocket(`${socket}.master`, 'show proc');
+      const pid = Number(/^(\d+)\s+master/m.exec(text ?? '')?.[1]);
+      const isThere = text !== null || (await callSocket(socket, 'show info')) !== null;
+      if (isThere && !(pid > 1)) throw new Error(`the master answered ${text}`);
+      return { pid: text === null ? null : pid };
+    }).then(({ pid }) => pid);
   };
   opening.defer(async () => {
     const pid = await masterPid();

@@ -1,4 +1,5 @@
 import { access, constants } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { runCommand } from './run-command.ts';
 import { RuntimeApi } from './runtime-api.ts';
 
@@ -25,6 +26,8 @@ export interface HaproxyProcessOptions {
 
 const CHECK_MS = 60_000;
 const START_MS = 60_000;
+const MASTER_ATTEMPTS = 10;
+const MASTER_PAUSE_MS = 100;
 /** Where packages install HAProxy, which the PATH of a service may lack. */
 const SYSTEM_FOLDERS = ['/usr/sbin', '/usr/local/sbin'];
 
@@ -97,11 +100,13 @@ export class HaproxyProcess {
       );
   }
 
-  /** The master closes the connection while it loads itself again, or keeps it without an answer. */
+  /** @returns false if there is no master. It may break the connection while it loads itself again, and listens later than its worker. */
   async #askMaster(): Promise<boolean> {
-    if ((await this.#master.call('show proc')) === null) return false;
-    await this.#master.call('reload').catch(() => null);
-    return true;
+    for (let attempt = 0; attempt < MASTER_ATTEMPTS; attempt += 1) {
+      if ((await this.#master.call('reload').catch(() => '')) !== null) return true;
+      await sleep(MASTER_PAUSE_MS);
+    }
+    return false;
   }
 }
 
