@@ -40,9 +40,6 @@ export interface Work extends Queued {
   readonly signal: AbortSignal;
 }
 
-/** Delays of a job whose copy ended because it is slow, in seconds. Doubled each time. */
-const SLOW_DELAYS = { first: 5, longest: 300 };
-
 /** The limit of `Job.givenBack`. */
 const MOST_COUNTED = 1_000_000;
 
@@ -143,10 +140,12 @@ export class JobEnding {
       this.#parts.onPartFailed('entries', object.backend.name, error);
     }
     const { isDelayed } = NO_TURN[reason];
-    const delaySeconds = isDelayed
-      ? this.#returns.next(slotHost(job), job.givenBack ?? 0, performance.now())
-      : 0;
+    const delaySeconds = isDelayed ? this.#delayOf(job) : 0;
     return this.#sendInPlace(queued, reason, { token: job.token, delaySeconds });
+  }
+
+  #delayOf(job: Job): number {
+    return this.#returns.next(slotHost(job), job.givenBack ?? 0, performance.now());
   }
 
   /** Notes that a job of the host no longer needs its slot, so that those that were given back come in time. */
@@ -171,7 +170,7 @@ export class JobEnding {
       if (!(error instanceof EntryStoreError)) throw error;
       this.#parts.onPartFailed('entries', object.backend.name, error);
     }
-    const delaySeconds = retryDelaySeconds(job.givenBack ?? 0, SLOW_DELAYS);
+    const delaySeconds = this.#delayOf(job);
     if (isClaimed) return this.#sendInPlace(work, 'too_slow', { token, delaySeconds });
     await delivery.acknowledge();
     return { outcome: 'given_back', why: NO_TURN.too_slow.why, delaySeconds: 0 };

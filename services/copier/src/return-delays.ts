@@ -13,7 +13,7 @@ interface HostPace {
 }
 
 /**
- * How long jobs that got no slot stay away: a random part of the time in which the copier can copy all that are away, at the
+ * How long jobs that got no slot, or gave it up to others, stay away: a random part of the time in which the copier can copy all that are away, at the
  * pace at which it copies from their host. So twice as many come as slots become free, evenly, and no slot stays free while
  * jobs are delayed: a queue does not return a delayed message before its time.
  */
