@@ -294,6 +294,17 @@ describe('the shapes of Marathon', () => {
       instances: 2,
       labels: { HAPROXY_GROUP: 'new' },
       portDefinitions: [{ port: 9000 }],
+      // marathon-lb reads these without asking whether they are there.
+      healthChecks: [
+        {
+          protocol: 'HTTP',
+          path: '/',
+          portIndex: 0,
+          intervalSeconds: 5,
+          timeoutSeconds: 3,
+          maxConsecutiveFailures: 3,
+        },
+      ],
       tasksHealthy: 1,
       tasks: [
         {

@@ -1,4 +1,4 @@
-import { appsOf, type Instance } from '@cloud-mirror/registry';
+import { appsOf, type Instance, type InstancePort } from '@cloud-mirror/registry';
 
 /** A task in the shape of Marathon's API. */
 export interface MarathonTask {
@@ -58,7 +58,7 @@ export function marathonApps(
         })),
         networks: [{ mode: 'host' }],
         // Tools look at the results of tasks only if the app has a check.
-        healthChecks: servicePorts.length === 0 ? [] : [{ protocol: 'HTTP', path: '/', portIndex: 0 }],
+        healthChecks: healthChecks(ports),
         constraints: [],
         dependencies: [],
         env: {},
@@ -77,6 +77,23 @@ export function marathonApps(
     });
 }
 
+/** Complete, because marathon-lb reads every member. A port that is not named `http` may speak anything. */
+function healthChecks([first]: readonly InstancePort[]): readonly object[] {
+  if (first === undefined) return [];
+  const how =
+    first.name === 'http' ? { protocol: 'HTTP', path: '/', ignoreHttp1xx: false } : { protocol: 'TCP' };
+  return [
+    {
+      ...how,
+      portIndex: 0,
+      gracePeriodSeconds: 10,
+      intervalSeconds: 5,
+      timeoutSeconds: 3,
+      maxConsecutiveFailures: 3,
+    },
+  ];
+}
+
 export function marathonTask(instance: Instance): MarathonTask {
   const { app, id, node, host, ports, state, startedAt, healthy } = instance;
   return {
@@ -93,8 +110,4 @@ export function marathonTask(instance: Instance): MarathonTask {
     version: startedAt,
     healthCheckResults: [{ taskId: id, alive: healthy }],
   };
-}
-
-export function taskState({ state }: Instance): string {
-  return STATES[state];
 }
