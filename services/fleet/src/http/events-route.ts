@@ -1,5 +1,5 @@
 import type { Registry, RegistryChange } from '@cloud-mirror/registry';
-import type { Route, RoutesParts } from './routes.ts';
+import type { Route, RoutesParts } from './route.ts';
 import type { EventStream } from './event-stream.ts';
 
 /**

@@ -5,7 +5,7 @@ import { endpointLines } from '../instances/endpoint-lines.ts';
 import { prometheusTargets } from '../instances/prometheus-targets.ts';
 import { parseInstance } from '../instances/sent-instance.ts';
 import { jsonBody } from './request-body.ts';
-import type { Route, RoutesParts } from './routes.ts';
+import type { Route, RoutesParts } from './route.ts';
 
 const STATES = ['starting', 'running', 'draining'];
 const MOST_INSTANCES = 20_000;

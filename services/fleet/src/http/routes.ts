@@ -1,47 +1,11 @@
-import type { IncomingMessage } from 'node:http';
 import Router from '@koa/router';
 import { HttpProblem, methodNotAllowed, metricsRoute, sendJson, sendText } from '@cloud-mirror/http-service';
-import type {
-  Endpoint,
-  Handler,
-  OperatorCall,
-  OperatorAuth,
-  RequestContext,
-  RequestState,
-} from '@cloud-mirror/http-service';
-import type { Registry as Instances } from '@cloud-mirror/registry';
-import type { Registry as Metrics } from 'prom-client';
+import type { Endpoint, Handler, RequestContext, RequestState } from '@cloud-mirror/http-service';
 import { marathonRoutes } from '../marathon/marathon-routes.ts';
-import type { Deployments } from '../scaling/deployments.ts';
-import type { FleetDriver } from '../scaling/fleet-driver.ts';
-import type { EventReaders } from './event-readers.ts';
 import { eventsRoute } from './events-route.ts';
 import { instancesRoutes } from './instances-routes.ts';
+import type { Route, RoutesParts } from './route.ts';
 import { OPENAPI } from '../openapi.ts';
-
-export type FleetScope = 'scale' | 'register';
-
-export interface RoutesParts {
-  readonly registry: Instances;
-  readonly driver: FleetDriver;
-  readonly deployments: Deployments;
-  readonly readers: EventReaders;
-  readonly auth: Pick<OperatorAuth<string>, 'identify'>;
-  readonly operatorCall: OperatorCall<string>;
-  readonly metrics: Metrics;
-  readonly isDraining: () => boolean;
-  readonly clientOf: (request: IncomingMessage) => string;
-  /** `http://host:port` of this server. */
-  readonly address: () => string;
-}
-
-export interface Route {
-  /** The name in logs and metrics. */
-  readonly name: string;
-  readonly method: 'get' | 'put' | 'post' | 'delete' | 'patch';
-  readonly path: string;
-  readonly handle: (ctx: RequestContext, parameters: { readonly id: string }) => Promise<void> | void;
-}
 
 const PAGE = `Cloud Mirror: fleet
 

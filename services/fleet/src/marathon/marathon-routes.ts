@@ -4,7 +4,7 @@ import { programVersion } from '@cloud-mirror/program';
 import { endpointLines } from '../instances/endpoint-lines.ts';
 import { jsonBody } from '../http/request-body.ts';
 import type { EventStream } from '../http/event-stream.ts';
-import type { Route, RoutesParts } from '../http/routes.ts';
+import type { Route, RoutesParts } from '../http/route.ts';
 import type { ShownDeployment } from '../scaling/deployments.ts';
 import type { Deployment } from '../scaling/fleet-document.ts';
 import { marathonApps, marathonTask, type MarathonApp } from './marathon-apps.ts';

@@ -1,7 +1,7 @@
 import type { Instance } from '@cloud-mirror/registry';
 import { canServe } from '@cloud-mirror/registry';
-import { DriverError, type AppCounts, type FleetDriver } from '../scaling/fleet-driver.ts';
-import type { OpenDriverParts } from '../scaling/open-driver.ts';
+import { DriverError } from '../scaling/fleet-driver.ts';
+import type { AppCounts, FleetDriver, OpenDriverParts } from '../scaling/fleet-driver.ts';
 import { ManagedApp } from './managed-app.ts';
 
 /** Runs the instances as child processes of the fleet, on this machine. */

@@ -1,4 +1,16 @@
-import type { Instance } from '@cloud-mirror/registry';
+import type { FleetSettings } from '@cloud-mirror/mirror';
+import type { Environment, Logger } from '@cloud-mirror/program';
+import type { Instance, Registry } from '@cloud-mirror/registry';
+import type { FleetDocument } from './fleet-document.ts';
+
+/** What a driver may need. */
+export interface OpenDriverParts {
+  readonly settings: FleetSettings;
+  readonly registry: Registry;
+  readonly document: FleetDocument;
+  readonly environment: Environment;
+  readonly logger: Logger;
+}
 
 /** What an orchestrator has of an app. */
 export interface AppCounts {
