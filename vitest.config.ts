@@ -9,6 +9,8 @@ export default defineConfig({
     // Servers and processes are real: give a loaded two-core machine room, no test asserts on speed.
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    // The tests wait more than they work: one worker, the default on two cores, leaves the machine idle.
+    maxWorkers: 3,
     // A limit for what never comes; vitest's own is one second.
     expect: { poll: { timeout: 20_000 } },
     // Shared machines of continuous integration stall for seconds now and then. A test that fails twice has failed, and
@@ -63,8 +65,6 @@ export default defineConfig({
           globalSetup: ['packages/testing/src/global-setup.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          // They wait more than they work.
-          maxWorkers: 3,
         },
       },
     ],
