@@ -160,7 +160,8 @@ export class World implements AsyncDisposable {
   /** Pending entries with their remaining time in Redis. */
   async pendingEntries(): Promise<{ key: string; leftMs: number }[]> {
     return this.ask(this.#primary, async (client) => {
-      const keys = await client.keys('{*');
+      // Entries end with the digest of their URL; the registry keeps its keys beside them.
+      const keys = (await client.keys('{*')).filter((key) => /:[0-9a-f]{64}(-hashed)?\}$/.test(key));
       const found: { key: string; leftMs: number }[] = [];
       for (const key of keys) {
         const [text, leftMs] = [await client.get(key), await client.pttl(key)];
