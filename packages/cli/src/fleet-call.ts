@@ -1,9 +1,9 @@
 import { request } from 'undici';
 import { CommandError } from './command-interface.ts';
 import { answerText, jsonObject, networkFailure, openHttpAgent } from './http-client.ts';
+import { callService } from './service-call.ts';
 import { printable } from './terminal-output.ts';
 
-const ANSWER_LIMIT_MS = 30_000;
 /** The fleet sends a comment each ten seconds. */
 const SILENCE_LIMIT_MS = 35_000;
 /** A list of 10,000 instances is smaller. */
@@ -19,26 +19,15 @@ export interface FleetCall {
 
 /** @returns the body of the answer. @throws CommandError unless the status is 2xx */
 export async function callFleet({ method, url, token, body, signal }: FleetCall): Promise<string> {
-  const agent = openHttpAgent(ANSWER_LIMIT_MS);
-  try {
-    const answer = await request(url, {
-      dispatcher: agent,
-      method,
-      headers: {
-        accept: 'application/json',
-        ...(token === null ? {} : { authorization: `Bearer ${token}` }),
-      },
-      body: body === null ? null : JSON.stringify(body),
-      signal,
-    });
-    const text = await answerText(answer.body);
-    if (answer.statusCode >= 200 && answer.statusCode < 300) return text;
-    throw new CommandError(refusalText(answer.statusCode, text));
-  } catch (error) {
-    throw error instanceof CommandError ? error : networkFailure(error, url);
-  } finally {
-    await agent.destroy();
-  }
+  const answer = await callService({
+    method,
+    url,
+    token,
+    signal,
+    ...(body !== null && { body: JSON.stringify(body) }),
+  });
+  if (answer.status >= 200 && answer.status < 300) return answer.text;
+  throw new CommandError(refusalText(answer.status, answer.text));
 }
 
 function refusalText(status: number, text: string): string {

@@ -6,8 +6,9 @@ import { CommandError, UsageError } from '../command-interface.ts';
 import type { CommandContext } from '../command-interface.ts';
 import { optionalToken, routerOption, routerUrl, tokenFileOption } from '../command-options.ts';
 import { headerText, jsonObject } from '../http-client.ts';
-import { callRouter, routerRefusal } from '../router-call.ts';
-import type { RouterAnswer } from '../router-call.ts';
+import { routerRefusal } from '../router-refusal.ts';
+import { callService } from '../service-call.ts';
+import type { ServiceAnswer } from '../service-call.ts';
 import { jsonLine, printable } from '../terminal-output.ts';
 
 interface RoutesOptions {
@@ -119,7 +120,7 @@ async function test(path: string, options: RoutesOptions, context: CommandContex
   const token = await optionalToken(options.tokenFile, context);
   const segments = [...path.split('/').filter((segment) => segment !== ''), TRIAL_NAME];
   const url = new URL(`/${segments.map(encodeURIComponent).join('/')}`, router);
-  const answer = await callRouter({ method: 'GET', url, token, signal: context.signal });
+  const answer = await callService({ method: 'GET', url, token, signal: context.signal });
   const location = headerText(answer.headers.location);
   if (answer.status !== 307 || location === null) throw routerRefusal(answer);
   const { fault, hint } = await askStore(location, context.signal);
@@ -135,8 +136,8 @@ async function call(
   options: RoutesOptions,
   context: CommandContext,
   body?: string,
-): Promise<RouterAnswer> {
+): Promise<ServiceAnswer> {
   const url = new URL('/', routerUrl(options.router, context));
   const token = await optionalToken(options.tokenFile, context);
-  return callRouter({ method, url, token, signal: context.signal, ...(body !== undefined && { body }) });
+  return callService({ method, url, token, signal: context.signal, ...(body !== undefined && { body }) });
 }

@@ -1,12 +1,12 @@
 import { request } from 'undici';
-import { CommandError } from './command-interface.ts';
-import { answerText, describeProblem, networkFailure, openHttpAgent } from './http-client.ts';
+import { answerText, networkFailure, openHttpAgent } from './http-client.ts';
 import type { HttpHeaders } from './http-client.ts';
 
 const ANSWER_LIMIT_MS = 30_000;
 
-export interface RouterCall {
-  readonly method: 'GET' | 'POST';
+/** A call to a router or a fleet. */
+export interface ServiceCall {
+  readonly method: 'GET' | 'POST' | 'PUT';
   readonly url: URL;
   /** null for none. */
   readonly token: string | null;
@@ -15,14 +15,14 @@ export interface RouterCall {
   readonly signal: AbortSignal;
 }
 
-export interface RouterAnswer {
+export interface ServiceAnswer {
   readonly status: number;
   readonly headers: HttpHeaders;
   readonly text: string;
 }
 
-/** Makes a call to a router, and follows no redirect. @throws CommandError if there is no answer */
-export async function callRouter({ method, url, token, body, signal }: RouterCall): Promise<RouterAnswer> {
+/** Makes a call, and follows no redirect. @throws CommandError if there is no answer */
+export async function callService({ method, url, token, body, signal }: ServiceCall): Promise<ServiceAnswer> {
   const agent = openHttpAgent(ANSWER_LIMIT_MS);
   try {
     const answer = await request(url, {
@@ -42,11 +42,4 @@ export async function callRouter({ method, url, token, body, signal }: RouterCal
   } finally {
     await agent.destroy();
   }
-}
-
-/** An error response of a router, with a remedy. */
-export function routerRefusal({ status, headers, text }: RouterAnswer): CommandError {
-  const remedy =
-    status === 401 ? '; set CLOUD_MIRROR_TOKEN or give --token-file' : status === 503 ? '; try again' : '';
-  return new CommandError(`${describeProblem(status, headers, text)}${remedy}`);
 }
